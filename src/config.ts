@@ -1,0 +1,140 @@
+/**
+ * The environment, read once, into a Config. Every wrong value is reported at once, with its name and what is
+ * allowed. Nothing else in this program looks at the environment.
+ */
+
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type AddressRanges, parseAddressRanges } from './core/address-ranges.ts';
+import { checkLimits } from './core/limits.ts';
+import { LOG_LEVELS, type LogFormat, type LogLevel } from './core/logger.ts';
+
+export interface Config {
+  /** 0: any free port. */
+  readonly port: number;
+  /** Undefined: all interfaces. */
+  readonly host: string | undefined;
+  readonly environment: 'development' | 'production' | 'test';
+  /** Empty: none is set, and a development secret is to be used. */
+  readonly secrets: readonly string[];
+  readonly skipSignatureVerification: boolean;
+  /** Seconds, both ways. */
+  readonly maxAgeS: number;
+  readonly bodyBytesMax: number;
+  /** Absolute. */
+  readonly databasePath: string;
+  /** Requests a client and window; 0 = off. */
+  readonly rateLimitMax: number;
+  readonly rateLimitWindowMs: number;
+  readonly rateLimitSkipVerified: boolean;
+  readonly trustedProxies: AddressRanges;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+}
+
+/** Every wrong value, a line each. The program exits with 78 (EX_CONFIG). */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the configuration is wrong:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+export const EX_CONFIG = 78;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads `.env` of the working directory, if there is one, into the environment; what is set already stays. */
+export function loadEnvFile(): void {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+}
+
+/** @throws ConfigError */
+export function readConfig(env: Environment): Config {
+  const problems: string[] = [];
+  const wrong = (name: string, allowed: string) => {
+    problems.push(`${name}=${JSON.stringify(env[name])}: must be ${allowed}`);
+  };
+
+  function oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T {
+    const value = set(env, name) ?? fallback;
+    if (!(allowed as readonly string[]).includes(value)) wrong(name, allowed.join(' or '));
+    return value as T;
+  }
+  function integer(name: string, min: number, max: number, fallback: number, unit: string): number {
+    const text = set(env, name);
+    if (text === undefined) return fallback;
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) wrong(name, `a whole number from ${min} to ${max}${unit}`);
+    return value;
+  }
+
+  const environment = oneOf('NODE_ENV', ['development', 'production', 'test'], 'development');
+  const secrets = (set(env, 'WEBHOOK_SECRET') ?? '')
+    .split(',')
+    .map((secret) => secret.trim())
+    .filter((secret) => secret !== '');
+  const skipSignatureVerification =
+    oneOf('SKIP_SIGNATURE_VERIFICATION', ['true', 'false'], 'false') === 'true';
+  const trusted = parseAddressRanges(set(env, 'TRUST_PROXY') ?? 'loopback');
+  if ('wrong' in trusted) {
+    wrong(
+      'TRUST_PROXY',
+      `"none" or a list of "loopback", addresses and ranges; ${JSON.stringify(trusted.wrong)} is none`,
+    );
+  }
+  const database = databasePath(set(env, 'DATABASE_URL') ?? 'file:data/irisx.db');
+  if ('problem' in database) problems.push(`DATABASE_URL: ${database.problem}`);
+  if (environment === 'production' && secrets.length === 0) {
+    problems.push(
+      'WEBHOOK_SECRET is not set: with NODE_ENV=production it must be the secret from the IRISX dashboard',
+    );
+  }
+  if (skipSignatureVerification && env['NODE_ENV'] !== 'development') {
+    problems.push('SKIP_SIGNATURE_VERIFICATION=true: allowed only with NODE_ENV=development set beside it');
+  }
+
+  const bodyBytesMax = integer('MAX_BODY_BYTES', 1024, 16 * 1024 * 1024, 1024 * 1024, ' (bytes)');
+  const config: Config = {
+    port: integer('PORT', 0, 65_535, 3000, ''),
+    host: set(env, 'HOST'),
+    environment,
+    secrets,
+    skipSignatureVerification,
+    maxAgeS: integer('MAX_AGE', 1, 86_400, 300, ' (seconds)'),
+    bodyBytesMax,
+    databasePath: 'path' in database ? database.path : '',
+    rateLimitMax: integer('RATE_LIMIT_MAX', 0, 1_000_000_000, 1000, ' (requests, 0 = off)'),
+    rateLimitWindowMs: integer('RATE_LIMIT_WINDOW_MS', 1000, 86_400_000, 900_000, ' (milliseconds)'),
+    rateLimitSkipVerified: oneOf('RATE_LIMIT_SKIP_VERIFIED', ['true', 'false'], 'true') === 'true',
+    trustedProxies: 'wrong' in trusted ? { has: () => false } : trusted,
+    logLevel: oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+    logFormat: oneOf('LOG_FORMAT', ['text', 'json'], environment === 'production' ? 'json' : 'text'),
+  };
+  if (problems.length === 0) problems.push(...checkLimits(bodyBytesMax));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** An empty value in `.env` is as good as none. */
+function set(env: Environment, name: string): string | undefined {
+  const value = env[name]?.trim();
+  return value === '' ? undefined : value;
+}
+
+function databasePath(url: string): { path: string } | { problem: string } {
+  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase();
+  if (scheme === undefined) return { path: resolve(url) };
+  if (scheme === 'file') {
+    const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
+    if (path === '' || path.includes('?'))
+      return { problem: `${JSON.stringify(url)}: must be file:PATH without parameters` };
+    return { path: resolve(path) };
+  }
+  return {
+    problem: `${scheme}: databases are not supported: the log is a SQLite file; use file:PATH, as in file:data/irisx.db`,
+  };
+}

@@ -1,0 +1,69 @@
+/** Sets of IP addresses, as `TRUST_PROXY` states them, and the one spelling that an address has here. */
+
+import { BlockList, isIP } from 'node:net';
+
+export interface AddressRanges {
+  /** @param address as normalAddress() gives it */
+  has(address: string): boolean;
+}
+
+/**
+ * @param text `none`, or a comma-separated list of `loopback`, addresses and ranges (`10.0.0.0/8`, `fd00::/8`)
+ * @returns the set, or the first piece that is none of these
+ */
+export function parseAddressRanges(text: string): AddressRanges | { readonly wrong: string } {
+  const list = new BlockList();
+  const pieces = text.split(',').map((piece) => piece.trim());
+  for (const piece of pieces) {
+    if (piece === 'none' && pieces.length === 1) continue;
+    if (piece === 'loopback') {
+      list.addSubnet('127.0.0.0', 8, 'ipv4');
+      list.addAddress('::1', 'ipv6');
+      continue;
+    }
+    const [address = '', prefix, ...rest] = piece.split('/');
+    const family = isIP(address);
+    const bitsMax = family === 6 ? 128 : 32;
+    if (family === 0 || rest.length > 0) return { wrong: piece };
+    if (prefix !== undefined && (!/^\d{1,3}$/.test(prefix) || Number(prefix) > bitsMax))
+      return { wrong: piece };
+    list.addSubnet(address, Number(prefix ?? bitsMax), family === 6 ? 'ipv6' : 'ipv4');
+  }
+  return {
+    has: (address) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4'),
+  };
+}
+
+const IPV4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+const WITH_PORT = /^(?:\[([^\]]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+)$/;
+
+/**
+ * @param text an address, perhaps with a port (as some proxies forward it), perhaps IPv4 in IPv6's clothes
+ * @returns the plain address, or undefined if it is none
+ */
+export function normalAddress(text: string): string | undefined {
+  const trimmed = text.trim();
+  const [, bracketed, beforePort] = WITH_PORT.exec(trimmed) ?? [];
+  const bare = bracketed ?? beforePort ?? trimmed;
+  const address = (IPV4_MAPPED.exec(bare)?.[1] ?? bare).split('%')[0] ?? '';
+  return isIP(address) === 0 ? undefined : address;
+}
+
+/**
+ * Whom an address stands for: an IPv4 address itself, an IPv6 address its /64, which is what one customer gets.
+ * @param address as normalAddress() gives it
+ */
+export function clientOf(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const [left = '', right] = address.split('::');
+  const head = left === '' ? [] : left.split(':');
+  const tail = right === undefined || right === '' ? [] : right.split(':');
+  const groups =
+    right === undefined
+      ? head
+      : [...head, ...Array<string>(Math.max(0, 8 - head.length - tail.length)).fill('0'), ...tail];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, '').toLowerCase())
+    .join(':')}::/64`;
+}

@@ -1,0 +1,37 @@
+/**
+ * The time that a body states of itself: the leading part of the idempotency key, for locality in its index.
+ * FROZEN, like readable-time.ts: what projections think of a body's times is theirs and may change; this may not.
+ */
+
+import { readableTimeMs } from './readable-time.ts';
+
+const MILESTONES = [
+  'ended_at',
+  'delivered_at',
+  'received_at',
+  'answered_at',
+  'started_at',
+  'created_at',
+] as const;
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * The first readable of `timestamp`, `data.timestamp`, then of each milestone in `data` and at top level.
+ * @param body the parsed body; undefined where it is no JSON object
+ * @returns milliseconds since 1970 UTC, or 0 where the body states no readable time
+ */
+export function bodyTimeMs(body: Json | undefined): number {
+  if (body === undefined) return 0;
+  const data = isObject(body['data']) ? body['data'] : undefined;
+  let time = readableTimeMs(body['timestamp']) ?? readableTimeMs(data?.['timestamp']);
+  for (const name of MILESTONES) {
+    if (time !== undefined) return time;
+    time = readableTimeMs(data?.[name]) ?? readableTimeMs(body[name]);
+  }
+  return time ?? 0;
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

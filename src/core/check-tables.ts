@@ -1,0 +1,109 @@
+/**
+ * Compares the live tables with a scratch fold of the same log, in one read snapshot. Writes nothing to the live
+ * file.
+ */
+
+import { randomBytes } from 'node:crypto';
+import type { Database } from 'better-sqlite3';
+import { openDatabase } from './database.ts';
+import { EventLog } from './event-log.ts';
+import type { Derivations, Projection } from './projection.ts';
+import { ProjectionStates } from './projection-state.ts';
+import { columnsOf } from './projection-table.ts';
+import { openScratch } from './scratch.ts';
+
+export interface TableCheck {
+  readonly name: string;
+  readonly rows: number;
+  /** A line each, at most DIFFERENCES_LISTED_MAX of them. */
+  readonly differences: string[];
+  /** All of them, also those that are not listed. */
+  readonly differenceCount: number;
+}
+
+const DIFFERENCES_LISTED_MAX = 10;
+
+/** @returns a check for each projection and one for `failures`; all is well if no count of differences is above 0 */
+export function checkTables(
+  databasePath: string,
+  derivations: Derivations,
+  onProgress: (done: number, total: number) => void = () => {},
+): { seq: number; checks: TableCheck[] } {
+  const database = openDatabase(databasePath, derivations);
+  try {
+    const log = new EventLog(database);
+    const scratchPath = `${databasePath}-check-${randomBytes(4).toString('hex')}`;
+    const scratch = openScratch(database, scratchPath, derivations.projections, log);
+    try {
+      database.exec('BEGIN');
+      const { seq } = log.head();
+      for (let applied = 0; applied < seq; ) {
+        applied = scratch.foldRange(seq);
+        onProgress(applied, seq);
+      }
+      const states = new ProjectionStates(database).read();
+      const checks = derivations.projections.map((projection) => {
+        const state = states.get(projection.name);
+        if (state?.version !== projection.version) {
+          const made = state === undefined ? 'does not exist' : `was made by version ${state.version}`;
+          return broken(
+            projection.name,
+            `the table ${made}, this code has version ${projection.version}: npm run rebuild`,
+          );
+        }
+        if (state.applied_seq !== seq) {
+          return broken(
+            projection.name,
+            `the table reflects the log up to seq ${state.applied_seq} of ${seq}: npm run rebuild`,
+          );
+        }
+        return compare(database, projection.name, [projection.key], columnsOf(projection as Projection));
+      });
+      checks.push(compare(database, 'failures', ['seq', 'stage'], ['seq', 'stage', 'error']));
+      return { seq, checks };
+    } finally {
+      if (database.inTransaction) database.exec('ROLLBACK');
+      scratch.close();
+    }
+  } finally {
+    database.close();
+  }
+}
+
+function broken(name: string, difference: string): TableCheck {
+  return { name, rows: 0, differences: [`${name}: ${difference}`], differenceCount: 1 };
+}
+
+function compare(database: Database, name: string, key: string[], columns: string[]): TableCheck {
+  const on = key.map((column) => `live.${column} = again.${column}`).join(' AND ');
+  const shown = (table: string) => key.map((column) => `${table}.${column}`).join(" || ' ' || ");
+  const named = columns
+    .filter((column) => !key.includes(column))
+    .map((column) => `CASE WHEN live.${column} IS NOT again.${column} THEN ' ${column}' ELSE '' END`)
+    .join(' || ');
+  const differ = columns.map((column) => `live.${column} IS NOT again.${column}`).join(' OR ');
+  const lines = [
+    ...list(
+      database,
+      `SELECT ${shown('live')} || ': in the live table only'
+      FROM main.${name} AS live LEFT JOIN scratch.${name} AS again ON ${on} WHERE again.rowid IS NULL`,
+    ),
+    ...list(
+      database,
+      `SELECT ${shown('again')} || ': missing in the live table'
+      FROM scratch.${name} AS again LEFT JOIN main.${name} AS live ON ${on} WHERE live.rowid IS NULL`,
+    ),
+    ...list(
+      database,
+      `SELECT ${shown('live')} || ': differs in' || ${named}
+      FROM main.${name} AS live JOIN scratch.${name} AS again ON ${on} WHERE ${differ}`,
+    ),
+  ];
+  const rows = database.prepare(`SELECT count(*) FROM main.${name}`).pluck().get() as number;
+  const differences = lines.slice(0, DIFFERENCES_LISTED_MAX).map((line) => `${name} ${line}`);
+  return { name, rows, differences, differenceCount: lines.length };
+}
+
+function list(database: Database, sql: string): string[] {
+  return database.prepare(sql).pluck().all() as string[];
+}

@@ -1,0 +1,31 @@
+/** The secret of a development setup: made once, kept beside the database, found by the scripts. */
+
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const FILE_NAME = 'development-secret';
+
+/** Where the development secret of a database is kept. */
+export function developmentSecretPath(databasePath: string): string {
+  return join(dirname(databasePath), FILE_NAME);
+}
+
+/**
+ * Reads the development secret, or makes it (64 hex characters, like a real one; 0600).
+ * @throws Error if the file cannot be read or made, or is empty
+ */
+export function developmentSecret(databasePath: string): string {
+  const path = developmentSecretPath(databasePath);
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const secret = randomBytes(32).toString('hex');
+    writeFileSync(path, `${secret}\n`, { mode: 0o600, flag: 'wx' });
+    return secret;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const secret = readFileSync(path, 'utf8').trim();
+  if (secret === '') throw new Error(`${path} is empty: delete it, and the next start makes a new secret`);
+  return secret;
+}

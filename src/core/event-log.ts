@@ -1,0 +1,141 @@
+/**
+ * The event log: all SQL on `events` and on `failures`. Append-only; `seq` is gap-free because it is the head's
+ * + 1, read inside the appending transaction; a body is in it once.
+ */
+
+import assert from 'node:assert';
+import type { Database, Statement } from 'better-sqlite3';
+import { CHAIN_GENESIS, type ChainedColumns, chainLink } from './chain.ts';
+import type { RecordedDelivery } from './event.ts';
+
+/** The last event: what `verify` calls the anchor. */
+export interface Head {
+  /** 0 in an empty log. */
+  readonly seq: number;
+  readonly chain: Uint8Array;
+}
+
+/** An event's columns, but for `seq` and `chain`, which the log gives. */
+export interface NewEvent extends Omit<ChainedColumns, 'seq'> {
+  readonly body: Uint8Array;
+}
+
+/** A whole event as stored. */
+export interface StoredEvent extends ChainedColumns {
+  readonly body: Uint8Array;
+  readonly chain: Uint8Array;
+}
+
+/** The first recording of a body that has come again. */
+export interface FirstRecording {
+  readonly seq: number;
+  readonly type: string | null;
+  readonly event_header: string | null;
+}
+
+export type Appended =
+  | { readonly kind: 'appended'; readonly head: Head }
+  | { readonly kind: 'duplicate'; readonly first: FirstRecording };
+
+const COLUMNS = `
+  seq,
+  body_time_ms,
+  body_sha256,
+  body,
+  type,
+  event_id,
+  path,
+  signature,
+  signed_at,
+  received_at_ms,
+  event_header,
+  event_id_header,
+  chain`;
+
+/** Statements over one connection. `schema` is where `failures` is looked for. */
+export class EventLog {
+  readonly #head: Statement<[], Head>;
+  readonly #insert: Statement<[StoredEvent]>;
+  readonly #first: Statement<[number, Uint8Array], FirstRecording>;
+  readonly #range: Statement<[number, number, number], RecordedDelivery>;
+  readonly #stored: Statement<[number, number], StoredEvent>;
+  readonly #addFailure: Statement<[number, string, string]>;
+  readonly #failures: Statement<[number], { error: string }>;
+
+  constructor(database: Database) {
+    this.#head = database.prepare('SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1');
+    this.#insert = database.prepare(`
+      INSERT INTO events (${COLUMNS})
+      VALUES (
+        @seq,
+        @body_time_ms,
+        @body_sha256,
+        @body,
+        @type,
+        @event_id,
+        @path,
+        @signature,
+        @signed_at,
+        @received_at_ms,
+        @event_header,
+        @event_id_header,
+        @chain
+      )
+      ON CONFLICT (body_time_ms, body_sha256) DO NOTHING`);
+    this.#first = database.prepare(
+      'SELECT seq, type, event_header FROM events WHERE body_time_ms = ? AND body_sha256 = ?',
+    );
+    this.#range = database.prepare(
+      `SELECT seq, body, event_header AS eventHeader, signed_at AS signedAt
+       FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
+    );
+    this.#stored = database.prepare(`SELECT ${COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
+    this.#addFailure = database.prepare(
+      'INSERT INTO failures (seq, stage, error) VALUES (?, ?, ?) ON CONFLICT (seq, stage) DO UPDATE SET error = excluded.error',
+    );
+    this.#failures = database.prepare('SELECT DISTINCT error FROM failures WHERE seq = ? ORDER BY error');
+  }
+
+  /** The last event. Read it inside the appending transaction: other processes append too. */
+  head(): Head {
+    return this.#head.get() ?? { seq: 0, chain: CHAIN_GENESIS };
+  }
+
+  /**
+   * Appends within the caller's transaction, unless the same body is in the log already.
+   * @param head the log's last event at this point of the transaction
+   */
+  append(event: NewEvent, head: Head): Appended {
+    const seq = head.seq + 1;
+    const chain = chainLink(head.chain, { ...event, seq });
+    const { changes } = this.#insert.run({ ...event, seq, chain });
+    if (changes === 1) return { kind: 'appended', head: { seq, chain } };
+    const first = this.#first.get(event.body_time_ms, event.body_sha256);
+    assert(
+      first !== undefined,
+      'an event was refused as a repetition, but its first recording is not in the log',
+    );
+    return { kind: 'duplicate', first };
+  }
+
+  /** Up to `limit` deliveries with `after` < seq ≤ `upTo`, in order. */
+  range(after: number, upTo: number, limit: number): RecordedDelivery[] {
+    return this.#range.all(after, upTo, limit);
+  }
+
+  /** Up to `limit` whole events with seq > `after`, in order. */
+  stored(after: number, limit: number): StoredEvent[] {
+    return this.#stored.all(after, limit);
+  }
+
+  /** Notes that `stage` could not use event `seq`. */
+  addFailure(seq: number, stage: string, error: string): void {
+    this.#addFailure.run(seq, stage, error);
+  }
+
+  /** What `failures` says of an event now, as one text; null if nothing. */
+  failureOf(seq: number): string | null {
+    const failures = this.#failures.all(seq);
+    return failures.length === 0 ? null : failures.map((failure) => failure.error).join('; ');
+  }
+}

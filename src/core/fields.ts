@@ -1,0 +1,164 @@
+/**
+ * Typed reading of an event's data. Every value is checked here, before it can reach SQLite: a projection gets
+ * the right type or a `FieldError` whose text names the field, never a half-read row. An absent field, `null`
+ * and an empty text (of anything but a message) are all "not stated": undefined.
+ */
+
+import { readableTimeMs } from './readable-time.ts';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/** A value that a projection cannot use. `message` names the field as it was sent and what it must be. */
+export class FieldError extends Error {
+  override name = 'FieldError';
+}
+
+/** Our name of a field → the names it is sent under, in order of precedence. */
+const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
+  call_uuid: ['call_uuid', 'call_sid', 'call_id', 'uuid'],
+  message_id: ['message_id', 'message_sid', 'id'],
+  recording_id: ['recording_id', 'recording_sid'],
+  from_number: ['from_number', 'from'],
+  to_number: ['to_number', 'to'],
+  message: ['message', 'body'],
+  duration_seconds: ['duration_seconds', 'duration'],
+  total_cost: ['total_cost', 'cost'],
+  transcription: ['transcription', 'transcript', 'text'],
+};
+
+const SUBJECT_IDS = ['call_uuid', 'message_id', 'recording_id'] as const;
+const DECIMAL = /^-?\d{1,15}(\.\d{1,15})?$/;
+const MICROS_PER_UNIT = 1_000_000;
+
+/** The fields of one event, whichever of the three body shapes they came in. */
+export class Fields {
+  readonly #data: Json;
+
+  /** @param data the object that holds the fields: `data` of an envelope, else the body itself */
+  constructor(data: Json) {
+    this.#data = data;
+  }
+
+  /** Text as sent, made well-formed Unicode (a lone surrogate would come back from SQLite as something else). */
+  text(name: string): string | undefined {
+    const [sentAs, value] = this.#find(name);
+    if (value === undefined || value === '') return undefined;
+    if (typeof value !== 'string') throw wrong(sentAs, 'text', value);
+    return value.toWellFormed();
+  }
+
+  /** Text that may be empty: an MMS without words states an empty message. */
+  message(): string | undefined {
+    return this.#find('message')[1] === '' ? '' : this.text('message');
+  }
+
+  /** An id or a phone number: text, or a safe integer ≥ 0, which is taken as its digits. */
+  id(name: string): string | undefined {
+    const [sentAs, value] = this.#find(name);
+    if (value === undefined || value === '') return undefined;
+    if (typeof value === 'string') return value.toWellFormed();
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return String(value);
+    throw wrong(sentAs, 'text or a whole number up to 2^53 - 1', value);
+  }
+
+  /** Like `id`, but a missing one is an error: without it the event has no row. */
+  requiredId(name: string): string {
+    const value = this.id(name);
+    if (value === undefined) throw new FieldError(`${name} is missing`);
+    return value;
+  }
+
+  /** A finite number, or the same as decimal text. */
+  number(name: string): number | undefined {
+    const [sentAs, value] = this.#find(name);
+    return finite(sentAs, value, 'a number');
+  }
+
+  /** A finite number ≥ 0, or the same as decimal text. */
+  quantity(name: string): number | undefined {
+    const [sentAs, value] = this.#find(name);
+    const number = finite(sentAs, value, 'a number ≥ 0');
+    if (number !== undefined && number < 0) throw wrong(sentAs, 'a number ≥ 0', value);
+    return number;
+  }
+
+  /** A whole number from 0 to 2^53 - 1, or the same as decimal text. */
+  count(name: string): number | undefined {
+    const [sentAs, value] = this.#find(name);
+    const number = finite(sentAs, value, 'a whole number ≥ 0');
+    if (number === undefined) return undefined;
+    if (!Number.isSafeInteger(number) || number < 0) throw wrong(sentAs, 'a whole number ≥ 0', value);
+    return number;
+  }
+
+  /** Money in millionths of the currency's unit, so that sums are exact. */
+  micros(name: string): number | undefined {
+    const [sentAs, value] = this.#find(name);
+    const number = finite(sentAs, value, 'an amount');
+    if (number === undefined) return undefined;
+    const micros = Math.round(number * MICROS_PER_UNIT);
+    if (!Number.isSafeInteger(micros)) throw wrong(sentAs, 'an amount below 9 billion', value);
+    return micros === 0 ? 0 : micros;
+  }
+
+  /** Milliseconds since 1970 UTC, from an integer (seconds or milliseconds) or ISO 8601 text. */
+  timeMs(name: string): number | undefined {
+    const [sentAs, value] = this.#find(name);
+    return value === undefined || value === '' ? undefined : requireTimeMs(sentAs, value);
+  }
+
+  /** A list of texts, well-formed. An empty list is stated. */
+  textList(name: string): string[] | undefined {
+    const [sentAs, value] = this.#find(name);
+    if (value === undefined) return undefined;
+    if (!Array.isArray(value)) throw wrong(sentAs, 'a list of texts', value);
+    return value.map((item: unknown, index) => {
+      if (typeof item !== 'string') throw wrong(`${sentAs}[${index}]`, 'text', item);
+      return item.toWellFormed();
+    });
+  }
+
+  /** Whether this is the dashboard's test delivery: `"test": true` and no id of anything. */
+  get isTest(): boolean {
+    return this.#data['test'] === true && SUBJECT_IDS.every((name) => this.#find(name)[1] === undefined);
+  }
+
+  #find(name: string): [sentAs: string, value: unknown] {
+    for (const spelling of SPELLINGS[name] ?? [name]) {
+      const value = this.#data[spelling];
+      if (value !== undefined && value !== null) return [spelling, value];
+    }
+    return [name, undefined];
+  }
+}
+
+/**
+ * @param name the field as it was sent, for the error
+ * @throws FieldError if the value is no time between 2000 and 2100
+ */
+export function requireTimeMs(name: string, value: unknown): number {
+  const ms = readableTimeMs(value);
+  if (ms === undefined) throw wrong(name, 'ISO 8601 text or Unix time between 2000 and 2100', value);
+  return ms;
+}
+
+function finite(sentAs: string, value: unknown, expected: string): number | undefined {
+  if (value === undefined || value === '') return undefined;
+  const number = typeof value === 'string' && DECIMAL.test(value) ? Number(value) : value;
+  if (typeof number !== 'number' || !Number.isFinite(number)) throw wrong(sentAs, expected, value);
+  return number === 0 ? 0 : number;
+}
+
+/** The reason names the field and the kind of value, never the value: it may be a person's words. */
+function wrong(sentAs: string, expected: string, value: unknown): FieldError {
+  const shown = typeof value === 'number' ? String(value) : kindOf(value);
+  return new FieldError(`${sentAs} must be ${expected}, got ${shown}`);
+}
+
+/** What a JSON value is, in a word. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'an object';
+  return typeof value === 'string' ? 'text' : `a ${typeof value}`;
+}

@@ -1,0 +1,124 @@
+/**
+ * Every limit of the receiver, with its unit last in the name and its reason beside it.
+ * What an operator may change is in config.ts; what is here follows from the sender's behaviour or from
+ * what a small VM can hold. `checkLimits` states how they depend on each other.
+ */
+
+// --- the sender -------------------------------------------------------------------------------------------
+
+/** The sender counts a delivery as failed when it has no answer after this. */
+export const SENDER_TIMEOUT_MS = 10_000;
+
+// --- HTTP: reading ----------------------------------------------------------------------------------------
+
+/** All headers of one request. The sender's take about 600 bytes; proxies add cookies and forwarding lines. */
+export const HEADERS_BYTES_MAX = 16 * 1024;
+/** From the first byte to the last header: a sender on any working line needs milliseconds. */
+export const HEADERS_TIMEOUT_MS = 5_000;
+/** From the first byte to the last of the body; below the sender's patience, so that a slow body gets a 408. */
+export const REQUEST_TIMEOUT_MS = 8_000;
+/** How often node:http looks for requests that have outlived the two timeouts above. */
+export const TIMEOUT_CHECK_MS = 1_000;
+/** A kept-alive connection without a request; longer than the 60 s for which common proxies keep theirs. */
+export const KEEP_ALIVE_MS = 65_000;
+/** A connection with nothing read or written while a request is under way, the writer's wait included. */
+export const SOCKET_IDLE_MS = 12_000;
+/** The writing of one answer: it is smaller than any socket buffer, so only a reader that has stopped takes long. */
+export const ANSWER_WRITE_MS = 5_000;
+/** After an early refusal the rest of the request is read and dropped this long, so that the answer arrives whole. */
+export const LINGER_MS = 1_000;
+/** Bodies being read or waiting for the writer, together: what 64 requests of the largest default size take. */
+export const BUFFERED_BODIES_BYTES_MAX = 64 * 1024 * 1024;
+/** Sockets the process holds at once; an idle one costs about 10 KiB. */
+export const CONNECTIONS_MAX = 20_000;
+/** Sockets one client address may hold, unless it is a trusted proxy. The sender opens about ten. */
+export const CONNECTIONS_PER_CLIENT_MAX = 1_000;
+/** `?challenge=`: longer texts are not a sender's check. */
+export const CHALLENGE_CHARS_MAX = 256;
+/** What `Retry-After` says with a 503: storage is looked at again each second. */
+export const RETRY_AFTER_S = 1;
+
+// --- rate limiter -----------------------------------------------------------------------------------------
+
+/** Clients whose counts are kept for one window; at about 150 bytes each this is 15 MB. */
+export const RATE_LIMIT_CLIENTS_MAX = 100_000;
+/** A client over its limit is still verified when its body is at most this; real deliveries are a few KiB. */
+export const VERIFY_OVER_LIMIT_BYTES_MAX = 64 * 1024;
+
+// --- writer -----------------------------------------------------------------------------------------------
+
+/** Deliveries of one transaction: large enough to share an fsync, small enough for a commit of some 20 ms. */
+export const BATCH_DELIVERIES_MAX = 512;
+/** Body bytes of one transaction (a single larger body makes a batch of its own). */
+export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+/** Deliveries waiting for the writer: about half a second of its work. */
+export const QUEUE_DELIVERIES_MAX = 10_000;
+/** Body bytes waiting for the writer. */
+export const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+/** How long SQLite waits for another process's write lock before a batch is refused with 503. */
+export const BUSY_TIMEOUT_MS = 3_000;
+/** While storage fails, a small real write is tried this often, so that recovery needs no traffic. */
+export const STORAGE_RETRY_MS = 1_000;
+/** The WAL is checkpointed when it has grown by this since the last attempt. */
+export const WAL_CHECKPOINT_BYTES = 16 * 1024 * 1024;
+/** The WAL file is cut back to this when it starts over after a long reader has left. */
+export const WAL_KEPT_BYTES = 64 * 1024 * 1024;
+/** Missing events folded into a lagging table before a batch: some 20 ms of work. */
+export const CATCH_UP_EVENTS_MAX = 500;
+
+// --- shutdown ---------------------------------------------------------------------------------------------
+
+/** After SIGTERM, bodies still unfinished are cut with a 503 at this. */
+export const DRAIN_CUT_MS = 4_000;
+/** After SIGTERM the process ends by force at this; supervisors kill at 10 s. */
+export const DRAIN_MAX_MS = 5_000;
+/** After a storage fault whose outcome is unknown, the time for answers to leave before the process ends. */
+export const FATAL_FLUSH_MS = 500;
+
+// --- log lines --------------------------------------------------------------------------------------------
+
+/** A piece of text from outside (path, type, id) in a log line or an answer is cut to this. */
+export const LOGGED_TEXT_CHARS_MAX = 256;
+/** Refused requests logged in one second; the rest is counted in one line. Bounds the log under a flood. */
+export const LOGGED_REFUSALS_PER_SECOND_MAX = 50;
+/** The shortest time between two warnings of the same kind. */
+export const REPEATED_WARNING_MS = 60_000;
+
+// --- events -----------------------------------------------------------------------------------------------
+
+/** An event type: the sender's longest has 24 characters. */
+export const EVENT_TYPE_CHARS_MAX = 128;
+
+// --- rebuild ----------------------------------------------------------------------------------------------
+
+/** Events folded into the scratch file between two looks at the live log. */
+export const REBUILD_RANGE_EVENTS = 2_000;
+/** The longest transaction of a rebuild on the live file, and the pause after it: SQLite's waiting is not fair. */
+export const REBUILD_TRANSACTION_MS = 5;
+/** Rows copied in the first of these transactions; later ones adapt to the time that it took. */
+export const REBUILD_COPY_ROWS_FIRST = 100;
+/** The last transaction of a rebuild folds at most this many events before the swap. */
+export const REBUILD_REMAINDER_EVENTS_MAX = 50;
+/** A server that finds a rebuild under way in another process looks again after this. */
+export const REBUILD_RETRY_MS = 5_000;
+
+/**
+ * Relations between limits that the design depends on.
+ * @param bodyBytesMax the configured `MAX_BODY_BYTES`, in bytes
+ * @returns one sentence for each relation that does not hold; empty when all do
+ */
+export function checkLimits(bodyBytesMax: number): string[] {
+  const relations: [boolean, string][] = [
+    [HEADERS_TIMEOUT_MS <= REQUEST_TIMEOUT_MS, 'HEADERS_TIMEOUT_MS must be at most REQUEST_TIMEOUT_MS'],
+    [REQUEST_TIMEOUT_MS < SENDER_TIMEOUT_MS, 'REQUEST_TIMEOUT_MS must be below SENDER_TIMEOUT_MS'],
+    [SOCKET_IDLE_MS > REQUEST_TIMEOUT_MS, 'SOCKET_IDLE_MS must be above REQUEST_TIMEOUT_MS'],
+    [BUSY_TIMEOUT_MS < SENDER_TIMEOUT_MS, 'BUSY_TIMEOUT_MS must be below SENDER_TIMEOUT_MS'],
+    [DRAIN_CUT_MS < DRAIN_MAX_MS, 'DRAIN_CUT_MS must be below DRAIN_MAX_MS'],
+    [BATCH_BYTES_MAX <= QUEUE_BYTES_MAX, 'BATCH_BYTES_MAX must be at most QUEUE_BYTES_MAX'],
+    [
+      bodyBytesMax <= BUFFERED_BODIES_BYTES_MAX / 4,
+      `MAX_BODY_BYTES must be at most ${BUFFERED_BODIES_BYTES_MAX / 4}, a quarter of what all bodies together may take`,
+    ],
+  ];
+  return relations.filter(([holds]) => !holds).map(([, sentence]) => sentence);
+}

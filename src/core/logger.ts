@@ -1,0 +1,73 @@
+/**
+ * Log lines on standard output, one record a line, in text or JSON. Text from outside is made harmless first:
+ * a record can never become two, nor move a terminal's cursor. Never given a secret, a signature or a message.
+ */
+
+import { LOGGED_TEXT_CHARS_MAX } from './limits.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+export type LogFormat = 'text' | 'json';
+
+export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal'];
+
+/** Writes one record: `message` for people, `fields` for JSON readers (in text they follow the message). */
+export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  /** Wall clock, milliseconds. */
+  readonly now: () => number;
+  /** Takes one line without its end. */
+  readonly write: (line: string) => void;
+}
+
+/** @returns a Log that drops what is below its level */
+export function createLogger(options: LoggerOptions): Log {
+  const least = LOG_LEVELS.indexOf(options.level);
+  return (level, message, fields = {}) => {
+    if (LOG_LEVELS.indexOf(level) < least) return;
+    const time = new Date(options.now()).toISOString();
+    options.write(
+      options.format === 'json' ? jsonLine(time, level, message, fields) : textLine(time, level, message),
+    );
+  };
+}
+
+function jsonLine(
+  time: string,
+  level: LogLevel,
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+): string {
+  return escapeLineBreaks(JSON.stringify({ time, level, message, ...fields }));
+}
+
+function textLine(time: string, level: LogLevel, message: string): string {
+  const mark = level === 'info' ? '' : `${level.toUpperCase()} `;
+  return harmless(`[${time}] ${mark}${message}`, Number.POSITIVE_INFINITY);
+}
+
+/**
+ * Control and formatting characters (CR, LF, ESC, U+2028, bidirectional marks …) as `\u….`, cut to `charsMax`.
+ * For every piece of text that a client chose.
+ */
+export function harmless(text: string, charsMax: number = LOGGED_TEXT_CHARS_MAX): string {
+  const cut = text.length > charsMax ? `${text.slice(0, charsMax)}…` : text;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+  return cut
+    .toWellFormed()
+    .replace(
+      /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
+      escaped,
+    );
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** JSON.stringify leaves these as they are, and some readers take them for line ends. */
+function escapeLineBreaks(json: string): string {
+  return json.replace(/[\u007f-\u009f\u2028\u2029]/g, escaped);
+}

@@ -1,0 +1,72 @@
+/**
+ * The fixed part of the database file: its marks, the event log, the failures, and the state of the projections.
+ * The projections' own tables come from their definitions (projection-tables.ts).
+ */
+
+/** `application_id` of our files: "IRSX" in ASCII. */
+export const APPLICATION_ID = 0x49525358;
+/** `user_version` of the schema below. A higher one in a file was made by newer code. */
+export const SCHEMA_VERSION = 1;
+
+/** Creates everything in an empty database; run inside one transaction. */
+export const SCHEMA = `
+CREATE TABLE events (
+  seq             INTEGER PRIMARY KEY,
+  body_time_ms    INTEGER NOT NULL,
+  body_sha256     BLOB    NOT NULL,
+  body            BLOB    NOT NULL,
+  type            TEXT,
+  event_id        TEXT,
+  path            TEXT    NOT NULL,
+  signature       BLOB,
+  signed_at       INTEGER NOT NULL,
+  received_at_ms  INTEGER NOT NULL,
+  event_header    TEXT,
+  event_id_header TEXT,
+  chain           BLOB    NOT NULL,
+  UNIQUE (body_time_ms, body_sha256)
+) STRICT;
+
+CREATE TRIGGER events_no_update BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'the event log is append-only: events cannot be changed'); END;
+CREATE TRIGGER events_no_delete BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'the event log is append-only: events cannot be deleted'); END;
+
+CREATE VIEW events_json AS
+SELECT
+  seq,
+  type,
+  strftime('%Y-%m-%dT%H:%M:%fZ', received_at_ms / 1000.0, 'unixepoch') AS received_at,
+  strftime('%Y-%m-%dT%H:%M:%SZ', signed_at, 'unixepoch') AS signed_at,
+  path,
+  event_id,
+  event_header,
+  event_id_header,
+  lower(hex(body_sha256)) AS body_sha256,
+  lower(hex(signature)) AS signature,
+  lower(hex(chain)) AS chain,
+  CAST(body AS TEXT) AS body
+FROM events;
+
+CREATE TABLE projections (
+  name        TEXT    NOT NULL UNIQUE,
+  version     INTEGER NOT NULL,
+  applied_seq INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE storage_probe (
+  id       INTEGER PRIMARY KEY CHECK (id = 1),
+  tried_at INTEGER NOT NULL,
+  filler   BLOB    NOT NULL
+) STRICT;
+`;
+
+/** `failures` under any name: a rebuild makes it beside the live one. */
+export function failuresTable(name: string): string {
+  return `CREATE TABLE ${name} (
+  seq   INTEGER NOT NULL,
+  stage TEXT    NOT NULL,
+  error TEXT    NOT NULL,
+  UNIQUE (seq, stage)
+) STRICT`;
+}

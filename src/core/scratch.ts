@@ -1,0 +1,94 @@
+/**
+ * A scratch database beside the live one, attached to the same connection: here the log is folded again from its
+ * first event. Its exclusive lock is what keeps two rebuilds apart; the kernel frees it when a process dies.
+ */
+
+import { closeSync, openSync, rmSync } from 'node:fs';
+import type { Database } from 'better-sqlite3';
+import { readBody } from './event.ts';
+import type { EventLog } from './event-log.ts';
+import { foldEvent } from './fold-event.ts';
+import { REBUILD_RANGE_EVENTS } from './limits.ts';
+import type { Projection } from './projection.ts';
+import { createTableSql, ProjectionTable } from './projection-table.ts';
+import { failuresTable } from './schema.ts';
+import { storageFault } from './storage-fault.ts';
+
+/** Another process rebuilds the same database. */
+export class RebuildUnderWay extends Error {
+  override name = 'RebuildUnderWay';
+}
+
+export interface Scratch {
+  /**
+   * Folds the next events of the log, up to `upTo`, into `scratch.<projection>` and `scratch.failures`.
+   * @returns the last seq folded; the same as before when there was nothing more
+   */
+  foldRange(upTo: number): number;
+  /** Detaches and removes the file, which frees the lock. */
+  close(): void;
+}
+
+const CACHE_KIB = 64 * 1024;
+
+/**
+ * @param path of the scratch file; what a dead process left there is dropped
+ * @throws RebuildUnderWay
+ */
+export function openScratch(
+  database: Database,
+  path: string,
+  projections: readonly Projection[],
+  log: EventLog,
+): Scratch {
+  closeSync(openSync(path, 'a', 0o600));
+  database.prepare('ATTACH ? AS scratch').run(path);
+  try {
+    database.pragma('scratch.locking_mode = EXCLUSIVE');
+    database.pragma('scratch.journal_mode = MEMORY');
+    database.pragma('scratch.synchronous = OFF');
+    database.pragma(`scratch.cache_size = -${CACHE_KIB}`);
+    emptyScratch(database);
+  } catch (error) {
+    database.exec('DETACH scratch');
+    if (storageFault(error) !== 'busy') throw error;
+    throw new RebuildUnderWay(`a rebuild is under way already (${path} is locked): wait until it ends`, {
+      cause: error,
+    });
+  }
+
+  for (const projection of projections)
+    database.exec(createTableSql(projection, `scratch.${projection.name}`));
+  database.exec(failuresTable('scratch.failures'));
+  const tables = projections.map(
+    (projection) => new ProjectionTable(database, projection, `scratch.${projection.name}`),
+  );
+  const addFailure = database.prepare('INSERT INTO scratch.failures (seq, stage, error) VALUES (?, ?, ?)');
+  let applied = 0;
+
+  const foldRange = (upTo: number) => {
+    for (const recorded of log.range(applied, upTo, REBUILD_RANGE_EVENTS)) {
+      const read = readBody(recorded.body, recorded.eventHeader);
+      foldEvent(read, recorded, tables, (...failure) => addFailure.run(...failure));
+      applied = recorded.seq;
+    }
+    return applied;
+  };
+  const inTransaction = database.transaction(foldRange);
+
+  return {
+    // Inside a caller's snapshot there is a transaction already.
+    foldRange: (upTo) => (database.inTransaction ? foldRange(upTo) : inTransaction(upTo)),
+    close() {
+      rmSync(path, { force: true });
+      database.exec('DETACH scratch');
+    },
+  };
+}
+
+function emptyScratch(database: Database): void {
+  database.exec('CREATE TABLE IF NOT EXISTS scratch.lock (taken INTEGER)'); // the first write takes the lock
+  database.exec('INSERT INTO scratch.lock VALUES (1)');
+  const names = database.prepare("SELECT name FROM scratch.sqlite_master WHERE type = 'table'").pluck().all();
+  for (const name of names) if (name !== 'lock') database.exec(`DROP TABLE scratch."${name}"`);
+}

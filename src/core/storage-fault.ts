@@ -1,0 +1,28 @@
+/**
+ * What an error of SQLite means for the promise: wait and try again, or stop touching the file.
+ */
+
+import Database from 'better-sqlite3';
+
+/**
+ * - `full`, `busy`: nothing was written; the sender should send again; the process goes on.
+ * - `lost`: the file or the disk cannot be trusted (a failed fsync's outcome is unknown). The process must end
+ *   without touching the handle again.
+ * - `other`: no fault of storage.
+ */
+export type StorageFault = 'full' | 'busy' | 'lost' | 'other';
+
+/** @param error anything that was thrown around a call to better-sqlite3 */
+export function storageFault(error: unknown): StorageFault {
+  if (!(error instanceof Database.SqliteError)) return 'other';
+  const [, code = ''] = error.code.split('_');
+  if (code === 'FULL') return 'full';
+  if (code === 'BUSY' || code === 'LOCKED' || code === 'PROTOCOL') return 'busy';
+  return ['IOERR', 'CORRUPT', 'NOTADB', 'READONLY', 'CANTOPEN', 'NOMEM'].includes(code) ? 'lost' : 'other';
+}
+
+/** One line for an operator: the error's own words and code. */
+export function faultText(error: unknown): string {
+  if (error instanceof Database.SqliteError) return `${error.message} (${error.code})`;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,162 @@
+/**
+ * The writer thread: owns the one writing connection, commits a batch at a time, and reports an outcome for each
+ * delivery. Checkpoints after the answers are on their way. On a fault that leaves the outcome of a commit
+ * unknown it says so once and never touches the file again.
+ */
+
+import { statSync } from 'node:fs';
+import type { MessagePort } from 'node:worker_threads';
+import type { Database } from 'better-sqlite3';
+import { BatchAppender } from './append-batch.ts';
+import { DatabaseRefused, openDatabase } from './database.ts';
+import { STORAGE_RETRY_MS, WAL_CHECKPOINT_BYTES } from './limits.ts';
+import type { Derivations } from './projection.ts';
+import { faultText, storageFault } from './storage-fault.ts';
+import { updateViews } from './views.ts';
+import { type FromWriter, type ToWriter, unpackBatch, type WriterHead } from './writer-messages.ts';
+
+const PROBE_BYTES = 32 * 1024;
+
+/**
+ * Opens the database and serves batches until `close` or a lost file.
+ * @param databasePath the file, prepared by prepareDatabaseFile()
+ */
+export function runWriter(port: MessagePort, databasePath: string, derivations: Derivations): void {
+  const send = (message: FromWriter) => port.postMessage(message);
+  let database: Database;
+  let appender: BatchAppender;
+  try {
+    database = openDatabase(databasePath, derivations);
+    updateViews(database, derivations);
+    appender = new BatchAppender(database, derivations);
+    const { lagging, isCatchingUp } = appender.append([]);
+    send({ kind: 'ready', head: headOf(appender), lagging });
+    if (isCatchingUp) setImmediate(catchUp);
+  } catch (error) {
+    const text =
+      error instanceof DatabaseRefused
+        ? error.message
+        : `${databasePath} cannot be used: ${faultText(error)}`;
+    send({ kind: 'cannot-open', text });
+    port.close();
+    return;
+  }
+
+  let isClosed = false;
+  let failing: NodeJS.Timeout | undefined;
+  let checkpointAtBytes = WAL_CHECKPOINT_BYTES;
+
+  port.on('message', (message: ToWriter) => {
+    if (message.kind === 'close') return close();
+    try {
+      const { outcomes, lagging, isCatchingUp } = appender.append(unpackBatch(message));
+      send({ kind: 'committed', outcomes, lagging });
+      if (isCatchingUp) setImmediate(catchUp);
+      recovered();
+    } catch (error) {
+      const fault = storageFault(error);
+      if (fault === 'lost') return lost(error);
+      send({ kind: 'refused', fault, text: faultText(error) });
+      if (fault !== 'other') retryLater();
+      return;
+    }
+    checkpointIfLarge();
+  });
+
+  /** Folds what a process with other code has left out, a piece at a time between batches. */
+  function catchUp(): void {
+    if (isClosed) return;
+    try {
+      const { lagging, isCatchingUp } = appender.append([]);
+      if (isCatchingUp) setImmediate(catchUp);
+      else send({ kind: 'lagging', lagging });
+    } catch (error) {
+      if (storageFault(error) === 'lost') return lost(error);
+      send({
+        kind: 'warning',
+        text: `a table could not be brought up to date, the next delivery tries again: ${faultText(error)}`,
+      });
+    }
+  }
+
+  /** While storage fails, a small real write each second tells when it is over. */
+  function retryLater(): void {
+    failing ??= setTimeout(() => {
+      failing = undefined;
+      try {
+        database.pragma('wal_checkpoint(PASSIVE)'); // lets a full WAL start over
+        writeProbe(database);
+        send({ kind: 'recovered' });
+      } catch (error) {
+        if (storageFault(error) === 'lost') return lost(error);
+        retryLater();
+      }
+    }, STORAGE_RETRY_MS);
+  }
+
+  function recovered(): void {
+    if (failing === undefined) return;
+    clearTimeout(failing);
+    failing = undefined;
+    send({ kind: 'recovered' });
+  }
+
+  function checkpointIfLarge(): void {
+    const walBytes = statSync(`${databasePath}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if (walBytes < checkpointAtBytes) return;
+    try {
+      const [state] = database.pragma('wal_checkpoint(PASSIVE)') as { log: number; checkpointed: number }[];
+      const whole = state !== undefined && state.log === state.checkpointed;
+      // A whole checkpoint lets the WAL start over at its present size; after a partial one it grows on.
+      checkpointAtBytes = whole ? Math.max(WAL_CHECKPOINT_BYTES, walBytes) : walBytes + WAL_CHECKPOINT_BYTES;
+    } catch (error) {
+      if (storageFault(error) === 'lost') return lost(error);
+      checkpointAtBytes = walBytes + WAL_CHECKPOINT_BYTES;
+      send({
+        kind: 'warning',
+        text: `the WAL could not be checkpointed, it stays at ${walBytes} bytes: ${faultText(error)}`,
+      });
+    }
+  }
+
+  function lost(error: unknown): void {
+    isClosed = true;
+    clearTimeout(failing);
+    port.removeAllListeners('message');
+    send({ kind: 'lost', text: faultText(error) });
+  }
+
+  function close(): void {
+    isClosed = true;
+    clearTimeout(failing);
+    try {
+      const head = headOf(appender);
+      database.pragma('wal_checkpoint(TRUNCATE)');
+      database.close();
+      send({ kind: 'closed', head });
+      port.close();
+    } catch (error) {
+      if (storageFault(error) === 'lost') return lost(error);
+      send({
+        kind: 'warning',
+        text: `the last checkpoint failed, the next start repeats it: ${faultText(error)}`,
+      });
+      send({ kind: 'closed', head: headOf(appender) });
+      port.close();
+    }
+  }
+}
+
+function writeProbe(database: Database): void {
+  database
+    .prepare(
+      `INSERT INTO storage_probe (id, tried_at, filler) VALUES (1, unixepoch(), randomblob(${PROBE_BYTES}))
+       ON CONFLICT (id) DO UPDATE SET tried_at = excluded.tried_at, filler = excluded.filler`,
+    )
+    .run();
+}
+
+function headOf(appender: BatchAppender): WriterHead {
+  const { seq, chain } = appender.head();
+  return { seq, chain: Buffer.from(chain).toString('hex') };
+}

@@ -1,0 +1,213 @@
+/**
+ * The main thread's side of the writer: a bounded queue and group commit. While one batch commits, the next one
+ * gathers; that is the whole of it, there is no timer. `append` resolves after the fsync, never before.
+ */
+
+import type { Worker } from 'node:worker_threads';
+import type { Delivery, Outcome, Refused } from './delivery.ts';
+import { BATCH_BYTES_MAX, BATCH_DELIVERIES_MAX, QUEUE_BYTES_MAX, QUEUE_DELIVERIES_MAX } from './limits.ts';
+import type { Log } from './logger.ts';
+import { type FromWriter, packBatch, type WriterHead } from './writer-messages.ts';
+
+/** `failing`: storage is busy or full, every second is tried again. `lost`: the process must end. */
+export type StorageState = 'ok' | 'failing' | 'lost';
+
+interface Waiting {
+  readonly delivery: Delivery;
+  readonly resolve: (outcome: Outcome) => void;
+}
+
+export interface WriterEvents {
+  /** The outcome of a commit is unknown: flush the answers and end the process without closing the database. */
+  onLost(text: string): void;
+  /** The projections that lack events have changed; empty when all are whole. */
+  onLagging(lagging: readonly string[]): void;
+}
+
+export class Writer {
+  readonly #thread: Worker;
+  readonly #log: Log;
+  readonly #events: WriterEvents;
+  #queue: Waiting[] = [];
+  #queueBytes = 0;
+  #inFlight: Waiting[] | undefined;
+  #storage: StorageState = 'ok';
+  #lagging: readonly string[] = [];
+  #head: WriterHead = { seq: 0, chain: '' };
+  #closing: { resolve: (head: WriterHead) => void } | undefined;
+
+  private constructor(thread: Worker, log: Log, events: WriterEvents) {
+    this.#thread = thread;
+    this.#log = log;
+    this.#events = events;
+  }
+
+  /**
+   * @param thread just started; runs runWriter()
+   * @returns when the database is open
+   * @throws Error whose message is one line for the operator, if the database cannot be used
+   */
+  static async open(thread: Worker, log: Log, events: WriterEvents): Promise<Writer> {
+    const writer = new Writer(thread, log, events);
+    await new Promise<void>((resolve, reject) => {
+      thread.on('message', (message: FromWriter) => {
+        if (message.kind === 'cannot-open') return reject(new Error(message.text));
+        writer.#receive(message);
+        if (message.kind === 'ready') resolve();
+      });
+      thread.on('error', (error) => {
+        reject(error);
+        writer.#lose(`the writer thread failed: ${error.message}`);
+      });
+      thread.on('exit', (code) => {
+        reject(new Error(`the writer thread ended with code ${code}`));
+        if (writer.#closing === undefined) writer.#lose(`the writer thread ended with code ${code}`);
+      });
+    });
+    return writer;
+  }
+
+  /** The log's last event when the database was opened. */
+  get head(): WriterHead {
+    return this.#head;
+  }
+
+  get storage(): StorageState {
+    return this.#storage;
+  }
+
+  /** Projections whose table lacks events. */
+  get lagging(): readonly string[] {
+    return this.#lagging;
+  }
+
+  /** Deliveries that wait for a batch or are in one. */
+  get pending(): number {
+    return this.#queue.length + (this.#inFlight?.length ?? 0);
+  }
+
+  /**
+   * Appends a verified delivery.
+   * @returns `recorded` after its fsync; `refused` if it is not, or not known to be, in the log. Never rejects.
+   */
+  append(delivery: Delivery): Promise<Outcome> {
+    const refusal = this.#refusal(delivery);
+    if (refusal !== undefined) return Promise.resolve(refusal);
+    return new Promise((resolve) => {
+      this.#queue.push({ delivery, resolve });
+      this.#queueBytes += delivery.body.byteLength;
+      if (this.#inFlight === undefined) this.#sendBatch();
+    });
+  }
+
+  /** Makes the writer look at the tables again, by way of an empty batch, and report `lagging` anew. */
+  refresh(): void {
+    if (this.#inFlight === undefined && this.#storage !== 'lost' && this.#closing === undefined)
+      this.#sendBatch();
+  }
+
+  /**
+   * Writes what is queued, checkpoints, closes the database. Later appends are refused.
+   * @returns the log's head as left behind
+   */
+  async close(): Promise<WriterHead> {
+    return new Promise((resolve) => {
+      this.#closing = { resolve };
+      if (this.#storage === 'lost') resolve(this.#head);
+      else if (this.#inFlight === undefined) this.#thread.postMessage({ kind: 'close' });
+    });
+  }
+
+  #refusal(delivery: Delivery): Refused | undefined {
+    if (this.#storage === 'lost') return { kind: 'refused', reason: 'storage_failed' };
+    if (this.#closing !== undefined) return { kind: 'refused', reason: 'shutting_down' };
+    const full =
+      this.#queue.length >= QUEUE_DELIVERIES_MAX ||
+      this.#queueBytes + delivery.body.byteLength > QUEUE_BYTES_MAX;
+    return full ? { kind: 'refused', reason: 'queue_full' } : undefined;
+  }
+
+  #sendBatch(): void {
+    let count = 0;
+    let bytes = 0;
+    for (const { delivery } of this.#queue) {
+      const more = bytes + delivery.body.byteLength;
+      if (count === BATCH_DELIVERIES_MAX || (count > 0 && more > BATCH_BYTES_MAX)) break;
+      count++;
+      bytes = more;
+    }
+    this.#inFlight = this.#queue.splice(0, count);
+    this.#queueBytes -= bytes;
+    const message = packBatch(this.#inFlight.map((waiting) => waiting.delivery));
+    this.#thread.postMessage(message, [message.bodies.buffer as ArrayBuffer]);
+  }
+
+  #receive(message: FromWriter): void {
+    switch (message.kind) {
+      case 'ready':
+        this.#head = message.head;
+        this.#setLagging(message.lagging);
+        return;
+      case 'lagging':
+        return this.#setLagging(message.lagging);
+      case 'committed':
+        this.#setLagging(message.lagging);
+        this.#settle((index) => message.outcomes[index] ?? { kind: 'refused', reason: 'storage_failed' });
+        return;
+      case 'refused':
+        return this.#refused(message.fault, message.text);
+      case 'recovered':
+        if (this.#storage === 'failing') this.#log('info', 'storage works again: deliveries are taken');
+        this.#storage = 'ok';
+        return;
+      case 'warning':
+        return this.#log('warn', message.text);
+      case 'lost':
+        return this.#lose(message.text);
+      case 'closed':
+        this.#head = message.head;
+        this.#closing?.resolve(message.head);
+        return;
+    }
+  }
+
+  #refused(fault: 'busy' | 'full' | 'other', text: string): void {
+    if (fault === 'other') {
+      this.#log('error', `a batch was rolled back and answered with 503: ${text}`);
+    } else {
+      const hint = fault === 'full' ? 'free some disk space' : 'another process holds the write lock';
+      if (this.#storage === 'ok')
+        this.#log('error', `deliveries are refused with 503: ${text}; ${hint}; trying again each second`);
+      this.#storage = 'failing';
+    }
+    const reason = fault === 'full' ? 'storage_full' : fault === 'busy' ? 'storage_busy' : 'storage_failed';
+    this.#settle(() => ({ kind: 'refused', reason }));
+  }
+
+  /** Answers the batch in flight and sends the next. */
+  #settle(outcomeAt: (index: number) => Outcome): void {
+    const settled = this.#inFlight ?? [];
+    this.#inFlight = undefined;
+    if (this.#queue.length > 0) this.#sendBatch();
+    else if (this.#closing !== undefined) this.#thread.postMessage({ kind: 'close' });
+    settled.forEach(({ resolve }, index) => resolve(outcomeAt(index)));
+  }
+
+  #lose(text: string): void {
+    if (this.#storage === 'lost') return;
+    this.#storage = 'lost';
+    for (const { resolve } of [...(this.#inFlight ?? []), ...this.#queue])
+      resolve({ kind: 'refused', reason: 'storage_failed' });
+    this.#inFlight = undefined;
+    this.#queue = [];
+    this.#queueBytes = 0;
+    this.#closing?.resolve(this.#head);
+    this.#events.onLost(text);
+  }
+
+  #setLagging(lagging: readonly string[]): void {
+    if (lagging.join() === this.#lagging.join()) return;
+    this.#lagging = lagging;
+    this.#events.onLagging(lagging);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Reads the headers that claim who signed a delivery, in every spelling that the sender uses. Judges their form
+ * alone: whether the claim is true is for core/signature.ts.
+ */
+
+import type { RefusalCode } from './answers.ts';
+
+export interface Claim {
+  readonly kind: 'claim';
+  /** 64 lower-case hex digits. */
+  readonly signature: string;
+  /** 10 digits: Unix seconds, as they were signed. */
+  readonly signedAt: string;
+}
+
+export type ReadClaim = Claim | { readonly kind: 'refused'; readonly code: RefusalCode };
+
+const HEX_DIGEST = /^(?:sha256=)?([0-9a-f]{64})$/;
+const WITH_TIMESTAMP = /^t=([^,]{1,32}),v1=([0-9a-f]{64})$/;
+const SECONDS = /^[0-9]{10}$/;
+const MILLISECONDS = /^[0-9]{13}$/;
+
+/**
+ * @param rawHeaders name, value, name, value, … as received: only there a doubled header can be told from one
+ *   value with a comma in it
+ */
+export function readClaim(rawHeaders: readonly string[]): ReadClaim {
+  const first = valuesOf(rawHeaders, 'x-irisx-signature');
+  const signatures = first.length > 0 ? first : valuesOf(rawHeaders, 'x-irisx-signature-256');
+  const timestamps = valuesOf(rawHeaders, 'x-irisx-timestamp');
+
+  const [signature] = signatures;
+  if (signature === undefined || signature === '') return refused('missing_signature');
+  if (signatures.length > 1) return refused('invalid_signature');
+  if (timestamps.length > 1) return refused('invalid_timestamp');
+
+  const bare = HEX_DIGEST.exec(signature)?.[1];
+  const [, inside, digest = bare] = WITH_TIMESTAMP.exec(signature) ?? [];
+  const header = timestamps[0] === '' ? undefined : timestamps[0];
+  const signedAt = header ?? inside;
+
+  if (signedAt === undefined) return refused('missing_timestamp');
+  if (digest === undefined) return refused('invalid_signature');
+  if (MILLISECONDS.test(signedAt)) return refused('timestamp_in_milliseconds');
+  if (!SECONDS.test(signedAt) || (inside !== undefined && inside !== signedAt))
+    return refused('invalid_timestamp');
+  return { kind: 'claim', signature: digest, signedAt };
+}
+
+/** The first value of a header, or null. For headers that are kept as sent and not trusted. */
+export function headerText(rawHeaders: readonly string[], name: string): string | null {
+  return valuesOf(rawHeaders, name)[0] ?? null;
+}
+
+function valuesOf(rawHeaders: readonly string[], name: string): string[] {
+  const values: string[] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const found = rawHeaders[index] ?? '';
+    if (found.length === name.length && found.toLowerCase() === name)
+      values.push(rawHeaders[index + 1] ?? '');
+  }
+  return values;
+}
+
+function refused(code: RefusalCode): ReadClaim {
+  return { kind: 'refused', code };
+}

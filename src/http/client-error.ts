@@ -1,0 +1,47 @@
+/**
+ * Answers what node:http cannot parse or has waited for too long: 400, 408, 413, 431, each with a request id, as
+ * every answer has one. Requests on the same connection that were good are answered first.
+ */
+
+import type { Socket } from 'node:net';
+import { type RefusalCode, refuse } from './answers.ts';
+import { type Exchange, newRequestId } from './exchange.ts';
+
+const CODES: Readonly<Record<string, RefusalCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+};
+
+/**
+ * @param open the exchange under way whose request is the broken one, if it got that far
+ * @returns the code that was answered, or undefined if nobody is left to read it
+ */
+export function answerClientError(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  open: Exchange | undefined,
+): RefusalCode | undefined {
+  if (error.code === 'ECONNRESET' || !socket.writable || open?.response.headersSent) {
+    socket.destroy();
+    return undefined;
+  }
+  const code = CODES[error.code ?? ''] ?? 'malformed_request';
+  const answer = refuse(code);
+  const id = open?.id ?? newRequestId();
+  const text = JSON.stringify({ ...(answer.body as object), request_id: id });
+  if (open !== undefined) open.rawStatus = answer.status;
+  socket.end(
+    [
+      `HTTP/1.1 ${answer.status} ${(answer.body as { error: string }).error}`,
+      'Content-Type: application/json; charset=utf-8',
+      `Content-Length: ${Buffer.byteLength(text)}`,
+      `X-Request-Id: ${id}`,
+      'Connection: close',
+      '',
+      text,
+    ].join('\r\n'),
+    () => socket.destroySoon(),
+  );
+  return code;
+}

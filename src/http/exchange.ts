@@ -1,0 +1,58 @@
+/** One request and what is known of it before anything is decided. */
+
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** For `X-Request-Id`, `request_id` and the log. */
+  readonly id: string;
+  /** Without query and without one trailing slash. */
+  readonly path: string;
+  /** What follows the `?`, or empty. */
+  readonly query: string;
+  /** Whom the rate limiter counts. */
+  readonly client: string;
+  /** The client sends its body only after `100 Continue`. */
+  readonly expectsContinue: boolean;
+  /** Wall clock, milliseconds. */
+  readonly receivedAtMs: number;
+  /** Monotonic milliseconds. */
+  readonly startedMs: number;
+  /** Ends a body that is still being read; set while one is. */
+  cut?: () => void;
+  /** When the answer was handed to the socket, monotonic; it must be written within ANSWER_WRITE_MS. */
+  answeredMs?: number;
+  /** The status that went out raw, where node:http had to answer instead of the story. */
+  rawStatus?: number;
+}
+
+const TRUSTED_ID = /^[A-Za-z0-9._-]{1,64}$/;
+const PREFIX = `req-${randomBytes(4).toString('hex')}-`;
+let counter = 0;
+
+/** A new id, unique across restarts. */
+export function newRequestId(): string {
+  counter += 1;
+  return PREFIX + counter.toString(36);
+}
+
+/** A proxy's id is kept, so that its log and ours meet, if it is plain; any other text is replaced. */
+export function requestId(sent: string | string[] | undefined): string {
+  return typeof sent === 'string' && TRUSTED_ID.test(sent) ? sent : newRequestId();
+}
+
+/** @param url a request's target: only the origin form names a path of ours */
+export function splitTarget(url: string): { path: string; query: string } {
+  const mark = url.indexOf('?');
+  const whole = mark === -1 ? url : url.slice(0, mark);
+  const path = whole.length > 1 && whole.endsWith('/') ? whole.slice(0, -1) : whole;
+  return { path, query: mark === -1 ? '' : url.slice(mark + 1) };
+}
+
+/** Whether a request has, or may have, a body: then its end must be waited for. */
+export function mayHaveBody(request: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  return encoding !== undefined || (length !== undefined && length !== '0');
+}

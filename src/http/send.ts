@@ -1,0 +1,46 @@
+/** Writes an answer. One that comes before its request has been read closes the connection, but arrives whole. */
+
+import { LINGER_MS } from '../core/limits.ts';
+import type { Answer } from './answers.ts';
+import { type Exchange, mayHaveBody } from './exchange.ts';
+
+/**
+ * @param closes whether to close the connection in any case (shutdown)
+ * @returns when the answer has been handed to the socket; it may take until LINGER_MS to be finished
+ */
+export function send(exchange: Exchange, answer: Answer, closes: boolean): void {
+  const { request, response } = exchange;
+  if (response.headersSent || response.destroyed) return;
+  const isText = typeof answer.body === 'string';
+  const text = isText ? answer.body : JSON.stringify({ ...answer.body, request_id: exchange.id });
+  const isRead = request.complete || !mayHaveBody(request);
+
+  response.writeHead(answer.status, {
+    'Content-Type': isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text as string),
+    'X-Request-Id': exchange.id,
+    ...(closes || !isRead ? { Connection: 'close' } : {}),
+    ...answer.headers,
+  });
+  if (request.method === 'HEAD') response.end();
+  else if (isRead || exchange.expectsContinue || closes) response.end(text);
+  else {
+    response.write(text);
+    linger(exchange);
+  }
+}
+
+/**
+ * Reads on and drops what comes, so that a client that is still sending gets its answer instead of a reset; then
+ * ends the answer, with which node:http closes the connection.
+ */
+function linger({ request, response }: Exchange): void {
+  const end = () => {
+    clearTimeout(timer);
+    request.off('end', end).off('close', end);
+    response.end();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  request.on('end', end).on('close', end).on('error', end);
+  request.resume();
+}

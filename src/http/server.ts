@@ -1,0 +1,207 @@
+/**
+ * The HTTP side: one node:http server with every limit set by name, routing, the request log, and the drain. What
+ * happens to a delivery is told in receive.ts.
+ */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { AddressRanges } from '../core/address-ranges.ts';
+import {
+  ANSWER_WRITE_MS,
+  CONNECTIONS_MAX,
+  CONNECTIONS_PER_CLIENT_MAX,
+  DRAIN_CUT_MS,
+  HEADERS_BYTES_MAX,
+  HEADERS_TIMEOUT_MS,
+  KEEP_ALIVE_MS,
+  REQUEST_TIMEOUT_MS,
+  SOCKET_IDLE_MS,
+  TIMEOUT_CHECK_MS,
+} from '../core/limits.ts';
+import { type Answer, notFound, refuse, tooManyRequests } from './answers.ts';
+import { answerChallenge } from './challenge.ts';
+import { clientAddress } from './client.ts';
+import { answerClientError } from './client-error.ts';
+import { limitConnections } from './connections.ts';
+import { HEALTH_PATH, webhookEndpoint } from './endpoints.ts';
+import { type Exchange, requestId, splitTarget } from './exchange.ts';
+import { answerHealth } from './health.ts';
+import { type Door, receive } from './receive.ts';
+import type { RequestLog } from './request-log.ts';
+import { send } from './send.ts';
+
+export interface HttpOptions {
+  readonly door: Door;
+  readonly trustedProxies: AddressRanges;
+  readonly logRequest: RequestLog;
+  /** Wall clock, milliseconds. */
+  readonly now: () => number;
+  readonly monotonicMs: () => number;
+}
+
+export interface HttpServer {
+  /** @returns the address it listens on. @throws the error of `listen`, such as EADDRINUSE */
+  listen(port: number, host: string | undefined): Promise<AddressInfo>;
+  /**
+   * Stops accepting, answers what is under way, cuts bodies that are unfinished at DRAIN_CUT_MS with 503.
+   * @returns when the last connection is closed
+   */
+  drain(): Promise<void>;
+}
+
+export function createHttpServer(options: HttpOptions): HttpServer {
+  const { door, monotonicMs } = options;
+  const startedMs = monotonicMs();
+  const openExchanges = new Set<Exchange>();
+  const exchangesOf = new WeakMap<Socket, Set<Exchange>>();
+  let draining = false;
+
+  const server = createServer({
+    maxHeaderSize: HEADERS_BYTES_MAX,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    joinDuplicateHeaders: false,
+    noDelay: true,
+  });
+  server.timeout = SOCKET_IDLE_MS;
+  server.maxHeadersCount = 0; // node:http would drop headers silently; HEADERS_BYTES_MAX bounds them
+  server.maxConnections = CONNECTIONS_MAX;
+  limitConnections(server, CONNECTIONS_PER_CLIENT_MAX, options.trustedProxies, door.counters);
+
+  server.on('request', (request, response) => void serve(request, response, false));
+  server.on('checkContinue', (request, response) => void serve(request, response, true));
+  server.on('checkExpectation', (request, response) => {
+    const exchange = open(request, response, true);
+    finish(exchange, refuse('expectation_failed'));
+  });
+  server.on('connect', (_request, socket) => void socket.destroy());
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const onSocket = [...(exchangesOf.get(socket as Socket) ?? [])];
+    const broken = onSocket.find((exchange) => !exchange.request.complete);
+    const earlier = onSocket.filter((exchange) => exchange !== broken);
+    const answer = () => {
+      const code = answerClientError(error, socket as Socket, broken);
+      if (code !== undefined) door.counters.add(code);
+    };
+    const last = earlier.at(-1);
+    if (last === undefined) answer();
+    else last.response.once('close', answer);
+  });
+
+  const sweep = setInterval(() => {
+    const nowMs = monotonicMs();
+    for (const { answeredMs, request } of openExchanges) {
+      if (answeredMs !== undefined && nowMs - answeredMs > ANSWER_WRITE_MS) request.socket.destroy();
+    }
+  }, TIMEOUT_CHECK_MS);
+  sweep.unref();
+
+  async function serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    expectsContinue: boolean,
+  ): Promise<void> {
+    const exchange = open(request, response, expectsContinue);
+    let answer: Answer | undefined;
+    try {
+      answer = await route(exchange);
+    } catch (error) {
+      door.log('error', `${exchange.id} failed: ${error instanceof Error ? error.stack : String(error)}`);
+      answer = refuse('internal_error');
+    }
+    finish(exchange, answer);
+  }
+
+  function route(exchange: Exchange): Promise<Answer | undefined> | Answer {
+    const { request, path } = exchange;
+    const reads = request.method === 'GET' || request.method === 'HEAD';
+    if (path === HEALTH_PATH) return reads ? health() : refuse('method_not_allowed', { Allow: 'GET, HEAD' });
+    const endpoint = webhookEndpoint(path);
+    if (endpoint === undefined) return notFound(path);
+    if (request.method === 'POST') return receive(exchange, endpoint, door);
+    if (!reads) return refuse('method_not_allowed', { Allow: 'GET, HEAD, POST' });
+    const place = door.limiter.take(exchange.client, exchange.startedMs);
+    return place.kind === 'over' ? tooManyRequests(place.retryAfterS) : answerChallenge(exchange.query);
+  }
+
+  function health(): Answer {
+    const uptimeS = (monotonicMs() - startedMs) / 1000;
+    return answerHealth({ writer: door.writer, draining, nowMs: options.now(), uptimeS });
+  }
+
+  function open(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Exchange {
+    const { path, query } = splitTarget(request.url ?? '');
+    const forwardedFor = request.headers['x-forwarded-for'];
+    const exchange: Exchange = {
+      request,
+      response,
+      id: requestId(request.headers['x-request-id']),
+      path,
+      query,
+      client: clientAddress(request.socket.remoteAddress, forwardedFor?.toString(), options.trustedProxies),
+      expectsContinue,
+      receivedAtMs: options.now(),
+      startedMs: monotonicMs(),
+    };
+    openExchanges.add(exchange);
+    const onSocket = exchangesOf.get(request.socket) ?? new Set();
+    exchangesOf.set(request.socket, onSocket.add(exchange));
+    response.on('close', () => {
+      openExchanges.delete(exchange);
+      onSocket.delete(exchange);
+    });
+    return exchange;
+  }
+
+  function finish(exchange: Exchange, answer: Answer | undefined): void {
+    if (answer === undefined) {
+      const status = exchange.rawStatus ?? 0;
+      return options.logRequest(exchange, { status, code: status === 0 ? 'client_left' : 'broken_request' });
+    }
+    exchange.answeredMs = monotonicMs();
+    send(exchange, answer, draining);
+    door.counters.add(answer.code);
+    options.logRequest(exchange, answer);
+  }
+
+  return {
+    listen: (port, host) => listen(server, port, host),
+
+    drain() {
+      draining = true;
+      return new Promise((resolve) => {
+        const cut = setTimeout(() => {
+          for (const exchange of openExchanges) exchange.cut?.();
+          // Answers that are ready go out in this turn; what is still open then has nothing to say.
+          setImmediate(() => setImmediate(() => closeSilent()));
+        }, DRAIN_CUT_MS);
+        server.close(() => {
+          clearTimeout(cut);
+          clearInterval(sweep);
+          resolve();
+        });
+        server.closeIdleConnections();
+      });
+    },
+  };
+
+  /** Closes connections on which no answer is awaited from the writer. */
+  function closeSilent(): void {
+    if (openExchanges.size === 0) server.closeAllConnections();
+    else for (const { response } of openExchanges) response.once('close', () => setImmediate(closeSilent));
+  }
+}
+
+function listen(server: Server, port: number, host: string | undefined): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, host, backlog: 1024 }, () => {
+      server.off('error', reject);
+      resolve(server.address() as AddressInfo);
+    });
+  });
+}

@@ -1,0 +1,66 @@
+/**
+ * Keeps the tables at this code's version: where a writer finds one that older code made, a thread rebuilds it,
+ * beside receiving. Of several processes one does; the others look again.
+ */
+
+import type { Worker } from 'node:worker_threads';
+import { REBUILD_RETRY_MS } from './core/limits.ts';
+import type { Log } from './core/logger.ts';
+import type { FromRebuild } from './rebuild-thread.ts';
+import { startThread } from './threads.ts';
+
+export interface Rebuilder {
+  /** @param lagging projections whose table lacks events; empty when all is well */
+  onLagging(lagging: readonly string[]): void;
+  /** Ends a rebuild under way: the live tables are unharmed, the next start begins anew. */
+  close(): Promise<void>;
+}
+
+/** @param onDone called after a rebuild, so that the writer looks at the tables again */
+export function keepRebuilt(databasePath: string, log: Log, onDone: () => void): Rebuilder {
+  let lagging: readonly string[] = [];
+  let thread: Worker | undefined;
+  let retry: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  function start(): void {
+    retry = undefined;
+    if (closed || thread !== undefined || lagging.length === 0) return;
+    thread = startThread('rebuild-thread', databasePath);
+    thread.on('message', (message: FromRebuild) => report(message));
+    thread.on('error', (error) => report({ kind: 'retry', text: `the rebuild failed: ${error.message}` }));
+    thread.on('exit', () => {
+      thread = undefined;
+    });
+  }
+
+  function report(message: FromRebuild): void {
+    if (message.kind === 'done') {
+      log('info', `rebuilt ${message.names.join(', ')} from ${message.events} events in ${message.ms} ms`);
+    }
+    if (message.kind === 'newer')
+      log('warn', `${message.text}; deliveries are recorded, this table is left as it is`);
+    if (message.kind === 'retry') {
+      log('warn', `${message.text}; looking again in ${REBUILD_RETRY_MS / 1000} s`);
+      retry ??= setTimeout(start, REBUILD_RETRY_MS);
+    }
+    onDone();
+  }
+
+  return {
+    onLagging(names) {
+      lagging = names;
+      if (names.length === 0) return;
+      log(
+        'warn',
+        `tables lack events and are being brought up to date: ${names.join(', ')}; deliveries are recorded`,
+      );
+      start();
+    },
+    async close() {
+      closed = true;
+      clearTimeout(retry);
+      await thread?.terminate();
+    },
+  };
+}

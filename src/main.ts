@@ -1,0 +1,109 @@
+/** The program: reads the configuration, opens the receiver, says where it is, and ends it on a signal. */
+
+import { relative } from 'node:path';
+import { type Config, ConfigError, EX_CONFIG, loadEnvFile, readConfig } from './config.ts';
+import { developmentSecret, developmentSecretPath } from './core/development-secret.ts';
+import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
+import { createLogger, type Log } from './core/logger.ts';
+import { flushLines, writeLine } from './output.ts';
+import { openReceiver, type Receiver } from './receiver.ts';
+
+const EX_UNAVAILABLE = 69;
+
+async function main(): Promise<void> {
+  loadEnvFile();
+  const config = readConfig(process.env);
+  const log = createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    now: Date.now,
+    write: writeLine,
+  });
+  let receiver: Receiver | undefined;
+  let stopping = false;
+
+  const stop = async (signal: string) => {
+    if (stopping) return end(log, `a second ${signal}: ending at once`);
+    stopping = true;
+    log('info', `${signal}: taking no new connections, answering what is under way`);
+    setTimeout(
+      () => end(log, `not finished ${DRAIN_MAX_MS} ms after ${signal}: ending by force`),
+      DRAIN_MAX_MS,
+    ).unref();
+    await receiver?.close();
+    process.exit(0);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+
+  const secrets = secretsOf(config);
+  receiver = await openReceiver({
+    config,
+    secrets,
+    writeLine,
+    onLost(text) {
+      log(
+        'fatal',
+        `the database cannot be trusted any more, nothing more is written: ${text}; ending, start again when the disk is well`,
+      );
+      setTimeout(() => process.kill(process.pid, 'SIGKILL'), FATAL_FLUSH_MS);
+    },
+  });
+  announce(config, receiver, log);
+}
+
+/** A normal exit would wait for the writer, and then checkpoint; this one cannot be held up. */
+function end(log: Log, text: string): void {
+  log('warn', text);
+  flushLines();
+  process.kill(process.pid, 'SIGKILL');
+}
+
+function secretsOf(config: Config): readonly string[] {
+  if (config.secrets.length > 0 || config.skipSignatureVerification) return config.secrets;
+  return [developmentSecret(config.databasePath)];
+}
+
+function announce(config: Config, { address, head }: Receiver, log: Log): void {
+  const url = `http://${config.host === undefined ? 'localhost' : hostOf(address.address)}:${address.port}/webhooks`;
+  const database = relative('', config.databasePath);
+  if (config.logFormat === 'json') {
+    log('info', 'listening', {
+      url,
+      database,
+      environment: config.environment,
+      seq: head.seq,
+      chain: head.chain,
+    });
+  } else {
+    const port = config.port === 3000 ? '' : ` --url ${url}`;
+    const secret =
+      config.secrets.length > 0 ? 'WEBHOOK_SECRET' : relative('', developmentSecretPath(config.databasePath));
+    const lines: [string, string][] = [
+      ['listening', url],
+      ['database', `${database} (seq ${head.seq})`],
+      ['environment', config.environment],
+      ['secret', config.skipSignatureVerification ? 'none' : secret],
+      ['try it', `npm run send -- call.completed${port}`],
+    ];
+    writeLine(
+      `\nIRISX webhook receiver\n${lines.map(([name, text]) => `  ${name.padEnd(12)} ${text}`).join('\n')}\n`,
+    );
+  }
+  if (config.skipSignatureVerification) {
+    log(
+      'warn',
+      'SKIP_SIGNATURE_VERIFICATION=true: anybody can put anything into the log; never use it outside development',
+    );
+  }
+}
+
+function hostOf(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
+}
+
+main().catch((error: unknown) => {
+  const isConfig = error instanceof ConfigError;
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(isConfig ? EX_CONFIG : EX_UNAVAILABLE);
+});

@@ -1,0 +1,114 @@
+/**
+ * The whole receiver: opens the writer, then the HTTP server, and closes them in reverse. main.ts and the tests
+ * start it with their own clocks, log and threads.
+ */
+
+import type { AddressInfo } from 'node:net';
+import type { Config } from './config.ts';
+import { createCounters } from './core/counters.ts';
+import { prepareDatabaseFile } from './core/database.ts';
+import { BUFFERED_BODIES_BYTES_MAX } from './core/limits.ts';
+import { createLogger, LOG_LEVELS } from './core/logger.ts';
+import { createRateLimiter } from './core/rate-limiter.ts';
+import { Writer } from './core/writer.ts';
+import type { WriterHead } from './core/writer-messages.ts';
+import { createByteBudget } from './http/body.ts';
+import { createClockWarning } from './http/clock-warning.ts';
+import { createRequestLog } from './http/request-log.ts';
+import { createHttpServer } from './http/server.ts';
+import { keepRebuilt } from './keep-rebuilt.ts';
+import { startThread } from './threads.ts';
+
+export interface ReceiverOptions {
+  readonly config: Config;
+  /** At least one, unless verification is switched off. */
+  readonly secrets: readonly string[];
+  /** Wall clock, milliseconds. */
+  readonly now?: () => number;
+  readonly monotonicMs?: () => number;
+  /** Takes one log line without its end. */
+  readonly writeLine: (line: string) => void;
+  /** The outcome of a commit is unknown: flush and end the process, without closing anything. */
+  readonly onLost: (text: string) => void;
+}
+
+export interface Receiver {
+  readonly address: AddressInfo;
+  /** The log's last event at the start. */
+  readonly head: WriterHead;
+  /** Drains HTTP, writes what is queued, closes the database. @returns the log's head as left behind */
+  close(): Promise<WriterHead>;
+}
+
+/** @throws Error whose message is one line for the operator: the database or the port cannot be used */
+export async function openReceiver(options: ReceiverOptions): Promise<Receiver> {
+  const { config, writeLine } = options;
+  const now = options.now ?? Date.now;
+  const monotonicMs = options.monotonicMs ?? (() => performance.now());
+  const log = createLogger({ level: config.logLevel, format: config.logFormat, now, write: writeLine });
+  const counters = createCounters();
+
+  prepareDatabaseFile(config.databasePath);
+  const rebuilder = keepRebuilt(config.databasePath, log, () => writer.refresh());
+  const writer: Writer = await Writer.open(startThread('writer-thread', config.databasePath), log, {
+    onLost: options.onLost,
+    onLagging: (lagging) => rebuilder.onLagging(lagging),
+  });
+
+  const http = createHttpServer({
+    door: {
+      secrets: options.secrets,
+      skipSignatureVerification: config.skipSignatureVerification,
+      maxAgeS: config.maxAgeS,
+      bodyBytesMax: config.bodyBytesMax,
+      rateLimitSkipVerified: config.rateLimitSkipVerified,
+      limiter: createRateLimiter(config.rateLimitMax, config.rateLimitWindowMs),
+      bodies: createByteBudget(BUFFERED_BODIES_BYTES_MAX),
+      writer,
+      counters,
+      clockWarning: createClockWarning(log, config.maxAgeS, monotonicMs),
+      log,
+    },
+    trustedProxies: config.trustedProxies,
+    logRequest: createRequestLog({
+      format: config.logFormat,
+      log,
+      write: writeLine,
+      isQuiet: LOG_LEVELS.indexOf(config.logLevel) > LOG_LEVELS.indexOf('info'),
+      monotonicMs,
+    }),
+    now,
+    monotonicMs,
+  });
+
+  let address: AddressInfo;
+  try {
+    address = await http.listen(config.port, config.host);
+  } catch (error) {
+    await rebuilder.close();
+    await writer.close();
+    throw new Error(listenProblem(error as NodeJS.ErrnoException, config), { cause: error });
+  }
+  return {
+    address,
+    head: writer.head,
+    async close() {
+      await http.drain();
+      await rebuilder.close();
+      const head = await writer.close();
+      log('info', `stopped; the log ends with seq ${head.seq}, chain ${head.chain}`, {
+        counts: counters.read(),
+      });
+      return head;
+    },
+  };
+}
+
+function listenProblem(error: NodeJS.ErrnoException, { port, host }: Config): string {
+  const where = host === undefined ? `port ${port}` : `${host}, port ${port}`;
+  if (error.code === 'EADDRINUSE') return `${where} is in use by another program: end it, or set PORT`;
+  if (error.code === 'EACCES') return `${where} may not be opened by this user: set PORT to 1024 or more`;
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+    return `HOST=${host} is no address of this machine`;
+  return `cannot listen on ${where}: ${error.message}`;
+}
