@@ -54,17 +54,11 @@ function textLine(time: string, level: LogLevel, message: string): string {
  */
 export function harmless(text: string, charsMax: number = LOGGED_TEXT_CHARS_MAX): string {
   const cut = text.length > charsMax ? `${text.slice(0, charsMax)}…` : text;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
-  return cut
-    .toWellFormed()
-    .replace(
-      /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
-      escaped,
-    );
+  return cut.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escaped);
 }
 
 function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
 }
 
 /** JSON.stringify leaves these as they are, and some readers take them for line ends. */

@@ -190,7 +190,7 @@ export class Writer {
     this.#inFlight = undefined;
     if (this.#queue.length > 0) this.#sendBatch();
     else if (this.#closing !== undefined) this.#thread.postMessage({ kind: 'close' });
-    settled.forEach(({ resolve }, index) => resolve(outcomeAt(index)));
+    for (const [index, { resolve }] of settled.entries()) resolve(outcomeAt(index));
   }
 
   #lose(text: string): void {
