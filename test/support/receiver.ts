@@ -1,0 +1,144 @@
+/** A whole receiver for a test: real threads, a real database file in a folder of its own, port 0. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { readConfig } from '../../src/config.ts';
+import { generateSignature } from '../../src/core/signature.ts';
+import { openReceiver, type Receiver } from '../../src/receiver.ts';
+
+export const SECRET = '5e'.repeat(32);
+
+export interface TestReceiver {
+  readonly url: string;
+  readonly port: number;
+  readonly databasePath: string;
+  /** Log lines so far. */
+  readonly lines: string[];
+  /** Rows of a query over a connection of its own, which cannot write. */
+  rows(sql: string, ...values: unknown[]): Record<string, unknown>[];
+  close(): Promise<void>;
+}
+
+export interface TestOptions {
+  readonly env?: Record<string, string>;
+  readonly databasePath?: string;
+  readonly now?: () => number;
+  readonly monotonicMs?: () => number;
+  readonly onLost?: (text: string) => void;
+}
+
+/** A new empty folder, and how to remove it. */
+export function temporaryFolder(): { path: string; remove: () => void } {
+  const path = mkdtempSync(join(tmpdir(), 'irisx-test-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+export async function startReceiver(options: TestOptions = {}): Promise<TestReceiver> {
+  const folder = options.databasePath === undefined ? temporaryFolder() : undefined;
+  const databasePath = options.databasePath ?? join(folder?.path ?? '', 'irisx.db');
+  const lines: string[] = [];
+  const config = readConfig({
+    PORT: '0',
+    HOST: '127.0.0.1',
+    WEBHOOK_SECRET: SECRET,
+    DATABASE_URL: `file:${databasePath}`,
+    ...options.env,
+  });
+  const receiver: Receiver = await openReceiver({
+    config,
+    secrets: config.secrets,
+    ...(options.now && { now: options.now }),
+    ...(options.monotonicMs && { monotonicMs: options.monotonicMs }),
+    writeLine: (line) => lines.push(line),
+    onLost: options.onLost ?? ((text) => lines.push(`LOST ${text}`)),
+  });
+  return {
+    url: `http://127.0.0.1:${receiver.address.port}`,
+    port: receiver.address.port,
+    databasePath,
+    lines,
+    rows: (sql, ...values) => query(databasePath, sql, ...values),
+    async close() {
+      await receiver.close();
+      folder?.remove();
+    },
+  };
+}
+
+/** Rows of a query over a read-only connection of its own. */
+export function query(databasePath: string, sql: string, ...values: unknown[]): Record<string, unknown>[] {
+  const database = new Sqlite(databasePath, { readonly: true });
+  try {
+    return database.prepare(sql).all(...values) as Record<string, unknown>[];
+  } finally {
+    database.close();
+  }
+}
+
+export interface DeliveryOptions {
+  readonly path?: string;
+  readonly secret?: string;
+  /** Unix seconds, or any text. */
+  readonly timestamp?: number | string;
+  readonly headers?: Record<string, string>;
+}
+
+/** The headers that the sender would give a body. */
+export function signedHeaders(
+  body: string | Uint8Array,
+  options: DeliveryOptions = {},
+): Record<string, string> {
+  const timestamp = String(options.timestamp ?? Math.floor(Date.now() / 1000));
+  return {
+    'Content-Type': 'application/json',
+    'X-IRISX-Signature': generateSignature(body, options.secret ?? SECRET, timestamp),
+    'X-IRISX-Timestamp': timestamp,
+    ...options.headers,
+  };
+}
+
+export interface JsonAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly json: Record<string, unknown>;
+}
+
+/** Signs and posts a body; an object is serialised first. */
+export async function deliver(
+  receiver: { readonly url: string },
+  body: string | Uint8Array | object,
+  options: DeliveryOptions = {},
+): Promise<JsonAnswer> {
+  const bytes = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+  return post(receiver, bytes, signedHeaders(bytes, options), options.path);
+}
+
+/** Posts a body with the given headers alone. */
+export async function post(
+  receiver: { readonly url: string },
+  body: string | Uint8Array,
+  headers: Record<string, string>,
+  path = '/webhooks',
+): Promise<JsonAnswer> {
+  const response = await fetch(receiver.url + path, { method: 'POST', headers, body: body as string });
+  return {
+    status: response.status,
+    headers: response.headers,
+    json: (await response.json()) as Record<string, unknown>,
+  };
+}
+
+/** Waits until `condition` holds, looking again each 5 ms. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  withinMs = 10_000,
+): Promise<void> {
+  const deadlineMs = performance.now() + withinMs;
+  while (!(await condition())) {
+    if (performance.now() > deadlineMs) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
