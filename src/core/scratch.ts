@@ -42,15 +42,17 @@ export function openScratch(
   log: EventLog,
 ): Scratch {
   closeSync(openSync(path, 'a', 0o600));
-  database.prepare('ATTACH ? AS scratch').run(path);
+  let isAttached = false;
   try {
+    database.prepare('ATTACH ? AS scratch').run(path); // reads the file: a held lock shows here already
+    isAttached = true;
     database.pragma('scratch.locking_mode = EXCLUSIVE');
     database.pragma('scratch.journal_mode = MEMORY');
     database.pragma('scratch.synchronous = OFF');
     database.pragma(`scratch.cache_size = -${CACHE_KIB}`);
     emptyScratch(database);
   } catch (error) {
-    database.exec('DETACH scratch');
+    if (isAttached) database.exec('DETACH scratch');
     if (storageFault(error) !== 'busy') throw error;
     throw new RebuildUnderWay(`a rebuild is under way already (${path} is locked): wait until it ends`, {
       cause: error,

@@ -1,0 +1,281 @@
+/** Rebuilding: beside a running server, killed half-way, by newer code, and never by older code. */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import Sqlite from 'better-sqlite3';
+import { BatchAppender } from '../src/core/append-batch.ts';
+import { checkTables } from '../src/core/check-tables.ts';
+import { openDatabase, prepareDatabaseFile } from '../src/core/database.ts';
+import type { Delivery } from '../src/core/delivery.ts';
+import type { Derivations, Projection } from '../src/core/projection.ts';
+import { NewerTable, type RebuildProgress, rebuild } from '../src/core/rebuild.ts';
+import { RebuildUnderWay } from '../src/core/scratch.ts';
+import { calls } from '../src/projections/calls.ts';
+import { derivations } from '../src/projections/index.ts';
+import { deliver, query, startReceiver, temporaryFolder, until } from './support/receiver.ts';
+
+const T0_S = 1_795_000_000;
+
+/** Event `n` of an endless mix: calls, messages, recordings, opt-outs, and now and then something unusable. */
+function delivery(n: number): Delivery {
+  const subject = Math.floor(n / 7);
+  const timestamp = T0_S + n;
+  const bodies: object[] = [
+    {
+      event: 'call.initiated',
+      timestamp,
+      data: { call_uuid: `call-${subject}`, from: '+15551230001', tenant_id: 42 },
+    },
+    {
+      event: 'call.completed',
+      timestamp,
+      data: { call_uuid: `call-${subject}`, duration: 60 + (n % 60), cost: '0.0125' },
+    },
+    { event: 'sms.sent', timestamp, data: { message_id: `sms-${subject}`, body: 'Hello', segments: 1 } },
+    { event: 'sms.delivered', timestamp, data: { message_id: `sms-${subject}` } },
+    {
+      event: 'sms.received',
+      timestamp,
+      data: { message_id: `in-${subject}`, from: `+1555${subject}`, body: 'STOP' },
+    },
+    {
+      event: 'recording.complete',
+      timestamp,
+      data: { recording_id: `rec-${subject}`, call_id: `call-${subject}` },
+    },
+    { event: 'call.completed', timestamp, data: { call_uuid: `odd-${subject}`, duration_seconds: -n } },
+  ];
+  return {
+    body: Buffer.from(JSON.stringify(bodies[n % bodies.length])),
+    path: '/webhooks',
+    signature: null,
+    signedAt: timestamp,
+    receivedAtMs: timestamp * 1000,
+    eventHeader: null,
+    eventIdHeader: null,
+  };
+}
+
+/** A database in a folder of its own with events 0 to `count` - 1. */
+function filledDatabase(count: number): { path: string; remove: () => void } {
+  const folder = temporaryFolder();
+  const path = join(folder.path, 'irisx.db');
+  prepareDatabaseFile(path);
+  const database = openDatabase(path, derivations);
+  const appender = new BatchAppender(database, derivations);
+  for (let n = 0; n < count; n += 500) {
+    appender.append(Array.from({ length: Math.min(500, count - n) }, (_, index) => delivery(n + index)));
+  }
+  database.close();
+  return { path, remove: folder.remove };
+}
+
+function rebuildNow(databasePath: string, more: Partial<Parameters<typeof rebuild>[0]> = {}) {
+  return rebuild({
+    databasePath,
+    derivations,
+    projections: derivations.projections,
+    pause: async (ms) => void (await pause(ms)),
+    monotonicMs: () => performance.now(),
+    ...more,
+  });
+}
+
+function differences(databasePath: string): string[] {
+  return checkTables(databasePath, derivations).checks.flatMap((check) => check.differences);
+}
+
+function damageCalls(databasePath: string): void {
+  const database = new Sqlite(databasePath);
+  database.exec("UPDATE calls SET status = 'wrong' WHERE rowid = 1; DELETE FROM calls WHERE rowid = 2");
+  database.exec("INSERT INTO failures VALUES (1, 'calls', 'invented')");
+  database.close();
+}
+
+/** The projections with a `calls` table of version 2, which has one more column. */
+const newerDerivations: Derivations = {
+  ...derivations,
+  projections: derivations.projections.map((projection) =>
+    projection.name === 'calls'
+      ? ({
+          ...calls,
+          version: 2,
+          columns: { ...calls.columns, note: 'TEXT' },
+          fold: (row, event, key) => ({ ...calls.fold(row as never, event, key), note: 'new' }),
+        } as Projection)
+      : projection,
+  ),
+};
+
+describe('a rebuild', () => {
+  it('finds that live tables equal rebuilt ones, and names each row that does not', () => {
+    const { path, remove } = filledDatabase(1400);
+    assert.deepEqual(differences(path), []);
+    damageCalls(path);
+    const found = differences(path);
+    assert.deepEqual(found, [
+      'calls call-1: missing in the live table',
+      'calls call-0: differs in status',
+      'failures 1 calls: in the live table only',
+    ]);
+    remove();
+  });
+
+  it('puts damaged tables right and leaves nothing of itself behind', async () => {
+    const { path, remove } = filledDatabase(1400);
+    damageCalls(path);
+    const phases = new Set<string>();
+    const result = await rebuildNow(path, { onProgress: ({ phase }: RebuildProgress) => phases.add(phase) });
+    assert.equal(result.seq, 1400);
+    assert.deepEqual(result.rows, {
+      calls: 200,
+      sms_messages: 400,
+      recordings: 200,
+      contacts: 200,
+      failures: 200,
+    });
+    assert.deepEqual([...phases], ['fold', 'copy', 'clean']);
+    assert.deepEqual(differences(path), []);
+    assert.deepEqual(
+      query(
+        path,
+        String.raw`SELECT name FROM sqlite_master WHERE name LIKE '%\_old' ESCAPE '\' OR name LIKE '%\_next' ESCAPE '\'`,
+      ),
+      [],
+    );
+    assert.ok(query(path, 'SELECT * FROM report_calls').length > 0);
+    remove();
+  });
+
+  it('of one projection leaves the others and their failures alone', async () => {
+    const { path, remove } = filledDatabase(1400);
+    const before = query(path, 'SELECT * FROM failures ORDER BY seq, stage');
+    await rebuildNow(path, {
+      projections: derivations.projections.filter(({ name }) => name === 'contacts'),
+    });
+    assert.deepEqual(query(path, 'SELECT * FROM failures ORDER BY seq, stage'), before);
+    assert.deepEqual(differences(path), []);
+    remove();
+  });
+
+  it('beside a loaded server loses nothing and answers every delivery', async () => {
+    const { path, remove } = filledDatabase(14_000);
+    const receiver = await startReceiver({ databasePath: path });
+    let finished = false;
+    const rebuilding = rebuildNow(path).finally(() => {
+      finished = true;
+    });
+    const statuses: number[] = [];
+    const sent: Promise<void>[] = [];
+    for (let n = 0; !finished; n++) {
+      const body = {
+        event: 'call.initiated',
+        timestamp: Math.floor(Date.now() / 1000),
+        data: { call_uuid: `live-${n}` },
+      };
+      sent.push(deliver(receiver, body).then(({ status }) => void statuses.push(status)));
+      await pause(10);
+    }
+    await Promise.all(sent);
+    const { seq } = await rebuilding;
+    assert.ok(statuses.length > 10, `only ${statuses.length} deliveries were sent meanwhile`);
+    assert.ok(statuses.every((status) => status === 200));
+    assert.ok(seq > 14_000, 'the swap came after some of the deliveries');
+    assert.deepEqual(query(path, "SELECT count(*) AS n FROM calls WHERE call_uuid LIKE 'live-%'"), [
+      { n: statuses.length },
+    ]);
+    assert.deepEqual(differences(path), []);
+    await receiver.close();
+    remove();
+  });
+
+  it('is refused while another one is under way, and possible afterwards', async () => {
+    const { path, remove } = filledDatabase(700);
+    let second: Promise<unknown> | undefined;
+    await rebuildNow(path, {
+      onProgress() {
+        second ??= assert.rejects(rebuildNow(path), RebuildUnderWay);
+      },
+    });
+    await second;
+    await rebuildNow(path);
+    remove();
+  });
+
+  it('killed at any phase leaves the live tables unharmed, and the next one cleans up', async () => {
+    const { path, remove } = filledDatabase(7_000);
+    for (const phase of ['fold', 'copy', 'clean']) {
+      const script = fileURLToPath(new URL('./support/rebuild-until.ts', import.meta.url));
+      const child = spawn(process.execPath, ['--import', 'tsx', script, path, phase], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await new Promise<void>((resolve, reject) => {
+        child.stdout.once('data', () => child.kill('SIGKILL'));
+        child.once('exit', (code, signal) =>
+          signal === 'SIGKILL' ? resolve() : reject(new Error(`ended with ${code}`)),
+        );
+      });
+      assert.deepEqual(differences(path), [], `killed in phase ${phase}`);
+    }
+    await rebuildNow(path);
+    assert.deepEqual(differences(path), []);
+    assert.deepEqual(
+      query(
+        path,
+        String.raw`SELECT name FROM sqlite_master WHERE name LIKE '%\_old' ESCAPE '\' OR name LIKE '%\_next' ESCAPE '\'`,
+      ),
+      [],
+    );
+    remove();
+  });
+});
+
+describe('a server', () => {
+  it('rebuilds a table that older code has made, receiving meanwhile', async () => {
+    const { path, remove } = filledDatabase(2_100);
+    const database = new Sqlite(path);
+    database.exec(
+      "UPDATE projections SET version = 0 WHERE name = 'calls'; ALTER TABLE calls DROP COLUMN recording_url",
+    );
+    database.close();
+    const receiver = await startReceiver({ databasePath: path });
+    const answer = await deliver(receiver, { event: 'call.initiated', data: { call_uuid: 'meanwhile' } });
+    assert.equal(answer.status, 200);
+    assert.equal(answer.json['success'], true);
+    await until(() => receiver.lines.some((line) => line.includes('rebuilt calls from')), 'the rebuild');
+    await until(async () => {
+      const health = (await (await fetch(`${receiver.url}/health`)).json()) as Record<string, unknown>;
+      return health['projections_behind'] === undefined;
+    }, 'a health without lagging tables');
+    assert.deepEqual(differences(path), []);
+    assert.equal(
+      query(path, "SELECT status FROM calls WHERE call_uuid = 'meanwhile'")[0]?.['status'],
+      'initiated',
+    );
+    await receiver.close();
+    remove();
+  });
+
+  it('leaves a table of newer code alone, says so, and still takes deliveries', async () => {
+    const { path, remove } = filledDatabase(700);
+    await rebuildNow(path, { derivations: newerDerivations, projections: newerDerivations.projections });
+    const receiver = await startReceiver({ databasePath: path });
+    const answer = await deliver(receiver, { event: 'call.initiated', data: { call_uuid: 'for later' } });
+    assert.equal(answer.status, 200);
+    await until(() => receiver.lines.some((line) => line.includes('made by newer code')), 'a warning');
+    const health = await fetch(`${receiver.url}/health`);
+    assert.equal(health.status, 200);
+    assert.deepEqual(((await health.json()) as Record<string, unknown>)['projections_behind'], ['calls']);
+    assert.deepEqual(query(path, "SELECT * FROM calls WHERE call_uuid = 'for later'"), []);
+    await receiver.close();
+
+    await assert.rejects(rebuildNow(path), NewerTable);
+    await rebuildNow(path, { derivations: newerDerivations, projections: newerDerivations.projections });
+    assert.equal(query(path, "SELECT note FROM calls WHERE call_uuid = 'for later'")[0]?.['note'], 'new');
+    remove();
+  });
+});

@@ -1,0 +1,22 @@
+/** Rebuilds a database, says so when a phase begins, and then waits to be killed. */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { rebuild } from '../../src/core/rebuild.ts';
+import { derivations } from '../../src/projections/index.ts';
+
+const [, , databasePath = '', stopIn = ''] = process.argv;
+let reached = false;
+
+await rebuild({
+  databasePath,
+  derivations,
+  projections: derivations.projections,
+  onProgress({ phase, done, total }) {
+    if (phase !== stopIn || done >= total || reached) return;
+    reached = true;
+    process.stdout.write(`${phase}\n`);
+  },
+  // After the phase was reached nothing more happens until the kill.
+  pause: async (ms) => void (await pause(reached ? 60_000 : ms)),
+  monotonicMs: () => performance.now(),
+});
