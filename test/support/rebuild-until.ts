@@ -11,8 +11,8 @@ await rebuild({
   databasePath,
   derivations,
   projections: derivations.projections,
-  onProgress({ phase, done, total }) {
-    if (phase !== stopIn || done >= total || reached) return;
+  onProgress({ phase }) {
+    if (phase !== stopIn || reached) return;
     reached = true;
     process.stdout.write(`${phase}\n`);
   },

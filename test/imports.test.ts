@@ -1,0 +1,93 @@
+/** The direction of imports: main → http → core ← projections; scripts → core, projections, config. */
+
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Layer → the layers that it may import from, beside itself. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  'src/core': [],
+  'src/projections': ['src/core'],
+  'src/http': ['src/core'],
+  src: ['src/core', 'src/http', 'src/projections'],
+  scripts: ['src/core', 'src/projections', 'src/config.ts'],
+};
+
+/** Packages that the program may use: the one runtime dependency, and the loader that only TypeScript needs. */
+const PACKAGES = ['better-sqlite3'];
+
+function layerOf(path: string): string {
+  if (path.startsWith('scripts')) return 'scripts';
+  const folder = dirname(path);
+  return folder in MAY_IMPORT ? folder : `a folder without a layer: ${folder}`;
+}
+
+const files = ['src', 'scripts']
+  .flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
+  )
+  .filter((path) => path.endsWith('.ts'));
+
+function importsOf(path: string): string[] {
+  const source = readFileSync(join(root, path), 'utf8');
+  return [
+    ...source.matchAll(
+      /^(?:import|export)\b[^'";]*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm,
+    ),
+  ].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
+}
+
+it('imports run one way', () => {
+  const wrong: string[] = [];
+  let seen = 0;
+  for (const path of files) {
+    const layer = layerOf(path);
+    for (const imported of importsOf(path)) {
+      if (!imported.startsWith('.')) continue;
+      seen += 1;
+      const target = relative(root, join(root, dirname(path), imported));
+      const allowed = [layer, ...(MAY_IMPORT[layer] ?? [])];
+      if (!allowed.includes(layerOf(target)) && !allowed.includes(target))
+        wrong.push(`${path} imports ${target}`);
+    }
+  }
+  assert.ok(seen > 100, `only ${seen} imports were found`);
+  assert.deepEqual(wrong, []);
+});
+
+it('the program needs Node and one package', () => {
+  const strange = files
+    .filter((path) => path.startsWith('src'))
+    .flatMap((path) => importsOf(path).map((imported) => ({ path, imported })))
+    .filter(
+      ({ imported }) =>
+        !imported.startsWith('.') && !imported.startsWith('node:') && !PACKAGES.includes(imported),
+    );
+  assert.deepEqual(strange, []);
+});
+
+it('core knows no HTTP and no environment', () => {
+  const wrong = files
+    .filter((path) => path.startsWith('src/core'))
+    .filter((path) => /from 'node:http|process\.env|loadEnvFile/.test(readFileSync(join(root, path), 'utf8')));
+  assert.deepEqual(wrong, []);
+});
+
+it('all SQL on events and failures is in the files that own them', () => {
+  const owners = [
+    'src/core/event-log.ts',
+    'src/core/schema.ts',
+    'src/projections/report-views.ts',
+    'src/core/rebuild.ts',
+    'src/core/scratch.ts',
+  ];
+  const sql = /\b(?:FROM|INTO|UPDATE)\s+(?:main\.|scratch\.)?(?:events|failures)\b/;
+  const wrong = files
+    .filter((path) => path.startsWith('src') && !owners.includes(path))
+    .filter((path) => sql.test(readFileSync(join(root, path), 'utf8')));
+  assert.deepEqual(wrong, []);
+});
