@@ -19,7 +19,7 @@ async function main(): Promise<void> {
     now: Date.now,
     write: writeLine,
   });
-  let receiver: Receiver | undefined;
+  let opening: Promise<Receiver> | undefined;
   let stopping = false;
 
   const stop = async (signal: string) => {
@@ -30,6 +30,7 @@ async function main(): Promise<void> {
       () => end(log, `not finished ${DRAIN_MAX_MS} ms after ${signal}: ending by force`),
       DRAIN_MAX_MS,
     ).unref();
+    const receiver = await opening?.catch(() => undefined);
     await receiver?.close();
     process.exit(0);
   };
@@ -37,7 +38,7 @@ async function main(): Promise<void> {
   process.on('SIGINT', stop);
 
   const secrets = secretsOf(config);
-  receiver = await openReceiver({
+  opening = openReceiver({
     config,
     secrets,
     writeLine,
@@ -49,7 +50,7 @@ async function main(): Promise<void> {
       setTimeout(() => process.kill(process.pid, 'SIGKILL'), FATAL_FLUSH_MS);
     },
   });
-  announce(config, receiver, log);
+  announce(config, await opening, log);
 }
 
 /** A normal exit would wait for the writer, and then checkpoint; this one cannot be held up. */

@@ -70,6 +70,8 @@ export const CATCH_UP_EVENTS_MAX = 500;
 
 /** After SIGTERM, bodies still unfinished are cut with a 503 at this. */
 export const DRAIN_CUT_MS = 4_000;
+/** From then on it is looked this often whether every answer has left. */
+export const DRAIN_LOOK_MS = 50;
 /** After SIGTERM the process ends by force at this; supervisors kill at 10 s. */
 export const DRAIN_MAX_MS = 5_000;
 /** After a storage fault whose outcome is unknown, the time for answers to leave before the process ends. */

@@ -50,18 +50,19 @@ export class Writer {
   static async open(thread: Worker, log: Log, events: WriterEvents): Promise<Writer> {
     const writer = new Writer(thread, log, events);
     await new Promise<void>((resolve, reject) => {
+      let isOpen = false;
+      const ended = (how: string) => {
+        if (!isOpen) reject(new Error(`the writer thread ${how}`));
+        else if (writer.#closing === undefined) writer.#lose(`the writer thread ${how}`);
+      };
+      thread.on('error', (error) => ended(`failed: ${error.message}`));
+      thread.on('exit', (code) => ended(`ended with code ${code}`));
       thread.on('message', (message: FromWriter) => {
         if (message.kind === 'cannot-open') return reject(new Error(message.text));
         writer.#receive(message);
-        if (message.kind === 'ready') resolve();
-      });
-      thread.on('error', (error) => {
-        reject(error);
-        writer.#lose(`the writer thread failed: ${error.message}`);
-      });
-      thread.on('exit', (code) => {
-        reject(new Error(`the writer thread ended with code ${code}`));
-        if (writer.#closing === undefined) writer.#lose(`the writer thread ended with code ${code}`);
+        if (message.kind !== 'ready') return;
+        isOpen = true;
+        resolve();
       });
     });
     return writer;

@@ -11,6 +11,7 @@ import {
   CONNECTIONS_MAX,
   CONNECTIONS_PER_CLIENT_MAX,
   DRAIN_CUT_MS,
+  DRAIN_LOOK_MS,
   HEADERS_BYTES_MAX,
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
@@ -174,13 +175,17 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     drain() {
       draining = true;
       return new Promise((resolve) => {
+        let closing: NodeJS.Timeout | undefined;
         const cut = setTimeout(() => {
           for (const exchange of openExchanges) exchange.cut?.();
-          // Answers that are ready go out in this turn; what is still open then has nothing to say.
-          setImmediate(() => setImmediate(() => closeSilent()));
+          // What the writer still has is waited for; connections on which no answer is due are closed.
+          closing = setInterval(() => {
+            if (openExchanges.size === 0) server.closeAllConnections();
+          }, DRAIN_LOOK_MS);
         }, DRAIN_CUT_MS);
         server.close(() => {
           clearTimeout(cut);
+          clearInterval(closing);
           clearInterval(sweep);
           resolve();
         });
@@ -188,12 +193,6 @@ export function createHttpServer(options: HttpOptions): HttpServer {
       });
     },
   };
-
-  /** Closes connections on which no answer is awaited from the writer. */
-  function closeSilent(): void {
-    if (openExchanges.size === 0) server.closeAllConnections();
-    else for (const { response } of openExchanges) response.once('close', () => setImmediate(closeSilent));
-  }
 }
 
 function listen(server: Server, port: number, host: string | undefined): Promise<AddressInfo> {
