@@ -73,7 +73,9 @@ it('the program needs Node and one package', () => {
 it('core knows no HTTP and no environment', () => {
   const wrong = files
     .filter((path) => path.startsWith('src/core'))
-    .filter((path) => /from 'node:http|process\.env|loadEnvFile/.test(readFileSync(join(root, path), 'utf8')));
+    .filter((path) =>
+      /from 'node:http|process\.env|loadEnvFile/.test(readFileSync(join(root, path), 'utf8')),
+    );
   assert.deepEqual(wrong, []);
 });
 

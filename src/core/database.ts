@@ -3,7 +3,7 @@
  * and creates the schema in an empty file. A foreign, newer or unreadable file is refused and left untouched.
  */
 
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { BUSY_TIMEOUT_MS, WAL_KEPT_BYTES } from './limits.ts';
@@ -30,12 +30,9 @@ export function prepareDatabaseFile(path: string): void {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     if (statSync(path, { throwIfNoEntry: false }) === undefined) closeSync(openSync(path, 'ax', 0o600));
   } catch (error) {
-    if (
-      (error as NodeJS.ErrnoException).code === 'EEXIST' &&
-      statSync(path, { throwIfNoEntry: false })?.isFile()
-    )
-      return;
-    throw refused(path, error, 'cannot be created', 'check that its folder exists and is writable');
+    const isMadeByAnother = (error as NodeJS.ErrnoException).code === 'EEXIST' && existsSync(path);
+    if (!isMadeByAnother)
+      throw refused(path, error, 'cannot be created', 'check that its folder exists and is writable');
   }
   if (!statSync(path).isFile()) {
     throw new DatabaseRefused(`${path} is not a file: set DATABASE_URL to the path of a database file`);

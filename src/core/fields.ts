@@ -120,15 +120,18 @@ export class Fields {
 
   /** Whether this is the dashboard's test delivery: `"test": true` and no id of anything. */
   get isTest(): boolean {
-    return this.#data['test'] === true && SUBJECT_IDS.every((name) => this.#find(name)[1] === undefined);
+    return this.#data['test'] === true && SUBJECT_IDS.every((name) => (this.#find(name)[1] ?? '') === '');
   }
 
+  /** The first spelling that states something, else the first that is an empty text. */
   #find(name: string): [sentAs: string, value: unknown] {
+    let empty: string | undefined;
     for (const spelling of SPELLINGS[name] ?? [name]) {
       const value = this.#data[spelling];
-      if (value !== undefined && value !== null) return [spelling, value];
+      if (value === '') empty ??= spelling;
+      else if (value !== undefined && value !== null) return [spelling, value];
     }
-    return [name, undefined];
+    return empty === undefined ? [name, undefined] : [empty, ''];
   }
 }
 

@@ -5,6 +5,8 @@
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
+const HEX_DIGEST = /^[0-9a-f]{64}$/i;
+
 /** What a signature covers besides the timestamp: the body's exact bytes. */
 export type Payload = Uint8Array | string;
 
@@ -34,8 +36,9 @@ export function matchesSignature(
   signedAt: string,
   secrets: readonly string[],
 ): boolean {
+  // Buffer.from(…, 'hex') alone would skip junk and take any character whose low byte looks like a digit.
+  if (!HEX_DIGEST.test(signatureHex)) return false;
   const given = Buffer.from(signatureHex, 'hex');
-  if (given.length !== 32 || signatureHex.length !== 64) return false;
   let matches = false;
   for (const secret of secrets) if (timingSafeEqual(hmac(payload, secret, signedAt), given)) matches = true;
   return matches;

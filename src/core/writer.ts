@@ -34,7 +34,10 @@ export class Writer {
   #storage: StorageState = 'ok';
   #lagging: readonly string[] = [];
   #head: WriterHead = { seq: 0, chain: '' };
-  #closing: { resolve: (head: WriterHead) => void } | undefined;
+  /** Who waits for the end; empty while nobody has asked for it. */
+  #closing: ((head: WriterHead) => void)[] = [];
+  /** The thread has closed the database: that it ends now is no fault. */
+  #isClosed = false;
 
   private constructor(thread: Worker, log: Log, events: WriterEvents) {
     this.#thread = thread;
@@ -53,7 +56,7 @@ export class Writer {
       let isOpen = false;
       const ended = (how: string) => {
         if (!isOpen) reject(new Error(`the writer thread ${how}`));
-        else if (writer.#closing === undefined) writer.#lose(`the writer thread ${how}`);
+        else if (!writer.#isClosed) writer.#lose(`the writer thread ${how}`);
       };
       thread.on('error', (error) => ended(`failed: ${error.message}`));
       thread.on('exit', (code) => ended(`ended with code ${code}`));
@@ -103,7 +106,7 @@ export class Writer {
 
   /** Makes the writer look at the tables again, by way of an empty batch, and report `lagging` anew. */
   refresh(): void {
-    if (this.#inFlight === undefined && this.#storage !== 'lost' && this.#closing === undefined)
+    if (this.#inFlight === undefined && this.#storage !== 'lost' && this.#closing.length === 0)
       this.#sendBatch();
   }
 
@@ -113,15 +116,16 @@ export class Writer {
    */
   async close(): Promise<WriterHead> {
     return new Promise((resolve) => {
-      this.#closing = { resolve };
-      if (this.#storage === 'lost') resolve(this.#head);
-      else if (this.#inFlight === undefined) this.#thread.postMessage({ kind: 'close' });
+      this.#closing.push(resolve);
+      if (this.#storage === 'lost' || this.#isClosed) resolve(this.#head);
+      else if (this.#closing.length === 1 && this.#inFlight === undefined)
+        this.#thread.postMessage({ kind: 'close' });
     });
   }
 
   #refusal(delivery: Delivery): Refused | undefined {
     if (this.#storage === 'lost') return { kind: 'refused', reason: 'storage_failed' };
-    if (this.#closing !== undefined) return { kind: 'refused', reason: 'shutting_down' };
+    if (this.#closing.length > 0) return { kind: 'refused', reason: 'shutting_down' };
     const full =
       this.#queue.length >= QUEUE_DELIVERIES_MAX ||
       this.#queueBytes + delivery.body.byteLength > QUEUE_BYTES_MAX;
@@ -167,7 +171,8 @@ export class Writer {
         return this.#lose(message.text);
       case 'closed':
         this.#head = message.head;
-        this.#closing?.resolve(message.head);
+        this.#isClosed = true;
+        for (const resolve of this.#closing) resolve(message.head);
         return;
     }
   }
@@ -190,7 +195,7 @@ export class Writer {
     const settled = this.#inFlight ?? [];
     this.#inFlight = undefined;
     if (this.#queue.length > 0) this.#sendBatch();
-    else if (this.#closing !== undefined) this.#thread.postMessage({ kind: 'close' });
+    else if (this.#closing.length > 0) this.#thread.postMessage({ kind: 'close' });
     for (const [index, { resolve }] of settled.entries()) resolve(outcomeAt(index));
   }
 
@@ -202,7 +207,7 @@ export class Writer {
     this.#inFlight = undefined;
     this.#queue = [];
     this.#queueBytes = 0;
-    this.#closing?.resolve(this.#head);
+    for (const resolve of this.#closing) resolve(this.#head);
     this.#events.onLost(text);
   }
 

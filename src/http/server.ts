@@ -64,7 +64,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     insecureHTTPParser: false,
-    requireHostHeader: true,
+    requireHostHeader: false, // isWellFormed() looks: node:http's own answer would have no request id
     joinDuplicateHeaders: false,
     noDelay: true,
   });
@@ -119,6 +119,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
 
   function route(exchange: Exchange): Promise<Answer | undefined> | Answer {
     const { request, path } = exchange;
+    if (!isWellFormed(request)) return refuse('malformed_request', { Connection: 'close' });
     const reads = request.method === 'GET' || request.method === 'HEAD';
     if (path === HEALTH_PATH) return reads ? health() : refuse('method_not_allowed', { Allow: 'GET, HEAD' });
     const endpoint = webhookEndpoint(path);
@@ -193,6 +194,12 @@ export function createHttpServer(options: HttpOptions): HttpServer {
       });
     },
   };
+}
+
+/** HTTP/1.1 with one Host, or HTTP/1.0 with one or none (RFC 9112, 3.2). node:http takes two, and any version. */
+function isWellFormed({ rawHeaders, httpVersion }: IncomingMessage): boolean {
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
+  return httpVersion === '1.1' ? hosts === 1 : httpVersion === '1.0' && hosts <= 1;
 }
 
 function listen(server: Server, port: number, host: string | undefined): Promise<AddressInfo> {

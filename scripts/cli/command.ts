@@ -1,0 +1,97 @@
+/**
+ * What every command line of this project shares: `--help`, one clear line for whatever is wrong, and the exit
+ * codes. A reader of our output that has gone (`| head`) ends the program quietly.
+ */
+
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { ConfigError, EX_CONFIG } from '../../src/config.ts';
+import { faultText } from '../../src/core/storage-fault.ts';
+
+/** The command line is wrong; `message` says how, in one line. */
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
+
+export const EX_USAGE = 64;
+const EX_FAILED = 1;
+/** What a shell reports of a program that SIGPIPE has ended. */
+const EX_PIPE = 141;
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+/** The arguments as `parseArgs` gives them. */
+export type Arguments<O extends Options> = ReturnType<
+  typeof parseArgs<{ args: string[]; allowPositionals: true; options: O }>
+>;
+
+/**
+ * Runs a command with the arguments of this process and sets the exit code.
+ * @param usage printed for `--help`
+ * @param main gives the exit code; what it throws becomes one line on standard error
+ */
+export async function runCommand<O extends Options>(
+  usage: string,
+  options: O,
+  main: (given: Arguments<O>) => number | Promise<number>,
+): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? EX_PIPE : EX_FAILED);
+  });
+  process.stderr.on('error', () => {});
+  try {
+    const given = readArguments(options);
+    if (given.values['help'] === true) process.stdout.write(`${usage.trim()}\n`);
+    else process.exitCode = await main(given as Arguments<O>);
+  } catch (error) {
+    const hint = error instanceof UsageError ? '; see --help' : '';
+    process.stderr.write(`${faultText(error)}${hint}\n`);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+function readArguments(options: Options) {
+  try {
+    return parseArgs({
+      args: process.argv.slice(2),
+      allowPositionals: true,
+      options: { ...options, help: { type: 'boolean', short: 'h' } },
+    });
+  } catch (error) {
+    throw new UsageError(usageProblem(error as NodeJS.ErrnoException));
+  }
+}
+
+/** Node's own messages are longer than a line. */
+function usageProblem({ code, message }: NodeJS.ErrnoException): string {
+  const option = /'(-[^' =]*)/.exec(message)?.[1];
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return `unknown option ${option}`;
+  if (message.includes('does not take an argument')) return `${option} takes no value`;
+  return `${option} needs a value`;
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return EX_USAGE;
+  return error instanceof ConfigError ? EX_CONFIG : EX_FAILED;
+}
+
+/**
+ * @param option as typed, for the message
+ * @returns the whole number that `text` is; `fallback` where the option is not given
+ * @throws UsageError
+ */
+export function wholeNumber(
+  option: string,
+  text: string | undefined,
+  min: number,
+  max: number,
+  fallback: number,
+): number {
+  if (text === undefined) return fallback;
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) {
+    throw new UsageError(
+      `${option} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`,
+    );
+  }
+  return value;
+}

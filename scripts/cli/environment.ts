@@ -1,0 +1,53 @@
+/** The server's own configuration, as a script sees it: the same variables, the same database, the same secret. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { type Config, loadEnvFile, readConfig } from '../../src/config.ts';
+import { openReadOnly } from '../../src/core/database.ts';
+import { developmentSecretPath } from '../../src/core/development-secret.ts';
+import { UsageError } from './command.ts';
+
+/**
+ * @param secret of `--secret`: takes the place of WEBHOOK_SECRET
+ * @throws ConfigError, UsageError
+ */
+export function readEnvironment(secret?: string): Config {
+  loadEnvFile();
+  if (secret === undefined) return readConfig(process.env);
+  if (secret.trim() === '') throw new UsageError('--secret must not be empty');
+  return readConfig({ ...process.env, WEBHOOK_SECRET: secret });
+}
+
+/** Every secret that is configured, else the development secret if a server has made one; never makes one. */
+export function knownSecrets(config: Config): readonly string[] {
+  if (config.secrets.length > 0) return config.secrets;
+  const path = developmentSecretPath(config.databasePath);
+  const secret = existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
+  return secret === '' ? [] : [secret];
+}
+
+/** The secret to sign with. @throws Error if none is known */
+export function signingSecret(config: Config): string {
+  const [secret] = knownSecrets(config);
+  if (secret !== undefined) return secret;
+  if (config.skipSignatureVerification) return 'not verified';
+  throw new Error('no secret is known: start the server once, or set WEBHOOK_SECRET or --secret');
+}
+
+/** Where the configured server listens. @throws UsageError if that cannot be known */
+export function serverUrl({ port, host }: Config): string {
+  if (port === 0) throw new UsageError('PORT=0 means any free port: say which with --url');
+  const isAll = host === undefined || host === '0.0.0.0' || host === '::';
+  const name = isAll ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${port}/webhooks`;
+}
+
+/** @throws Error if the database file does not exist, DatabaseRefused if it holds no log */
+export function requireDatabase({ databasePath }: Config): void {
+  if (!existsSync(databasePath)) {
+    throw new Error(
+      `there is no database ${relative('', databasePath)}: start the server once, or set DATABASE_URL`,
+    );
+  }
+  openReadOnly(databasePath).close();
+}

@@ -1,0 +1,87 @@
+/** Signs one delivery and posts it, as the sender does, over connections that stay open. */
+
+import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { text } from 'node:stream/consumers';
+import { SENDER_TIMEOUT_MS } from '../../src/core/limits.ts';
+import { generateSignature } from '../../src/core/signature.ts';
+
+/** What is to be sent. */
+export interface Delivery {
+  /** Its event type, to be shown. */
+  readonly label: string;
+  /** Beside those of the signature. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The exact text to be signed. */
+  readonly body: string;
+  /** Where it was recorded at, instead of the URL's own path. */
+  readonly path?: string;
+}
+
+export type Answer =
+  | { readonly kind: 'answer'; readonly status: number; readonly text: string }
+  | { readonly kind: 'none'; readonly code: string; readonly reason: string };
+
+export interface Poster {
+  /** Signs with the time of this moment; never rejects. */
+  post(delivery: Delivery): Promise<Answer>;
+  /** Closes the connections. */
+  close(): void;
+}
+
+export interface PosterOptions {
+  readonly url: URL;
+  /** For all deliveries; undefined: each delivery's own, else the URL's. */
+  readonly path: string | undefined;
+  readonly secret: string;
+  readonly connections: number;
+}
+
+export function createPoster({ url, path, secret, connections }: PosterOptions): Poster {
+  const isHttps = url.protocol === 'https:';
+  const request = isHttps ? requestHttps : requestHttp;
+  const agent = new (isHttps ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: connections });
+
+  function exchange(delivery: Delivery): Promise<IncomingMessage> {
+    const body = Buffer.from(delivery.body, 'utf8');
+    const timestamp = Math.floor(Date.now() / 1000);
+    const target = new URL(url);
+    target.pathname = path ?? delivery.path ?? url.pathname;
+    return new Promise((resolve, reject) => {
+      request(target, {
+        method: 'POST',
+        agent,
+        signal: AbortSignal.timeout(SENDER_TIMEOUT_MS),
+        headers: {
+          'Content-Type': 'application/json',
+          'Content-Length': body.byteLength,
+          'User-Agent': 'IRISX-Webhooks/1.0',
+          ...delivery.headers,
+          'X-IRISX-Signature': generateSignature(body, secret, timestamp),
+          'X-IRISX-Timestamp': String(timestamp),
+        },
+      })
+        .on('response', resolve)
+        .on('error', reject)
+        .end(body);
+    });
+  }
+
+  return {
+    async post(delivery) {
+      try {
+        const response = await exchange(delivery);
+        return { kind: 'answer', status: response.statusCode ?? 0, text: await text(response) };
+      } catch (error) {
+        return noAnswer(error as NodeJS.ErrnoException);
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+function noAnswer({ name, code = 'ERROR', message }: NodeJS.ErrnoException): Answer {
+  if (name === 'AbortError' || name === 'TimeoutError')
+    return { kind: 'none', code: 'timeout', reason: `no answer within ${SENDER_TIMEOUT_MS / 1000} s` };
+  return { kind: 'none', code, reason: `no answer: ${message === '' ? code : message}` };
+}

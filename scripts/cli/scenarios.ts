@@ -1,0 +1,81 @@
+/** Stories of several events that belong together, in the order in which they occur. */
+
+import { DOCUMENTED_TYPES } from '../../src/core/event-types.ts';
+import type { Random } from './random.ts';
+import { sampleTimeMs } from './sample-events.ts';
+import { nextMessage, type Subject, sampleSubject } from './sample-subject.ts';
+
+export interface ScenarioEvent {
+  readonly type: string;
+  readonly subject: Subject;
+}
+
+const REPLY_MS = 30_000;
+
+const CALL_TYPES = ['call.initiated', 'call.ringing', 'call.answered', 'call.completed'];
+const RECORDING_TYPES = ['recording.complete', 'recording.transcribed'];
+/** Each is the end of a call or message of its own. */
+const OTHER_ENDINGS = ['call.failed', 'call.no_answer', 'call.busy', 'call.cancelled', 'sms.failed'];
+
+type Scenario = (random: Random, startedAtMs: number) => ScenarioEvent[];
+
+const SCENARIOS = {
+  call: (random, startedAtMs) =>
+    eventsOf(sampleSubject(random, startedAtMs), [...CALL_TYPES, ...RECORDING_TYPES]),
+
+  'failed-call': (random, startedAtMs) =>
+    eventsOf(sampleSubject(random, startedAtMs), ['call.initiated', 'call.ringing', 'call.failed']),
+
+  sms: (random, startedAtMs) => {
+    const sent = sampleSubject(random, startedAtMs);
+    const reply = nextMessage(sent, random, startedAtMs + REPLY_MS, sent.inboundText);
+    return [...eventsOf(sent, ['sms.sent', 'sms.delivered']), { type: 'sms.received', subject: reply }];
+  },
+
+  'sms-stop': (random, startedAtMs) => {
+    const sent = sampleSubject(random, startedAtMs);
+    const reply = nextMessage(sent, random, startedAtMs + REPLY_MS, sent.inboundText);
+    const stop = nextMessage(sent, random, startedAtMs + 2 * REPLY_MS, 'STOP');
+    return [
+      ...eventsOf(sent, ['sms.sent', 'sms.delivered']),
+      { type: 'sms.received', subject: reply },
+      { type: 'sms.received', subject: stop },
+    ];
+  },
+
+  all: (random, startedAtMs) => {
+    const call = sampleSubject(random, startedAtMs);
+    const sent = sampleSubject(random, startedAtMs);
+    const reply = nextMessage(sent, random, startedAtMs + REPLY_MS, sent.inboundText);
+    return DOCUMENTED_TYPES.map((type) => {
+      if (OTHER_ENDINGS.includes(type)) return { type, subject: sampleSubject(random, startedAtMs) };
+      if (type === 'sms.received') return { type, subject: reply };
+      return { type, subject: type.startsWith('sms.') ? sent : call };
+    });
+  },
+} as const satisfies Readonly<Record<string, Scenario>>;
+
+export type ScenarioName = keyof typeof SCENARIOS;
+export const SCENARIO_NAMES = Object.keys(SCENARIOS) as ScenarioName[];
+
+/** @param endedAtMs when its last event occurred, milliseconds since 1970 UTC */
+export function scenario(name: ScenarioName, random: Random, endedAtMs: number): ScenarioEvent[] {
+  return endingAt(SCENARIOS[name](random, 0), endedAtMs);
+}
+
+/** One event of any type, of a subject of its own, that occurred at `atMs`. */
+export function singleEvent(type: string, random: Random, atMs: number): ScenarioEvent[] {
+  return endingAt(eventsOf(sampleSubject(random, 0), [type]), atMs);
+}
+
+function endingAt(events: readonly ScenarioEvent[], endedAtMs: number): ScenarioEvent[] {
+  const lastMs = Math.max(...events.map(({ type, subject }) => sampleTimeMs(type, subject)));
+  return events.map(({ type, subject }) => ({
+    type,
+    subject: { ...subject, startedAtMs: subject.startedAtMs + endedAtMs - lastMs },
+  }));
+}
+
+function eventsOf(subject: Subject, types: readonly string[]): ScenarioEvent[] {
+  return types.map((type) => ({ type, subject }));
+}

@@ -1,0 +1,16 @@
+/** The comparison of a table with the log, as lines for people. */
+
+import type { TableCheck } from '../../src/core/check-tables.ts';
+import { harmless } from '../../src/core/logger.ts';
+import { counted } from './numbers.ts';
+
+/** One line where nothing differs, else one more for each difference that is listed. */
+export function tableLines({ name, rows, differences, differenceCount }: TableCheck): string[] {
+  const found = differenceCount === 0 ? 'no difference' : counted(differenceCount, 'difference');
+  const lines = [
+    `${name}: ${counted(rows, 'row')}, ${found}`,
+    ...differences.map((line) => `  ${harmless(line)}`),
+  ];
+  const more = differenceCount - differences.length;
+  return more === 0 ? lines : [...lines, `  and ${counted(more, 'difference')} more`];
+}

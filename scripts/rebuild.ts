@@ -1,0 +1,94 @@
+/** `npm run rebuild`: makes the tables anew from the log beside a running server, or only compares them. */
+
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Config } from '../src/config.ts';
+import { checkTables } from '../src/core/check-tables.ts';
+import type { Projection } from '../src/core/projection.ts';
+import { type RebuildProgress, rebuild } from '../src/core/rebuild.ts';
+import { derivations } from '../src/projections/index.ts';
+import { type Arguments, runCommand, UsageError } from './cli/command.ts';
+import { readEnvironment, requireDatabase } from './cli/environment.ts';
+import { counted, duration, perSecond } from './cli/numbers.ts';
+import { createProgress } from './cli/progress.ts';
+import { tableLines } from './cli/table-lines.ts';
+
+const NAMES = derivations.projections.map(({ name }) => name);
+
+const USAGE = `
+npm run rebuild [-- TABLE …] [-- --check]
+Makes tables anew from the event log, while the server runs; until the end the old ones stay in use.
+Without a name, all of them: ${NAMES.join(', ')}.
+
+  --check    writes nothing: compares the tables with what the log gives, lists the differences;
+             exit code 1 if there are any
+
+  npm run rebuild
+  npm run rebuild -- calls contacts
+  npm run rebuild -- --check
+`;
+
+const OPTIONS = { check: { type: 'boolean' } } as const;
+
+async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
+  const unknown = positionals.find((name) => !NAMES.includes(name));
+  if (unknown !== undefined) {
+    throw new UsageError(`there is no table ${JSON.stringify(unknown)} to rebuild, but ${NAMES.join(', ')}`);
+  }
+  const config = readEnvironment();
+  requireDatabase(config);
+  const isMeant = (name: string) => positionals.length === 0 || positionals.includes(name);
+  if (values.check === true) return check(config, isMeant);
+  await rebuildTables(
+    config,
+    derivations.projections.filter(({ name }) => isMeant(name)),
+  );
+  return 0;
+}
+
+function check({ databasePath }: Config, isMeant: (name: string) => boolean): number {
+  const progress = createProgress();
+  try {
+    const { checks } = checkTables(databasePath, derivations, (done, total) =>
+      progress.report('comparing', done, total),
+    );
+    progress.clear();
+    const meant = checks.filter(({ name }) => isMeant(name));
+    process.stdout.write(`${meant.flatMap(tableLines).join('\n')}\n`);
+    return meant.every(({ differenceCount }) => differenceCount === 0) ? 0 : 1;
+  } finally {
+    progress.clear();
+  }
+}
+
+const PHASES: Readonly<Record<RebuildProgress['phase'], string>> = {
+  fold: 'reading the log',
+  copy: 'copying rows',
+  clean: 'removing the old',
+};
+
+async function rebuildTables({ databasePath }: Config, projections: readonly Projection[]): Promise<void> {
+  const progress = createProgress();
+  const startedMs = performance.now();
+  try {
+    const { seq, rows, failures } = await rebuild({
+      databasePath,
+      derivations,
+      projections,
+      onProgress: ({ phase, done, total }) => progress.report(PHASES[phase], done, total),
+      pause: async (ms) => void (await wait(ms)),
+      monotonicMs: () => performance.now(),
+    });
+    const ms = performance.now() - startedMs;
+    progress.clear();
+    const lines = [
+      ...projections.map(({ name }) => `${name}: ${counted(rows[name] ?? 0, 'row')}`),
+      `failures: ${counted(failures, 'row')}`,
+      `rebuilt from ${counted(seq, 'event')} in ${duration(ms)}, ${perSecond(seq, ms)}`,
+    ];
+    process.stdout.write(`${lines.join('\n')}\n`);
+  } finally {
+    progress.clear();
+  }
+}
+
+await runCommand(USAGE, OPTIONS, main);

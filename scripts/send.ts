@@ -1,0 +1,191 @@
+/** `npm run send`: signs sample or recorded deliveries and posts them to a running server. */
+
+import { randomInt } from 'node:crypto';
+import { harmless } from '../src/core/logger.ts';
+import { readChanges } from './cli/changes.ts';
+import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/command.ts';
+import { readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';
+import { createPoster, type Delivery } from './cli/post.ts';
+import { createProgress } from './cli/progress.ts';
+import { type Random, seededRandom, shuffled } from './cli/random.ts';
+import { readRecordedFile } from './cli/recorded-file.ts';
+import { SHAPES, sampleEvent } from './cli/sample-events.ts';
+import { SCENARIO_NAMES, scenario, singleEvent } from './cli/scenarios.ts';
+import { sendAll } from './cli/send-all.ts';
+import { Tally } from './cli/tally.ts';
+
+const USAGE = `
+npm run send -- <event type> | --scenario NAME | --file F.jsonl  [options]
+Signs deliveries and posts them to a running server.
+
+  --scenario NAME    ${SCENARIO_NAMES.join(', ')}
+  --file F           recorded deliveries, a JSON object a line: path, headers, body; or the bodies alone
+  --data NAME=VALUE  sets a field (repeatable); VALUE is JSON if it can be read as JSON; NAME:=TEXT is always text
+  --shape SHAPE      ${SHAPES.join(', ')} (default: envelope)
+  --url URL          default: PORT and HOST of the configuration; --path /webhooks/calls changes the path alone
+  --secret S         default: the first of WEBHOOK_SECRET, else the development secret
+  --count N          repeat N times, with new ids; --duplicate sends each delivery twice
+  --concurrency C    under way at once (default: 10; 1 if there is no --count, so that they arrive in order)
+  --rate R           deliveries a second, whatever the answers take
+  --shuffle          in random order; --seed N gives the same ids and order again
+  --verbose, --quiet a line for each delivery and answer (default: up to 50 of them), or the summary alone
+
+Exit code 0: every answer was 2xx with "success": true.
+
+  npm run send -- call.completed --data duration_seconds=90 --data to_number:=+12025550123
+  npm run send -- --scenario call --shape bare --path /webhooks/calls
+  npm run send -- --scenario all --count 1000 --shuffle --duplicate
+`;
+
+const OPTIONS = {
+  scenario: { type: 'string' },
+  file: { type: 'string' },
+  data: { type: 'string', multiple: true },
+  shape: { type: 'string' },
+  url: { type: 'string' },
+  path: { type: 'string' },
+  secret: { type: 'string' },
+  count: { type: 'string' },
+  concurrency: { type: 'string' },
+  rate: { type: 'string' },
+  shuffle: { type: 'boolean' },
+  seed: { type: 'string' },
+  duplicate: { type: 'boolean' },
+  quiet: { type: 'boolean' },
+  verbose: { type: 'boolean' },
+} as const;
+
+type Given = Arguments<typeof OPTIONS>;
+
+const COUNT_MAX = 10_000_000;
+const CONCURRENCY_MAX = 10_000;
+const RATE_MAX = 100_000;
+const CONCURRENCY_DEFAULT = 10;
+/** More deliveries than this are summed up instead of shown. */
+const SHOWN_MAX = 50;
+const SEED_LIMIT = 2 ** 32;
+
+async function main(given: Given): Promise<number> {
+  const { values } = given;
+  const count = wholeNumber('--count', values.count, 1, COUNT_MAX, 1);
+  const concurrency = wholeNumber(
+    '--concurrency',
+    values.concurrency,
+    1,
+    CONCURRENCY_MAX,
+    count > 1 ? CONCURRENCY_DEFAULT : 1,
+  );
+  const rate = values.rate === undefined ? undefined : wholeNumber('--rate', values.rate, 1, RATE_MAX, 1);
+  const seed = wholeNumber('--seed', values.seed, 0, Number.MAX_SAFE_INTEGER, randomInt(SEED_LIMIT));
+  const random = seededRandom(seed);
+  const once = readSource(given, random);
+  const config = readEnvironment(values.secret);
+  const url = readUrl(values.url ?? serverUrl(config));
+  if (values.path !== undefined && !values.path.startsWith('/'))
+    throw new UsageError('--path must begin with /');
+  const poster = createPoster({
+    url,
+    path: values.path,
+    secret: signingSecret(config),
+    connections: concurrency,
+  });
+
+  const copies = values.duplicate === true ? 2 : 1;
+  const total = once.size * count * copies;
+  const isShown = values.verbose === true || (values.quiet !== true && total <= SHOWN_MAX);
+  const isOneByOne = concurrency === 1 && rate === undefined;
+  const progress = createProgress();
+  const tally = new Tally();
+  const outgoing = (delivery: Delivery) => process.stdout.write(`--> ${harmless(delivery.label)}\n`);
+  let nobodyThere = false;
+
+  const all = repeated(once.make, count, copies);
+  if (values.shuffle === true) process.stdout.write(`seed ${seed}\n`);
+  const startedMs = performance.now();
+  try {
+    await sendAll(values.shuffle === true ? shuffled([...all], random) : all, {
+      poster,
+      concurrency,
+      rate,
+      onStart(delivery) {
+        if (isShown && isOneByOne) outgoing(delivery);
+      },
+      onAnswer(delivery, answer, tookMs) {
+        if (answer.kind === 'none' && answer.code === 'ECONNREFUSED' && tally.sent === 0) nobodyThere = true;
+        if (nobodyThere) return false;
+        const verdict = tally.add(delivery.label, answer, tookMs);
+        // Several at once: each answer stays with what it answers.
+        if (isShown && !isOneByOne) outgoing(delivery);
+        if (isShown) process.stdout.write(`<-- ${verdict.text}\n`);
+        else progress.report('sending', tally.sent, total);
+        return true;
+      },
+    });
+  } finally {
+    progress.clear();
+    poster.close();
+  }
+  if (nobodyThere) throw new Error(`nothing listens on ${url.origin}: start the server with npm start`);
+  const tookMs = performance.now() - startedMs;
+  if (tally.sent > 1) process.stdout.write(`${tally.summary(tookMs).join('\n')}\n`);
+  return tally.isGood ? 0 : 1;
+}
+
+/** What is sent once: how many deliveries, and how to make them (samples: with new ids each time). */
+interface Source {
+  readonly size: number;
+  make(): Delivery[];
+}
+
+function readSource({ values, positionals }: Given, random: Random): Source {
+  const [type, ...more] = positionals;
+  const sources = [type, values.scenario, values.file].filter((source) => source !== undefined);
+  if (sources.length !== 1 || more.length > 0) {
+    throw new UsageError('name one event type, or one --scenario, or one --file');
+  }
+  if (values.file !== undefined) {
+    if (values.data !== undefined || values.shape !== undefined)
+      throw new UsageError('--data and --shape are for samples: the bodies of a --file are sent as they are');
+    const recorded = readRecordedFile(values.file);
+    if (recorded.length === 0) throw new UsageError(`there is no delivery in ${values.file}`);
+    return { size: recorded.length, make: () => recorded };
+  }
+
+  const changes = readChanges(values.data ?? []);
+  const shape = oneOf('--shape', values.shape ?? 'envelope', SHAPES);
+  const name =
+    values.scenario === undefined ? undefined : oneOf('--scenario', values.scenario, SCENARIO_NAMES);
+  if (type !== undefined && !/^[\x21-\x7e]{1,128}$/.test(type))
+    throw new UsageError('an event type is 1 to 128 printable ASCII characters, as in call.completed');
+  const events = (nowMs: number) =>
+    name === undefined ? singleEvent(type ?? '', random, nowMs) : scenario(name, random, nowMs);
+  const make = () =>
+    events(Date.now()).map((event) => {
+      const sample = sampleEvent(event.type, event.subject, shape, changes);
+      const headers = { 'X-IRISX-Event': sample.type, 'X-IRISX-Event-ID': sample.eventId };
+      return { label: sample.type, headers, body: sample.body };
+    });
+  return { size: make().length, make };
+}
+
+function* repeated(make: () => Delivery[], count: number, copies: number): Generator<Delivery> {
+  for (let made = 0; made < count; made++)
+    for (const delivery of make()) for (let copy = 0; copy < copies; copy++) yield delivery;
+}
+
+function oneOf<T extends string>(option: string, text: string, allowed: readonly T[]): T {
+  const found = allowed.find((name) => name === text);
+  if (found === undefined) throw new UsageError(`${option} must be one of ${allowed.join(', ')}`);
+  return found;
+}
+
+/** Without a path of its own a URL means the endpoint for all events. */
+function readUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new UsageError(`--url must be an http or https URL, not ${JSON.stringify(text)}`);
+  if (url.pathname === '/') url.pathname = '/webhooks';
+  return url;
+}
+
+await runCommand(USAGE, OPTIONS, main);

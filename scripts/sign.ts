@@ -1,0 +1,105 @@
+/** `npm run sign`: the signature headers of a body, or whether given ones are right. */
+
+import { isUtf8 } from 'node:buffer';
+import { readFileSync } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
+import { generateSignature, matchesSignature } from '../src/core/signature.ts';
+import { faultText } from '../src/core/storage-fault.ts';
+import { type Arguments, runCommand, UsageError } from './cli/command.ts';
+import { knownSecrets, readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';
+
+const USAGE = `
+npm run sign -- <file|->  [options]
+Prints the headers that sign a body: a file's exact bytes, or - for standard input.
+
+  --timestamp T    Unix seconds (default: now; the server takes 300 seconds either way)
+  --secret S       default: the first of WEBHOOK_SECRET, else the development secret
+  --prefix         the signature as sha256=…
+  --curl           a curl command line instead, ready to run
+  --event TYPE     with --curl: adds X-IRISX-Event, for a body that does not state its type
+  --url URL        with --curl; default: PORT and HOST of the configuration
+  --verify --signature S --timestamp T
+                   checks given values: prints "valid", exit code 0, or "invalid signature", exit code 1
+
+  npm run sign -- body.json
+  npm run -s sign -- body.json --curl | sh
+  npm run sign -- body.json --verify --signature sha256=9f2c… --timestamp 1705329131
+`;
+
+const OPTIONS = {
+  timestamp: { type: 'string' },
+  secret: { type: 'string' },
+  prefix: { type: 'boolean' },
+  curl: { type: 'boolean' },
+  event: { type: 'string' },
+  url: { type: 'string' },
+  verify: { type: 'boolean' },
+  signature: { type: 'string' },
+} as const;
+
+async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
+  const [file, ...more] = positionals;
+  if (file === undefined || more.length > 0)
+    throw new UsageError('name one body: a file, or - for standard input');
+  if (values.timestamp !== undefined && !/^\d{10}$/.test(values.timestamp))
+    throw new UsageError('--timestamp must be Unix seconds: 10 digits');
+  if (values.verify === true && (values.signature === undefined || values.timestamp === undefined))
+    throw new UsageError('--verify needs --signature and --timestamp');
+  if (values.verify !== true && values.signature !== undefined)
+    throw new UsageError('--signature is for --verify');
+
+  const config = readEnvironment(values.secret);
+  const secret = signingSecret(config);
+  const body = await readBytes(file);
+  if (values.verify === true) {
+    const hex = (values.signature ?? '').replace(/^sha256=/, '');
+    const isValid = matchesSignature(body, hex, values.timestamp ?? '', knownSecrets(config));
+    process.stdout.write(isValid ? 'valid\n' : 'invalid signature\n');
+    return isValid ? 0 : 1;
+  }
+
+  const timestamp = values.timestamp ?? String(Math.floor(Date.now() / 1000));
+  const signature = generateSignature(body, secret, timestamp);
+  const headers = [
+    `X-IRISX-Signature: ${values.prefix === true ? 'sha256=' : ''}${signature}`,
+    `X-IRISX-Timestamp: ${timestamp}`,
+  ];
+  if (values.curl === true) {
+    if (values.event !== undefined) headers.push(`X-IRISX-Event: ${values.event}`);
+    process.stdout.write(`${curlLine(values.url ?? serverUrl(config), headers, file, body)}\n`);
+  } else {
+    process.stdout.write(`${headers.join('\n')}\n`);
+  }
+  return 0;
+}
+
+async function readBytes(file: string): Promise<Buffer> {
+  if (file === '-') return buffer(process.stdin);
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new Error(`${file} cannot be read: ${faultText(error)}`, { cause: error });
+  }
+}
+
+function curlLine(url: string, headers: readonly string[], file: string, body: Buffer): string {
+  const all = ['Content-Type: application/json', ...headers];
+  const data = file === '-' ? `--data-raw ${quoted(printable(body))}` : `--data-binary ${quoted(`@${file}`)}`;
+  return `curl -sS -X POST ${quoted(url)} ${all.map((header) => `-H ${quoted(header)}`).join(' ')} ${data}`;
+}
+
+/** @throws Error if a terminal and a shell would not keep these bytes as they are */
+function printable(body: Buffer): string {
+  const text = body.toString('utf8');
+  const hasControls = /(?![\n\t])\p{Cc}/u.test(text);
+  if (!isUtf8(body) || hasControls)
+    throw new Error('the body is not plain text: put it into a file and name that');
+  return text;
+}
+
+/** For a POSIX shell: nothing is special between single quotes but the quote. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+await runCommand(USAGE, OPTIONS, main);

@@ -1,0 +1,160 @@
+/** `npm run verify`: checks the whole database file, while the server runs, one line a check. */
+
+import type { Config } from '../src/config.ts';
+import { checkTables } from '../src/core/check-tables.ts';
+import { openReadOnly } from '../src/core/database.ts';
+import { EventLog } from '../src/core/event-log.ts';
+import { harmless } from '../src/core/logger.ts';
+import { faultText } from '../src/core/storage-fault.ts';
+import {
+  type Anchor,
+  anchorProblem,
+  type Fault,
+  integrityProblems,
+  type LogVerification,
+  verifyLog,
+} from '../src/core/verify-log.ts';
+import { derivations } from '../src/projections/index.ts';
+import { type Arguments, runCommand, UsageError } from './cli/command.ts';
+import { knownSecrets, readEnvironment, requireDatabase } from './cli/environment.ts';
+import { counted, grouped } from './cli/numbers.ts';
+import { createProgress, type Progress } from './cli/progress.ts';
+import { tableLines } from './cli/table-lines.ts';
+
+const USAGE = `
+npm run verify [-- options]
+Checks the database file, also while the server runs: SQLite's own integrity, the sequence of events, the hash
+chain over them, their signatures, and that the tables are what the log gives.
+
+  --anchor SEQ:CHAIN  also checks that this head, noted earlier or elsewhere, is still in the log:
+                      only so a cut tail is noticed
+  --secret S          default: WEBHOOK_SECRET, else the development secret; all secrets of the log's lifetime,
+                      separated by commas
+
+Prints a line for each check and the log's head. Exit code 0: all checks hold.
+
+  npm run verify
+  npm run verify -- --secret new,old
+  npm run verify -- --anchor 1234:9f2c…
+`;
+
+const OPTIONS = { anchor: { type: 'string' }, secret: { type: 'string' } } as const;
+
+/** What a check found: details are printed below its line. */
+interface Finding {
+  readonly state: 'ok' | 'FAILED' | 'skipped';
+  readonly text: string;
+  readonly details?: readonly string[];
+}
+
+const DETAILS_MAX = 20;
+const STATE_CHARS = 7;
+
+function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
+  if (positionals.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(positionals[0])}`);
+  const anchor = values.anchor === undefined ? undefined : readAnchor(values.anchor);
+  const config = readEnvironment(values.secret);
+  requireDatabase(config);
+
+  const progress = createProgress();
+  let isGood = true;
+  const report = (name: string, { state, text, details = [] }: Finding) => {
+    progress.clear();
+    if (state === 'FAILED') isGood = false;
+    const shown = details.slice(0, DETAILS_MAX).map((detail) => `  ${harmless(detail)}`);
+    process.stdout.write(`${[`${state.padEnd(STATE_CHARS)} ${name}: ${text}`, ...shown].join('\n')}\n`);
+  };
+
+  const database = openReadOnly(config.databasePath);
+  try {
+    report('file', fileFinding(integrityProblems(database)));
+    const log = new EventLog(database);
+    const secrets = knownSecrets(config);
+    const found = verifyLog(log, secrets, (done, total) => progress.report('log', done, total));
+    report('sequence', sequenceFinding(found));
+    report('chain', chainFinding(found));
+    report('signatures', signaturesFinding(found, secrets.length));
+    if (anchor !== undefined) report('anchor', anchorFinding(anchor, anchorProblem(log, anchor)));
+    report('tables', tablesFinding(config, progress));
+    process.stdout.write(`head: seq ${found.head.seq}, chain ${hexOf(found.head.chain)}\n`);
+  } finally {
+    progress.clear();
+    database.close();
+  }
+  return isGood ? 0 : 1;
+}
+
+function readAnchor(text: string): Anchor {
+  const [, seq, chain] = /^(\d{1,15}):([0-9a-f]{64})$/i.exec(text) ?? [];
+  if (seq === undefined || chain === undefined)
+    throw new UsageError('--anchor must be SEQ:CHAIN, the number and 64 hex digits that "head" shows');
+  return { seq: Number(seq), chain: chain.toLowerCase() };
+}
+
+function fileFinding(problems: readonly string[]): Finding {
+  if (problems.length === 0) return { state: 'ok', text: 'SQLite finds no damage' };
+  return { state: 'FAILED', text: 'SQLite finds it damaged', details: problems };
+}
+
+function sequenceFinding({ sequence, events }: LogVerification): Finding {
+  if (sequence === undefined) return { state: 'ok', text: `${counted(events, 'event')} without a gap` };
+  return { state: 'FAILED', text: faultLine(sequence) };
+}
+
+function chainFinding({ chain }: LogVerification): Finding {
+  if (chain === undefined) return { state: 'ok', text: 'bodies, times and links are as recorded' };
+  return { state: 'FAILED', text: faultLine(chain) };
+}
+
+function signaturesFinding(found: LogVerification, secretCount: number): Finding {
+  const { signatures, events, unsigned } = found;
+  const besides =
+    unsigned === 0
+      ? ''
+      : `; ${counted(unsigned, 'event')} unsigned, recorded with SKIP_SIGNATURE_VERIFICATION`;
+  if (secretCount === 0) {
+    return {
+      state: 'skipped',
+      text: `not checked, because no secret is known: see --secret${besides}`,
+    };
+  }
+  if (signatures === undefined) return { state: 'ok', text: `${grouped(events - unsigned)} valid${besides}` };
+  return {
+    state: 'FAILED',
+    text: `${faultLine(signatures)}${besides}`,
+    details: ['if the secret has changed since, give all of the log’s lifetime: --secret new,old'],
+  };
+}
+
+function anchorFinding({ seq }: Anchor, problem: string | undefined): Finding {
+  if (problem === undefined) return { state: 'ok', text: `seq ${seq} is in the log as noted` };
+  return { state: 'FAILED', text: problem };
+}
+
+function tablesFinding({ databasePath }: Config, progress: Progress): Finding {
+  try {
+    const { checks } = checkTables(databasePath, derivations, (done, total) =>
+      progress.report('tables', done, total),
+    );
+    const wrong = checks.filter(({ differenceCount }) => differenceCount > 0);
+    if (wrong.length > 0) {
+      const names = wrong.map(({ name }) => name).join(', ');
+      return { state: 'FAILED', text: `${names} differ from the log`, details: wrong.flatMap(tableLines) };
+    }
+    const sizes = checks.map(({ name, rows }) => `${name} ${grouped(rows)}`).join(', ');
+    return { state: 'ok', text: `as the log gives them (rows: ${sizes})` };
+  } catch (error) {
+    return { state: 'FAILED', text: `they cannot be compared: ${faultText(error)}` };
+  }
+}
+
+function faultLine({ count, firstSeq, reason }: Fault): string {
+  const others = count === 1 ? '' : `, and ${grouped(count - 1)} more`;
+  return `seq ${firstSeq}: ${reason}${others}`;
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+await runCommand(USAGE, OPTIONS, main);

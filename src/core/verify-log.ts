@@ -1,0 +1,160 @@
+/**
+ * Checks the log against itself: `seq`, bodies, times, chain and signatures of every event up to the head, over a
+ * connection that only reads, beside a running server. Whatever is wrong with the file comes back as a value.
+ */
+
+import { createHash } from 'node:crypto';
+import type { Database } from 'better-sqlite3';
+import { bodyTimeMs } from './body-time.ts';
+import { CHAIN_GENESIS, chainLink } from './chain.ts';
+import { readBody } from './event.ts';
+import type { EventLog, Head, StoredEvent } from './event-log.ts';
+import { matchesSignature } from './signature.ts';
+import { faultText } from './storage-fault.ts';
+
+/** Events that break a rule. */
+export interface Fault {
+  readonly count: number;
+  readonly firstSeq: number;
+  /** Of the first. */
+  readonly reason: string;
+}
+
+export interface LogVerification {
+  /** The last event that could be read. */
+  readonly head: Head;
+  readonly events: number;
+  /** `seq` runs 1, 2, 3, …; undefined: no fault. */
+  readonly sequence: Fault | undefined;
+  /** Digest, time and link are those of the event. */
+  readonly chain: Fault | undefined;
+  /** Signed events whose signature none of the secrets made; undefined also where no secret was given. */
+  readonly signatures: Fault | undefined;
+  /** Recorded while verification was switched off. */
+  readonly unsigned: number;
+}
+
+/** Bodies are at most 1 MiB by default: few at a time keep the memory small, and more are hardly faster. */
+const EVENTS_READ = 100;
+
+/**
+ * Verifies every event up to the head at this moment. The log is append-only, so no snapshot is held, which would
+ * keep the WAL from starting over.
+ * @param secrets all that the log's signatures may have been made under; empty: signatures are not checked
+ */
+export function verifyLog(
+  log: EventLog,
+  secrets: readonly string[],
+  onProgress: (done: number, total: number) => void = () => {},
+): LogVerification {
+  const sequence = new Faults();
+  const chain = new Faults();
+  const signatures = new Faults();
+  let head: Head = { seq: 0, chain: CHAIN_GENESIS };
+  let events = 0;
+  let unsigned = 0;
+
+  try {
+    const end = log.head().seq;
+    for (let isMore = true; isMore; ) {
+      const read = log.stored(head.seq, EVENTS_READ).filter(({ seq }) => seq <= end);
+      for (const event of read) {
+        if (event.seq !== head.seq + 1) sequence.add(event.seq, `it follows seq ${head.seq}`);
+        chain.add(event.seq, linkProblem(event, head.chain));
+        if (event.signature === null) unsigned += 1;
+        else if (secrets.length > 0) signatures.add(event.seq, signatureProblem(event, secrets));
+        // The stored link, so that one wrong event does not make all later ones wrong.
+        head = { seq: event.seq, chain: event.chain };
+        events += 1;
+      }
+      isMore = read.length > 0;
+      onProgress(head.seq, end);
+    }
+  } catch (error) {
+    chain.add(head.seq + 1, `the log cannot be read from here on: ${faultText(error)}`);
+  }
+  return {
+    head,
+    events,
+    sequence: sequence.first,
+    chain: chain.first,
+    signatures: signatures.first,
+    unsigned,
+  };
+}
+
+/** A head that was noted elsewhere. */
+export interface Anchor {
+  readonly seq: number;
+  /** 64 lower-case hex digits. */
+  readonly chain: string;
+}
+
+/** @returns why the log no longer contains the anchor; undefined if it does */
+export function anchorProblem(log: EventLog, anchor: Anchor): string | undefined {
+  try {
+    const end = log.head();
+    if (end.seq < anchor.seq) return `the log ends with seq ${end.seq}: its tail is missing`;
+    const found = anchor.seq === 0 ? CHAIN_GENESIS : linkOf(log, anchor.seq);
+    if (found === undefined) return `seq ${anchor.seq} is missing`;
+    return hexOf(found) === anchor.chain ? undefined : `seq ${anchor.seq} has another chain`;
+  } catch (error) {
+    return `the log cannot be read: ${faultText(error)}`;
+  }
+}
+
+/** What SQLite finds wrong with the file itself; empty if nothing. */
+export function integrityProblems(database: Database): string[] {
+  try {
+    const found = database.prepare('PRAGMA integrity_check').pluck().all() as string[];
+    return found.length === 1 && found[0] === 'ok' ? [] : found;
+  } catch (error) {
+    return [faultText(error)];
+  }
+}
+
+class Faults {
+  first: Fault | undefined;
+
+  add(seq: number, reason: string | undefined): void {
+    if (reason === undefined) return;
+    this.first =
+      this.first === undefined
+        ? { count: 1, firstSeq: seq, reason }
+        : { ...this.first, count: this.first.count + 1 };
+  }
+}
+
+function linkProblem(event: StoredEvent, previous: Uint8Array): string | undefined {
+  try {
+    const digest = createHash('sha256').update(event.body).digest();
+    if (!digest.equals(event.body_sha256)) return 'the body is not the one that was recorded';
+    const { json } = readBody(event.body, event.event_header);
+    if (bodyTimeMs(json) !== event.body_time_ms) return 'body_time_ms is not the time that the body states';
+    const link = chainLink(previous, event);
+    return link.equals(event.chain)
+      ? undefined
+      : 'its chain does not follow from its columns and the event before it';
+  } catch (error) {
+    return `its columns cannot be read: ${faultText(error)}`; // a damaged page gives values of any type
+  }
+}
+
+function signatureProblem(event: StoredEvent, secrets: readonly string[]): string | undefined {
+  try {
+    const hex = hexOf(event.signature ?? new Uint8Array());
+    const isTrue = matchesSignature(event.body, hex, String(event.signed_at), secrets);
+    return isTrue ? undefined : 'no secret given made its signature';
+  } catch (error) {
+    return `its columns cannot be read: ${faultText(error)}`;
+  }
+}
+
+function linkOf(log: EventLog, seq: number): Uint8Array | undefined {
+  const [event] = log.stored(seq - 1, 1);
+  return event?.seq === seq ? event.chain : undefined;
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

@@ -1,0 +1,491 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { afterEach, describe, it } from 'node:test';
+import { BatchAppender } from '../../src/core/append-batch.ts';
+import { CHAIN_GENESIS, chainLink } from '../../src/core/chain.ts';
+import { openDatabase } from '../../src/core/database.ts';
+import type { Recorded } from '../../src/core/delivery.ts';
+import { EventLog } from '../../src/core/event-log.ts';
+import { FieldError } from '../../src/core/fields.ts';
+import { CATCH_UP_EVENTS_MAX } from '../../src/core/limits.ts';
+import type { Derivations, Projection } from '../../src/core/projection.ts';
+import { derivations } from '../../src/projections/index.ts';
+import { openTestDatabase, type TestDatabase } from '../support/database.ts';
+import { bytesOf, delivery, T0_MS, T0_S } from '../support/events.ts';
+
+const opened: TestDatabase[] = [];
+afterEach(() => {
+  for (const each of opened.splice(0)) each.close();
+});
+
+function given(projections: Derivations = derivations): TestDatabase & { appender: BatchAppender } {
+  const each = openTestDatabase(projections);
+  opened.push(each);
+  return { ...each, appender: new BatchAppender(each.database, projections) };
+}
+
+const call = (id: string, event = 'call.ringing', more: object = {}) =>
+  delivery({ event, timestamp: T0_S, data: { call_uuid: id, ...more } });
+
+/** A projection of calls in two columns, whose fold does what the test wants. */
+function made(
+  name: string,
+  fold: (callUuid: string, row: Readonly<Record<string, unknown>> | undefined) => unknown,
+  version = 1,
+): Projection {
+  return {
+    name,
+    version,
+    key: 'call_uuid',
+    columns: { call_uuid: 'TEXT NOT NULL UNIQUE', n: 'INTEGER NOT NULL CHECK (n < 100)' },
+    keyOf: ({ fields }) => fields.id('call_uuid'),
+    fold: (row, _event, key) => ({ call_uuid: key, n: fold(key, row) as number }),
+  };
+}
+
+const countOf = (row: Readonly<Record<string, unknown>> | undefined) => Number(row?.['n'] ?? 0) + 1;
+const only = (...projections: Projection[]): Derivations => ({ projections, views: [], viewsVersion: 1 });
+const errorsOf = (outcomes: readonly Recorded[]) => outcomes.map(({ error }) => error);
+
+describe('a batch', () => {
+  it('records each delivery with every column, and answers each in order', () => {
+    const { appender, rows } = given();
+    const first = delivery(
+      '{"event":"call.ringing","event_id":7,"timestamp":1795000001,"data":{"call_uuid":"a"}}',
+      {
+        path: '/webhooks/calls',
+        eventHeader: 'call.ringing',
+        eventIdHeader: 'e-7',
+      },
+    );
+    const second = delivery('not JSON', { signature: null, eventHeader: 'sms.sent', signedAt: T0_S + 5 });
+    const { outcomes, lagging, isCatchingUp } = appender.append([first, second]);
+    assert.deepEqual(outcomes, [
+      {
+        kind: 'recorded',
+        seq: 1,
+        duplicate: false,
+        type: 'call.ringing',
+        error: null,
+        otherEventHeader: false,
+      },
+      {
+        kind: 'recorded',
+        seq: 2,
+        duplicate: false,
+        type: 'sms.sent',
+        error: 'the body is not valid JSON',
+        otherEventHeader: false,
+      },
+    ]);
+    assert.deepEqual(lagging, []);
+    assert.equal(isCatchingUp, false);
+    const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
+    const [one, two] = rows('SELECT * FROM events ORDER BY seq');
+    const { chain: firstChain, ...firstColumns } = one ?? {};
+    assert.deepEqual(firstColumns, {
+      seq: 1,
+      body_time_ms: T0_MS + 1000,
+      body_sha256: sha256(first.body),
+      body: Buffer.from(first.body),
+      type: 'call.ringing',
+      event_id: '7',
+      path: '/webhooks/calls',
+      signature: Buffer.from('ab'.repeat(32), 'hex'),
+      signed_at: T0_S,
+      received_at_ms: T0_MS + 250,
+      event_header: 'call.ringing',
+      event_id_header: 'e-7',
+    });
+    assert.equal(two?.['signature'], null);
+    assert.equal(two?.['body_time_ms'], 0);
+    assert.deepEqual(firstChain, chainLink(CHAIN_GENESIS, firstColumns as never));
+    assert.deepEqual(two?.['chain'], chainLink(firstChain as Uint8Array, two as never));
+    assert.deepEqual(appender.head(), { seq: 2, chain: two?.['chain'] });
+  });
+
+  it('keeps the exact bytes of any body', () => {
+    const { appender, rows } = given();
+    const bodies = ['{"a":"\\ud800"}', '\ufeff{}', '{"a":"\0"}', ' {"a":1e400}\n', '', '{"a":1,"a":2}'].map(
+      (text) => Buffer.from(text),
+    );
+    bodies.push(Buffer.from([0xff, 0x00, 0xfe]));
+    appender.append(bodies.map((body) => delivery(body)));
+    assert.deepEqual(
+      rows('SELECT body FROM events ORDER BY seq').map(({ body }) => body),
+      bodies,
+    );
+  });
+
+  it('of nothing changes nothing', () => {
+    const { appender, rows } = given();
+    assert.deepEqual(appender.append([]), { outcomes: [], lagging: [], isCatchingUp: false });
+    assert.equal(appender.head().seq, 0);
+    assert.deepEqual(rows('SELECT * FROM events'), []);
+  });
+
+  it('numbers events without a gap, duplicates or not', () => {
+    const { appender, rows } = given();
+    appender.append([call('a'), call('a'), call('b')]);
+    appender.append([call('a'), call('c'), call('b'), call('d')]);
+    assert.deepEqual(
+      rows('SELECT seq FROM events ORDER BY seq').map(({ seq }) => seq),
+      [1, 2, 3, 4],
+    );
+    assert.deepEqual(
+      rows('SELECT applied_seq FROM projections WHERE name <> ?', 'views').map(
+        ({ applied_seq }) => applied_seq,
+      ),
+      [4, 4, 4, 4],
+    );
+  });
+
+  it('goes on from what another connection has appended', () => {
+    const { path, appender, rows } = given();
+    appender.append([call('a')]);
+    const other = openTestDatabaseAt(path);
+    other.append([call('b')]);
+    const { outcomes } = appender.append([call('c'), call('b')]);
+    assert.deepEqual(
+      outcomes.map(({ seq, duplicate }) => [seq, duplicate]),
+      [
+        [3, false],
+        [2, true],
+      ],
+    );
+    assert.equal(rows('SELECT count(*) AS n FROM calls')[0]?.['n'], 3);
+  });
+
+  it('is appended whole or not at all', () => {
+    const { appender, database, rows } = given();
+    database.exec(
+      "CREATE TRIGGER stop BEFORE INSERT ON events WHEN new.path = '/stop' BEGIN SELECT RAISE(ABORT, 'stopped'); END",
+    );
+    const bad = { ...call('b'), path: '/stop' };
+    assert.throws(() => appender.append([call('a'), bad, call('c')]), /stopped/);
+    assert.equal(database.inTransaction, false);
+    for (const table of ['events', 'calls', 'failures'])
+      assert.deepEqual(rows(`SELECT * FROM ${table}`), [], table);
+    assert.equal(appender.append([call('a')]).outcomes[0]?.seq, 1);
+  });
+});
+
+/** A second connection to the same file, as another process would have it. */
+function openTestDatabaseAt(path: string): BatchAppender {
+  const database = openDatabase(path, derivations);
+  opened.push({ path, database, rows: () => [], close: () => database.close() });
+  return new BatchAppender(database, derivations);
+}
+
+describe('a repeated body', () => {
+  it('is recorded once and answered with the first one’s seq and type, in one batch and across batches', () => {
+    const { appender, rows } = given();
+    const retry = {
+      ...call('a'),
+      signedAt: T0_S + 60,
+      receivedAtMs: T0_MS + 60_000,
+      signature: 'cd'.repeat(32),
+    };
+    const { outcomes } = appender.append([call('a'), retry]);
+    outcomes.push(...appender.append([retry]).outcomes);
+    assert.deepEqual(
+      outcomes.map(({ seq, duplicate, type }) => ({ seq, duplicate, type })),
+      [
+        { seq: 1, duplicate: false, type: 'call.ringing' },
+        { seq: 1, duplicate: true, type: 'call.ringing' },
+        { seq: 1, duplicate: true, type: 'call.ringing' },
+      ],
+    );
+    assert.deepEqual(rows('SELECT seq, signed_at FROM events'), [{ seq: 1, signed_at: T0_S }]);
+    assert.equal(rows('SELECT event_count FROM calls')[0]?.['event_count'], 1);
+  });
+
+  it('sent ten thousand times is one row', () => {
+    const { appender, rows } = given();
+    for (let n = 0; n < 20; n++) appender.append(Array.from({ length: 500 }, () => call('a')));
+    assert.deepEqual(rows('SELECT count(*) AS n, max(seq) AS head FROM events'), [{ n: 1, head: 1 }]);
+  });
+
+  it('under another header type has the first one’s type, and is marked', () => {
+    const { appender, rows } = given();
+    const bare = (eventHeader: string | null) => delivery('{"call_uuid":"a"}', { eventHeader });
+    const { outcomes } = appender.append([
+      bare('call.ringing'),
+      bare('call.completed'),
+      bare(null),
+      bare('call.ringing'),
+    ]);
+    assert.deepEqual(
+      outcomes.map(({ type, otherEventHeader }) => [type, otherEventHeader]),
+      [
+        ['call.ringing', false],
+        ['call.ringing', true],
+        ['call.ringing', true],
+        ['call.ringing', false],
+      ],
+    );
+    assert.deepEqual(rows('SELECT status FROM calls'), [{ status: 'ringing' }]);
+  });
+
+  it('that differs in one byte is another event', () => {
+    const { appender } = given();
+    const { outcomes } = appender.append([delivery('{"event":"x"}'), delivery('{"event":"x"} ')]);
+    assert.deepEqual(
+      outcomes.map(({ seq, duplicate }) => [seq, duplicate]),
+      [
+        [1, false],
+        [2, false],
+      ],
+    );
+  });
+
+  it('is answered with what failures says of the event now', () => {
+    const { appender, database } = given();
+    const bad = call('a', 'call.completed', { duration: -1 });
+    const reason = 'duration must be a number ≥ 0, got -1';
+    assert.deepEqual(errorsOf(appender.append([bad, bad]).outcomes), [reason, reason]);
+    database.exec("UPDATE failures SET error = 'another reason'");
+    assert.deepEqual(errorsOf(appender.append([bad]).outcomes), ['another reason']);
+    database.exec('DELETE FROM failures');
+    assert.deepEqual(errorsOf(appender.append([bad]).outcomes), [null]);
+  });
+});
+
+describe('a projection that cannot use one event of a batch', () => {
+  for (const [what, thrown, noted] of [
+    ['a FieldError', new FieldError('n is odd'), 'n is odd'],
+    ['a TypeError', new TypeError('x is not a function'), 'the projection failed: x is not a function'],
+    ['no Error at all', 'a text', 'the projection failed: a text'],
+  ] as const) {
+    it(`(it throws ${what}) makes a failure of that event alone`, () => {
+      const picky = made('picky', (id, row) => {
+        if (id === 'bad') throw thrown;
+        return countOf(row);
+      });
+      const { appender, rows } = given(
+        only(
+          made('tolerant', (_, row) => countOf(row)),
+          picky,
+        ),
+      );
+      const { outcomes } = appender.append([call('a'), call('bad'), call('b')]);
+      assert.deepEqual(errorsOf(outcomes), [null, noted, null]);
+      assert.deepEqual(rows('SELECT * FROM failures'), [{ seq: 2, stage: 'picky', error: noted }]);
+      assert.deepEqual(
+        rows('SELECT call_uuid FROM picky ORDER BY 1').map((row) => row['call_uuid']),
+        ['a', 'b'],
+      );
+      assert.deepEqual(
+        rows('SELECT call_uuid FROM tolerant ORDER BY 1').map((row) => row['call_uuid']),
+        ['a', 'b', 'bad'],
+      );
+      assert.equal(rows('SELECT count(*) AS n FROM events')[0]?.['n'], 3);
+    });
+  }
+
+  it('(it throws in keyOf) makes a failure of that event alone', () => {
+    const picky: Projection = {
+      ...made('picky', (_, row) => countOf(row)),
+      keyOf({ fields }) {
+        if (fields.id('call_uuid') === 'bad') throw new TypeError('oops');
+        return fields.id('call_uuid');
+      },
+    };
+    const { appender, rows } = given(only(picky));
+    assert.deepEqual(errorsOf(appender.append([call('a'), call('bad'), call('b')]).outcomes), [
+      null,
+      'the projection failed: oops',
+      null,
+    ]);
+    assert.equal(rows('SELECT count(*) AS n FROM picky')[0]?.['n'], 2);
+  });
+
+  for (const [what, value, noted] of [
+    [
+      'breaks a constraint',
+      100,
+      /^the projection failed: CHECK constraint failed: n < 100 \(SQLITE_CONSTRAINT_CHECK\)$/,
+    ],
+    ['is NULL where none may be', null, /^the projection failed: NOT NULL constraint failed/],
+    ['is of another type', 'text', /^the projection failed: cannot store TEXT value in INTEGER column/],
+    ['is no value at all', undefined, /^the projection failed: /],
+    ['cannot be bound', { a: 1 }, /^the projection failed: /],
+  ] as const) {
+    it(`(its row ${what}) makes a failure of that event alone and keeps the row as it was`, () => {
+      const picky = made('picky', (_, row) => (row === undefined ? 1 : value));
+      const { appender, rows, database } = given(
+        only(
+          picky,
+          made('tolerant', (_, row) => countOf(row)),
+        ),
+      );
+      const { outcomes } = appender.append([call('a'), call('a', 'call.answered'), call('b')]);
+      assert.equal(outcomes[0]?.error, null);
+      assert.match(outcomes[1]?.error ?? '', noted);
+      assert.equal(outcomes[2]?.error, null);
+      assert.equal(database.inTransaction, false);
+      assert.deepEqual(rows('SELECT * FROM picky ORDER BY call_uuid'), [
+        { call_uuid: 'a', n: 1 },
+        { call_uuid: 'b', n: 1 },
+      ]);
+      assert.deepEqual(rows('SELECT * FROM tolerant ORDER BY call_uuid'), [
+        { call_uuid: 'a', n: 2 },
+        { call_uuid: 'b', n: 1 },
+      ]);
+    });
+  }
+
+  it('is one of several: each notes its own failure, and the answer joins them', () => {
+    const failing = (name: string, reason: string) =>
+      made(name, () => {
+        throw new FieldError(reason);
+      });
+    const { appender, rows } = given(
+      only(failing('first', 'b'), failing('second', 'a'), failing('third', 'a')),
+    );
+    assert.deepEqual(errorsOf(appender.append([call('x')]).outcomes), ['a; b']);
+    assert.deepEqual(
+      rows('SELECT stage, error FROM failures ORDER BY stage').map(({ stage, error }) => [stage, error]),
+      [
+        ['first', 'b'],
+        ['second', 'a'],
+        ['third', 'a'],
+      ],
+    );
+  });
+
+  it('(one of ours) leaves the others of the batch and the row of its subject unharmed', () => {
+    const { appender, rows } = given();
+    const { outcomes } = appender.append([
+      call('a', 'call.initiated', { from: '+15551230001' }),
+      call('a', 'call.completed', { duration: 'long', cost: 1 }),
+      call('b', 'call.completed', { duration: 5 }),
+      delivery({ event: 'sms.received', data: { message_id: 'm', body: 'STOP' } }),
+      delivery({ event: 'call.ringing', data: [] }),
+    ]);
+    assert.deepEqual(errorsOf(outcomes), [
+      null,
+      'duration must be a number ≥ 0, got text',
+      null,
+      'from_number is missing',
+      'data must be an object, got a list',
+    ]);
+    assert.deepEqual(
+      rows('SELECT call_uuid, status, event_count, total_cost FROM calls ORDER BY call_uuid'),
+      [
+        { call_uuid: 'a', status: 'initiated', event_count: 1, total_cost: null },
+        { call_uuid: 'b', status: 'completed', event_count: 1, total_cost: null },
+      ],
+    );
+    assert.deepEqual(rows('SELECT seq, stage FROM failures ORDER BY seq'), [
+      { seq: 2, stage: 'calls' },
+      { seq: 4, stage: 'contacts' },
+      { seq: 5, stage: 'parse' },
+    ]);
+    assert.deepEqual(rows('SELECT message_id, keyword FROM sms_messages'), [
+      { message_id: 'm', keyword: 'STOP' },
+    ]);
+  });
+});
+
+describe('a table of another version', () => {
+  for (const version of [0, 2]) {
+    it(`(${version} instead of 1) is left alone and reported, and the others go on`, () => {
+      const { appender, database, rows } = given();
+      appender.append([call('a')]);
+      database.prepare("UPDATE projections SET version = ? WHERE name = 'calls'").run(version);
+      const { outcomes, lagging, isCatchingUp } = appender.append([
+        call('b'),
+        call('a', 'call.completed'),
+        delivery({ event: 'sms.sent', data: { message_id: 'm' } }),
+      ]);
+      assert.deepEqual(errorsOf(outcomes), [null, null, null]);
+      assert.deepEqual(lagging, ['calls']);
+      assert.equal(isCatchingUp, false);
+      assert.deepEqual(rows('SELECT call_uuid, status FROM calls'), [{ call_uuid: 'a', status: 'ringing' }]);
+      assert.equal(rows('SELECT count(*) AS n FROM sms_messages')[0]?.['n'], 1);
+      assert.deepEqual(rows('SELECT name, applied_seq FROM projections ORDER BY name').slice(0, 4), [
+        { name: 'calls', applied_seq: 1 },
+        { name: 'contacts', applied_seq: 4 },
+        { name: 'recordings', applied_seq: 4 },
+        { name: 'sms_messages', applied_seq: 4 },
+      ]);
+    });
+  }
+
+  it('or that is missing is reported, not an error', () => {
+    const { appender, database } = given();
+    database.exec(
+      "DROP VIEW report_opt_outs; DROP TABLE contacts; DELETE FROM projections WHERE name = 'contacts'",
+    );
+    const stop = delivery({ event: 'sms.received', data: { message_id: 'm', from: '+1', body: 'STOP' } });
+    assert.deepEqual(appender.append([stop]).lagging, ['contacts']);
+  });
+});
+
+describe('a table of this version that lacks events', () => {
+  /** `count` events that calls has not seen. */
+  function lagging(count: number) {
+    const it = given();
+    const setVersion = it.database.prepare("UPDATE projections SET version = ? WHERE name = 'calls'");
+    it.appender.append([call('shared')]);
+    setVersion.run(99);
+    it.appender.append(
+      Array.from({ length: count }, (_, n) =>
+        call('shared', 'call.answered', { from: `+${n}`, answered_at: n % 10 === 9 ? 'x' : T0_S + n }),
+      ),
+    );
+    setVersion.run(1);
+    return it;
+  }
+  const state = (rows: TestDatabase['rows']) =>
+    rows("SELECT applied_seq FROM projections WHERE name = 'calls'")[0]?.['applied_seq'];
+
+  it('catches up before the next batch, in order, each event once', () => {
+    const { appender, rows } = lagging(20);
+    const { lagging: behind, isCatchingUp, outcomes } = appender.append([call('shared', 'call.completed')]);
+    assert.deepEqual([behind, isCatchingUp, outcomes[0]?.error], [[], false, null]);
+    assert.equal(state(rows), 22);
+    const [row] = rows('SELECT * FROM calls');
+    assert.equal(row?.['event_count'], 1 + 18 + 1);
+    assert.equal(row?.['status'], 'completed');
+    assert.deepEqual([row?.['first_seq'], row?.['last_seq']], [1, 22]);
+    assert.deepEqual(rows('SELECT seq, stage FROM failures ORDER BY seq'), [
+      { seq: 11, stage: 'calls' },
+      { seq: 21, stage: 'calls' },
+    ]);
+  });
+
+  for (const count of [CATCH_UP_EVENTS_MAX - 1, CATCH_UP_EVENTS_MAX]) {
+    it(`by ${count} is whole after one batch`, () => {
+      const { appender, rows } = lagging(count);
+      assert.deepEqual(appender.append([]), { outcomes: [], lagging: [], isCatchingUp: false });
+      assert.equal(state(rows), 1 + count);
+    });
+  }
+
+  it(`by ${CATCH_UP_EVENTS_MAX + 1} needs two, and the batches between leave their events to the next`, () => {
+    const { appender, rows } = lagging(CATCH_UP_EVENTS_MAX + 1);
+    const { lagging: behind, isCatchingUp } = appender.append([call('shared', 'call.completed')]);
+    assert.deepEqual([behind, isCatchingUp], [['calls'], true]);
+    assert.equal(state(rows), 1 + CATCH_UP_EVENTS_MAX);
+    assert.equal(rows('SELECT status FROM calls')[0]?.['status'], 'answered');
+    assert.deepEqual(appender.append([]), { outcomes: [], lagging: [], isCatchingUp: false });
+    assert.equal(state(rows), CATCH_UP_EVENTS_MAX + 3);
+    const failures = Number(rows('SELECT count(*) AS n FROM failures')[0]?.['n']);
+    const [row] = rows('SELECT status, event_count FROM calls');
+    assert.deepEqual(row, { status: 'completed', event_count: CATCH_UP_EVENTS_MAX + 3 - failures });
+  });
+
+  it('has the rows of one that never lagged', () => {
+    const { database, rows } = lagging(300);
+    new BatchAppender(database, derivations).append([call('other')]);
+    const live = rows('SELECT * FROM calls ORDER BY call_uuid');
+    const failures = rows('SELECT * FROM failures ORDER BY seq');
+    const bodies = new EventLog(database).range(0, 1000, 1000).map(({ body }) => body);
+    const straight = given();
+    straight.appender.append(bodies.map((body) => delivery(bytesOf(body))));
+    assert.deepEqual(straight.rows('SELECT * FROM calls ORDER BY call_uuid'), live);
+    assert.deepEqual(straight.rows('SELECT * FROM failures ORDER BY seq'), failures);
+  });
+});

@@ -1,0 +1,391 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import Sqlite from 'better-sqlite3';
+import { BatchAppender } from '../../src/core/append-batch.ts';
+import { DatabaseRefused, openDatabase, openReadOnly, prepareDatabaseFile } from '../../src/core/database.ts';
+import { BUSY_TIMEOUT_MS, WAL_KEPT_BYTES } from '../../src/core/limits.ts';
+import type { Derivations } from '../../src/core/projection.ts';
+import { APPLICATION_ID, SCHEMA_VERSION } from '../../src/core/schema.ts';
+import { updateViews } from '../../src/core/views.ts';
+import { derivations } from '../../src/projections/index.ts';
+import { modeOf, openTestDatabase, type TestDatabase } from '../support/database.ts';
+import { delivery } from '../support/events.ts';
+import { query, temporaryFolder } from '../support/receiver.ts';
+
+/** A path in a folder that is gone after the test. */
+async function inFolder(test: (folder: string) => void | Promise<void>): Promise<void> {
+  const folder = temporaryFolder();
+  try {
+    await test(folder.path);
+  } finally {
+    folder.remove();
+  }
+}
+
+async function withDatabase(test: (opened: TestDatabase) => void): Promise<void> {
+  const opened = openTestDatabase();
+  try {
+    test(opened);
+  } finally {
+    opened.close();
+  }
+}
+
+const RINGING = delivery({ event: 'call.ringing', data: { call_uuid: 'c1' } });
+
+/** Opens and closes; with what the file keeps of it. */
+function makeDatabase(path: string, events = 1): void {
+  prepareDatabaseFile(path);
+  const database = openDatabase(path, derivations);
+  const appender = new BatchAppender(database, derivations);
+  appender.append(
+    Array.from({ length: events }, (_, n) =>
+      delivery({ event: 'call.ringing', data: { call_uuid: `c${n}` } }),
+    ),
+  );
+  database.close();
+}
+
+/** The one line that the operator reads. */
+function refusal(open: () => unknown): string {
+  try {
+    open();
+  } catch (error) {
+    assert.ok(error instanceof DatabaseRefused, String(error));
+    assert.doesNotMatch(error.message, /\n/);
+    return error.message;
+  }
+  return assert.fail('it was opened');
+}
+
+describe('a fresh database', () => {
+  it('has the pragmas that the promise rests on, read back from the connection', () =>
+    withDatabase(({ database }) => {
+      const pragma = (name: string) => database.pragma(name, { simple: true });
+      assert.equal(pragma('journal_mode'), 'wal');
+      assert.equal(pragma('synchronous'), 2, 'FULL');
+      assert.equal(pragma('busy_timeout'), BUSY_TIMEOUT_MS);
+      assert.equal(pragma('wal_autocheckpoint'), 0);
+      assert.equal(pragma('trusted_schema'), 0);
+      assert.equal(pragma('journal_size_limit'), WAL_KEPT_BYTES);
+      assert.equal(pragma('application_id'), APPLICATION_ID);
+      assert.equal(pragma('user_version'), SCHEMA_VERSION);
+      assert.equal(pragma('integrity_check'), 'ok');
+    }));
+
+  it('has the same pragmas on every later connection', () =>
+    inFolder((folder) => {
+      const path = join(folder, 'irisx.db');
+      makeDatabase(path);
+      const database = openDatabase(path, derivations);
+      assert.equal(database.pragma('synchronous', { simple: true }), 2);
+      assert.equal(database.pragma('wal_autocheckpoint', { simple: true }), 0);
+      assert.equal(database.pragma('trusted_schema', { simple: true }), 0);
+      database.close();
+    }));
+
+  it('is readable and writable by its owner alone, and so are its side files', () =>
+    withDatabase(({ path, database }) => {
+      new BatchAppender(database, derivations).append([RINGING]);
+      for (const suffix of ['', '-wal', '-shm']) assert.equal(modeOf(path + suffix), '0600', suffix);
+    }));
+
+  it('lies in a folder that is made where it is missing', () =>
+    inFolder((folder) => {
+      const path = join(folder, 'a', 'b', 'irisx.db');
+      makeDatabase(path);
+      assert.equal(modeOf(path), '0600');
+      assert.equal(modeOf(join(folder, 'a', 'b')), '0700');
+    }));
+
+  it('keeps the mode of a file that was there before', () =>
+    inFolder((folder) => {
+      const path = join(folder, 'irisx.db');
+      writeFileSync(path, '');
+      chmodSync(path, 0o640);
+      makeDatabase(path);
+      assert.equal(modeOf(path), '0640');
+    }));
+
+  it('has the tables of the projections, as current and empty, and the state of the views', () =>
+    withDatabase(({ rows }) => {
+      assert.deepEqual(rows('SELECT * FROM projections ORDER BY name'), [
+        { name: 'calls', version: 1, applied_seq: 0 },
+        { name: 'contacts', version: 1, applied_seq: 0 },
+        { name: 'recordings', version: 1, applied_seq: 0 },
+        { name: 'sms_messages', version: 1, applied_seq: 0 },
+        { name: 'views', version: derivations.viewsVersion, applied_seq: 0 },
+      ]);
+      for (const table of ['events', 'failures', 'calls', 'sms_messages', 'recordings', 'contacts'])
+        assert.deepEqual(rows(`SELECT * FROM ${table}`), []);
+    }));
+
+  it('has views that SQLite can read, empty and with events', () =>
+    withDatabase(({ database, rows }) => {
+      const views = rows("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name").map(
+        ({ name }) => name,
+      );
+      assert.deepEqual(views, ['events_json', ...derivations.views.map(({ name }) => name)].toSorted());
+      for (const view of views) assert.deepEqual(rows(`SELECT * FROM ${view}`), [], String(view));
+
+      new BatchAppender(database, derivations).append(
+        [
+          { event: 'call.completed', data: { call_uuid: 'c1', duration: 90, cost: 0.0125 } },
+          { event: 'sms.delivered', data: { message_id: 'm1' } },
+          { event: 'sms.received', data: { message_id: 'm2', from: '+1', body: 'stop' } },
+          { event: 'sms.received', data: { message_id: 'm3', from: '+1', body: 'Hello' } },
+          { event: 'recording.complete', data: { recording_id: 'r1', call_uuid: 'c1' } },
+        ].map((body) => delivery(body)),
+      );
+      for (const view of views) assert.ok(rows(`SELECT * FROM ${view}`).length > 0, String(view));
+      assert.equal(
+        rows('SELECT body FROM events_json WHERE seq = 2')[0]?.['body'],
+        '{"event":"sms.delivered","data":{"message_id":"m1"}}',
+      );
+    }));
+});
+
+describe('the event log', () => {
+  it('refuses UPDATE and DELETE of any event', () =>
+    withDatabase(({ database, rows }) => {
+      new BatchAppender(database, derivations).append([RINGING]);
+      const before = rows('SELECT * FROM events');
+      for (const sql of [
+        "UPDATE events SET path = '/x'",
+        'UPDATE events SET seq = seq + 1',
+        'DELETE FROM events',
+        'DELETE FROM events WHERE seq = 1',
+      ]) {
+        assert.throws(() => database.exec(sql), /append-only: events cannot be (changed|deleted)/, sql);
+      }
+      assert.deepEqual(rows('SELECT * FROM events'), before);
+    }));
+
+  it('refuses a second event of the same body, and of the same seq', () =>
+    withDatabase(({ database }) => {
+      new BatchAppender(database, derivations).append([RINGING]);
+      const insert = (seq: number, digest: string) =>
+        database.exec(
+          `INSERT INTO events (seq, body_time_ms, body_sha256, body, path, signed_at, received_at_ms, chain)
+           SELECT ${seq}, body_time_ms, ${digest}, body, path, signed_at, received_at_ms, chain FROM events`,
+        );
+      assert.throws(() => insert(2, 'body_sha256'), /UNIQUE constraint failed/);
+      assert.throws(() => insert(1, "x'00'"), /UNIQUE constraint failed/);
+    }));
+});
+
+describe('a file that is not ours', () => {
+  const digestOf = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
+  /** What stands in the folder, by its bytes. */
+  const contents = (folder: string) =>
+    readdirSync(folder)
+      .toSorted()
+      .map((name) => [name, digestOf(join(folder, name))]);
+
+  const CASES: { what: string; says: RegExp; make: (path: string) => void }[] = [
+    {
+      what: 'text',
+      says: /is not a SQLite database: set DATABASE_URL/,
+      make: (path) => writeFileSync(path, 'These are notes.\n'),
+    },
+    {
+      what: 'two bytes',
+      says: /is not a SQLite database/,
+      make: (path) => writeFileSync(path, 'xx'),
+    },
+    {
+      what: 'a megabyte of garbage',
+      says: /is not a SQLite database/,
+      make: (path) => writeFileSync(path, Buffer.alloc(1024 * 1024, 0xa5)),
+    },
+    {
+      what: 'zeros',
+      says: /is not a SQLite database/,
+      make: (path) => writeFileSync(path, Buffer.alloc(8192)),
+    },
+    {
+      what: 'a database of another program',
+      says: /is a database of another program \(application_id 0, 1 objects\): set DATABASE_URL/,
+      make: (path) => new Sqlite(path).exec('CREATE TABLE notes (text TEXT)').close(),
+    },
+    {
+      what: 'a database of another program in WAL mode',
+      says: /is a database of another program/,
+      make: (path) => {
+        const other = new Sqlite(path);
+        other.pragma('journal_mode = WAL');
+        other.exec("CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('keep me')");
+        other.close();
+      },
+    },
+    {
+      what: 'an empty database that another program has marked',
+      says: /is a database of another program \(application_id 252006674, 0 objects\)/,
+      make: (path) => {
+        const other = new Sqlite(path);
+        other.pragma('application_id = 252006674');
+        other.close();
+      },
+    },
+    {
+      what: 'a newer version of this program’s',
+      says: new RegExp(
+        `by a newer version of this program \\(schema ${SCHEMA_VERSION + 1}, this one knows ${SCHEMA_VERSION}\\)`,
+      ),
+      make: (path) => {
+        makeDatabase(path);
+        const newer = new Sqlite(path);
+        newer.pragma(`user_version = ${SCHEMA_VERSION + 1}`);
+        newer.close();
+      },
+    },
+    ...[16, 100, 600, 4096, 5000, 20_000].map((bytes) => ({
+      what: `ours, cut to ${bytes} bytes`,
+      says: /is (not a SQLite database|damaged): /,
+      make: (path: string) => {
+        makeDatabase(path, 500);
+        truncateSync(path, bytes);
+      },
+    })),
+  ];
+
+  for (const { what, says, make } of CASES) {
+    it(`(${what}) is refused in one clear line and left untouched`, () =>
+      inFolder((folder) => {
+        const path = join(folder, 'irisx.db');
+        make(path);
+        const before = contents(folder);
+        prepareDatabaseFile(path);
+        const message = refusal(() => openDatabase(path, derivations));
+        assert.ok(message.startsWith(path), message);
+        assert.match(message, says);
+        assert.deepEqual(contents(folder), before);
+        const digest = digestOf(path);
+        assert.match(
+          refusal(() => openReadOnly(path)),
+          says,
+        );
+        assert.equal(digestOf(path), digest);
+      }));
+  }
+
+  it('(a directory) is refused', () =>
+    inFolder((folder) => {
+      const path = join(folder, 'irisx.db');
+      mkdirSync(path);
+      assert.match(
+        refusal(() => prepareDatabaseFile(path)),
+        /is not a file: set DATABASE_URL/,
+      );
+      assert.match(
+        refusal(() => openDatabase(path, derivations)),
+        /cannot be opened: check/,
+      );
+      assert.deepEqual(readdirSync(path), []);
+    }));
+
+  it('(a path through a file, a link to nowhere) is refused', () =>
+    inFolder((folder) => {
+      writeFileSync(join(folder, 'file'), '');
+      assert.match(
+        refusal(() => prepareDatabaseFile(join(folder, 'file', 'irisx.db'))),
+        /cannot be created: check/,
+      );
+      symlinkSync(join(folder, 'nowhere', 'x'), join(folder, 'link'));
+      assert.match(
+        refusal(() => prepareDatabaseFile(join(folder, 'link'))),
+        /cannot be created: check/,
+      );
+    }));
+});
+
+describe('openReadOnly', () => {
+  it('cannot write', () =>
+    inFolder((folder) => {
+      const path = join(folder, 'irisx.db');
+      makeDatabase(path);
+      const database = openReadOnly(path);
+      assert.equal(database.prepare('SELECT count(*) FROM events').pluck().get(), 1);
+      assert.throws(() => database.exec("UPDATE calls SET status = 'x'"), /readonly/);
+      database.close();
+    }));
+
+  it('neither makes a missing file nor a schema in an empty one', () =>
+    inFolder((folder) => {
+      const path = join(folder, 'irisx.db');
+      assert.match(
+        refusal(() => openReadOnly(path)),
+        /cannot be opened/,
+      );
+      assert.equal(existsSync(path), false);
+      writeFileSync(path, '');
+      assert.match(
+        refusal(() => openReadOnly(path)),
+        /is empty: start the server once to make it$/,
+      );
+      assert.equal(readFileSync(path).length, 0);
+    }));
+});
+
+describe('views', () => {
+  const withViews = (viewsVersion: number, sql: string): Derivations => ({
+    ...derivations,
+    views: [{ name: 'report_new', sql }],
+    viewsVersion,
+  });
+
+  it('of a newer version take the place of older ones, and older ones never that of newer', () =>
+    withDatabase(({ database, rows }) => {
+      const names = () =>
+        rows("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name").map(({ name }) => name);
+      updateViews(database, withViews(derivations.viewsVersion + 1, 'SELECT 1 AS one'));
+      assert.deepEqual(names(), ['events_json', 'report_new']);
+      updateViews(database, derivations);
+      assert.deepEqual(names(), ['events_json', 'report_new']);
+      assert.deepEqual(rows('SELECT * FROM report_new'), [{ one: 1 }]);
+    }));
+});
+
+describe('several processes that open one new file at once', () => {
+  it('make one schema, and all of them can write', () =>
+    inFolder(async (folder) => {
+      const script = fileURLToPath(new URL('../support/open-and-append.ts', import.meta.url));
+      for (let round = 0; round < 2; round++) {
+        const path = join(folder, `new-${round}`, 'irisx.db');
+        const names = ['a', 'b', 'c'];
+        const children = names.map((name) =>
+          spawn(process.execPath, ['--import', 'tsx', script, path, name], {
+            stdio: ['pipe', 'pipe', 'inherit'],
+          }),
+        );
+        await Promise.all(children.map((child) => once(child.stdout, 'data')));
+        const exits = children.map((child) => once(child, 'exit'));
+        for (const child of children) child.stdin.write('now\n');
+        for (const exit of exits) assert.equal((await exit)[0], 0);
+        assert.deepEqual(
+          query(path, 'SELECT call_uuid FROM calls ORDER BY call_uuid').map((row) => row['call_uuid']),
+          names,
+        );
+        assert.deepEqual(query(path, 'SELECT seq FROM events ORDER BY seq'), [
+          { seq: 1 },
+          { seq: 2 },
+          { seq: 3 },
+        ]);
+      }
+    }));
+});

@@ -1,0 +1,409 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Event, interpret, type ReadBody, readBody } from '../../src/core/event.ts';
+import { DOCUMENTED_TYPES, familyOf, SPELLINGS_WITH_TABLE, tabledType } from '../../src/core/event-types.ts';
+import { FieldError } from '../../src/core/fields.ts';
+import { EVENT_TYPE_CHARS_MAX } from '../../src/core/limits.ts';
+import { derivations } from '../../src/projections/index.ts';
+import { bytesOf, eventOf, T0_MS, T0_S } from '../support/events.ts';
+import { seededRandom } from '../support/random.ts';
+import { FIELD_NAMES, randomBody, randomJson, randomObject } from '../support/random-bodies.ts';
+
+const RECORDED = { seq: 1, signedAt: T0_S };
+
+const read = (body: string | Uint8Array | object, header: string | null = null) =>
+  readBody(bytesOf(body), header);
+const meaning = (body: string | Uint8Array | object, header: string | null = null) =>
+  interpret(read(body, header), RECORDED);
+
+function failure(body: string | Uint8Array | object, header: string | null = null): string {
+  const found = meaning(body, header);
+  assert.equal(found.kind, 'failure', JSON.stringify(found));
+  return found.kind === 'failure' ? found.reason : '';
+}
+
+describe('the three shapes of a body', () => {
+  const fields = { call_id: 'c1', from: '+15551230001', duration: 12 };
+  const shapes = {
+    envelope: eventOf({ event: 'call.completed', event_id: 'e', timestamp: T0_S, data: fields }),
+    bare: eventOf({ ...fields, timestamp: T0_S }, { eventHeader: 'call.completed' }),
+    flat: eventOf({ event: 'call.completed', timestamp: T0_S, ...fields }),
+  };
+
+  for (const [shape, event] of Object.entries(shapes)) {
+    it(`${shape}: gives type, time and fields`, () => {
+      assert.equal(event.type, 'call.completed');
+      assert.equal(event.tabled, 'call.completed');
+      assert.equal(event.occurredAtMs, T0_MS);
+      assert.equal(event.fields.id('call_uuid'), 'c1');
+      assert.equal(event.fields.id('from_number'), '+15551230001');
+      assert.equal(event.fields.quantity('duration_seconds'), 12);
+    });
+  }
+
+  it('"data": null is no envelope: the fields are beside it', () => {
+    assert.equal(eventOf({ event: 'call.ringing', data: null, call_id: 'c1' }).fields.id('call_uuid'), 'c1');
+  });
+
+  it('in an envelope the fields are those of data alone', () => {
+    const event = eventOf({ event: 'call.ringing', call_id: 'outside', data: { from: '+1' } });
+    assert.equal(event.fields.id('call_uuid'), undefined);
+  });
+});
+
+describe('the event type', () => {
+  const SPELLINGS: Record<string, string> = {
+    'call.created': 'call.initiated',
+    'call.no-answer': 'call.no_answer',
+    'call.canceled': 'call.cancelled',
+    'sms.queued': 'sms.queued',
+    'mms.sent': 'sms.sent',
+    'mms.received': 'sms.received',
+    'recording.completed': 'recording.complete',
+    'recording.ready': 'recording.complete',
+    'call.recording.completed': 'recording.complete',
+    'transcription.completed': 'recording.transcribed',
+  };
+
+  it('has fourteen documented names and ten other spellings, each with one meaning', () => {
+    assert.equal(DOCUMENTED_TYPES.length, 14);
+    for (const type of DOCUMENTED_TYPES) assert.equal(tabledType(type), type);
+    for (const [spelling, type] of Object.entries(SPELLINGS)) assert.equal(tabledType(spelling), type);
+    assert.deepEqual(
+      SPELLINGS_WITH_TABLE.toSorted(),
+      [...DOCUMENTED_TYPES, ...Object.keys(SPELLINGS)].toSorted(),
+    );
+  });
+
+  it('is kept as sent beside its one name', () => {
+    for (const type of SPELLINGS_WITH_TABLE) {
+      const event = eventOf({ event: type, data: { id: 'x' } });
+      assert.equal(event.type, type);
+      assert.equal(event.tabled, tabledType(type));
+    }
+  });
+
+  it('is the body’s; the header’s counts only where the body has none', () => {
+    assert.equal(read({ event: 'call.failed' }, 'call.completed').type, 'call.failed');
+    assert.equal(read({}, 'call.completed').type, 'call.completed');
+    assert.equal(read({ event: null }, 'call.completed').type, 'call.completed');
+    assert.equal(meaning({ event: 'call.dtmf', call_uuid: 'c' }, 'call.completed').kind, 'no-table');
+  });
+
+  it('that no one states is a failure', () => {
+    for (const header of [null, '', 'x'.repeat(EVENT_TYPE_CHARS_MAX + 1)]) {
+      assert.match(failure({ call_uuid: 'c' }, header), /^the event type is missing/);
+      assert.equal(read({}, header).type, null);
+    }
+  });
+
+  it('of the body must be text of 1 to 128 characters; a header does not stand in for a wrong one', () => {
+    for (const event of ['', 5, true, {}, ['call.completed'], 'x'.repeat(129)]) {
+      assert.equal(failure({ event }, 'call.completed'), 'event must be text of 1 to 128 characters');
+      assert.equal(read({ event }, 'call.completed').type, null);
+    }
+    for (const length of [1, 127, 128]) {
+      assert.equal(read({ event: 'x'.repeat(length) }).type, 'x'.repeat(length));
+      assert.equal(read({}, 'x'.repeat(length)).type, 'x'.repeat(length));
+    }
+  });
+
+  it('is compared exactly: no other case, no spaces', () => {
+    for (const type of [
+      'Call.Completed',
+      ' call.completed',
+      'call.completed ',
+      'call.completed\n',
+      '__proto__',
+    ]) {
+      assert.equal(meaning({ event: type }).kind, 'no-table', type);
+    }
+  });
+
+  it('is made well-formed', () => {
+    assert.equal(read('{"event":"\\ud800"}').type, '\ufffd');
+  });
+
+  it('has a family: the part before the first dot', () => {
+    assert.deepEqual(['call.completed', 'call.recording.completed', 'sms', '', '.x', 'a.'].map(familyOf), [
+      'call',
+      'call',
+      'sms',
+      '',
+      '',
+      'a',
+    ]);
+  });
+});
+
+describe('an unknown type', () => {
+  it('has no table, whatever its data is', () => {
+    for (const data of [null, [], 'text', 5, { call_uuid: [], timestamp: 'never' }]) {
+      assert.equal(meaning({ event: 'fax.received', timestamp: 'never', data }).kind, 'no-table');
+    }
+  });
+});
+
+describe('the dashboard’s test delivery', () => {
+  it('has no table, under any type and in any shape', () => {
+    for (const event of SPELLINGS_WITH_TABLE) {
+      const data = { test: true, message: 'This is a test' };
+      assert.equal(meaning({ event, event_id: 'test_1', timestamp: T0_S, data }).kind, 'no-table');
+      assert.equal(meaning({ event, ...data }).kind, 'no-table');
+      assert.equal(meaning(data, event).kind, 'no-table');
+    }
+  });
+
+  it('is none if it names a call or a message', () => {
+    assert.equal(meaning({ event: 'call.ringing', data: { test: true, call_id: 'c' } }).kind, 'event');
+  });
+});
+
+describe('the event’s id', () => {
+  it('is text or a whole number; anything else is none', () => {
+    assert.equal(read({ event: 'x', event_id: 'e1' }).eventId, 'e1');
+    assert.equal(read({ event: 'x', event_id: 17 }).eventId, '17');
+    assert.equal(read('{"event_id":"\\udc00"}').eventId, '\ufffd');
+    for (const event_id of [null, 1.5, 2 ** 53, true, {}, []]) assert.equal(read({ event_id }).eventId, null);
+  });
+});
+
+describe('when an event occurred', () => {
+  const at = (body: object) => eventOf({ event: 'call.completed', ...body }).occurredAtMs - T0_MS;
+  const iso = (second: number) => new Date(T0_MS + second * 1000).toISOString();
+
+  it('is its timestamp, then data’s, then its latest kind of milestone, then when it was signed', () => {
+    assert.equal(at({ timestamp: T0_S + 1, data: { timestamp: T0_S + 2, ended_at: iso(3) } }), 1000);
+    assert.equal(at({ data: { timestamp: T0_S + 2, ended_at: iso(3) } }), 2000);
+    assert.equal(at({ timestamp: null, data: { ended_at: iso(3), delivered_at: iso(4) } }), 3000);
+    assert.equal(at({ data: { delivered_at: iso(4), received_at: iso(5) } }), 4000);
+    assert.equal(at({ data: { received_at: iso(5), answered_at: iso(6) } }), 5000);
+    assert.equal(at({ data: { answered_at: iso(6), started_at: iso(7) } }), 6000);
+    assert.equal(at({ data: { started_at: iso(7), created_at: iso(8) } }), 7000);
+    assert.equal(at({ timestamp: '', data: { created_at: iso(8) } }), 8000);
+    assert.equal(at({ data: {} }), 0);
+  });
+
+  it('is a failure where it states a time that cannot be read', () => {
+    assert.match(
+      failure({ event: 'call.ringing', timestamp: 'soon', data: {} }),
+      /^timestamp must be ISO 8601/,
+    );
+    assert.match(failure({ event: 'call.ringing', data: { ended_at: '2026-02-30' } }), /^ended_at must be/);
+    assert.match(
+      failure('{"event":"call.ringing","timestamp":1e400}'),
+      /^timestamp must be .* got Infinity$/,
+    );
+  });
+});
+
+describe('a body that cannot be read', () => {
+  const unreadable = (body: string | Uint8Array): ReadBody => {
+    const result = read(body, 'call.completed');
+    assert.equal(result.json, undefined);
+    assert.equal(result.type, 'call.completed', 'its type is the header’s');
+    assert.equal(interpret(result, RECORDED).kind, 'failure');
+    return result;
+  };
+
+  it('says so in words that do not quote it', () => {
+    assert.equal(unreadable('').reason, 'the body is empty');
+    for (const body of [
+      'Ann',
+      '{',
+      '{"a":1,}',
+      "{'a':1}",
+      '{"a":NaN}',
+      '{} {}',
+      '\0',
+      '{"a":"\n"}',
+      '{"a":01}',
+    ]) {
+      assert.equal(unreadable(body).reason, 'the body is not valid JSON', JSON.stringify(body));
+    }
+  });
+
+  it('is JSON but no object', () => {
+    for (const [body, kind] of [
+      ['null', 'null'],
+      ['[]', 'a list'],
+      ['[{"event":"call.completed"}]', 'a list'],
+      ['"call.completed"', 'text'],
+      ['17', 'a number'],
+      ['true', 'a boolean'],
+    ] as const) {
+      assert.equal(unreadable(body).reason, `the body must be a JSON object, got ${kind}`);
+    }
+  });
+
+  it('is not UTF-8: overlong, truncated, surrogates, a lone continuation, Latin-1', () => {
+    for (const hex of ['c080', 'e282', 'eda080', '80', 'ff', 'f4908080', 'fe', 'e9']) {
+      const body = Buffer.concat([Buffer.from('{"a":"'), Buffer.from(hex, 'hex'), Buffer.from('"}')]);
+      assert.equal(unreadable(body).reason, 'the body is not valid UTF-8', hex);
+    }
+    assert.equal(unreadable(Buffer.from('{"event":"x"}', 'utf16le')).reason, 'the body is not valid JSON');
+  });
+});
+
+describe('an odd body', () => {
+  it('may begin with a byte order mark, once', () => {
+    assert.equal(read('\ufeff{"event":"call.ringing"}').type, 'call.ringing');
+    assert.equal(read('\ufeff\ufeff{"event":"call.ringing"}').reason, 'the body is not valid JSON');
+  });
+
+  it('is read where it lies within a larger buffer', () => {
+    const whole = Buffer.from('xx{"event":"call.ringing"}yy');
+    assert.equal(readBody(whole.subarray(2, whole.length - 2), null).type, 'call.ringing');
+    assert.equal(readBody(new Uint8Array(whole).subarray(2, whole.length - 2), null).type, 'call.ringing');
+  });
+
+  it('of double keys has the last one’s value', () => {
+    const event = eventOf(
+      '{"event":"call.failed","event":"call.ringing","data":{"call_id":"a","call_id":"b"}}',
+    );
+    assert.equal(event.tabled, 'call.ringing');
+    assert.equal(event.fields.id('call_uuid'), 'b');
+  });
+
+  it('cannot reach into prototypes', () => {
+    assert.match(
+      failure('{"__proto__":{"event":"call.ringing","call_uuid":"c"}}'),
+      /^the event type is missing/,
+    );
+    const event = eventOf('{"event":"call.ringing","data":{"__proto__":{"call_uuid":"c"},"call_id":"d"}}');
+    assert.equal(event.fields.id('call_uuid'), 'd');
+    assert.equal(({} as Record<string, unknown>)['call_uuid'], undefined);
+  });
+
+  it('with NUL, with a lone surrogate and with line separators in its texts is read', () => {
+    const event = eventOf('{"event":"call.ringing","call_id":"a\\u0000b\\ud800\u2028"}');
+    assert.equal(event.fields.id('call_uuid'), 'a\0b\ufffd\u2028');
+  });
+
+  it('65, 5,000 and 400,000 levels deep is read or refused, never thrown at, and quickly', () => {
+    for (const depth of [65, 5_000, 400_000]) {
+      const startMs = performance.now();
+      const list = `${'['.repeat(depth)}${']'.repeat(depth)}`;
+      const object = `${'{"data":'.repeat(depth)}1${'}'.repeat(depth)}`;
+      for (const body of [
+        list,
+        object,
+        `{"event":"call.ringing","call_id":"c","data":{"call_id":"c","from":${list}}}`,
+        `{"event":"call.ringing","timestamp":${list},"data":{"call_id":"c"}}`,
+        `{"event":"sms.sent","data":{"message_id":"m","media_urls":${list}}}`,
+        `{"event":"fax.received","data":${object}}`,
+        `{"event":${object}}`,
+        list.slice(0, depth),
+      ]) {
+        const found = meaning(body);
+        if (found.kind === 'event') usable(found.event);
+      }
+      assert.ok(
+        performance.now() - startMs < 5_000,
+        `${depth} levels took ${performance.now() - startMs} ms`,
+      );
+    }
+  });
+});
+
+/** Folds an event wherever it belongs. @returns the FieldErrors; anything else that is thrown fails the test */
+function usable(event: Event): string[] {
+  const reasons: string[] = [];
+  for (const projection of derivations.projections) {
+    try {
+      const key = projection.keyOf(event);
+      if (key === undefined) continue;
+      assert.equal(typeof key, 'string');
+      const row = projection.fold(undefined, event, key);
+      assert.deepEqual(
+        Object.keys(row).toSorted(),
+        Object.keys(projection.columns).toSorted(),
+        projection.name,
+      );
+      for (const [column, value] of Object.entries(row)) {
+        const type = projection.columns[column] ?? '';
+        assert.ok(fits(value, type), `${projection.name}.${column}: ${String(value)} is no ${type}`);
+      }
+      assert.deepEqual(projection.fold(undefined, event, key), row, 'the same event gives the same row');
+      projection.fold(row, event, key);
+    } catch (error) {
+      if (!(error instanceof FieldError)) throw error;
+      reasons.push(error.message);
+    }
+  }
+  return reasons;
+}
+
+/** Whether a STRICT column of this type takes the value as it is. */
+function fits(value: unknown, type: string): boolean {
+  if (value === null) return !type.includes('NOT NULL');
+  if (type.startsWith('TEXT')) return typeof value === 'string' && value.isWellFormed();
+  if (type.startsWith('INTEGER')) return Number.isSafeInteger(value) && !Object.is(value, -0);
+  return typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0);
+}
+
+describe('any body at all', () => {
+  const namesAField = new RegExp(`^(${FIELD_NAMES.join('|')})(\\[\\d+\\])? (must be .+|is missing)$`);
+
+  function check(body: string, header: string | null): 'event' | 'no-table' | 'failure' {
+    const found = meaning(body, header);
+    if (found.kind === 'failure') {
+      assert.match(found.reason, /^(the body|the event type|event|data|timestamp|\w+_at) /, body);
+      return found.kind;
+    }
+    if (found.kind === 'event')
+      for (const reason of usable(found.event)) assert.match(reason, namesAField, body);
+    return found.kind;
+  }
+
+  it('gives rows, nothing, or an error that names a field: 5,000 with any value in any field', () => {
+    const seed = 20261124;
+    const random = seededRandom(seed);
+    const kinds = { event: 0, 'no-table': 0, failure: 0 };
+    for (let n = 0; n < 5_000; n++) {
+      const type = random.pick(SPELLINGS_WITH_TABLE);
+      const data = random.chance(0.95) ? randomObject(random) : randomJson(random);
+      const body = random.pick([
+        `{"event":"${type}","timestamp":${random.chance(0.5) ? T0_S : randomJson(random)},"data":${data}}`,
+        random.chance(0.9) ? data : `${data.slice(0, random.below(data.length))}`,
+        data.replace('{', `{"event":"${type}",`).replace(/,}$/, '}'),
+      ]);
+      try {
+        kinds[check(body, random.chance(0.7) ? type : null)]++;
+      } catch (error) {
+        throw new Error(`seed ${seed}, body ${n}: ${body}`, { cause: error });
+      }
+    }
+    for (const [kind, count] of Object.entries(kinds)) assert.ok(count > 50, `${kind}: ${count}`);
+  });
+
+  it('gives rows, nothing, or an error that names a field: each type with each value in each field', () => {
+    const random = seededRandom(7);
+    for (const type of DOCUMENTED_TYPES) {
+      for (const name of FIELD_NAMES) {
+        for (let n = 0; n < 12; n++) {
+          const ids = '"call_uuid":"c","message_id":"m","recording_id":"r","from":"+1","body":"STOP"';
+          check(`{"event":"${type}","data":{${ids},"${name}":${randomJson(random, 1)}}}`, null);
+        }
+      }
+    }
+  });
+
+  it('that mostly makes sense mostly gives rows', () => {
+    const random = seededRandom(8);
+    let events = 0;
+    for (let n = 0; n < 1000; n++) {
+      const { body, eventHeader } = randomBody(random, ['s1', 's2']);
+      if (check(body, eventHeader) === 'event') events++;
+    }
+    assert.ok(events > 800, String(events));
+  });
+
+  it('made of random bytes gives a failure or an event, and throws nothing', () => {
+    const random = seededRandom(9);
+    for (let n = 0; n < 5_000; n++) {
+      const bytes = Uint8Array.from({ length: random.below(40) }, () => random.below(256));
+      assert.equal(interpret(readBody(bytes, 'call.ringing'), RECORDED).kind, 'failure');
+    }
+  });
+});

@@ -1,0 +1,381 @@
+/** The main thread's side of the writer, with a thread that answers when the test says so. */
+
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { describe, it } from 'node:test';
+import type { Worker } from 'node:worker_threads';
+import type { Delivery, Outcome, Recorded } from '../../src/core/delivery.ts';
+import {
+  BATCH_BYTES_MAX,
+  BATCH_DELIVERIES_MAX,
+  QUEUE_BYTES_MAX,
+  QUEUE_DELIVERIES_MAX,
+} from '../../src/core/limits.ts';
+import type { LogLevel } from '../../src/core/logger.ts';
+import { Writer } from '../../src/core/writer.ts';
+import { type FromWriter, packBatch, type ToWriter, unpackBatch } from '../../src/core/writer-messages.ts';
+import { delivery } from '../support/events.ts';
+
+const HEAD = { seq: 7, chain: 'c0'.repeat(32) };
+
+class FakeThread extends EventEmitter {
+  readonly messages: ToWriter[] = [];
+
+  postMessage(message: ToWriter): void {
+    this.messages.push(message);
+  }
+
+  say(message: FromWriter): void {
+    this.emit('message', message);
+  }
+
+  /** The deliveries of the last batch. */
+  get batch(): Delivery[] {
+    const message = this.messages.at(-1);
+    assert.equal(message?.kind, 'batch');
+    return message?.kind === 'batch' ? unpackBatch(message) : [];
+  }
+
+  /** Answers the batch in flight: seq 1, 2, 3, … */
+  commit(): void {
+    const outcomes = this.batch.map(
+      (_, index): Recorded => ({
+        kind: 'recorded',
+        seq: index + 1,
+        duplicate: false,
+        type: null,
+        error: null,
+        otherEventHeader: false,
+      }),
+    );
+    this.say({ kind: 'committed', outcomes, lagging: [] });
+  }
+}
+
+async function openWriter(lagging: string[] = []) {
+  const thread = new FakeThread();
+  const logged: [LogLevel, string][] = [];
+  const lost: string[] = [];
+  const laggings: (readonly string[])[] = [];
+  const opening = Writer.open(
+    thread as unknown as Worker,
+    (level, message) => logged.push([level, message]),
+    {
+      onLost: (text) => lost.push(text),
+      onLagging: (names) => laggings.push(names),
+    },
+  );
+  thread.say({ kind: 'ready', head: HEAD, lagging });
+  return { thread, logged, lost, laggings, writer: await opening };
+}
+
+const one = (bytes = 10) => delivery(new Uint8Array(bytes));
+const kindOf = (outcome: Outcome) => (outcome.kind === 'refused' ? outcome.reason : outcome.kind);
+
+/** Whether a promise is settled by now. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol('pending');
+  const afterThis = new Promise((resolve) => setImmediate(resolve, pending));
+  return (await Promise.race([promise, afterThis])) !== pending;
+}
+
+describe('a batch between the threads', () => {
+  it('arrives as it was sent, bytes and fields', () => {
+    const batch = [
+      delivery('{"event":"x"}', { eventHeader: 'x', signature: null }),
+      delivery(''),
+      delivery(Buffer.from([0, 255, 1]).subarray(1), { path: '/webhooks/sms', eventIdHeader: 'e' }),
+    ];
+    const arrived = unpackBatch(structuredClone(packBatch(batch)));
+    assert.deepEqual(
+      arrived.map(({ body, ...fields }) => ({ ...fields, body: [...body] })),
+      batch.map(({ body, ...fields }) => ({ ...fields, body: [...body] })),
+    );
+  });
+});
+
+describe('opening the writer', () => {
+  it('is over when the database is open, and tells the head', async () => {
+    const { writer } = await openWriter();
+    assert.deepEqual(writer.head, HEAD);
+    assert.equal(writer.storage, 'ok');
+    assert.equal(writer.pending, 0);
+  });
+
+  it('fails with the thread’s one line, and nothing is lost by it', async () => {
+    const thread = new FakeThread();
+    const lost: string[] = [];
+    const opening = Writer.open(thread as unknown as Worker, () => {}, {
+      onLost: (text) => lost.push(text),
+      onLagging() {},
+    });
+    thread.say({ kind: 'cannot-open', text: 'x.db is damaged: restore it' });
+    thread.emit('exit', 0);
+    await assert.rejects(opening, { message: 'x.db is damaged: restore it' });
+    assert.deepEqual(lost, []);
+  });
+
+  it('fails when the thread does', async () => {
+    for (const fail of [
+      (thread: FakeThread) => thread.emit('error', new Error('no such module')),
+      (thread: FakeThread) => thread.emit('exit', 1),
+    ]) {
+      const thread = new FakeThread();
+      const opening = Writer.open(thread as unknown as Worker, () => {}, { onLost() {}, onLagging() {} });
+      fail(thread);
+      await assert.rejects(opening, /no such module|ended with code 1/);
+    }
+  });
+});
+
+describe('group commit', () => {
+  it('sends the first delivery at once and gathers the others while it commits', async () => {
+    const { thread, writer } = await openWriter();
+    const first = writer.append(one());
+    assert.equal(thread.batch.length, 1);
+    const others = [writer.append(one()), writer.append(one()), writer.append(one())];
+    assert.equal(thread.messages.length, 1, 'one batch at a time');
+    assert.equal(writer.pending, 4);
+    thread.commit();
+    assert.equal(thread.batch.length, 3);
+    assert.equal((await first).kind, 'recorded');
+    assert.equal(await isSettled(Promise.any(others)), false, 'never before the commit');
+    thread.commit();
+    const outcomes = await Promise.all(others);
+    assert.deepEqual(
+      outcomes.map((outcome) => outcome.kind === 'recorded' && outcome.seq),
+      [1, 2, 3],
+    );
+    assert.equal(writer.pending, 0);
+  });
+
+  it('keeps the order of arrival', async () => {
+    const { thread, writer } = await openWriter();
+    for (let n = 0; n < 5; n++) void writer.append(delivery(String(n)));
+    const sent = thread.batch.map(({ body }) => Buffer.from(body).toString());
+    thread.commit();
+    sent.push(...thread.batch.map(({ body }) => Buffer.from(body).toString()));
+    assert.deepEqual(sent, ['0', '1', '2', '3', '4']);
+  });
+
+  it('takes as many deliveries into a batch as its limit, and no more', async () => {
+    for (const [count, inBatch] of [
+      [BATCH_DELIVERIES_MAX - 1, BATCH_DELIVERIES_MAX - 1],
+      [BATCH_DELIVERIES_MAX, BATCH_DELIVERIES_MAX],
+      [BATCH_DELIVERIES_MAX + 1, BATCH_DELIVERIES_MAX],
+    ] as const) {
+      const { thread, writer } = await openWriter();
+      void writer.append(one());
+      for (let n = 0; n < count; n++) void writer.append(one());
+      thread.commit();
+      assert.equal(thread.batch.length, inBatch);
+      assert.equal(writer.pending, count);
+    }
+  });
+
+  it('takes as many bytes into a batch as its limit; a larger body makes a batch of its own', async () => {
+    const half = BATCH_BYTES_MAX / 2;
+    for (const [bytes, inBatch] of [
+      [[half, half - 1], 2],
+      [[half, half], 2],
+      [[half, half + 1], 1],
+      [[BATCH_BYTES_MAX + 1, 1], 1],
+      [[1, BATCH_BYTES_MAX], 1],
+    ] as const) {
+      const { thread, writer } = await openWriter();
+      void writer.append(one());
+      for (const each of bytes) void writer.append(one(each));
+      thread.commit();
+      assert.equal(thread.batch.length, inBatch, bytes.join(' + '));
+    }
+  });
+});
+
+describe('the queue', () => {
+  it('takes as many deliveries as its limit beside the batch in flight, and refuses the next', async () => {
+    const { thread, writer } = await openWriter();
+    const delivered = one(1);
+    void writer.append(delivered);
+    for (let n = 0; n < QUEUE_DELIVERIES_MAX - 1; n++) void writer.append(delivered);
+    const last = writer.append(delivered);
+    assert.equal(await isSettled(last), false);
+    assert.deepEqual(await writer.append(delivered), { kind: 'refused', reason: 'queue_full' });
+    thread.commit();
+    assert.equal(await isSettled(writer.append(delivered)), false, 'there is room again');
+  });
+
+  it('takes as many bytes as its limit, and refuses the next', async () => {
+    const large = one(QUEUE_BYTES_MAX / 4);
+    const { thread, writer } = await openWriter();
+    void writer.append(one());
+    for (let n = 0; n < 3; n++) void writer.append(large);
+    void writer.append(one(QUEUE_BYTES_MAX / 4 - 1));
+    assert.deepEqual(await writer.append(one(2)), { kind: 'refused', reason: 'queue_full' });
+    assert.equal(await isSettled(writer.append(one(1))), false);
+    assert.deepEqual(await writer.append(one(1)), { kind: 'refused', reason: 'queue_full' });
+    thread.commit();
+    assert.equal(await isSettled(writer.append(large)), false, 'there is room again');
+  });
+});
+
+describe('a batch that storage refuses', () => {
+  for (const [fault, reason] of [
+    ['busy', 'storage_busy'],
+    ['full', 'storage_full'],
+  ] as const) {
+    it(`(${fault}) is answered so, logged once, and recovery is seen and logged`, async () => {
+      const { thread, writer, logged } = await openWriter();
+      for (let n = 0; n < 3; n++) {
+        const refused = writer.append(one());
+        thread.say({ kind: 'refused', fault, text: 'no' });
+        assert.deepEqual(await refused, { kind: 'refused', reason });
+        assert.equal(writer.storage, 'failing');
+      }
+      assert.deepEqual(
+        logged.map(([level]) => level),
+        ['error'],
+      );
+      thread.say({ kind: 'recovered' });
+      assert.equal(writer.storage, 'ok');
+      assert.deepEqual(logged.at(-1), ['info', 'storage works again: deliveries are taken']);
+      const recorded = writer.append(one());
+      thread.commit();
+      assert.equal((await recorded).kind, 'recorded');
+    });
+  }
+
+  it('(a defect) is answered so and logged each time, and storage counts as working', async () => {
+    const { thread, writer, logged } = await openWriter();
+    const refused = writer.append(one());
+    const next = writer.append(one());
+    thread.say({ kind: 'refused', fault: 'other', text: 'no such column' });
+    assert.deepEqual(await refused, { kind: 'refused', reason: 'storage_failed' });
+    assert.equal(writer.storage, 'ok');
+    assert.match(logged[0]?.[1] ?? '', /rolled back and answered with 503: no such column/);
+    thread.commit();
+    assert.equal((await next).kind, 'recorded', 'the next batch goes on');
+  });
+});
+
+describe('a lost file', () => {
+  for (const [how, lose] of [
+    ['the thread says so', (thread: FakeThread) => thread.say({ kind: 'lost', text: 'disk I/O error' })],
+    ['the thread fails', (thread: FakeThread) => thread.emit('error', new Error('out of memory'))],
+    ['the thread ends', (thread: FakeThread) => thread.emit('exit', 1)],
+  ] as const) {
+    it(`(${how}) refuses what is in flight, what waits and what comes, and is told once`, async () => {
+      const { thread, writer, lost } = await openWriter();
+      const waiting = [writer.append(one()), writer.append(one()), writer.append(one())];
+      lose(thread);
+      thread.emit('exit', 1);
+      assert.deepEqual((await Promise.all(waiting)).map(kindOf), Array(3).fill('storage_failed'));
+      assert.deepEqual(await writer.append(one()), { kind: 'refused', reason: 'storage_failed' });
+      assert.equal(writer.storage, 'lost');
+      assert.equal(writer.pending, 0);
+      assert.equal(lost.length, 1);
+      assert.equal(thread.messages.length, 1, 'nothing more is sent to the thread');
+      writer.refresh();
+      assert.deepEqual(await writer.close(), HEAD);
+      assert.equal(thread.messages.length, 1);
+    });
+  }
+
+  it('while closing ends the closing', async () => {
+    const { thread, writer, lost } = await openWriter();
+    void writer.append(one());
+    const closing = writer.close();
+    thread.say({ kind: 'lost', text: 'disk I/O error' });
+    assert.deepEqual(await closing, HEAD);
+    assert.equal(lost.length, 1);
+  });
+});
+
+describe('closing the writer', () => {
+  it('writes what is queued first, refuses what comes, and tells the head left behind', async () => {
+    const { thread, writer, lost } = await openWriter();
+    const queued = [writer.append(one()), writer.append(one())];
+    const closing = writer.close();
+    assert.deepEqual(await writer.append(one()), { kind: 'refused', reason: 'shutting_down' });
+    assert.equal(thread.messages.length, 1);
+    thread.commit();
+    assert.equal(thread.messages.at(-1)?.kind, 'batch');
+    thread.commit();
+    assert.equal(thread.messages.at(-1)?.kind, 'close');
+    assert.deepEqual((await Promise.all(queued)).map(kindOf), ['recorded', 'recorded']);
+    assert.equal(await isSettled(closing), false);
+    const head = { seq: 9, chain: 'd0'.repeat(32) };
+    thread.say({ kind: 'closed', head });
+    thread.emit('exit', 0);
+    assert.deepEqual(await closing, head);
+    assert.deepEqual(lost, []);
+  });
+
+  it('of an idle writer asks the thread at once', async () => {
+    const { thread, writer } = await openWriter();
+    const closing = writer.close();
+    assert.deepEqual(thread.messages, [{ kind: 'close' }]);
+    thread.say({ kind: 'closed', head: HEAD });
+    assert.deepEqual(await closing, HEAD);
+  });
+
+  it('is over when the thread fails or ends instead of answering, and that is told as a loss', async () => {
+    for (const fail of [
+      (thread: FakeThread) => thread.emit('error', new Error('out of memory')),
+      (thread: FakeThread) => thread.emit('exit', 1),
+    ]) {
+      const { thread, writer, lost } = await openWriter();
+      const inFlight = writer.append(one());
+      const closing = writer.close();
+      fail(thread);
+      assert.equal(await isSettled(closing), true);
+      assert.deepEqual(await inFlight, { kind: 'refused', reason: 'storage_failed' });
+      assert.equal(lost.length, 1);
+    }
+  });
+
+  it('twice ends both', async () => {
+    const { thread, writer } = await openWriter();
+    const both = [writer.close(), writer.close()];
+    thread.say({ kind: 'closed', head: HEAD });
+    assert.deepEqual(await Promise.all(both.map(isSettled)), [true, true]);
+    assert.equal(await isSettled(writer.close()), true, 'and a third time, afterwards');
+    assert.deepEqual(thread.messages, [{ kind: 'close' }]);
+  });
+});
+
+describe('tables that lack events', () => {
+  it('are told at the start, and when they change, and only then', async () => {
+    const { thread, writer, laggings } = await openWriter(['calls']);
+    assert.deepEqual(writer.lagging, ['calls']);
+    thread.say({ kind: 'lagging', lagging: ['calls'] });
+    thread.say({ kind: 'lagging', lagging: ['calls', 'contacts'] });
+    thread.say({ kind: 'lagging', lagging: [] });
+    thread.say({ kind: 'lagging', lagging: [] });
+    assert.deepEqual(laggings, [['calls'], ['calls', 'contacts'], []]);
+    assert.deepEqual(writer.lagging, []);
+  });
+
+  it('are looked at again by an empty batch, unless one is under way', async () => {
+    const { thread, writer } = await openWriter(['calls']);
+    writer.refresh();
+    writer.refresh();
+    assert.equal(thread.messages.length, 1);
+    assert.deepEqual(thread.batch, []);
+    thread.say({ kind: 'committed', outcomes: [], lagging: [] });
+    assert.deepEqual(writer.lagging, []);
+    const closing = writer.close();
+    writer.refresh();
+    assert.deepEqual(
+      thread.messages.map(({ kind }) => kind),
+      ['batch', 'close'],
+    );
+    thread.say({ kind: 'closed', head: HEAD });
+    await closing;
+  });
+
+  it('a warning of the thread is logged', async () => {
+    const { thread, logged } = await openWriter();
+    thread.say({ kind: 'warning', text: 'the WAL could not be checkpointed' });
+    assert.deepEqual(logged, [['warn', 'the WAL could not be checkpointed']]);
+  });
+});

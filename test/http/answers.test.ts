@@ -1,0 +1,420 @@
+/** DESIGN section 4, row by row, each by a real request: status, body, and whether the log has it. */
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { REFUSALS, refuse } from '../../src/http/answers.ts';
+import { membersOf, openRaw, request, signedRequest } from '../support/raw.ts';
+import {
+  deliver,
+  type JsonAnswer,
+  post,
+  signedHeaders,
+  startReceiver,
+  type TestReceiver,
+} from '../support/receiver.ts';
+
+const NOW_S = 1_800_000_000;
+const BODY_BYTES_MAX = 2048;
+
+let receiver: TestReceiver;
+let call = 0;
+
+before(async () => {
+  receiver = await startReceiver({
+    now: () => NOW_S * 1000,
+    env: { MAX_BODY_BYTES: String(BODY_BYTES_MAX), RATE_LIMIT_MAX: '0' },
+  });
+});
+after(() => receiver.close());
+
+const recorded = () => Number(receiver.rows('SELECT count(*) AS n FROM events')[0]?.['n']);
+const send = (body: string | object, options: Parameters<typeof deliver>[2] = {}) =>
+  deliver(receiver, body, { timestamp: NOW_S, ...options });
+
+/** A body that no other test sends. */
+function newCall(type = 'call.completed', data: Record<string, unknown> = {}): object {
+  call += 1;
+  return { event: type, timestamp: '2027-01-15T08:00:00Z', data: { call_uuid: `call-${call}`, ...data } };
+}
+
+/** The answer's members beside request_id, which must be the X-Request-Id. */
+function members({ headers, json }: JsonAnswer): Record<string, unknown> {
+  const { request_id, ...rest } = json;
+  assert.ok(request_id);
+  assert.equal(request_id, headers.get('x-request-id'));
+  assert.equal(headers.get('content-type'), 'application/json; charset=utf-8');
+  return rest;
+}
+
+/** Runs a request that must leave no trace in the log. */
+async function leavingNoTrace<T>(run: () => Promise<T>): Promise<T> {
+  const before = recorded();
+  const result = await run();
+  assert.equal(recorded(), before);
+  return result;
+}
+
+describe('the table of refusals', () => {
+  it('has for each code a status that says "send it again", and a text', () => {
+    for (const [code, refusal] of Object.entries(REFUSALS)) {
+      assert.match(code, /^[a-z_]+$/);
+      assert.ok(refusal.status >= 400 && refusal.status < 600, code);
+      assert.notEqual(refusal.status, 410, code);
+      assert.notEqual(refusal.status, 500, code);
+      assert.ok(refusal.error.length > 0, code);
+    }
+  });
+
+  it('gives the status’s own text as the error, and Retry-After with every 503', () => {
+    const texts: Record<number, string> = {
+      400: 'Bad Request',
+      401: 'Unauthorized',
+      404: 'Not Found',
+      405: 'Method Not Allowed',
+      408: 'Request Timeout',
+      413: 'Payload Too Large',
+      415: 'Unsupported Media Type',
+      417: 'Expectation Failed',
+      429: 'Too Many Requests',
+      431: 'Request Header Fields Too Large',
+      503: 'Service Unavailable',
+    };
+    for (const code of Object.keys(REFUSALS) as (keyof typeof REFUSALS)[]) {
+      const answer = refuse(code);
+      const { error } = answer.body as { error: string };
+      assert.equal(error, texts[answer.status], code);
+      assert.equal(answer.headers['Retry-After'], answer.status === 503 ? '1' : undefined, code);
+      assert.equal(answer.code, code);
+    }
+  });
+});
+
+describe('a delivery that is signed', () => {
+  it('is recorded and answered 200 with its type and seq', async () => {
+    const answer = await send(newCall('call.initiated'));
+    assert.equal(answer.status, 200);
+    assert.deepEqual(members(answer), {
+      success: true,
+      message: 'Webhook processed',
+      event: 'call.initiated',
+      seq: recorded(),
+      duplicate: false,
+    });
+  });
+
+  it('is answered 200 too where its type has no table, is unknown, or is a test', async () => {
+    for (const body of [
+      newCall('call.dtmf'),
+      newCall('weather.changed'),
+      { event: 'call.completed', event_id: 'test_1', timestamp: NOW_S, data: { test: true, message: 'hi' } },
+    ]) {
+      const answer = await send(body);
+      assert.equal(answer.status, 200);
+      assert.equal(members(answer)['success'], true);
+    }
+    assert.deepEqual(receiver.rows('SELECT * FROM failures'), []);
+  });
+
+  it('is recorded once however often it comes, and under whatever event, id, time and path', async () => {
+    const body = newCall('call.answered');
+    const first = await send(body, {
+      headers: { 'X-IRISX-Event': 'call.answered', 'X-IRISX-Event-ID': 'a' },
+    });
+    const before = recorded();
+    const repeats = [
+      {},
+      { headers: { 'X-IRISX-Event': 'call.answered', 'X-IRISX-Event-ID': 'b' } },
+      { headers: { 'X-IRISX-Event': 'sms.received', 'X-IRISX-Event-ID': 'a' } },
+      { timestamp: NOW_S - 60 },
+      { path: '/webhooks/calls' },
+      { path: '/webhooks/?again=1' },
+    ];
+    for (const options of repeats) {
+      const again = await send(body, options);
+      assert.equal(again.status, 200);
+      assert.deepEqual(members(again), {
+        success: true,
+        message: 'Webhook processed',
+        event: 'call.answered',
+        seq: first.json['seq'],
+        duplicate: true,
+      });
+    }
+    assert.equal(recorded(), before);
+    assert.equal(
+      receiver.lines.filter((line) => line.includes('under another X-IRISX-Event (sms.received)')).length,
+      1,
+    );
+  });
+
+  it('with data that no table can use is recorded, and answered 200 with the reason', async () => {
+    const cases: [string | object, string | null, string | RegExp][] = [
+      [newCall('call.completed', { duration_seconds: -1 }), 'call.completed', /^duration_seconds must be /],
+      [{ event: 'call.completed', data: { tenant_id: 'nobody' } }, 'call.completed', /call_uuid/],
+      ['not json', null, 'the body is not valid JSON'],
+      ['[1,2]', null, /^the body must be a JSON object/],
+      ['{"data":{"a":1}}', null, /^the event type is missing/],
+      ['', null, 'the body is empty'],
+    ];
+    for (const [body, type, reason] of cases) {
+      const before = recorded();
+      const answer = await send(body);
+      const { error, ...rest } = members(answer);
+      assert.equal(answer.status, 200);
+      assert.deepEqual(rest, { success: false, event: type, seq: before + 1, duplicate: false });
+      if (typeof reason === 'string') assert.equal(error, reason);
+      else assert.match(String(error), reason);
+      assert.equal(recorded(), before + 1);
+      assert.equal(
+        receiver.rows('SELECT error FROM failures WHERE seq = ?', before + 1)[0]?.['error'],
+        error,
+      );
+
+      const again = members(await send(body));
+      assert.deepEqual(again, { success: false, error, event: type, seq: before + 1, duplicate: true });
+    }
+  });
+
+  it('of a family that its endpoint is not for is recorded and folded, with one warning', async () => {
+    const warnings = () => receiver.lines.filter((line) => line.includes('which is for'));
+    const sms = { event: 'sms.sent', data: { message_id: 'SM-family', to: '+15551230001' } };
+    const answer = await send(sms, { path: '/webhooks/calls' });
+    assert.equal(answer.status, 200);
+    assert.equal(members(answer)['success'], true);
+    assert.equal(receiver.rows("SELECT * FROM sms_messages WHERE message_id = 'SM-family'").length, 1);
+    assert.equal(warnings().length, 1);
+    assert.match(warnings()[0] ?? '', /WARN .* sms\.sent came to \/webhooks\/calls/);
+
+    await send(newCall('call.ringing'), { path: '/webhooks/sms' });
+    assert.equal(warnings().length, 2);
+    for (const type of ['call.ringing', 'recording.complete', 'transcription.completed'])
+      await send(newCall(type, { recording_id: `r-${call}` }), { path: '/webhooks/calls' });
+    await send({ event: 'mms.sent', data: { message_id: 'SM-mms' } }, { path: '/webhooks/sms' });
+    await send(newCall('call.ringing'), { path: '/webhooks' });
+    assert.equal(warnings().length, 2);
+  });
+
+  it('needs no content type', async () => {
+    const body = JSON.stringify(newCall());
+    const headers = { ...signedHeaders(body, { timestamp: NOW_S }), 'Content-Type': 'text/plain' };
+    assert.equal((await post(receiver, body, headers)).status, 200);
+  });
+});
+
+describe('a delivery that is refused', () => {
+  const refusals: [string, number, Record<string, unknown>, (body: string) => Promise<JsonAnswer>][] = [
+    [
+      'without a signature',
+      401,
+      { error: 'Unauthorized', message: 'Missing signature header' },
+      (body) => post(receiver, body, { 'X-IRISX-Timestamp': String(NOW_S) }),
+    ],
+    [
+      'without a timestamp',
+      401,
+      { error: 'Unauthorized', message: 'Missing timestamp header' },
+      (body) => post(receiver, body, { 'X-IRISX-Signature': 'a'.repeat(64) }),
+    ],
+    [
+      'with a wrong signature',
+      401,
+      { error: 'Unauthorized', message: 'Invalid signature' },
+      (body) => send(body, { secret: 'another' }),
+    ],
+    [
+      'with a timestamp that is no number',
+      401,
+      { error: 'Unauthorized', message: 'Invalid timestamp' },
+      (body) => send(body, { timestamp: 'yesterday' }),
+    ],
+    [
+      'with a timestamp in milliseconds',
+      401,
+      { error: 'Unauthorized', message: 'Webhook timestamp is in milliseconds, seconds expected' },
+      (body) => send(body, { timestamp: NOW_S * 1000 }),
+    ],
+    [
+      'that is too old',
+      401,
+      { error: 'Unauthorized', message: 'Webhook timestamp too old' },
+      (body) => send(body, { timestamp: NOW_S - 301 }),
+    ],
+    [
+      'from the future',
+      401,
+      { error: 'Unauthorized', message: 'Webhook timestamp in the future' },
+      (body) => send(body, { timestamp: NOW_S + 301 }),
+    ],
+    [
+      'that is too old and badly signed (the clock is told only to the sender)',
+      401,
+      { error: 'Unauthorized', message: 'Invalid signature' },
+      (body) => send(body, { timestamp: NOW_S - 301, secret: 'another' }),
+    ],
+    [
+      'with a content encoding',
+      415,
+      { error: 'Unsupported Media Type', message: 'Content-Encoding must be identity' },
+      (body) => send(body, { headers: { 'Content-Encoding': 'gzip' } }),
+    ],
+    [
+      'on an unknown path',
+      404,
+      { error: 'Not Found', path: '/webhooks/other' },
+      (body) => send(body, { path: '/webhooks/other?x=1' }),
+    ],
+    ['on /health', 405, { error: 'Method Not Allowed' }, (body) => send(body, { path: '/health' })],
+  ];
+  for (const [what, status, expected, run] of refusals) {
+    it(`${what} is answered ${status}, and not recorded`, async () => {
+      const answer = await leavingNoTrace(() => run(JSON.stringify(newCall())));
+      assert.equal(answer.status, status);
+      assert.deepEqual(members(answer), expected);
+    });
+  }
+
+  it('for its method is told which are allowed', async () => {
+    for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+      const response = await leavingNoTrace(() => fetch(`${receiver.url}/webhooks`, { method }));
+      assert.equal(response.status, 405);
+      assert.equal(response.headers.get('allow'), 'GET, HEAD, POST');
+      assert.deepEqual(await response.json(), {
+        error: 'Method Not Allowed',
+        request_id: response.headers.get('x-request-id'),
+      });
+    }
+    const health = await fetch(`${receiver.url}/health`, { method: 'POST' });
+    assert.equal(health.headers.get('allow'), 'GET, HEAD');
+  });
+
+  it('with "identity" as its content encoding is none: that is what everything has', async () => {
+    const answer = await send(newCall(), { headers: { 'Content-Encoding': 'Identity' } });
+    assert.equal(answer.status, 200);
+  });
+});
+
+describe('a body at the limit', () => {
+  const bodyOf = (bytes: number) => {
+    const start = JSON.stringify(newCall());
+    return start + ' '.repeat(bytes - start.length);
+  };
+
+  for (const [difference, status] of [
+    [-1, 200],
+    [0, 200],
+    [1, 413],
+  ] as const) {
+    const name = difference === 0 ? 'limit' : `limit ${difference > 0 ? '+' : '−'} 1`;
+    it(`by Content-Length, at the ${name}: ${status}`, async () => {
+      const before = recorded();
+      const answer = await send(bodyOf(BODY_BYTES_MAX + difference));
+      assert.equal(answer.status, status);
+      if (status === 413) {
+        assert.deepEqual(members(answer), { error: 'Payload Too Large' });
+        assert.equal(answer.headers.get('connection'), 'close');
+      }
+      assert.equal(recorded(), before + (status === 200 ? 1 : 0));
+    });
+
+    it(`by chunks, at the ${name}: ${status}`, async () => {
+      const before = recorded();
+      const body = bodyOf(BODY_BYTES_MAX + difference);
+      const headers = Object.entries(signedHeaders(body, { timestamp: NOW_S })).map(
+        ([name, value]) => `${name}: ${value}`,
+      );
+      const connection = await openRaw(receiver.port);
+      const half = 1000;
+      const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
+      connection.send(request('POST /webhooks HTTP/1.1', [...headers, 'Transfer-Encoding: chunked']));
+      connection.send(chunk(body.slice(0, half)));
+      connection.send(`${chunk(body.slice(half))}0\r\n\r\n`);
+      const answer = await connection.next();
+      assert.equal(answer.status, status);
+      const body413 = membersOf(answer);
+      if (status === 413) {
+        assert.deepEqual(body413, { error: 'Payload Too Large' });
+        assert.equal(await connection.ended, 'end');
+      }
+      connection.close();
+      assert.equal(recorded(), before + (status === 200 ? 1 : 0));
+    });
+  }
+});
+
+describe('the order of the guards', () => {
+  /** A request that has every fault that the given lines describe; answered as the first guard says. */
+  async function statusOf(line: string, headers: readonly string[]): Promise<number> {
+    const connection = await openRaw(receiver.port);
+    connection.send(request(line, headers));
+    const answer = await connection.next();
+    membersOf(answer);
+    connection.close();
+    return answer.status;
+  }
+  const tooLong = `Content-Length: ${BODY_BYTES_MAX + 1}`;
+  const encoded = 'Content-Encoding: br';
+
+  it('is 404, 405, 415, 413, 401, whatever else is wrong', async () => {
+    assert.equal(await statusOf('PUT /other HTTP/1.1', [encoded, tooLong]), 404);
+    assert.equal(await statusOf('PUT /webhooks HTTP/1.1', [encoded, tooLong]), 405);
+    assert.equal(await statusOf('POST /webhooks HTTP/1.1', [encoded, tooLong]), 415);
+    assert.equal(await statusOf('POST /webhooks HTTP/1.1', [tooLong]), 413);
+    assert.equal(await statusOf('POST /webhooks HTTP/1.1', ['Content-Length: 5']), 401);
+  });
+
+  it('has the body’s limit before its digest, and the digest before the age', async () => {
+    const big = 'x'.repeat(BODY_BYTES_MAX + 1);
+    assert.equal((await send(big, { secret: 'another' })).status, 413);
+  });
+});
+
+describe('what node:http itself would answer', () => {
+  async function answerTo(bytes: string): Promise<[number, Record<string, unknown>]> {
+    const connection = await openRaw(receiver.port);
+    connection.send(bytes);
+    const answer = await connection.next();
+    assert.equal(await connection.ended, 'end');
+    connection.close();
+    return [answer.status, membersOf(answer)];
+  }
+
+  it('is 400 with a request id for what is no HTTP', async () => {
+    assert.deepEqual(await answerTo('nonsense\r\n\r\n'), [400, { error: 'Bad Request' }]);
+  });
+
+  it('is 400 with a request id for HTTP/1.1 without a Host', async () => {
+    const signed = signedRequest(JSON.stringify(newCall()), { timestamp: NOW_S });
+    const answer = await leavingNoTrace(() => answerTo(signed.replace('Host: localhost\r\n', '')));
+    assert.deepEqual(answer, [400, { error: 'Bad Request' }]);
+  });
+
+  it('is 431 with a request id beyond 16 KiB of headers, and not below', async () => {
+    const filled = (bytes: number) =>
+      request('GET /health HTTP/1.1', ['Connection: close', `X-Filler: ${'x'.repeat(bytes)}`]);
+    assert.deepEqual(await answerTo(filled(17 * 1024)), [431, { error: 'Request Header Fields Too Large' }]);
+    assert.equal((await answerTo(filled(15 * 1024)))[0], 200);
+  });
+
+  it('is no count of headers: a hundred more of them hide nothing', async () => {
+    const many = Array.from({ length: 1100 }, (_, index) => `A${index}: x`);
+    const body = JSON.stringify(newCall());
+    const text = signedRequest(body, { timestamp: NOW_S, lines: ['Connection: close'] });
+    const [status] = await answerTo(
+      text.replace('Host: localhost', ['Host: localhost', ...many].join('\r\n')),
+    );
+    assert.equal(status, 200);
+  });
+});
+
+it('a plain X-Request-Id is kept, any other is replaced', async () => {
+  const idFor = async (sent: string) => {
+    const response = await fetch(`${receiver.url}/health`, { headers: { 'X-Request-Id': sent } });
+    const { request_id } = (await response.json()) as { request_id: string };
+    assert.equal(response.headers.get('x-request-id'), request_id);
+    return request_id;
+  };
+  assert.equal(await idFor('proxy-7.a_B'), 'proxy-7.a_B');
+  assert.equal(await idFor('x'.repeat(64)), 'x'.repeat(64));
+  for (const hostile of ['x'.repeat(65), 'a b', '"', '<b>', 'ü'])
+    assert.match(await idFor(hostile), /^req-[0-9a-f]{8}-[0-9a-z]+$/);
+});

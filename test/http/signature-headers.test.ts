@@ -1,0 +1,262 @@
+/** Every spelling of the signature and its timestamp, and everything that only looks like one. */
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { generateSignature } from '../../src/core/signature.ts';
+import { membersOf, openRaw, request } from '../support/raw.ts';
+import { deliver, SECRET, startReceiver, type TestReceiver } from '../support/receiver.ts';
+
+const NOW_S = 1_800_000_000;
+const OLD_SECRET = '0a'.repeat(32);
+
+let receiver: TestReceiver;
+let sent = 0;
+
+before(async () => {
+  receiver = await startReceiver({
+    // The last millisecond of the second: the age is counted in whole seconds.
+    now: () => NOW_S * 1000 + 999,
+    env: { WEBHOOK_SECRET: `${SECRET}, ${OLD_SECRET}`, RATE_LIMIT_MAX: '0' },
+  });
+});
+after(() => receiver.close());
+
+/** What the headers of one delivery are made of; each test spells them in its own way. */
+interface Parts {
+  readonly body: string;
+  /** 64 hex digits for `at`, by default now. */
+  digest(at?: number | string, secret?: string): string;
+}
+
+/** Sends a new delivery with the header lines as given. @returns 200, or the refusal's message */
+async function answerTo(spell: (parts: Parts) => readonly string[]): Promise<unknown> {
+  sent += 1;
+  const body = JSON.stringify({ event: 'call.dtmf', data: { call_uuid: `spelling-${sent}` } });
+  const lines = spell({
+    body,
+    digest: (at = NOW_S, secret = SECRET) => generateSignature(body, secret, at),
+  });
+  const connection = await openRaw(receiver.port);
+  connection.send(request('POST /webhooks HTTP/1.1', [...lines, `Content-Length: ${body.length}`], body));
+  const answer = await connection.next();
+  connection.close();
+  const members = membersOf(answer);
+  const inLog = receiver.rows('SELECT seq FROM events WHERE CAST(body AS TEXT) = ?', body).length;
+  assert.equal(inLog, answer.status === 200 ? 1 : 0);
+  if (answer.status === 200) return 200;
+  assert.equal(answer.status, 401);
+  assert.equal(members['error'], 'Unauthorized');
+  return members['message'];
+}
+
+const stamp = (at: number | string = NOW_S) => `X-IRISX-Timestamp: ${at}`;
+
+describe('a signature header', () => {
+  const accepted: [string, (parts: Parts) => readonly string[]][] = [
+    ['bare', ({ digest }) => [`X-IRISX-Signature: ${digest()}`, stamp()]],
+    ['with sha256= before it', ({ digest }) => [`X-IRISX-Signature: sha256=${digest()}`, stamp()]],
+    ['with its timestamp inside', ({ digest }) => [`X-IRISX-Signature: t=${NOW_S},v1=${digest()}`]],
+    [
+      'with its timestamp inside and the same one beside it',
+      ({ digest }) => [`X-IRISX-Signature: t=${NOW_S},v1=${digest()}`, stamp()],
+    ],
+    ['under its second name', ({ digest }) => [`X-IRISX-Signature-256: sha256=${digest()}`, stamp()]],
+    [
+      'under both names, the first good: the first counts',
+      ({ digest }) => [`X-IRISX-Signature-256: ${'0'.repeat(64)}`, `X-IRISX-Signature: ${digest()}`, stamp()],
+    ],
+    [
+      'in other letter cases',
+      ({ digest }) => [`x-IRISX-sIGNATURE: ${digest()}`, `x-irisx-TIMESTAMP: ${NOW_S}`],
+    ],
+    [
+      'made with the second of two secrets',
+      ({ digest }) => [`X-IRISX-Signature: ${digest(NOW_S, OLD_SECRET)}`, stamp()],
+    ],
+  ];
+  for (const [spelling, spell] of accepted)
+    it(`is taken ${spelling}`, async () => assert.equal(await answerTo(spell), 200));
+
+  const refused: [string, string, (parts: Parts) => readonly string[]][] = [
+    ['that is empty', 'Missing signature header', () => ['X-IRISX-Signature:', stamp()]],
+    [
+      'of 63 digits',
+      'Invalid signature',
+      ({ digest }) => [`X-IRISX-Signature: ${digest().slice(1)}`, stamp()],
+    ],
+    ['of 65 digits', 'Invalid signature', ({ digest }) => [`X-IRISX-Signature: ${digest()}0`, stamp()]],
+    [
+      'with junk after it',
+      'Invalid signature',
+      ({ digest }) => [`X-IRISX-Signature: ${digest()}zz`, stamp()],
+    ],
+    [
+      'in upper case',
+      'Invalid signature',
+      ({ digest }) => [`X-IRISX-Signature: ${digest().toUpperCase()}`, stamp()],
+    ],
+    [
+      'with SHA256= before it',
+      'Invalid signature',
+      ({ digest }) => [`X-IRISX-Signature: SHA256=${digest()}`, stamp()],
+    ],
+    [
+      'with sha1= before it',
+      'Invalid signature',
+      ({ digest }) => [`X-IRISX-Signature: sha1=${digest()}`, stamp()],
+    ],
+    [
+      'in base64',
+      'Invalid signature',
+      ({ digest }) => [`X-IRISX-Signature: ${Buffer.from(digest(), 'hex').toString('base64')}`, stamp()],
+    ],
+    [
+      'made with an unknown secret',
+      'Invalid signature',
+      ({ digest }) => [`X-IRISX-Signature: ${digest(NOW_S, 'unknown')}`, stamp()],
+    ],
+    [
+      'made with the secret’s bytes instead of its text',
+      'Invalid signature',
+      ({ digest }) => [
+        `X-IRISX-Signature: ${digest(NOW_S, Buffer.from(SECRET, 'hex').toString('latin1'))}`,
+        stamp(),
+      ],
+    ],
+    [
+      'made for another second',
+      'Invalid signature',
+      ({ digest }) => [`X-IRISX-Signature: ${digest(NOW_S - 1)}`, stamp()],
+    ],
+    [
+      'under both names, the first bad: the second is no way out',
+      'Invalid signature',
+      ({ digest }) => [`X-IRISX-Signature: ${'0'.repeat(64)}`, `X-IRISX-Signature-256: ${digest()}`, stamp()],
+    ],
+    [
+      'twice, both good',
+      'Invalid signature',
+      ({ digest }) => [`X-IRISX-Signature: ${digest()}`, `X-IRISX-Signature: ${digest()}`, stamp()],
+    ],
+    [
+      'twice, which joined would read as a timestamp and a digest',
+      'Invalid signature',
+      ({ digest }) => [`X-IRISX-Signature: t=${NOW_S}`, `X-IRISX-Signature: v1=${digest()}`],
+    ],
+    [
+      'with a timestamp inside that is not the one beside it',
+      'Invalid timestamp',
+      ({ digest }) => [`X-IRISX-Signature: t=${NOW_S},v1=${digest()}`, stamp(NOW_S - 1)],
+    ],
+    [
+      'with a signed timestamp beside it that is not the one inside',
+      'Invalid timestamp',
+      ({ digest }) => [`X-IRISX-Signature: t=${NOW_S - 1},v1=${digest()}`, stamp()],
+    ],
+    [
+      'with two timestamps',
+      'Invalid timestamp',
+      ({ digest }) => [`X-IRISX-Signature: ${digest()}`, stamp(), stamp()],
+    ],
+    [
+      'with an empty timestamp',
+      'Missing timestamp header',
+      ({ digest }) => [`X-IRISX-Signature: ${digest()}`, stamp('')],
+    ],
+    [
+      'beside a header named __proto__',
+      'Missing signature header',
+      ({ digest }) => [`__proto__: ${digest()}`, stamp()],
+    ],
+  ];
+  for (const [what, message, spell] of refused)
+    it(`${what} is refused: ${message}`, async () => assert.equal(await answerTo(spell), message));
+
+  it('with any one bit flipped is refused', async () => {
+    for (let bit = 0; bit < 256; bit += 1) {
+      const flipped = ({ digest }: Parts) => {
+        const bytes = Buffer.from(digest(), 'hex');
+        bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        return [`X-IRISX-Signature: ${bytes.toString('hex')}`, stamp()];
+      };
+      assert.equal(await answerTo(flipped), 'Invalid signature', `bit ${bit}`);
+    }
+  });
+});
+
+describe('a timestamp, truly signed,', () => {
+  const milliseconds = 'Webhook timestamp is in milliseconds, seconds expected';
+  const spellings: [string, unknown][] = [
+    ['NaN', 'Invalid timestamp'],
+    ['Infinity', 'Invalid timestamp'],
+    ['1e9', 'Invalid timestamp'],
+    ['18e8', 'Invalid timestamp'],
+    [`${NOW_S}.0`, 'Invalid timestamp'],
+    [`${NOW_S}.5`, 'Invalid timestamp'],
+    [`-${NOW_S}`, 'Invalid timestamp'],
+    [`+${NOW_S}`, 'Invalid timestamp'],
+    [`0${NOW_S}`, 'Invalid timestamp'],
+    ['999999999', 'Invalid timestamp'],
+    ['0x6b49d200', 'Invalid timestamp'],
+    [`${NOW_S}, ${NOW_S}`, 'Invalid timestamp'],
+    ['1698765432abc', 'Invalid timestamp'],
+    ['2027-01-15T08:00:00Z', 'Invalid timestamp'],
+    [`${NOW_S}000`, milliseconds],
+    [`${NOW_S}000000`, 'Invalid timestamp'],
+  ];
+  for (const [timestamp, expected] of spellings) {
+    it(`of ${timestamp} is refused: ${expected}`, async () => {
+      const beside = await answerTo(({ digest }) => [
+        `X-IRISX-Signature: ${digest(timestamp)}`,
+        stamp(timestamp),
+      ]);
+      assert.equal(beside, expected);
+      if (timestamp.includes(',')) return;
+      const inside = await answerTo(({ digest }) => [
+        `X-IRISX-Signature: t=${timestamp},v1=${digest(timestamp)}`,
+      ]);
+      assert.equal(inside, expected);
+    });
+  }
+
+  const ages: [number, unknown][] = [
+    [-301, 'Webhook timestamp too old'],
+    [-300, 200],
+    [-299, 200],
+    [0, 200],
+    [299, 200],
+    [300, 200],
+    [301, 'Webhook timestamp in the future'],
+  ];
+  for (const [difference, expected] of ages) {
+    it(`of ${difference} s from now: ${expected}`, async () => {
+      const at = NOW_S + difference;
+      assert.equal(await answerTo(({ digest }) => [`X-IRISX-Signature: ${digest(at)}`, stamp(at)]), expected);
+    });
+  }
+
+  it('that is refused for its age is warned of, once a minute, with a word on the clock', () => {
+    const warnings = receiver.lines.filter((line) => line.includes('its timestamp is'));
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0] ?? '', /WARN .*301 s old \(limit 300 s\).*clock/);
+  });
+});
+
+it('MAX_AGE moves both edges', async () => {
+  const strict = await startReceiver({ now: () => NOW_S * 1000, env: { MAX_AGE: '10' } });
+  const statusAt = async (timestamp: number) =>
+    (await deliver(strict, '{"event":"call.dtmf"}', { timestamp })).status;
+  assert.deepEqual(
+    await Promise.all([-11, -10, 10, 11].map((difference) => statusAt(NOW_S + difference))),
+    [401, 200, 200, 401],
+  );
+  await strict.close();
+});
+
+it('with SKIP_SIGNATURE_VERIFICATION a delivery needs no headers at all', async () => {
+  const open = await startReceiver({ env: { SKIP_SIGNATURE_VERIFICATION: 'true', NODE_ENV: 'development' } });
+  const response = await fetch(`${open.url}/webhooks`, { method: 'POST', body: '{"event":"call.dtmf"}' });
+  assert.equal(response.status, 200);
+  assert.deepEqual(open.rows('SELECT type, signature FROM events'), [{ type: 'call.dtmf', signature: null }]);
+  await open.close();
+});

@@ -1,0 +1,79 @@
+/** Another process holds the write lock for longer than the writer waits: 503, HTTP alive, recovery by itself. */
+
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import Sqlite from 'better-sqlite3';
+import { BUSY_TIMEOUT_MS, STORAGE_RETRY_MS } from '../../src/core/limits.ts';
+import { deliver, startReceiver, until } from '../support/receiver.ts';
+
+it('a foreign write lock is answered 503 after three seconds, and is over when it is released', async () => {
+  const receiver = await startReceiver();
+  const health = async () => {
+    const startedMs = performance.now();
+    const response = await fetch(`${receiver.url}/health`);
+    const { status } = (await response.json()) as { status: string };
+    return { status: response.status, says: status, ms: performance.now() - startedMs };
+  };
+  assert.equal((await deliver(receiver, { event: 'call.dtmf', data: { n: 0 } })).status, 200);
+
+  const foreign = new Sqlite(receiver.databasePath);
+  foreign.exec('BEGIN IMMEDIATE');
+  const startedMs = performance.now();
+  let waiting = true;
+  const refused = [1, 2, 3].map((n) => deliver(receiver, { event: 'call.dtmf', data: { n } }));
+  void Promise.allSettled(refused).then(() => {
+    waiting = false;
+  });
+  const delays: number[] = [];
+  await until(
+    async () => {
+      delays.push((await health()).ms);
+      return !waiting;
+    },
+    'the deliveries are answered',
+    15_000,
+  );
+  const waitedMs = performance.now() - startedMs;
+  for (const { status, headers, json } of await Promise.all(refused)) {
+    assert.equal(status, 503);
+    assert.equal(headers.get('retry-after'), '1');
+    const { request_id, ...rest } = json;
+    assert.equal(request_id, headers.get('x-request-id'));
+    assert.deepEqual(rest, { error: 'Service Unavailable', message: 'Storage is busy, send again' });
+  }
+  assert.ok(waitedMs >= BUSY_TIMEOUT_MS - 100, `${waitedMs} ms`);
+  // All but the odd one beside a busy machine's other work.
+  delays.sort((a, b) => a - b);
+  const most = delays[Math.floor(delays.length * 0.95)] ?? 0;
+  assert.ok(most < 100, `95 of 100 health checks within ${most} ms`);
+
+  const failing = await health();
+  assert.deepEqual([failing.status, failing.says], [503, 'storage_failing']);
+  assert.equal(receiver.lines.filter((line) => line.includes('deliveries are refused with 503')).length, 1);
+  assert.equal(receiver.rows('SELECT count(*) AS n FROM events')[0]?.['n'], 1);
+
+  foreign.exec('ROLLBACK');
+  foreign.close();
+  // A probe that waits for the lock gets it at once; else the next one, a second later.
+  await until(async () => (await health()).status === 200, 'health without traffic', STORAGE_RETRY_MS + 2000);
+  for (const n of [1, 2, 3]) {
+    const answer = await deliver(receiver, { event: 'call.dtmf', data: { n } });
+    assert.equal(answer.status, 200);
+    assert.equal(answer.json['duplicate'], false);
+  }
+  assert.equal(receiver.rows('SELECT max(seq) AS n FROM events')[0]?.['n'], 4);
+  assert.equal(receiver.lines.filter((line) => line.includes('storage works again')).length, 1);
+  await receiver.close();
+});
+
+it('a lock that is released in time costs only the wait', async () => {
+  const receiver = await startReceiver();
+  const foreign = new Sqlite(receiver.databasePath);
+  foreign.exec('BEGIN IMMEDIATE');
+  const waiting = deliver(receiver, { event: 'call.dtmf' });
+  await until(async () => (await fetch(`${receiver.url}/health`)).ok, 'HTTP is alive');
+  foreign.exec('ROLLBACK');
+  foreign.close();
+  assert.equal((await waiting).status, 200);
+  await receiver.close();
+});

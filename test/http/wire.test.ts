@@ -1,0 +1,463 @@
+/** What only raw bytes can show: expectations, odd targets, smuggling, pipelines, broken and early-refused bodies. */
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { exchangeRaw, membersOf, openRaw, request, signedRequest } from '../support/raw.ts';
+import { deliver, signedHeaders, startReceiver, type TestReceiver, until } from '../support/receiver.ts';
+
+const BODY_BYTES_MAX = 6 * 1024 * 1024;
+const GOOD = '{"event":"call.dtmf","data":{"n":1}}';
+const CLOSE = 'Connection: close';
+
+let receiver: TestReceiver;
+
+before(async () => {
+  receiver = await startReceiver({ env: { RATE_LIMIT_MAX: '0', MAX_BODY_BYTES: String(BODY_BYTES_MAX) } });
+});
+after(() => receiver.close());
+
+const recorded = () => Number(receiver.rows('SELECT count(*) AS n FROM events')[0]?.['n']);
+const lines = (body: string, secret?: string) =>
+  Object.entries(signedHeaders(body, secret === undefined ? {} : { secret })).map(
+    ([name, value]) => `${name}: ${value}`,
+  );
+let bodies = 0;
+function newBody(): string {
+  bodies += 1;
+  return JSON.stringify({ event: 'call.dtmf', data: { body: bodies } });
+}
+
+/** The server answers a good delivery: it is alive. */
+async function isAlive(): Promise<void> {
+  assert.equal((await deliver(receiver, newBody())).status, 200);
+}
+
+describe('Expect: 100-continue', () => {
+  const expecting = (headers: readonly string[]) =>
+    request('POST /webhooks HTTP/1.1', ['Expect: 100-continue', ...headers]);
+
+  it('on a body over the limit is answered 413 before a byte of it is sent', async () => {
+    const answers = await exchangeRaw(
+      receiver.port,
+      expecting([...lines(''), `Content-Length: ${BODY_BYTES_MAX + 1}`]),
+    );
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [413],
+    );
+    assert.equal(answers[0]?.headers['connection'], 'close');
+  });
+
+  it('without a signature is answered 401, without 100', async () => {
+    const answers = await exchangeRaw(receiver.port, expecting(['Content-Length: 5']));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [401],
+    );
+  });
+
+  it('with good headers is answered 100, then 200', async () => {
+    const body = newBody();
+    const connection = await openRaw(receiver.port);
+    connection.send(expecting([...lines(body), `Content-Length: ${body.length}`]));
+    assert.equal((await connection.next()).status, 100);
+    connection.send(body);
+    const answer = await connection.next();
+    assert.equal(answer.status, 200);
+    assert.equal(membersOf(answer)['success'], true);
+    connection.close();
+  });
+
+  it('on an unknown path is answered 404, without 100', async () => {
+    const [answer, ...more] = await exchangeRaw(
+      receiver.port,
+      request('POST /x HTTP/1.1', ['Expect: 100-continue', 'Content-Length: 5']),
+    );
+    assert.equal(answer?.status, 404);
+    assert.deepEqual(more, []);
+  });
+
+  it('of another kind is answered 417', async () => {
+    const body = newBody();
+    const before = recorded();
+    const [answer] = await exchangeRaw(
+      receiver.port,
+      request(
+        'POST /webhooks HTTP/1.1',
+        ['Expect: tea', CLOSE, ...lines(body), `Content-Length: ${body.length}`],
+        body,
+      ),
+    );
+    assert.ok(answer);
+    assert.equal(answer.status, 417);
+    assert.deepEqual(membersOf(answer), { error: 'Expectation Failed' });
+    assert.equal(recorded(), before);
+  });
+});
+
+describe('GET on a webhook path', () => {
+  const get = (target: string) => fetch(receiver.url + target);
+
+  it('gives the challenge back as inert text', async () => {
+    for (const path of ['/webhooks', '/webhooks/', '/webhooks/calls', '/webhooks/sms']) {
+      for (const challenge of [
+        'abc123',
+        'a b+c&d=é'.slice(0, 7),
+        '<script>alert(1)</script>',
+        '{"a":1}',
+        '~',
+      ]) {
+        const response = await get(`${path}?other=1&challenge=${encodeURIComponent(challenge)}`);
+        assert.equal(response.status, 200);
+        assert.equal(await response.text(), challenge);
+        assert.equal(response.headers.get('content-type'), 'text/plain; charset=utf-8');
+        assert.equal(response.headers.get('x-content-type-options'), 'nosniff');
+        assert.ok(response.headers.get('x-request-id'));
+      }
+    }
+  });
+
+  it('takes a challenge of 256 characters and refuses 257, none, and what is not printable', async () => {
+    assert.equal(await (await get(`/webhooks?challenge=${'x'.repeat(256)}`)).text(), 'x'.repeat(256));
+    assert.equal((await get(`/webhooks?challenge=${'x'.repeat(255)}`)).status, 200);
+    for (const challenge of [
+      'x'.repeat(257),
+      '',
+      'a%0d%0aSet-Cookie:x',
+      'a%0a',
+      '%00',
+      '%1b[2J',
+      '%C3%A9',
+      '%7f',
+      '%ff',
+    ]) {
+      const response = await get(`/webhooks?challenge=${challenge}`);
+      assert.equal(response.status, 400, challenge);
+      assert.deepEqual(await response.json(), {
+        error: 'Bad Request',
+        message: 'challenge must be 1 to 256 printable ASCII characters',
+        request_id: response.headers.get('x-request-id'),
+      });
+    }
+  });
+
+  it('without a challenge lists the endpoints', async () => {
+    const response = await get('/webhooks/sms/?x=challenge');
+    const { endpoints } = (await response.json()) as { endpoints: { method: string; path: string }[] };
+    assert.deepEqual(
+      endpoints.map(({ method, path }) => `${method} ${path}`),
+      ['POST /webhooks', 'POST /webhooks/calls', 'POST /webhooks/sms', 'GET /health'],
+    );
+  });
+
+  it('has a HEAD: the same headers and no body', async () => {
+    for (const [target, status] of [
+      ['/webhooks?challenge=abc', 200],
+      ['/webhooks', 200],
+      ['/health', 200],
+      ['/no', 404],
+    ] as const) {
+      const connection = await openRaw(receiver.port);
+      connection.send(request(`HEAD ${target} HTTP/1.1`, [CLOSE]));
+      const answer = await connection.next(true);
+      assert.equal(answer.status, status, target);
+      assert.ok(answer.headers['x-request-id']);
+      assert.ok(Number(answer.headers['content-length']) > 0);
+      assert.equal(await connection.ended, 'end');
+      assert.equal(connection.unread(), '');
+      connection.close();
+    }
+  });
+});
+
+describe('the target of a signed delivery', () => {
+  const statusOf = async (target: string, path = '/webhooks') => {
+    const body = newBody();
+    const text = signedRequest(body, { lines: [CLOSE] }).replace(`POST ${path}`, `POST ${target}`);
+    const before = recorded();
+    const [answer] = await exchangeRaw(receiver.port, text);
+    assert.ok(answer);
+    assert.equal(recorded() - before, answer.status === 200 ? 1 : 0);
+    membersOf(answer);
+    return answer.status;
+  };
+
+  it('may have one trailing slash and any query', async () => {
+    for (const target of [
+      '/webhooks',
+      '/webhooks/',
+      '/webhooks?a=1',
+      '/webhooks/?a=/b/',
+      '/webhooks/calls/',
+      '/webhooks?',
+    ])
+      assert.equal(await statusOf(target), 200, target);
+  });
+
+  it('names nothing in any other form', async () => {
+    const targets = [
+      '/webhooks//',
+      '//webhooks',
+      '//evil',
+      '//evil/webhooks',
+      '/%77ebhooks',
+      '/Webhooks',
+      '/webhooks/../webhooks',
+      '/webhooks;a',
+      '/webhooks%3f',
+      'http://localhost/webhooks',
+      'http://evil/webhooks',
+      '/',
+      '*',
+      '/__proto__',
+      '/constructor',
+    ];
+    for (const target of targets) {
+      const status = await statusOf(target);
+      assert.ok(status === 404 || status === 400, `${target}: ${status}`);
+    }
+  });
+
+  it('is told in a 404 without the characters that move a terminal', async () => {
+    const [answer] = await exchangeRaw(receiver.port, request('GET /\u00e9<script>%0a HTTP/1.1', [CLOSE]));
+    assert.ok(answer);
+    assert.equal(answer.headers['content-type'], 'application/json; charset=utf-8');
+  });
+});
+
+describe('a strange method', () => {
+  for (const line of [
+    'OPTIONS * HTTP/1.1',
+    'OPTIONS /webhooks HTTP/1.1',
+    'TRACE /webhooks HTTP/1.1',
+    'PATCH /health HTTP/1.1',
+    'PROPFIND /webhooks HTTP/1.1',
+  ]) {
+    it(`(${line}) is 404 or 405`, async () => {
+      const [answer] = await exchangeRaw(receiver.port, request(line, [CLOSE]));
+      assert.ok(answer);
+      assert.equal(answer.status, line.includes('*') ? 404 : 405);
+      membersOf(answer);
+    });
+  }
+
+  it('(CONNECT, or one that is no method) opens nothing', async () => {
+    assert.deepEqual(await exchangeRaw(receiver.port, request('CONNECT localhost:80 HTTP/1.1')), []);
+    const [answer] = await exchangeRaw(receiver.port, request('FROBNICATE /webhooks HTTP/1.1'));
+    assert.equal(answer?.status, 400);
+    await isAlive();
+  });
+
+  it('(an upgrade) is an ordinary request', async () => {
+    const [answer] = await exchangeRaw(
+      receiver.port,
+      request('GET /health HTTP/1.1', ['Connection: Upgrade, close', 'Upgrade: websocket']),
+    );
+    assert.equal(answer?.status, 200);
+  });
+});
+
+describe('a request that two readers could read in two ways', () => {
+  const chunked = `${GOOD.length.toString(16)}\r\n${GOOD}\r\n0\r\n\r\n`;
+  const signed = (headers: readonly string[], body = GOOD) =>
+    request('POST /webhooks HTTP/1.1', [...lines(GOOD), ...headers], body);
+  const length = `Content-Length: ${GOOD.length}`;
+  const hostile: [string, string][] = [
+    ['both lengths', signed([length, 'Transfer-Encoding: chunked'], chunked)],
+    ['both lengths, the other way round', signed(['Transfer-Encoding: chunked', length], chunked)],
+    ['two lengths that differ', signed([length, 'Content-Length: 5'])],
+    ['two lengths that agree', signed([length, length])],
+    ['a list of lengths', signed([`Content-Length: ${GOOD.length}, ${GOOD.length}`])],
+    ['xchunked', signed(['Transfer-Encoding: xchunked'], chunked)],
+    ['chunked that is not last', signed(['Transfer-Encoding: chunked, identity'], chunked)],
+    ['a chunked of two kinds', signed(['Transfer-Encoding: chunked', 'Transfer-Encoding: x'], chunked)],
+    ['a length of +n', signed([`Content-Length: +${GOOD.length}`])],
+    ['a length of -1', signed(['Content-Length: -1'])],
+    ['a hexadecimal length', signed([`Content-Length: 0x${GOOD.length.toString(16)}`])],
+    ['a length beyond all numbers', signed([`Content-Length: ${'9'.repeat(30)}`])],
+    ['line ends of LF alone', signed([length]).replaceAll('\r\n', '\n')],
+    ['a header that ends in LF', signed([length]).replace('Host: localhost\r\n', 'Host: localhost\n')],
+    ['a folded header', signed(['X-A: b\r\n folded: c', length])],
+    ['a NUL in a header', signed(['X-A: b\0c', length])],
+    ['a CR in a header', signed(['X-A: b\rX-B: c', length])],
+    ['a space before a colon', signed(['Transfer-Encoding : chunked', length])],
+    ['two hosts', signed(['Host: evil', length])],
+    ['two hosts that agree', signed(['host: localhost', length])],
+    ['HTTP/0.9', 'POST /webhooks\r\n\r\n'],
+    ['HTTP/2.0', signed([length]).replace('HTTP/1.1', 'HTTP/2.0')],
+    ['HTTP/0.9 that says so', signed([length]).replace('HTTP/1.1', 'HTTP/0.9')],
+    ['a chunk size that is none', signed(['Transfer-Encoding: chunked'], `zz\r\n${GOOD}\r\n0\r\n\r\n`)],
+    ['a chunk size with a sign', signed(['Transfer-Encoding: chunked'], `+${chunked}`)],
+    [
+      'a broken chunk after a good start',
+      signed(
+        ['Transfer-Encoding: chunked'],
+        `5\r\n${GOOD.slice(0, 5)}\r\nxyz\r\n${GOOD.slice(5)}\r\n0\r\n\r\n`,
+      ),
+    ],
+    ['a chunk longer than its size', signed(['Transfer-Encoding: chunked'], `5\r\n${GOOD}\r\n0\r\n\r\n`)],
+  ];
+
+  for (const [what, text] of hostile) {
+    it(`(${what}) is answered 400, closed, and has no effect`, async () => {
+      const before = recorded();
+      const answers = await exchangeRaw(receiver.port, text);
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [400],
+      );
+      for (const answer of answers) assert.deepEqual(membersOf(answer), { error: 'Bad Request' });
+      assert.equal(recorded(), before);
+    });
+  }
+
+  it('is not these: the same headers in a plain request are taken', async () => {
+    const [plain] = await exchangeRaw(receiver.port, signed([CLOSE, length]));
+    assert.equal(plain?.status, 200);
+    const [inChunks] = await exchangeRaw(
+      receiver.port,
+      signed([CLOSE, 'Transfer-Encoding: chunked'], chunked),
+    );
+    assert.equal(inChunks?.status, 200);
+    assert.equal(membersOf(inChunks as never)['duplicate'], true);
+  });
+
+  it('in its body alone is judged by the body’s length: what follows is the next request', async () => {
+    const short = signed([`Content-Length: ${GOOD.length - 1}`]);
+    const answers = await exchangeRaw(receiver.port, short);
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [401, 400],
+    );
+  });
+});
+
+describe('a body that does not come whole', () => {
+  it('is forgotten: nothing recorded, server alive', async () => {
+    const before = recorded();
+    const body = newBody();
+    for (const text of [
+      signedRequest(body).slice(0, -5),
+      signedRequest(body).slice(0, -body.length),
+      signedRequest(body).slice(0, 40),
+      request(
+        'POST /webhooks HTTP/1.1',
+        [...lines(body), 'Transfer-Encoding: chunked'],
+        `5\r\n${body.slice(0, 5)}\r\n`,
+      ),
+      request('POST /webhooks HTTP/1.1', [...lines(''), 'Transfer-Encoding: chunked']),
+    ]) {
+      for (const end of ['end', 'reset'] as const) {
+        const connection = await openRaw(receiver.port);
+        connection.send(text);
+        if (end === 'end') connection.socket.end();
+        else connection.socket.resetAndDestroy();
+        await connection.ended;
+        connection.close();
+      }
+    }
+    await isAlive();
+    assert.equal(recorded(), before + 1);
+  });
+
+  it('is logged as aborted', async () => {
+    const id = 'half-body';
+    const connection = await openRaw(receiver.port);
+    connection.send(
+      signedRequest(newBody(), { lines: [`X-Request-Id: ${id}`, 'Expect: 100-continue'] }).slice(0, -5),
+    );
+    assert.equal((await connection.next()).status, 100);
+    connection.socket.resetAndDestroy();
+    await until(() => receiver.lines.some((line) => line.includes(`${id} aborted`)), 'a line that says so');
+  });
+});
+
+describe('requests on one connection', () => {
+  it('are answered one after the other, and the connection is kept', async () => {
+    const connection = await openRaw(receiver.port);
+    for (let round = 0; round < 3; round++) {
+      connection.send(signedRequest(newBody()));
+      const answer = await connection.next();
+      assert.equal(answer.status, 200);
+      assert.equal(answer.headers['connection'], 'keep-alive');
+    }
+    connection.close();
+  });
+
+  it('are each judged alone, in order: good, badly signed, good', async () => {
+    const before = recorded();
+    const bad = signedRequest(newBody(), { secret: 'another' });
+    const answers = await exchangeRaw(
+      receiver.port,
+      signedRequest(newBody()) + bad + signedRequest(newBody(), { lines: [CLOSE] }),
+    );
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 401, 200],
+    );
+    assert.equal(recorded(), before + 2);
+    const ids = new Set(answers.map(({ headers }) => headers['x-request-id']));
+    assert.equal(ids.size, 3);
+  });
+
+  it('end with one that is malformed, after the answers to the good ones before it', async () => {
+    const before = recorded();
+    const answers = await exchangeRaw(
+      receiver.port,
+      `${signedRequest(newBody())}${signedRequest(newBody())}NONSENSE\r\n\r\n${signedRequest(newBody())}`,
+    );
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 400],
+    );
+    for (const answer of answers) membersOf(answer);
+    assert.equal(recorded(), before + 2);
+  });
+
+  it('are all answered, where fifty come in one piece', async () => {
+    const before = recorded();
+    const texts = Array.from({ length: 49 }, () => signedRequest(newBody()));
+    const answers = await exchangeRaw(
+      receiver.port,
+      texts.join('') + signedRequest(newBody(), { lines: [CLOSE] }),
+    );
+    assert.equal(answers.filter(({ status }) => status === 200).length, 50);
+    const seqs = answers.map((answer) => membersOf(answer)['seq']);
+    assert.deepEqual(
+      seqs,
+      Array.from({ length: 50 }, (_, index) => before + 1 + index),
+    );
+  });
+});
+
+it('an early refusal reaches a client that is still sending five megabytes, whole and without a reset', async () => {
+  const piece = 'x'.repeat(5 * 1024 * 1024);
+  const refusals: [string, number][] = [
+    [request('POST /webhooks HTTP/1.1', [`Content-Length: ${piece.length}`]), 401],
+    [request('POST /nowhere HTTP/1.1', [`Content-Length: ${piece.length}`]), 404],
+    [request('POST /webhooks HTTP/1.1', [`Content-Length: ${BODY_BYTES_MAX + 1}`]), 413],
+    [request('POST /webhooks HTTP/1.1', ['Content-Encoding: gzip', `Content-Length: ${piece.length}`]), 415],
+    [
+      request('POST /webhooks HTTP/1.1', ['X-IRISX-Signature: bad', 'Transfer-Encoding: chunked']) +
+        `${piece.length.toString(16)}\r\n`,
+      401,
+    ],
+  ];
+  const refuse = async (round: number) => {
+    const [head, status] = refusals[round % refusals.length] as [string, number];
+    const connection = await openRaw(receiver.port);
+    connection.send(head);
+    connection.send(piece);
+    const answers = await connection.rest();
+    assert.deepEqual(
+      answers.map((answer) => answer.status),
+      [status],
+      `round ${round}`,
+    );
+    assert.equal(await connection.ended, 'end', `round ${round}`);
+    for (const answer of answers) assert.equal(answer.headers['connection'], 'close');
+    connection.close();
+  };
+  for (let round = 0; round < 50; round += 10)
+    await Promise.all(Array.from({ length: 10 }, (_, index) => refuse(round + index)));
+});

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { effectOf, type KeywordEffect, keywordOf } from '../../src/projections/keywords.ts';
+
+const KEYWORDS: Record<KeywordEffect, string[]> = {
+  'opt-out': ['STOP', 'STOPALL', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT', 'REVOKE', 'OPTOUT'],
+  'opt-in': ['START', 'UNSTOP', 'YES'],
+  noted: ['HELP', 'INFO'],
+};
+
+describe('a keyword', () => {
+  for (const [effect, words] of Object.entries(KEYWORDS)) {
+    it(`of effect ${effect} is each of ${words.join(', ')}, in any case, with space around it`, () => {
+      for (const word of words) {
+        const mixed = word.slice(0, 1) + word.slice(1).toLowerCase();
+        for (const message of [
+          word,
+          word.toLowerCase(),
+          mixed,
+          ` ${word}`,
+          `${word}\r\n`,
+          `\t${mixed}\u00a0\u2003`,
+        ]) {
+          assert.equal(keywordOf(message), word, JSON.stringify(message));
+        }
+        assert.equal(effectOf(word), effect);
+      }
+    });
+  }
+
+  it('is not part of a sentence or of a word, and has no full stop', () => {
+    for (const words of Object.values(KEYWORDS)) {
+      for (const word of words) {
+        for (const message of [
+          `please ${word}`,
+          `${word} it`,
+          `${word}.`,
+          `${word}!`,
+          `x${word}`,
+          `${word}x`,
+          `"${word}"`,
+        ])
+          assert.equal(keywordOf(message), undefined, message);
+      }
+    }
+    for (const message of ['', ' ', 'S T O P', 'STOP\0', 'ＳＴＯＰ', 'ſtop2', '__proto__', 'constructor'])
+      assert.equal(keywordOf(message), undefined, message);
+    assert.equal(keywordOf(undefined), undefined);
+  });
+
+  it('does not depend on the language of the machine: a dotless i is another letter', () => {
+    assert.equal(keywordOf('info'), 'INFO');
+    assert.equal(keywordOf('İNFO'), undefined);
+  });
+});

@@ -1,0 +1,129 @@
+/** The reports, from events to their numbers. */
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { BatchAppender } from '../../src/core/append-batch.ts';
+import { derivations } from '../../src/projections/index.ts';
+import { openTestDatabase, type TestDatabase } from '../support/database.ts';
+import { delivery, T0_MS } from '../support/events.ts';
+
+const DAY_S = 86_400;
+/** Noon of the day of T0, UTC, and of the day after. */
+const NOON_S = Math.floor(T0_MS / 1000 / DAY_S) * DAY_S + DAY_S / 2;
+const day = (atS: number) => new Date(atS * 1000).toISOString().slice(0, 10);
+const TODAY = day(NOON_S);
+const TOMORROW = day(NOON_S + DAY_S);
+
+describe('the report', () => {
+  let opened: TestDatabase;
+  const report = (name: string, order: string) => opened.rows(`SELECT * FROM ${name} ORDER BY ${order}`);
+
+  before(() => {
+    opened = openTestDatabase();
+    const call = (id: string, event: string, atS: number, data: object = {}) => ({
+      event: `call.${event}`,
+      timestamp: atS,
+      data: { call_uuid: id, ...data },
+    });
+    const sms = (id: string, event: string, atS: number, data: object = {}) => ({
+      event: `sms.${event}`,
+      timestamp: atS,
+      data: { message_id: id, ...data },
+    });
+    const bodies = [
+      call('a', 'initiated', NOON_S, { from: '+1', to: '+2' }),
+      call('a', 'answered', NOON_S + 5),
+      call('a', 'completed', NOON_S + 95, { duration: 90, cost: 0.1 }),
+      call('b', 'answered', NOON_S),
+      call('b', 'completed', NOON_S + 60, { duration: 60, cost: '0.2' }),
+      call('c', 'busy', NOON_S + 1),
+      call('d', 'initiated', NOON_S + DAY_S / 2 - 1),
+      call('d', 'no_answer', NOON_S + DAY_S / 2 + 20),
+      call('e', 'ringing', NOON_S + DAY_S),
+      sms('m1', 'sent', NOON_S, { segments: 2 }),
+      sms('m1', 'delivered', NOON_S + 1),
+      sms('m2', 'delivered', NOON_S, { segments: 1 }),
+      sms('m3', 'failed', NOON_S, { error_code: 'E' }),
+      sms('m4', 'sent', NOON_S + DAY_S),
+      sms('m5', 'received', NOON_S, { from: '+7', body: 'Hello', media_urls: ['https://a'] }),
+      sms('m6', 'received', NOON_S + 1, { from: '+7', body: 'STOP' }),
+      sms('m7', 'received', NOON_S + 2, { from: '+8', body: 'stop' }),
+      sms('m8', 'received', NOON_S + 3, { from: '+8', body: 'start' }),
+      { event: 'recording.complete', timestamp: NOON_S, data: { recording_id: 'r1', call_uuid: 'a' } },
+      { event: 'recording.complete', timestamp: NOON_S, data: { recording_id: 'r2', call_uuid: 'x' } },
+      { event: 'recording.complete', timestamp: NOON_S, data: { recording_id: 'r3' } },
+      { event: 'recording.transcribed', timestamp: NOON_S + 9, data: { recording_id: 'r3', text: 'Hi' } },
+    ];
+    new BatchAppender(opened.database, derivations).append(
+      bodies.map((body, n) =>
+        delivery(body, { signedAt: NOON_S, receivedAtMs: NOON_S * 1000 + (n === 0 ? 2_200 : 0) }),
+      ),
+    );
+  });
+  after(() => opened.close());
+
+  it('of calls counts them by day and outcome, by the day on which they began', () => {
+    assert.deepEqual(report('report_calls', 'day, outcome'), [
+      { day: TODAY, outcome: 'busy', calls: 1, answered: 0, answer_rate: 0, minutes: 0, cost: 0 },
+      { day: TODAY, outcome: 'completed', calls: 2, answered: 2, answer_rate: 1, minutes: 2.5, cost: 0.3 },
+      { day: TODAY, outcome: 'no_answer', calls: 1, answered: 0, answer_rate: 0, minutes: 0, cost: 0 },
+      { day: TOMORROW, outcome: 'ringing', calls: 1, answered: 0, answer_rate: 0, minutes: 0, cost: 0 },
+    ]);
+  });
+
+  it('of calls by day has their answer rate, minutes and exact cost', () => {
+    assert.deepEqual(report('report_calls_by_day', 'day'), [
+      { day: TODAY, calls: 4, answered: 2, answer_rate: 0.5, minutes: 2.5, cost: 0.3 },
+      { day: TOMORROW, calls: 1, answered: 0, answer_rate: 0, minutes: 0, cost: 0 },
+    ]);
+  });
+
+  it('of messages counts them by day and status', () => {
+    assert.deepEqual(report('report_sms', 'day, status'), [
+      { day: TODAY, status: 'delivered', messages: 2, segments: 3 },
+      { day: TODAY, status: 'failed', messages: 1, segments: 0 },
+      { day: TODAY, status: 'received', messages: 4, segments: 0 },
+      { day: TOMORROW, status: 'sent', messages: 1, segments: 0 },
+    ]);
+  });
+
+  it('of messages by day has the delivery rate of those whose fate is known', () => {
+    assert.deepEqual(report('report_sms_by_day', 'day'), [
+      { day: TODAY, outbound: 3, delivered: 2, failed: 1, received: 4, delivery_rate: 0.6667 },
+      { day: TOMORROW, outbound: 1, delivered: 0, failed: 0, received: 0, delivery_rate: null },
+    ]);
+  });
+
+  it('of opt-outs has those who are opted out now', () => {
+    assert.deepEqual(report('report_opt_outs', 'phone_number'), [
+      { phone_number: '+7', opted_out_at: `${TODAY}T12:00:01Z`, last_keyword: 'STOP' },
+    ]);
+  });
+
+  it('of recordings that wait for a transcript has their calls, where they are known', () => {
+    const waiting = { recording_url: null, completed_at: `${TODAY}T12:00:00Z` };
+    assert.deepEqual(report('report_recordings_waiting', 'recording_id'), [
+      { recording_id: 'r1', call_uuid: 'a', ...waiting, from_number: '+1', to_number: '+2' },
+      { recording_id: 'r2', call_uuid: 'x', ...waiting, from_number: null, to_number: null },
+    ]);
+  });
+
+  it('of inbound messages has those that are no keyword', () => {
+    assert.deepEqual(report('report_inbound_messages', 'message_id'), [
+      {
+        message_id: 'm5',
+        received_at: `${TODAY}T12:00:00Z`,
+        from_number: '+7',
+        to_number: null,
+        message: 'Hello',
+        media_count: 1,
+      },
+    ]);
+  });
+
+  it('of the delivery’s delay has average and longest', () => {
+    assert.deepEqual(report('report_delivery_delay', 'day'), [
+      { day: TODAY, events: 22, average_s: 0.1, longest_s: 2.2 },
+    ]);
+  });
+});

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { FieldError } from '../../src/core/fields.ts';
+import { smsMessages } from '../../src/projections/sms-messages.ts';
+import { columnsOf, envelope, rowOf, T0_MS } from '../support/events.ts';
+
+const ms = (second: number) => T0_MS + second * 1000;
+const iso = (second: number) => new Date(ms(second)).toISOString();
+const event = (type: string, atS: number, data: object = {}) =>
+  envelope(type, { message_id: 'm1', ...data }, atS);
+
+describe('a message', () => {
+  it('queued, sent and delivered has a milestone for each', () => {
+    const row = rowOf(
+      smsMessages,
+      event('sms.queued', 1, { tenant_id: 42, direction: 'outbound', from: '+1', to: '+2', body: 'Hello' }),
+      event('sms.sent', 2, { segments: 2 }),
+      event('sms.delivered', 4, { delivered_at: iso(3) }),
+    );
+    assert.deepEqual(row, {
+      message_id: 'm1',
+      tenant_id: '42',
+      direction: 'outbound',
+      from_number: '+1',
+      to_number: '+2',
+      message: 'Hello',
+      segments: 2,
+      media_urls: null,
+      media_count: null,
+      status: 'delivered',
+      status_at_ms: ms(4),
+      error_code: null,
+      error_message: null,
+      keyword: null,
+      queued_at_ms: ms(1),
+      sent_at_ms: ms(2),
+      delivered_at_ms: ms(3),
+      failed_at_ms: null,
+      received_at_ms: null,
+      event_count: 3,
+      first_seq: 1,
+      last_seq: 3,
+      value_times_ms: JSON.stringify([ms(1), ms(1), ms(1), ms(1), ms(1), ms(2), ...Array(5).fill(null)]),
+    });
+  });
+
+  it('failed states why; other types do not', () => {
+    const data = { error_code: 30003, error_message: 'Unreachable' };
+    assert.deepEqual(
+      columnsOf(
+        rowOf(smsMessages, event('sms.failed', 1, data)),
+        'status',
+        'failed_at_ms',
+        'error_code',
+        'error_message',
+      ),
+      { status: 'failed', failed_at_ms: ms(1), error_code: '30003', error_message: 'Unreachable' },
+    );
+    for (const type of ['sms.queued', 'sms.sent', 'sms.delivered', 'sms.received'])
+      assert.equal(rowOf(smsMessages, event(type, 1, data))?.error_code, null, type);
+  });
+
+  it('received has the time that it states', () => {
+    const row = rowOf(
+      smsMessages,
+      event('sms.received', 9, { received_at: iso(8), message: 'Hi', from: '+1' }),
+    );
+    assert.deepEqual(columnsOf(row, 'status', 'received_at_ms', 'message', 'keyword'), {
+      status: 'received',
+      received_at_ms: ms(8),
+      message: 'Hi',
+      keyword: null,
+    });
+  });
+
+  it('with pictures is a message, too', () => {
+    assert.equal(rowOf(smsMessages, event('mms.sent', 1))?.status, 'sent');
+    assert.equal(rowOf(smsMessages, event('mms.received', 1))?.status, 'received');
+  });
+
+  it('is known under every spelling of its id', () => {
+    for (const name of ['message_id', 'message_sid', 'id'])
+      assert.equal(rowOf(smsMessages, { event: 'sms.sent', data: { [name]: 'x' } })?.message_id, 'x');
+    assert.throws(
+      () => rowOf(smsMessages, envelope('sms.sent', {})),
+      new FieldError('message_id is missing'),
+    );
+  });
+
+  it('is not touched by calls and recordings', () => {
+    for (const type of ['call.completed', 'recording.complete'])
+      assert.equal(rowOf(smsMessages, envelope(type, { id: 'x', call_uuid: 'c' })), undefined);
+  });
+});
+
+describe('a message’s status', () => {
+  const statusOf = (...events: [type: string, atS: number][]) =>
+    rowOf(smsMessages, ...events.map(([type, atS]) => event(`sms.${type}`, atS)))?.status;
+
+  it('moves by rank, whatever the order of arrival and whatever the times', () => {
+    assert.equal(statusOf(['delivered', 1], ['sent', 5], ['queued', 9]), 'delivered');
+    assert.equal(statusOf(['sent', 1], ['queued', 9]), 'sent');
+    assert.equal(statusOf(['failed', 1], ['sent', 9]), 'failed');
+  });
+
+  it('delivered or failed is that of the latest, and at the same time the greater text', () => {
+    assert.equal(statusOf(['delivered', 2], ['failed', 1]), 'delivered');
+    assert.equal(statusOf(['failed', 1], ['delivered', 2]), 'delivered');
+    assert.equal(statusOf(['delivered', 1], ['failed', 2]), 'failed');
+    assert.equal(statusOf(['delivered', 1], ['failed', 1]), 'failed');
+    assert.equal(statusOf(['failed', 1], ['delivered', 1]), 'failed');
+  });
+});
+
+describe('a message’s text', () => {
+  it('may be empty, and that is stated: later it replaces, earlier it does not', () => {
+    const text = (...messages: [atS: number, message: string | null][]) =>
+      rowOf(smsMessages, ...messages.map(([atS, message]) => event('sms.sent', atS, { message })))?.message;
+    assert.equal(text([1, '']), '');
+    assert.equal(text([1, 'Hi'], [2, '']), '');
+    assert.equal(text([2, ''], [1, 'Hi']), '');
+    assert.equal(text([1, ''], [1, 'Hi']), 'Hi');
+    assert.equal(text([1, 'Hi'], [2, null]), 'Hi');
+  });
+
+  it('is kept as sent, spaces and all, but well-formed', () => {
+    assert.equal(rowOf(smsMessages, event('sms.received', 1, { body: ' Stop \n' }))?.message, ' Stop \n');
+    const lone = '{"event":"sms.sent","data":{"id":"m","body":"a\\udfff"}}';
+    assert.equal(rowOf(smsMessages, lone)?.message, 'a\ufffd');
+  });
+});
+
+describe('a message’s media', () => {
+  const media = (data: object) =>
+    columnsOf(rowOf(smsMessages, event('mms.sent', 1, data)), 'media_urls', 'media_count');
+
+  it('are a JSON list, and their count is that of the list unless it is stated', () => {
+    assert.deepEqual(media({ media_urls: ['https://a', 'https://b'] }), {
+      media_urls: '["https://a","https://b"]',
+      media_count: 2,
+    });
+    assert.deepEqual(media({ media_urls: ['https://a'], media_count: '3' }), {
+      media_urls: '["https://a"]',
+      media_count: 3,
+    });
+    assert.deepEqual(media({ media_urls: [] }), { media_urls: '[]', media_count: 0 });
+    assert.deepEqual(media({ media_count: 1 }), { media_urls: null, media_count: 1 });
+    assert.deepEqual(media({}), { media_urls: null, media_count: null });
+    assert.deepEqual(media({ media_urls: null }), { media_urls: null, media_count: null });
+  });
+
+  it('of the wrong kind are an error that names the item', () => {
+    assert.throws(() => media({ media_urls: 'https://a' }), /media_urls must be a list of texts, got text/);
+    assert.throws(() => media({ media_urls: ['https://a', 5] }), /media_urls\[1\] must be text, got 5/);
+    assert.throws(() => media({ media_count: 1.5 }), /media_count must be a whole number ≥ 0, got 1\.5/);
+    assert.throws(() => media({ segments: -1 }), /segments must be a whole number ≥ 0, got -1/);
+  });
+});
+
+describe('a message’s keyword', () => {
+  it('is told of inbound messages alone', () => {
+    assert.equal(rowOf(smsMessages, event('sms.received', 1, { body: ' Stop ' }))?.keyword, 'STOP');
+    assert.equal(rowOf(smsMessages, event('mms.received', 1, { body: 'help' }))?.keyword, 'HELP');
+    assert.equal(rowOf(smsMessages, event('sms.sent', 1, { body: 'STOP' }))?.keyword, null);
+    assert.equal(rowOf(smsMessages, event('sms.received', 1, { body: 'STOP it' }))?.keyword, null);
+  });
+});

@@ -1,0 +1,50 @@
+/** Runs one of the command-line scripts as a process of its own, with an environment that has only what is given. */
+
+import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string | Uint8Array;
+  /** Also where a `.env` would be read. */
+  readonly cwd?: string;
+}
+
+/** @param name of the script, as in `npm run` */
+export function runScript(
+  name: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Finished> {
+  const script = fileURLToPath(new URL(`../../scripts/${name}.ts`, import.meta.url));
+  return run(process.execPath, ['--import', import.meta.resolve('tsx'), script, ...args], options);
+}
+
+/** Runs a program to its end. */
+export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd: options.cwd ?? tmpdir(),
+      env: { PATH: process.env['PATH'] ?? '', ...options.env },
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+    child.stdin.on('error', () => {}); // a script that refuses its arguments reads nothing
+    child.stdin.end(options.stdin ?? '');
+  });
+}

@@ -1,0 +1,62 @@
+/** A database file with sample events in it, made without a server. */
+
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { seededRandom } from '../../scripts/cli/random.ts';
+import { sampleLog } from '../../scripts/cli/sample-log.ts';
+import { BatchAppender } from '../../src/core/append-batch.ts';
+import { openDatabase, prepareDatabaseFile } from '../../src/core/database.ts';
+import type { Delivery, Recorded } from '../../src/core/delivery.ts';
+import { generateSignature } from '../../src/core/signature.ts';
+import { derivations } from '../../src/projections/index.ts';
+import { SECRET, temporaryFolder } from '../support/receiver.ts';
+
+export interface SampleDatabase {
+  readonly path: string;
+  /** The environment in which the scripts find it. */
+  readonly env: Record<string, string>;
+  /** Appends events as the server would; `secret` null: unsigned. */
+  append(count: number, secret?: string | null): Recorded[];
+  /** Changes the file as nobody should: the triggers that forbid it are dropped first. */
+  tamper(sql: string): void;
+  remove(): void;
+}
+
+const STARTED_AT_MS = Date.UTC(2026, 0, 5, 9);
+
+export function sampleDatabase(): SampleDatabase {
+  const folder = temporaryFolder();
+  const path = join(folder.path, 'irisx.db');
+  prepareDatabaseFile(path);
+  let seed = 1;
+  return {
+    path,
+    env: { DATABASE_URL: `file:${path}`, WEBHOOK_SECRET: SECRET },
+    append(count, secret = SECRET) {
+      const database = openDatabase(path, derivations);
+      const samples = sampleLog(seededRandom(seed++), count, STARTED_AT_MS);
+      const signedAt = STARTED_AT_MS / 1000;
+      const deliveries = [...samples].map(
+        (sample): Delivery => ({
+          body: Buffer.from(sample.body),
+          path: '/webhooks',
+          signature: secret === null ? null : generateSignature(sample.body, secret, signedAt),
+          signedAt,
+          receivedAtMs: STARTED_AT_MS,
+          eventHeader: sample.type,
+          eventIdHeader: sample.eventId,
+        }),
+      );
+      const { outcomes } = new BatchAppender(database, derivations).append(deliveries);
+      database.close();
+      return outcomes;
+    },
+    tamper(sql) {
+      const database = new Sqlite(path);
+      database.exec('DROP TRIGGER IF EXISTS events_no_update; DROP TRIGGER IF EXISTS events_no_delete');
+      database.exec(sql);
+      database.close();
+    },
+    remove: folder.remove,
+  };
+}

@@ -1,0 +1,176 @@
+/** `npm run verify` on a whole log, and on one that somebody or a disk has changed. */
+
+import assert from 'node:assert/strict';
+import { closeSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import Sqlite from 'better-sqlite3';
+import { query, SECRET, startReceiver, temporaryFolder } from '../support/receiver.ts';
+import { runScript } from './run-script.ts';
+import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
+
+const EVENTS = 60;
+
+let database: SampleDatabase;
+beforeEach(() => {
+  database = sampleDatabase();
+  database.append(EVENTS);
+});
+afterEach(() => database.remove());
+
+async function verify(...args: string[]) {
+  const { code, stdout, stderr } = await runScript('verify', args, { env: database.env });
+  assert.equal(stderr, '');
+  /** What the line of a check says, with its state. */
+  const line = (name: string) =>
+    new RegExp(`^(?:ok|FAILED|skipped) +${name}: .*$`, 'm').exec(stdout)?.[0] ?? '';
+  const failed = [...stdout.matchAll(/^FAILED +(\w+)/gm)].map((match) => match[1]);
+  return { code, stdout, line, failed };
+}
+
+const headOf = (stdout: string) =>
+  /^head: seq (\d+), chain ([0-9a-f]{64})$/m.exec(stdout)?.slice(1).join(':') ?? '';
+
+describe('npm run verify', () => {
+  it('finds nothing wrong with a whole log, and shows its head', async () => {
+    const { code, stdout } = await verify();
+    assert.equal(code, 0, stdout);
+    const states = stdout.split('\n').map((line) => line.slice(0, 20).trimEnd());
+    assert.deepEqual(states, [
+      'ok      file: SQLite',
+      'ok      sequence: 60',
+      'ok      chain: bodie',
+      'ok      signatures:',
+      'ok      tables: as t',
+      'head: seq 60, chain',
+      '',
+    ]);
+    const [row] = query(database.path, 'SELECT lower(hex(chain)) AS chain FROM events WHERE seq = 60');
+    assert.equal(headOf(stdout), `60:${row?.['chain']}`);
+  });
+
+  it('works on an empty log', async () => {
+    const empty = sampleDatabase();
+    empty.append(0);
+    const { code, stdout } = await runScript('verify', [], { env: empty.env });
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^head: seq 0, chain 0{64}$/m);
+    empty.remove();
+  });
+
+  it('works while the server runs', async () => {
+    const receiver = await startReceiver({ databasePath: database.path });
+    const { code, stdout } = await verify();
+    assert.equal(code, 0, stdout);
+    await receiver.close();
+  });
+
+  it('names the event whose body was changed by a byte', async () => {
+    database.tamper(
+      "UPDATE events SET body = CAST(replace(CAST(body AS TEXT), ',', ';') AS BLOB) WHERE seq = 23",
+    );
+    const { code, line, failed } = await verify();
+    assert.equal(code, 1);
+    assert.equal(line('chain'), 'FAILED  chain: seq 23: the body is not the one that was recorded');
+    assert.match(line('signatures'), /^FAILED +signatures: seq 23: no secret given made its signature$/);
+    assert.match(line('sequence'), /^ok/);
+    assert.deepEqual(failed.slice(0, 2), ['chain', 'signatures']);
+  });
+
+  it('names the event of which another column was changed', async () => {
+    database.tamper(
+      "UPDATE events SET event_header = 'x' WHERE seq = 7; UPDATE events SET body_time_ms = 1 WHERE seq = 9",
+    );
+    const { code, line, failed } = await verify();
+    assert.equal(code, 1);
+    assert.match(line('chain'), /seq 7: its chain does not follow .*, and 1 more$/);
+    assert.deepEqual(failed.slice(0, 1), ['chain']);
+  });
+
+  it('names the event after one that was removed', async () => {
+    database.tamper('DELETE FROM events WHERE seq = 31');
+    const { code, line } = await verify();
+    assert.equal(code, 1);
+    assert.equal(line('sequence'), 'FAILED  sequence: seq 32: it follows seq 30');
+    assert.match(line('chain'), /^FAILED +chain: seq 32: its chain does not follow/);
+  });
+
+  it('notices a cut tail by an anchor that was noted before', async () => {
+    const anchor = headOf((await verify()).stdout);
+    database.append(5);
+    const longer = await verify('--anchor', anchor);
+    assert.equal(longer.code, 0, longer.stdout);
+    assert.equal(longer.line('anchor'), 'ok      anchor: seq 60 is in the log as noted');
+
+    database.tamper('DELETE FROM events WHERE seq > 58; UPDATE projections SET applied_seq = 58');
+    const cut = await verify('--anchor', anchor);
+    assert.equal(cut.code, 1);
+    assert.equal(cut.line('anchor'), 'FAILED  anchor: the log ends with seq 58: its tail is missing');
+    assert.match(cut.line('chain'), /^ok/);
+
+    const other = await verify('--anchor', `58:${'0'.repeat(64)}`);
+    assert.equal(other.line('anchor'), 'FAILED  anchor: seq 58 has another chain');
+  });
+
+  it('needs every secret of the log’s lifetime', async () => {
+    database.append(10, 'new');
+    const one = await verify('--secret', 'new');
+    assert.equal(one.code, 1);
+    assert.deepEqual(one.failed, ['signatures']);
+    assert.match(one.line('signatures'), /seq 1: no secret given made its signature, and 59 more$/);
+    assert.match(one.stdout, /--secret new,old/);
+    const both = await verify('--secret', `new,${SECRET}`);
+    assert.equal(both.code, 0, both.stdout);
+    assert.equal(both.line('signatures'), 'ok      signatures: 70 valid');
+  });
+
+  it('counts unsigned events, and checks no signature without a secret', async () => {
+    database.append(3, null);
+    const { code, line } = await verify();
+    assert.equal(code, 0);
+    assert.equal(
+      line('signatures'),
+      'ok      signatures: 60 valid; 3 events unsigned, recorded with SKIP_SIGNATURE_VERIFICATION',
+    );
+    const { code: codeWithout, stdout } = await runScript('verify', [], {
+      env: { DATABASE_URL: database.path },
+    });
+    assert.equal(codeWithout, 0);
+    assert.match(stdout, /^skipped signatures: not checked, because no secret is known/m);
+  });
+
+  it('lists how the tables differ from the log', async () => {
+    database.tamper(
+      'UPDATE contacts SET opted_out = 1 - opted_out; UPDATE calls SET duration_seconds = 1e6 WHERE rowid = 1',
+    );
+    const { code, stdout, failed } = await verify();
+    assert.equal(code, 1);
+    assert.deepEqual(failed, ['tables']);
+    assert.match(stdout, /\n {2}calls: \d+ rows, 1 difference\n +calls \S+: differs in duration_seconds\n/);
+  });
+
+  it('ends with findings, never with a stack trace, on a file with damaged pages', async () => {
+    database.append(3000);
+    new Sqlite(database.path).pragma('wal_checkpoint(TRUNCATE)');
+    const bytes = statSync(database.path).size;
+    const descriptor = openSync(database.path, 'r+');
+    for (let page = 20; page < bytes / 4096; page += 10)
+      writeSync(descriptor, Buffer.alloc(600, 0xa5), 0, 600, page * 4096 + 100);
+    closeSync(descriptor);
+    const { code, stdout, failed } = await verify();
+    assert.equal(code, 1);
+    assert.ok(failed.includes('file') && failed.includes('chain') && failed.includes('tables'), stdout);
+    assert.doesNotMatch(stdout, /\n\s+at /);
+    assert.match(stdout, /^head: /m);
+  });
+
+  it('says in one line that a file is no database', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder.path, 'irisx.db');
+    writeFileSync(path, 'x'.repeat(5000));
+    const { code, stdout, stderr } = await runScript('verify', [], { env: { DATABASE_URL: path } });
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(stderr, /^\S+ is not a SQLite database: .*\n$/);
+    folder.remove();
+  });
+});

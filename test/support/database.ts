@@ -1,0 +1,48 @@
+/** Databases for tests that need no receiver: a real file in a folder of its own, or the same schema in memory. */
+
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import Sqlite, { type Database } from 'better-sqlite3';
+import { openDatabase, prepareDatabaseFile } from '../../src/core/database.ts';
+import type { Derivations } from '../../src/core/projection.ts';
+import { derivations as ours } from '../../src/projections/index.ts';
+import { temporaryFolder } from './receiver.ts';
+
+export interface TestDatabase {
+  readonly path: string;
+  readonly database: Database;
+  /** Rows of a query over the same connection. */
+  rows(sql: string, ...values: unknown[]): Record<string, unknown>[];
+  /** Closes the connection and removes the folder. */
+  close(): void;
+}
+
+export function openTestDatabase(derivations: Derivations = ours): TestDatabase {
+  const folder = temporaryFolder();
+  const path = join(folder.path, 'irisx.db');
+  prepareDatabaseFile(path);
+  const database = openDatabase(path, derivations);
+  return {
+    path,
+    database,
+    rows: (sql, ...values) => database.prepare(sql).all(...values) as Record<string, unknown>[],
+    close() {
+      database.close();
+      folder.remove();
+    },
+  };
+}
+
+/** The schema as the program makes it, without events, in memory: nothing is fsynced, so thousands of runs are quick. */
+export function openInMemory(derivations: Derivations = ours): Database {
+  const model = openTestDatabase(derivations);
+  model.database.pragma('journal_mode = DELETE');
+  const image = model.database.serialize();
+  model.close();
+  return new Sqlite(image);
+}
+
+/** `0600` and the like. */
+export function modeOf(path: string): string {
+  return (statSync(path).mode & 0o777).toString(8).padStart(4, '0');
+}

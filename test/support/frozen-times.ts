@@ -1,0 +1,156 @@
+/** What the frozen rules of time read out of what. Lines may be added; none is ever changed. */
+
+/** 2024-01-15T14:32:11Z */
+const T = 1_705_329_131_000;
+
+/** A value of a JSON body, and the milliseconds that it means. */
+export const READABLE_TIMES: readonly (readonly [value: unknown, ms: number | undefined])[] = [
+  // integers
+  [1705329131, T],
+  [1705329131000, T],
+  [1705329131999, T + 999],
+  [946684800, 946_684_800_000],
+  [946684799, undefined],
+  [4133980799, 4_133_980_799_000],
+  [4133980800, undefined],
+  [99_999_999_999, undefined],
+  [100_000_000_000, undefined],
+  [0, undefined],
+  [-1705329131, undefined],
+  [2 ** 53, undefined],
+  [Number.POSITIVE_INFINITY, undefined],
+  // floats are none, unless they are whole
+  [1705329131.5, undefined],
+  [1705329131.0, T],
+  [1.705329131e9, T],
+  // digits in text are none
+  ['1705329131', undefined],
+  ['1705329131000', undefined],
+  // ISO 8601 in UTC
+  ['2024-01-15T14:32:11Z', T],
+  ['2024-01-15T14:32:11z', T],
+  ['2024-01-15t14:32:11Z', T],
+  ['2024-01-15 14:32:11Z', T],
+  ['2024-01-15T14:32:11.5Z', T + 500],
+  ['2024-01-15T14:32:11.05Z', T + 50],
+  ['2024-01-15T14:32:11.123Z', T + 123],
+  ['2024-01-15T14:32:11,123Z', T + 123],
+  ['2024-01-15T14:32:11.123999Z', T + 123],
+  ['2024-01-15T14:32:11.123456789Z', T + 123],
+  ['2024-01-15T14:32:11.1234567890Z', undefined],
+  ['2024-01-15T14:32:11.Z', undefined],
+  ['2024-01-15T14:32Z', T - 11_000],
+  // without a zone it is UTC
+  ['2024-01-15T14:32:11', T],
+  ['2024-01-15 14:32:11', T],
+  ['2024-01-15T14:32:11.250', T + 250],
+  ['2024-01-15T14:32', T - 11_000],
+  ['2024-01-15', 1_705_276_800_000],
+  // with an offset
+  ['2024-01-15T14:32:11+00:00', T],
+  ['2024-01-15T14:32:11-00:00', T],
+  ['2024-01-15T15:32:11+01:00', T],
+  ['2024-01-15T20:02:11+05:30', T],
+  ['2024-01-15T20:02:11+0530', T],
+  ['2024-01-15T15:32:11+01', T],
+  ['2024-01-15T06:32:11-08:00', T],
+  ['2024-01-16T03:32:11.001+13:00', T + 1],
+  ['2024-01-15T14:32:11+23:59', T - 86_340_000],
+  ['2024-01-15T14:32:11+24:00', undefined],
+  ['2024-01-15T14:32:11+00:60', undefined],
+  ['2024-01-15T14:32:11+1:00', undefined],
+  ['2024-01-15T14:32:11 +01:00', undefined],
+  ['2024-01-15T14:32:11 UTC', undefined],
+  ['2024-01-15Z', undefined],
+  // an offset moves a time over the edge
+  ['2000-01-01T00:00:00+00:01', undefined],
+  ['1999-12-31T23:59:00-00:01', 946_684_800_000],
+  ['2100-12-31T23:59:59-00:01', undefined],
+  // dates and hours that do not exist
+  ['2024-02-29', 1_709_164_800_000],
+  ['2023-02-29', undefined],
+  ['2024-02-30', undefined],
+  ['2100-02-29', undefined],
+  ['2024-04-31', undefined],
+  ['2024-13-01', undefined],
+  ['2024-00-10', undefined],
+  ['2024-01-00', undefined],
+  ['2024-01-32', undefined],
+  ['2024-01-15T24:00:00Z', undefined],
+  ['2024-01-15T14:60:00Z', undefined],
+  ['2016-12-31T23:59:60Z', undefined],
+  // other years
+  ['1999-12-31T23:59:59Z', undefined],
+  ['2101-01-01', undefined],
+  ['0024-01-15', undefined],
+  ['0000-01-01', undefined],
+  ['+002024-01-15T14:32:11Z', undefined],
+  // what Date.parse would take
+  ['Mon, 15 Jan 2024 14:32:11 GMT', undefined],
+  ['January 15, 2024', undefined],
+  ['2024/01/15', undefined],
+  ['2024-1-15', undefined],
+  ['2024', undefined],
+  ['2024-01', undefined],
+  // text around it
+  [' 2024-01-15T14:32:11Z', undefined],
+  ['2024-01-15T14:32:11Z ', undefined],
+  ['2024-01-15T14:32:11Z\n', undefined],
+  ['٢٠٢٤-٠١-١٥', undefined],
+  ['', undefined],
+  ['now', undefined],
+  // other kinds of values
+  [null, undefined],
+  [undefined, undefined],
+  [true, undefined],
+  [[1705329131], undefined],
+  [{ seconds: 1705329131 }, undefined],
+];
+
+const ISO = (second: number) => `2024-01-15T14:32:${String(second).padStart(2, '0')}Z`;
+const MS = (second: number) => T - 11_000 + second * 1000;
+
+/** A body, and its time: the order in which its fields are asked. */
+export const BODY_TIMES: readonly (readonly [
+  body: Readonly<Record<string, unknown>> | undefined,
+  ms: number,
+])[] = [
+  [undefined, 0],
+  [{}, 0],
+  [{ data: {} }, 0],
+  [{ timestamp: 1705329131 }, T],
+  [{ timestamp: 1705329131000 }, T],
+  [{ timestamp: ISO(11) }, T],
+  [{ timestamp: '1705329131' }, 0],
+  [{ timestamp: ISO(1), data: { timestamp: ISO(2), ended_at: ISO(3) }, ended_at: ISO(4) }, MS(1)],
+  [{ data: { timestamp: ISO(2), ended_at: ISO(3) }, ended_at: ISO(4) }, MS(2)],
+  [{ timestamp: null, data: { timestamp: ISO(2) } }, MS(2)],
+  [{ timestamp: 'soon', data: { timestamp: ISO(2) } }, MS(2)],
+  [{ timestamp: 'soon', data: { timestamp: 'later', ended_at: ISO(3) } }, MS(3)],
+  [{ data: { ended_at: ISO(3) }, ended_at: ISO(4) }, MS(3)],
+  [{ data: { ended_at: 'never' }, ended_at: ISO(4) }, MS(4)],
+  [{ ended_at: ISO(4), data: { delivered_at: ISO(5) } }, MS(4)],
+  [{ data: { delivered_at: ISO(5), received_at: ISO(6) } }, MS(5)],
+  [{ delivered_at: ISO(5), data: { received_at: ISO(6) } }, MS(5)],
+  [{ data: { received_at: ISO(6), answered_at: ISO(7) } }, MS(6)],
+  [{ data: { answered_at: ISO(7), started_at: ISO(8) } }, MS(7)],
+  [{ data: { started_at: ISO(8), created_at: ISO(9) } }, MS(8)],
+  [{ data: { created_at: ISO(9) } }, MS(9)],
+  [{ created_at: ISO(9) }, MS(9)],
+  [{ started_at: ISO(8), created_at: ISO(9) }, MS(8)],
+  [
+    {
+      created_at: ISO(1),
+      started_at: ISO(2),
+      answered_at: ISO(3),
+      received_at: ISO(4),
+      delivered_at: ISO(5),
+      ended_at: ISO(6),
+    },
+    MS(6),
+  ],
+  [{ queued_at: ISO(1), data: { sent_at: ISO(2) } }, 0],
+  [{ data: [{ timestamp: ISO(1) }], ended_at: ISO(2) }, MS(2)],
+  [{ data: ISO(1) }, 0],
+  [{ data: null, timestamp: 946684799 }, 0],
+];

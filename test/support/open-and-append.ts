@@ -1,0 +1,19 @@
+/** A process of its own that opens a database at the given moment and appends one event: for tests of two at once. */
+
+import { BatchAppender } from '../../src/core/append-batch.ts';
+import { openDatabase, prepareDatabaseFile } from '../../src/core/database.ts';
+import { derivations } from '../../src/projections/index.ts';
+import { delivery } from './events.ts';
+
+const [, , path = '', name = ''] = process.argv;
+
+process.stdout.write('ready\n');
+process.stdin.once('data', () => {
+  prepareDatabaseFile(path);
+  const database = openDatabase(path, derivations);
+  new BatchAppender(database, derivations).append([
+    delivery({ event: 'call.initiated', data: { call_uuid: name } }),
+  ]);
+  database.close();
+  process.stdin.destroy();
+});

@@ -1,0 +1,94 @@
+/** The program itself as a process of its own, in a folder of its own. */
+
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { query, SECRET, temporaryFolder, until } from './receiver.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const TSX = import.meta.resolve('tsx');
+
+/** How a process ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface Program {
+  readonly pid: number;
+  readonly folder: string;
+  readonly exit: Promise<Exit>;
+  /** What it has written so far. */
+  output(): string;
+  errors(): string;
+  /** @returns its port and URL, once it says that it listens */
+  listening(): Promise<{ port: number; url: string }>;
+  kill(signal: NodeJS.Signals): void;
+  /** Rows of a query on its database. */
+  rows(sql: string, ...values: unknown[]): Record<string, unknown>[];
+}
+
+export interface ProgramFolder {
+  readonly path: string;
+  start(env?: Record<string, string>): Program;
+  /** Kills what is left and removes the folder. */
+  remove(): Promise<void>;
+}
+
+/** A folder in which the program can be started, several times if need be. */
+export function programFolder(): ProgramFolder {
+  const folder = temporaryFolder();
+  const programs: Program[] = [];
+  return {
+    path: folder.path,
+    start(env = {}) {
+      const program = startProgram(folder.path, env);
+      programs.push(program);
+      return program;
+    },
+    async remove() {
+      for (const program of programs) program.kill('SIGKILL');
+      await Promise.all(programs.map(({ exit }) => exit));
+      folder.remove();
+    },
+  };
+}
+
+function startProgram(folder: string, env: Record<string, string>): Program {
+  const child = spawn(process.execPath, ['--import', TSX, MAIN], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'] ?? '', PORT: '0', HOST: '127.0.0.1', WEBHOOK_SECRET: SECRET, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let errors = '';
+  let ended = false;
+  child.stdout.on('data', (chunk) => {
+    output += String(chunk);
+  });
+  child.stderr.on('data', (chunk) => {
+    errors += String(chunk);
+  });
+  const exit = new Promise<Exit>((resolve) => {
+    child.on('close', (code, signal) => {
+      ended = true;
+      resolve({ code, signal });
+    });
+  });
+  return {
+    pid: child.pid ?? 0,
+    folder,
+    exit,
+    output: () => output,
+    errors: () => errors,
+    async listening() {
+      const url = /http:\/\/[^\s"]*:(\d+)(?=\/webhooks)/;
+      await until(() => ended || url.test(output), 'listening', 30_000);
+      const [found, port] = url.exec(output) ?? [];
+      if (found === undefined) throw new Error(`it ended before it listened: ${output}${errors}`);
+      return { port: Number(port), url: found };
+    },
+    kill: (signal) => void child.kill(signal),
+    rows: (sql, ...values) => query(join(folder, 'data/irisx.db'), sql, ...values),
+  };
+}

@@ -1,0 +1,144 @@
+/** A raw HTTP connection: sends any bytes, reads the answers one by one, and knows how the connection ended. */
+
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import { type DeliveryOptions, signedHeaders } from './receiver.ts';
+
+export interface RawAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** How the server ended the connection: properly, or by a reset. */
+export type Ending = 'end' | 'reset';
+
+export interface RawConnection {
+  readonly socket: Socket;
+  send(bytes: string | Uint8Array): void;
+  /**
+   * The next answer, `100 Continue` included.
+   * @param isHead the answer is one to HEAD: it has no body
+   * @throws Error if the connection ends before the answer is whole
+   */
+  next(isHead?: boolean): Promise<RawAnswer>;
+  /** All that is left, until the server ends the connection. */
+  rest(): Promise<RawAnswer[]>;
+  readonly ended: Promise<Ending>;
+  /** Bytes that have come and belong to no answer yet. */
+  unread(): string;
+  close(): void;
+}
+
+/** @returns when the connection is open */
+export async function openRaw(port: number): Promise<RawConnection> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  let received = '';
+  let ending: Ending | undefined;
+  let wake: () => void = () => {};
+
+  const ended = new Promise<Ending>((resolve) => {
+    const finish = (how: Ending) => {
+      ending ??= how;
+      resolve(ending);
+      wake();
+    };
+    socket.on('end', () => finish('end'));
+    socket.on('close', () => finish('end'));
+    socket.on('error', () => finish('reset'));
+  });
+  socket.on('data', (chunk) => {
+    received += chunk.toString('latin1');
+    wake();
+  });
+  await new Promise((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('error', reject);
+  });
+
+  async function next(isHead = false): Promise<RawAnswer> {
+    for (;;) {
+      const parsed = parseAnswer(received, isHead);
+      if (parsed !== undefined) {
+        received = received.slice(parsed.length);
+        return parsed.answer;
+      }
+      if (ending !== undefined)
+        throw new Error(`the connection ended (${ending}) after ${JSON.stringify(received)}`);
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  }
+
+  return {
+    socket,
+    send: (bytes) => void socket.write(bytes),
+    next,
+    async rest() {
+      await ended;
+      const answers: RawAnswer[] = [];
+      while (received !== '') answers.push(await next());
+      return answers;
+    },
+    ended,
+    unread: () => received,
+    close: () => void socket.destroy(),
+  };
+}
+
+/** Sends bytes on a connection of its own and reads answers until the server ends it. */
+export async function exchangeRaw(port: number, bytes: string | Uint8Array): Promise<RawAnswer[]> {
+  const connection = await openRaw(port);
+  connection.send(bytes);
+  const answers = await connection.rest();
+  connection.close();
+  return answers;
+}
+
+/** A signed POST as text; `headers` come after those of the sender, as `Name: value` lines. */
+export function signedRequest(
+  body: string,
+  options: DeliveryOptions & { lines?: readonly string[] } = {},
+): string {
+  const { lines = [], path = '/webhooks' } = options;
+  const named = Object.entries(signedHeaders(body, options)).map(([name, value]) => `${name}: ${value}`);
+  const length = `Content-Length: ${Buffer.byteLength(body)}`;
+  return request(`POST ${path} HTTP/1.1`, [...named, ...lines, length], body);
+}
+
+/** A request as text, with a Host. */
+export function request(line: string, headers: readonly string[] = [], body = ''): string {
+  return [line, 'Host: localhost', ...headers, '', body].join('\r\n');
+}
+
+/** Every answer has an id, and a JSON body repeats it. @returns the body's other members, or its text */
+export function membersOf(answer: RawAnswer): Record<string, unknown> {
+  const id = answer.headers['x-request-id'];
+  assert.ok(id, `no X-Request-Id: ${JSON.stringify(answer)}`);
+  assert.equal(answer.headers['content-type'], 'application/json; charset=utf-8');
+  const { request_id, ...members } = JSON.parse(answer.body) as Record<string, unknown>;
+  assert.equal(request_id, id);
+  return members;
+}
+
+function parseAnswer(text: string, isHead: boolean): { answer: RawAnswer; length: number } | undefined {
+  const headEnd = text.indexOf('\r\n\r\n');
+  if (headEnd === -1) return undefined;
+  const [statusLine = '', ...lines] = text.slice(0, headEnd).split('\r\n');
+  const status = /^HTTP\/1\.1 (\d{3})(?: |$)/.exec(statusLine)?.[1];
+  assert.ok(status, `no status line: ${statusLine}`);
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+  }
+  const hasBody = !isHead && Number(status) >= 200;
+  if (hasBody) assert.ok(headers['content-length'], `no Content-Length: ${text.slice(0, headEnd)}`);
+  const bodyStart = headEnd + 4;
+  const length = bodyStart + (hasBody ? Number(headers['content-length']) : 0);
+  if (text.length < length) return undefined;
+  const body = Buffer.from(text.slice(bodyStart, length), 'latin1').toString('utf8');
+  return { answer: { status: Number(status), headers, body }, length };
+}
