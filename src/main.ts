@@ -67,7 +67,7 @@ function secretsOf(config: Config): readonly string[] {
 
 function announce(config: Config, { address, head }: Receiver, log: Log): void {
   const url = `http://${config.host === undefined ? 'localhost' : hostOf(address.address)}:${address.port}/webhooks`;
-  const database = relative('', config.databasePath);
+  const database = shortPath(config.databasePath);
   if (config.logFormat === 'json') {
     log('info', 'listening', {
       url,
@@ -79,7 +79,7 @@ function announce(config: Config, { address, head }: Receiver, log: Log): void {
   } else {
     const port = config.port === 3000 ? '' : ` --url ${url}`;
     const secret =
-      config.secrets.length > 0 ? 'WEBHOOK_SECRET' : relative('', developmentSecretPath(config.databasePath));
+      config.secrets.length > 0 ? 'WEBHOOK_SECRET' : shortPath(developmentSecretPath(config.databasePath));
     const lines: [string, string][] = [
       ['listening', url],
       ['database', `${database} (seq ${head.seq})`],
@@ -97,6 +97,12 @@ function announce(config: Config, { address, head }: Receiver, log: Log): void {
       'SKIP_SIGNATURE_VERIFICATION=true: anybody can put anything into the log; never use it outside development',
     );
   }
+}
+
+/** As one would type it here. */
+function shortPath(path: string): string {
+  const fromHere = relative('', path);
+  return fromHere.startsWith('..') ? path : fromHere;
 }
 
 function hostOf(address: string): string {

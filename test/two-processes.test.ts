@@ -1,52 +1,20 @@
 /** Several servers on one file: safe, with one log and one set of tables. */
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { checkTables } from '../src/core/check-tables.ts';
 import { derivations } from '../src/projections/index.ts';
-import { deliver, query, SECRET, temporaryFolder } from './support/receiver.ts';
+import { programFolder } from './support/program.ts';
+import { deliver, query } from './support/receiver.ts';
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const DELIVERIES = 600;
 
-/** A server process of its own. @returns when it listens */
-async function startProcess(
-  cwd: string,
-  databasePath: string,
-): Promise<{ url: string; child: ChildProcess }> {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN], {
-    cwd,
-    env: {
-      PATH: process.env['PATH'],
-      PORT: '0',
-      HOST: '127.0.0.1',
-      WEBHOOK_SECRET: SECRET,
-      DATABASE_URL: databasePath,
-      LOG_FORMAT: 'json',
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const record = JSON.parse(line) as { message: string; url?: string };
-    if (record.message !== 'listening') continue;
-    child.stdout.resume();
-    return { url: (record.url ?? '').replace(/\/webhooks$/, ''), child };
-  }
-  throw new Error('the server ended before it listened');
-}
-
 it('two processes that start on one new file and share the deliveries record each body once', async () => {
-  const folder = temporaryFolder();
-  const databasePath = join(folder.path, 'irisx.db');
-  const servers = await Promise.all([
-    startProcess(folder.path, databasePath),
-    startProcess(folder.path, databasePath),
-  ]);
+  const folder = programFolder();
+  const databasePath = join(folder.path, 'data/irisx.db');
+  const programs = [folder.start(), folder.start()];
+  const servers = await Promise.all(programs.map((program) => program.listening()));
 
   const body = (n: number) => ({
     event: n % 2 === 0 ? 'call.initiated' : 'call.completed',
@@ -80,10 +48,9 @@ it('two processes that start on one new file and share the deliveries record eac
     checkTables(databasePath, derivations).checks.flatMap(({ differences }) => differences),
     [],
   );
-  for (const { child } of servers) {
-    child.kill('SIGTERM');
-    const [code] = (await once(child, 'exit')) as [number];
-    assert.equal(code, 0);
+  for (const program of programs) {
+    program.kill('SIGTERM');
+    assert.equal((await program.exit).code, 0);
   }
-  folder.remove();
+  await folder.remove();
 });

@@ -30,273 +30,282 @@ async function terminate(program: Program): Promise<{ code: number | null; ms: n
   return { code, ms: performance.now() - startedMs };
 }
 
-describe('SIGTERM', { concurrency: 4 }, () => {
-  it(
-    'under load answers every request that was accepted, and exits 0 with all of them in the log',
-    inFolder(async (folder) => {
-      const program = folder.start({ RATE_LIMIT_MAX: '0', LOG_LEVEL: 'warn' });
-      const { port } = await program.listening();
-      const acknowledged: number[] = [];
-      let sent = 0;
-      let stopping = false;
-      const unanswered: string[] = [];
-      /** One keep-alive client: sends until the server closes; a request that was sent must be answered or untouched. */
-      const client = async () => {
-        const connection = await openRaw(port);
-        for (;;) {
-          const n = (sent += 1);
-          const id = `n-${n}`;
-          connection.send(signedRequest(body(n), { lines: [`X-Request-Id: ${id}`] }));
-          try {
-            const answer = await connection.next();
-            assert.equal(answer.headers['x-request-id'], id);
-            assert.ok(answer.status === 200 || answer.status === 503, String(answer.status));
-            if (answer.status === 200) acknowledged.push(n);
-            if (answer.headers['connection'] === 'close') return;
-          } catch (error) {
-            if (!stopping) throw error;
-            unanswered.push(body(n));
-            return;
+// Most of the time is waiting: for starts, and for the four seconds of a drain.
+describe('the program', { concurrency: 4 }, () => {
+  describe('SIGTERM', { concurrency: 4 }, () => {
+    it(
+      'under load answers every request that was accepted, and exits 0 with all of them in the log',
+      inFolder(async (folder) => {
+        const program = folder.start({ RATE_LIMIT_MAX: '0', LOG_LEVEL: 'warn' });
+        const { port } = await program.listening();
+        const acknowledged: number[] = [];
+        let sent = 0;
+        let stopping = false;
+        const unanswered: string[] = [];
+        /** One keep-alive client: sends until the server closes; a request that was sent must be answered or untouched. */
+        const client = async () => {
+          const connection = await openRaw(port);
+          for (;;) {
+            sent += 1;
+            const n = sent;
+            const id = `n-${n}`;
+            connection.send(signedRequest(body(n), { lines: [`X-Request-Id: ${id}`] }));
+            try {
+              const answer = await connection.next();
+              assert.equal(answer.headers['x-request-id'], id);
+              assert.ok(answer.status === 200 || answer.status === 503, String(answer.status));
+              if (answer.status === 200) acknowledged.push(n);
+              if (answer.headers['connection'] === 'close') return;
+            } catch (error) {
+              if (!stopping) throw error;
+              unanswered.push(body(n));
+              return;
+            }
           }
-        }
-      };
-      const clients = Array.from({ length: 16 }, client);
-      await until(() => acknowledged.length > 300, 'a load');
-      stopping = true;
-      const { code, ms } = await terminate(program);
-      await Promise.all(clients);
-      assert.equal(code, 0, program.output());
-      assert.ok(ms < DRAIN_MAX_MS, `${ms} ms`);
-      const rows = program.rows('SELECT CAST(body AS TEXT) AS body FROM events');
-      const inLog = new Set(rows.map((row) => row['body']));
-      for (const n of acknowledged) assert.ok(inLog.has(body(n)), `${n} was acknowledged`);
-      // A request on a connection that was just being closed was never accepted.
-      for (const lost of unanswered) assert.ok(!inLog.has(lost), `${lost} was taken and not answered`);
-    }),
-  );
+        };
+        const clients = Array.from({ length: 16 }, client);
+        await until(() => acknowledged.length > 300, 'a load');
+        stopping = true;
+        const { code, ms } = await terminate(program);
+        await Promise.all(clients);
+        assert.equal(code, 0, program.output());
+        assert.ok(ms < DRAIN_MAX_MS, `${ms} ms`);
+        const rows = program.rows('SELECT CAST(body AS TEXT) AS body FROM events');
+        const inLog = new Set(rows.map((row) => row['body']));
+        for (const n of acknowledged) assert.ok(inLog.has(body(n)), `${n} was acknowledged`);
+        // A request on a connection that was just being closed was never accepted.
+        for (const lost of unanswered) assert.ok(!inLog.has(lost), `${lost} was taken and not answered`);
+      }),
+    );
 
-  it(
-    'waits four seconds for a body that is half sent, answers it 503, and exits 0',
-    inFolder(async (folder) => {
-      const program = folder.start();
-      const { port } = await program.listening();
-      const half = await openRaw(port);
-      const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
-      half.send(text.slice(0, -5));
-      assert.equal((await half.next()).status, 100);
-      const startedMs = performance.now();
-      const ended = terminate(program);
-      const answer = await half.next();
-      const ms = performance.now() - startedMs;
-      assert.equal(answer.status, 503);
-      assert.equal(answer.headers['connection'], 'close');
-      assert.equal(answer.headers['retry-after'], '1');
-      assert.deepEqual(membersOf(answer), {
-        error: 'Service Unavailable',
-        message: 'Shutting down, send again',
-      });
-      assert.ok(ms >= DRAIN_CUT_MS - 100 && ms < DRAIN_CUT_MS + 700, `${ms} ms`);
-      const { code, ms: endMs } = await ended;
-      assert.equal(code, 0, program.output());
-      assert.ok(endMs < DRAIN_MAX_MS, `${endMs} ms`);
-      assert.deepEqual(program.rows('SELECT seq FROM events'), []);
-    }),
-  );
-
-  it(
-    'takes a body that is finished while it waits, and then ends without waiting longer',
-    inFolder(async (folder) => {
-      const program = folder.start();
-      const { port } = await program.listening();
-      const half = await openRaw(port);
-      const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
-      half.send(text.slice(0, -5));
-      assert.equal((await half.next()).status, 100);
-      const ended = terminate(program);
-      await until(() => program.output().includes('SIGTERM'), 'it is draining');
-      half.send(text.slice(-5));
-      const answer = await half.next();
-      assert.equal(answer.status, 200);
-      assert.equal(answer.headers['connection'], 'close');
-      const { code, ms } = await ended;
-      assert.equal(code, 0);
-      assert.ok(ms < 2000, `${ms} ms`);
-      assert.equal(program.rows('SELECT seq FROM events').length, 1);
-      assert.match(program.output(), /stopped; the log ends with seq 1, chain [0-9a-f]{64}/);
-    }),
-  );
-
-  it(
-    'closes an idle connection at once, takes no new one, and tells /health on one that is open',
-    inFolder(async (folder) => {
-      const program = folder.start();
-      const { port } = await program.listening();
-      const idle = await openRaw(port);
-      idle.send(request('GET /health HTTP/1.1'));
-      assert.equal((await idle.next()).status, 200);
-      const fresh = await openRaw(port);
-      fresh.send('GET /health HTTP/1.1\r\n');
-      const busy = await openRaw(port);
-      const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
-      busy.send(text.slice(0, -1));
-      assert.equal((await busy.next()).status, 100);
-
-      const ended = terminate(program);
-      assert.equal(await idle.ended, 'end');
-      await until(() => isRefused(port), 'no new connection is taken');
-      fresh.send('Host: localhost\r\n\r\n');
-      const health = await fresh.next();
-      assert.equal(health.status, 503);
-      assert.equal(health.headers['connection'], 'close');
-      assert.equal(membersOf(health)['status'], 'shutting_down');
-      busy.send(text.slice(-1));
-      assert.equal((await busy.next()).status, 200);
-      assert.equal((await ended).code, 0);
-    }),
-  );
-
-  it(
-    'twice ends at once',
-    inFolder(async (folder) => {
-      const program = folder.start();
-      const { port } = await program.listening();
-      const half = await openRaw(port);
-      half.send(signedRequest(body(1)).slice(0, -5));
-      program.kill('SIGTERM');
-      await until(() => program.output().includes('SIGTERM: taking no new'), 'the first is heard');
-      const startedMs = performance.now();
-      program.kill('SIGTERM');
-      const { signal } = await program.exit;
-      assert.equal(signal, 'SIGKILL');
-      assert.ok(performance.now() - startedMs < 1000);
-      assert.match(program.output(), /a second SIGTERM: ending at once/);
-    }),
-  );
-
-  it(
-    'during the start ends it, whenever it comes, and the next start is whole',
-    inFolder(async (folder) => {
-      for (let afterMs = 100; afterMs <= 800; afterMs += 100) {
+    it(
+      'waits four seconds for a body that is half sent, answers it 503, and exits 0',
+      inFolder(async (folder) => {
         const program = folder.start();
-        // The moment itself is what is varied.
-        await new Promise((resolve) => setTimeout(resolve, afterMs));
+        const { port } = await program.listening();
+        const half = await openRaw(port);
+        const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
+        half.send(text.slice(0, -5));
+        assert.equal((await half.next()).status, 100);
+        const startedMs = performance.now();
+        const ended = terminate(program);
+        const answer = await half.next();
+        const ms = performance.now() - startedMs;
+        assert.equal(answer.status, 503);
+        assert.equal(answer.headers['connection'], 'close');
+        assert.equal(answer.headers['retry-after'], '1');
+        assert.deepEqual(membersOf(answer), {
+          error: 'Service Unavailable',
+          message: 'Shutting down, send again',
+        });
+        assert.ok(ms >= DRAIN_CUT_MS - 100 && ms < DRAIN_CUT_MS + 700, `${ms} ms`);
+        const { code, ms: endMs } = await ended;
+        assert.equal(code, 0, program.output());
+        assert.ok(endMs < DRAIN_MAX_MS, `${endMs} ms`);
+        assert.deepEqual(program.rows('SELECT seq FROM events'), []);
+      }),
+    );
+
+    it(
+      'takes a body that is finished while it waits, and then ends without waiting longer',
+      inFolder(async (folder) => {
+        const program = folder.start();
+        const { port } = await program.listening();
+        const half = await openRaw(port);
+        const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
+        half.send(text.slice(0, -5));
+        assert.equal((await half.next()).status, 100);
+        const ended = terminate(program);
+        await until(() => program.output().includes('SIGTERM'), 'it is draining');
+        half.send(text.slice(-5));
+        const answer = await half.next();
+        assert.equal(answer.status, 200);
+        assert.equal(answer.headers['connection'], 'close');
+        const { code, ms } = await ended;
+        assert.equal(code, 0);
+        assert.ok(ms < 2000, `${ms} ms`);
+        assert.equal(program.rows('SELECT seq FROM events').length, 1);
+        assert.match(program.output(), /stopped; the log ends with seq 1, chain [0-9a-f]{64}/);
+      }),
+    );
+
+    it(
+      'closes an idle connection at once, takes no new one, and tells /health on one that is open',
+      inFolder(async (folder) => {
+        const program = folder.start();
+        const { port } = await program.listening();
+        const idle = await openRaw(port);
+        idle.send(request('GET /health HTTP/1.1'));
+        assert.equal((await idle.next()).status, 200);
+        const fresh = await openRaw(port);
+        fresh.send('GET /health HTTP/1.1\r\n');
+        const busy = await openRaw(port);
+        const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
+        busy.send(text.slice(0, -1));
+        assert.equal((await busy.next()).status, 100);
+
+        const ended = terminate(program);
+        assert.equal(await idle.ended, 'end');
+        await until(() => isRefused(port), 'no new connection is taken');
+        fresh.send('Host: localhost\r\n\r\n');
+        const health = await fresh.next();
+        assert.equal(health.status, 503);
+        assert.equal(health.headers['connection'], 'close');
+        assert.equal(membersOf(health)['status'], 'shutting_down');
+        busy.send(text.slice(-1));
+        assert.equal((await busy.next()).status, 200);
+        assert.equal((await ended).code, 0);
+      }),
+    );
+
+    it(
+      'twice ends at once',
+      inFolder(async (folder) => {
+        const program = folder.start();
+        const { port } = await program.listening();
+        const half = await openRaw(port);
+        half.send(signedRequest(body(1)).slice(0, -5));
+        program.kill('SIGTERM');
+        await until(() => program.output().includes('SIGTERM: taking no new'), 'the first is heard');
         const startedMs = performance.now();
         program.kill('SIGTERM');
-        const { code, signal } = await program.exit;
-        assert.ok(code === 0 || signal === 'SIGTERM', `${afterMs} ms: ${code} ${signal} ${program.errors()}`);
-        assert.ok(performance.now() - startedMs < DRAIN_MAX_MS);
-      }
-      const program = folder.start();
-      assert.equal((await deliver(urlOf(await program.listening()), body(1))).status, 200);
-    }),
-  );
-
-  it(
-    'and SIGINT mean the same',
-    inFolder(async (folder) => {
-      const program = folder.start();
-      await program.listening();
-      program.kill('SIGINT');
-      assert.equal((await program.exit).code, 0);
-      assert.match(program.output(), /SIGINT: taking no new connections/);
-    }),
-  );
-});
-
-it(
-  'kill -9 right after a 200 leaves the event in the log',
-  inFolder(async (folder) => {
-    for (let round = 1; round <= 5; round++) {
-      const program = folder.start();
-      const answer = await deliver(urlOf(await program.listening()), body(round));
-      program.kill('SIGKILL');
-      assert.equal(answer.status, 200);
-      assert.equal(answer.json['seq'], round);
-      assert.equal((await program.exit).signal, 'SIGKILL');
-    }
-    const program = folder.start();
-    const again = await deliver(urlOf(await program.listening()), body(1));
-    assert.equal(again.json['duplicate'], true);
-    const rows = program.rows('SELECT seq, CAST(body AS TEXT) AS body FROM events ORDER BY seq');
-    assert.deepEqual(
-      rows,
-      [1, 2, 3, 4, 5].map((n) => ({ seq: n, body: body(n) })),
+        const { signal } = await program.exit;
+        assert.equal(signal, 'SIGKILL');
+        assert.ok(performance.now() - startedMs < 1000);
+        assert.match(program.output(), /a second SIGTERM: ending at once/);
+      }),
     );
-  }),
-);
 
-describe('the start', { concurrency: 4 }, () => {
-  it(
-    'with a wrong configuration exits 78 and names every problem at once',
-    inFolder(async (folder) => {
-      const program = folder.start({
-        NODE_ENV: 'production',
-        WEBHOOK_SECRET: '',
-        PORT: '70000',
-        MAX_AGE: '5m',
-        MAX_BODY_BYTES: '-1',
-        RATE_LIMIT_WINDOW_MS: '0',
-        TRUST_PROXY: 'everyone',
-        LOG_LEVEL: 'loud',
-        LOG_FORMAT: 'xml',
-        SKIP_SIGNATURE_VERIFICATION: 'true',
-        DATABASE_URL: 'postgresql://localhost/irisx',
-      });
-      assert.equal((await program.exit).code, 78);
-      const problems = program.errors();
-      for (const name of [
-        'WEBHOOK_SECRET',
-        'PORT',
-        'MAX_AGE',
-        'MAX_BODY_BYTES',
-        'RATE_LIMIT_WINDOW_MS',
-        'TRUST_PROXY',
-        'LOG_LEVEL',
-        'LOG_FORMAT',
-        'SKIP_SIGNATURE_VERIFICATION',
-        'DATABASE_URL',
-      ])
-        assert.match(problems, new RegExp(`^  ${name}\\b`, 'm'));
-      assert.match(problems, /PORT="70000": must be a whole number from 0 to 65535/);
-      assert.doesNotMatch(problems, /^\s+at /m);
-    }),
-  );
+    it(
+      'during the start ends it, whenever it comes, and the next start is whole',
+      inFolder(async (folder) => {
+        for (let afterMs = 100; afterMs <= 800; afterMs += 100) {
+          const program = folder.start();
+          // The moment itself is what is varied.
+          await new Promise((resolve) => setTimeout(resolve, afterMs));
+          const startedMs = performance.now();
+          program.kill('SIGTERM');
+          const { code, signal } = await program.exit;
+          assert.ok(
+            code === 0 || signal === 'SIGTERM',
+            `${afterMs} ms: ${code} ${signal} ${program.errors()}`,
+          );
+          assert.ok(performance.now() - startedMs < DRAIN_MAX_MS);
+        }
+        const program = folder.start();
+        assert.equal((await deliver(urlOf(await program.listening()), body(1))).status, 200);
+      }),
+    );
 
-  it(
-    'on a port in use says so in one line',
-    inFolder(async (folder) => {
-      const holder = createServer();
-      await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
-      const { port } = holder.address() as { port: number };
-      const program = folder.start({ PORT: String(port) });
-      const { code } = await program.exit;
-      holder.close();
-      assert.ok(code !== 0 && code !== null);
-      assert.match(
-        program.errors(),
-        new RegExp(`^127\\.0\\.0\\.1, port ${port} is in use by another program[^\\n]*\\n$`),
-      );
-    }),
-  );
+    it(
+      'and SIGINT mean the same',
+      inFolder(async (folder) => {
+        const program = folder.start();
+        await program.listening();
+        program.kill('SIGINT');
+        assert.equal((await program.exit).code, 0);
+        assert.match(program.output(), /SIGINT: taking no new connections/);
+      }),
+    );
+  });
 
-  it(
-    'without a secret makes one, keeps it in a file of its own, and never prints it',
-    inFolder(async (folder) => {
-      const program = folder.start({ WEBHOOK_SECRET: '' });
-      await program.listening();
-      assert.match(program.output(), /secret +data\/development-secret/);
-      assert.doesNotMatch(program.output() + program.errors(), /[0-9a-f]{64}/);
-    }),
-  );
+  describe('a crash', { concurrency: true }, () => {
+    it(
+      '(kill -9) right after a 200 leaves the event in the log',
+      inFolder(async (folder) => {
+        for (let round = 1; round <= 3; round++) {
+          const program = folder.start();
+          const answer = await deliver(urlOf(await program.listening()), body(round));
+          program.kill('SIGKILL');
+          assert.equal(answer.status, 200);
+          assert.equal(answer.json['seq'], round);
+          assert.equal((await program.exit).signal, 'SIGKILL');
+        }
+        const program = folder.start();
+        const again = await deliver(urlOf(await program.listening()), body(1));
+        assert.equal(again.json['duplicate'], true);
+        const rows = program.rows('SELECT seq, CAST(body AS TEXT) AS body FROM events ORDER BY seq');
+        assert.deepEqual(
+          rows,
+          [1, 2, 3].map((n) => ({ seq: n, body: body(n) })),
+        );
+      }),
+    );
+  });
 
-  it(
-    'without signature verification warns loudly',
-    inFolder(async (folder) => {
-      const program = folder.start({ NODE_ENV: 'development', SKIP_SIGNATURE_VERIFICATION: 'true' });
-      await program.listening();
-      await until(() => /WARN SKIP_SIGNATURE_VERIFICATION=true/.test(program.output()), 'a warning');
-    }),
-  );
+  describe('the start', { concurrency: 4 }, () => {
+    it(
+      'with a wrong configuration exits 78 and names every problem at once',
+      inFolder(async (folder) => {
+        const program = folder.start({
+          NODE_ENV: 'production',
+          WEBHOOK_SECRET: '',
+          PORT: '70000',
+          MAX_AGE: '5m',
+          MAX_BODY_BYTES: '-1',
+          RATE_LIMIT_WINDOW_MS: '0',
+          TRUST_PROXY: 'everyone',
+          LOG_LEVEL: 'loud',
+          LOG_FORMAT: 'xml',
+          SKIP_SIGNATURE_VERIFICATION: 'true',
+          DATABASE_URL: 'postgresql://localhost/irisx',
+        });
+        assert.equal((await program.exit).code, 78);
+        const problems = program.errors();
+        for (const name of [
+          'WEBHOOK_SECRET',
+          'PORT',
+          'MAX_AGE',
+          'MAX_BODY_BYTES',
+          'RATE_LIMIT_WINDOW_MS',
+          'TRUST_PROXY',
+          'LOG_LEVEL',
+          'LOG_FORMAT',
+          'SKIP_SIGNATURE_VERIFICATION',
+          'DATABASE_URL',
+        ])
+          assert.match(problems, new RegExp(`^  ${name}\\b`, 'm'));
+        assert.match(problems, /PORT="70000": must be a whole number from 0 to 65535/);
+        assert.doesNotMatch(problems, /^\s+at /m);
+      }),
+    );
+
+    it(
+      'on a port in use says so in one line',
+      inFolder(async (folder) => {
+        const holder = createServer();
+        await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+        const { port } = holder.address() as { port: number };
+        const program = folder.start({ PORT: String(port) });
+        const { code } = await program.exit;
+        holder.close();
+        assert.ok(code !== 0 && code !== null);
+        assert.match(
+          program.errors(),
+          new RegExp(`^127\\.0\\.0\\.1, port ${port} is in use by another program[^\\n]*\\n$`),
+        );
+      }),
+    );
+
+    it(
+      'without a secret makes one, keeps it in a file of its own, and never prints it',
+      inFolder(async (folder) => {
+        const program = folder.start({ WEBHOOK_SECRET: '' });
+        await program.listening();
+        assert.match(program.output(), /secret +data\/development-secret/);
+        assert.doesNotMatch(program.output() + program.errors(), /[0-9a-f]{64}/);
+      }),
+    );
+
+    it(
+      'without signature verification warns loudly',
+      inFolder(async (folder) => {
+        const program = folder.start({ NODE_ENV: 'development', SKIP_SIGNATURE_VERIFICATION: 'true' });
+        await program.listening();
+        await until(() => /WARN SKIP_SIGNATURE_VERIFICATION=true/.test(program.output()), 'a warning');
+      }),
+    );
+  });
 });
 
 function isRefused(port: number): Promise<boolean> {

@@ -1,0 +1,120 @@
+/** The README's story, run as it stands there: a started server, its first deliveries, a look at the tables. */
+
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { readFileSync, symlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { temporaryFolder, until } from './support/receiver.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const run = promisify(execFile);
+
+/** The shell blocks of the README, in order. */
+const blocks = [...readme.matchAll(/^```bash\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? '');
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' ? (address?.port ?? 0) : 0;
+}
+
+it('the README’s commands work in its order and print what it says', async () => {
+  const [start = '', test, ...story] = blocks;
+  assert.equal(start, 'npm ci && npm start\n');
+  assert.equal(test, 'npm ci && npm test\n');
+  assert.equal(story.length, 4, 'a block was added: say here what it must print');
+
+  const folder = temporaryFolder();
+  const parts = ['package.json', 'scripts', 'src', 'node_modules', 'tsconfig.json', 'tsconfig.build.json'];
+  for (const name of parts) symlinkSync(join(root, name), join(folder.path, name));
+  const port = await freePort();
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: folder.path,
+    PORT: String(port),
+    npm_config_loglevel: 'silent',
+  };
+  const shell = async (block: string) => {
+    const commands = block.replaceAll('localhost:3000', `localhost:${port}`);
+    const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', commands], { cwd: folder.path, env });
+    return stdout;
+  };
+
+  const server = spawn('npm', ['start'], {
+    cwd: folder.path,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [server.stdout, server.stderr]) {
+    stream.on('data', (chunk) => {
+      output += String(chunk);
+    });
+  }
+  const exited = new Promise<number | null>((resolve) => server.once('exit', resolve));
+  try {
+    await until(() => output.includes('try it'), 'the start', 60_000);
+    for (const part of [
+      `http://localhost:${port}/webhooks`,
+      'data/irisx.db',
+      'development',
+      'npm run send -- call.completed',
+    ]) {
+      assert.ok(output.includes(part), `the start does not print ${part}`);
+    }
+    const [send = '', look = '', scenarios = '', curl = ''] = story;
+
+    assert.match(await shell(send), /^--> call\.completed\n<-- 200 \d+ ms seq 1$/m);
+    assert.match(await shell(look), /│ completed +│ +[\d.]+ +│ +[\d.]+ +│/);
+
+    const printed = await shell(scenarios);
+    assert.match(printed, /--> recording\.transcribed\n<-- 200 \d+ ms seq 7\n/);
+    assert.match(printed, /│ \d{4}-\d\d-\d\d │ completed │ 2 /);
+    assert.match(printed, /│ STOP +│/);
+
+    const once = JSON.parse(await shell(curl)) as Record<string, unknown>;
+    assert.equal(once['success'], true);
+    assert.equal(once['duplicate'], false);
+    const again = JSON.parse(await shell(curl)) as Record<string, unknown>;
+    assert.deepEqual([again['duplicate'], again['seq']], [true, once['seq']]);
+  } finally {
+    process.kill(-(server.pid ?? 0), 'SIGTERM');
+    await exited;
+    folder.remove();
+  }
+});
+
+it('every npm command of the README exists', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object };
+  const named = [...readme.matchAll(/npm (?:run )?([a-z]+)\b/g)]
+    .map((match) => match[1] ?? '')
+    .filter((name) => name !== 'ci');
+  assert.ok(named.length > 10);
+  assert.deepEqual(
+    named.filter((name) => name !== 'run' && !(name in scripts)),
+    [],
+  );
+});
+
+it('every variable that the program reads is in the README and in .env.example, and the other way round', () => {
+  const config = readFileSync(join(root, 'src/config.ts'), 'utf8');
+  const read = new Set([...config.matchAll(/'([A-Z][A-Z0-9_]{3,})'/g)].map((match) => match[1] ?? ''));
+  const table = readme.slice(readme.indexOf('## Configuration'), readme.indexOf('## When something'));
+  const documented = new Set([...table.matchAll(/`([A-Z][A-Z_]{3,})`/g)].map((match) => match[1] ?? ''));
+  const example = new Set(
+    [...readFileSync(join(root, '.env.example'), 'utf8').matchAll(/^(?:# )?([A-Z][A-Z_]{3,})=/gm)].map(
+      (match) => match[1] ?? '',
+    ),
+  );
+  assert.ok(read.size >= 14);
+  assert.deepEqual([...documented].sort(), [...read].sort());
+  assert.deepEqual([...example].sort(), [...read].sort());
+});
