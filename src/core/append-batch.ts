@@ -123,18 +123,21 @@ export class BatchAppender {
         continue;
       }
       const table = this.#table(projection);
-      if (state.applied_seq === head.seq || this.#catchUp(table, state.applied_seq, head))
+      const applied = this.#catchUp(table, state.applied_seq, head);
+      if (applied === head.seq) {
         current.push(table);
-      else {
-        isCatchingUp = true;
-        lagging.push(projection.name);
+        continue;
       }
+      lagging.push(projection.name);
+      // A table ahead of its log, or a log that cannot be read on, is damage: `verify` names it, a rebuild mends it.
+      if (applied > state.applied_seq && applied < head.seq) isCatchingUp = true;
     }
     return { current, lagging, isCatchingUp };
   }
 
-  /** Folds events that a process with other code has left out. @returns whether none is missing any more */
-  #catchUp(table: ProjectionTable, after: number, head: Head): boolean {
+  /** Folds events that a process with other code has left out. @returns the seq that the table reflects now */
+  #catchUp(table: ProjectionTable, after: number, head: Head): number {
+    if (after >= head.seq) return after;
     let applied = after;
     for (const recorded of this.#log.range(after, head.seq, CATCH_UP_EVENTS_MAX)) {
       const read = readBody(recorded.body, recorded.eventHeader);
@@ -142,7 +145,7 @@ export class BatchAppender {
       applied = recorded.seq;
     }
     this.#states.advance(table.projection.name, applied);
-    return applied === head.seq;
+    return applied;
   }
 
   #table(projection: Projection): ProjectionTable {

@@ -37,10 +37,13 @@ export function checkTables(
     try {
       database.exec('BEGIN');
       const { seq } = log.head();
-      for (let applied = 0; applied < seq; ) {
+      let applied = 0;
+      let before: number;
+      do {
+        before = applied;
         applied = scratch.foldRange(seq);
         onProgress(applied, seq);
-      }
+      } while (applied > before);
       const states = new ProjectionStates(database).read();
       const checks = derivations.projections.map((projection) => {
         const state = states.get(projection.name);

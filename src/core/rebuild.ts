@@ -83,7 +83,9 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
       const upTo = log.head().seq;
       let applied = 0;
       while (applied < upTo) {
-        applied = scratch.foldRange(upTo);
+        const folded = scratch.foldRange(upTo);
+        if (folded === applied) throw unreadable(applied, upTo);
+        applied = folded;
         onProgress({ phase: 'fold', done: applied, total: upTo });
         await pause(0);
       }
@@ -95,6 +97,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
         await briefly((limit) => {
           const after = applied;
           applied = next.fold(log, applied, limit);
+          if (applied === after) throw unreadable(applied, log.head().seq);
           return applied - after;
         });
       }
@@ -111,6 +114,10 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
 }
 
 const TRANSACTIONS_PER_CHECKPOINT = 50;
+
+function unreadable(applied: number, head: number): Error {
+  return new Error(`the log cannot be read beyond seq ${applied} of ${head}: npm run verify`);
+}
 
 /** Does up to `limit` pieces of work. @returns how many it did; 0 ends the repetition */
 type Work = (limit: number) => number;

@@ -31,8 +31,8 @@ async function terminate(program: Program): Promise<{ code: number | null; ms: n
 }
 
 // Most of the time is waiting: for starts, and for the four seconds of a drain.
-describe('the program', { concurrency: 4 }, () => {
-  describe('SIGTERM', { concurrency: 4 }, () => {
+describe('the program', { concurrency: 2 }, () => {
+  describe('SIGTERM', { concurrency: 3 }, () => {
     it(
       'under load answers every request that was accepted, and exits 0 with all of them in the log',
       inFolder(async (folder) => {
@@ -233,7 +233,7 @@ describe('the program', { concurrency: 4 }, () => {
     );
   });
 
-  describe('the start', { concurrency: 4 }, () => {
+  describe('the start', { concurrency: 2 }, () => {
     it(
       'with a wrong configuration exits 78 and names every problem at once',
       inFolder(async (folder) => {
