@@ -59,6 +59,9 @@ export function verifyLog(
     for (let isMore = true; isMore; ) {
       const read = log.stored(head.seq, EVENTS_READ).filter(({ seq }) => seq <= end);
       for (const event of read) {
+        // Only in a damaged file, where reading on might never end.
+        if (event.seq <= head.seq || !(event.chain instanceof Uint8Array))
+          throw new Error(`after seq ${head.seq} comes an unreadable row`);
         if (event.seq !== head.seq + 1) sequence.add(event.seq, `it follows seq ${head.seq}`);
         chain.add(event.seq, linkProblem(event, head.chain));
         if (event.signature === null) unsigned += 1;
@@ -107,7 +110,7 @@ export function anchorProblem(log: EventLog, anchor: Anchor): string | undefined
 export function integrityProblems(database: Database): string[] {
   try {
     const found = database.prepare('PRAGMA integrity_check').pluck().all() as string[];
-    return found.length === 1 && found[0] === 'ok' ? [] : found;
+    return found.length === 1 && found[0] === 'ok' ? [] : found.flatMap((text) => text.split('\n'));
   } catch (error) {
     return [faultText(error)];
   }

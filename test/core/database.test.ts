@@ -362,6 +362,28 @@ describe('views', () => {
 });
 
 describe('several processes that open one new file at once', () => {
+  it('wait for one that is about to write, which SQLite would not do by itself', () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'irisx.db');
+      const holder = `
+        import Sqlite from 'better-sqlite3';
+        const database = new Sqlite(${JSON.stringify(path)});
+        database.exec('BEGIN IMMEDIATE');
+        process.stdout.write('locked');
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
+        database.exec('COMMIT');`;
+      prepareDatabaseFile(path);
+      const child = spawn(process.execPath, ['--input-type=module', '-e', holder], {
+        cwd: fileURLToPath(new URL('../..', import.meta.url)),
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const exit = once(child, 'exit');
+      await once(child.stdout, 'data');
+      openDatabase(path, derivations).close();
+      assert.equal((await exit)[0], 0);
+      assert.equal(query(path, 'SELECT count(*) AS n FROM projections')[0]?.['n'], 5);
+    }));
+
   it('make one schema, and all of them can write', () =>
     inFolder(async (folder) => {
       const script = fileURLToPath(new URL('../support/open-and-append.ts', import.meta.url));

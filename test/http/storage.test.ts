@@ -6,8 +6,9 @@ import Sqlite from 'better-sqlite3';
 import { BUSY_TIMEOUT_MS, STORAGE_RETRY_MS } from '../../src/core/limits.ts';
 import { deliver, startReceiver, until } from '../support/receiver.ts';
 
-it('a foreign write lock is answered 503 after three seconds, and is over when it is released', async () => {
+it('a foreign write lock is answered 503 after three seconds, and is over when it is released', async (t) => {
   const receiver = await startReceiver();
+  t.after(() => receiver.close());
   const health = async () => {
     const startedMs = performance.now();
     const response = await fetch(`${receiver.url}/health`);
@@ -17,6 +18,7 @@ it('a foreign write lock is answered 503 after three seconds, and is over when i
   assert.equal((await deliver(receiver, { event: 'call.dtmf', data: { n: 0 } })).status, 200);
 
   const foreign = new Sqlite(receiver.databasePath);
+  t.after(() => foreign.close());
   foreign.exec('BEGIN IMMEDIATE');
   const startedMs = performance.now();
   let waiting = true;
@@ -63,17 +65,17 @@ it('a foreign write lock is answered 503 after three seconds, and is over when i
   }
   assert.equal(receiver.rows('SELECT max(seq) AS n FROM events')[0]?.['n'], 4);
   assert.equal(receiver.lines.filter((line) => line.includes('storage works again')).length, 1);
-  await receiver.close();
 });
 
-it('a lock that is released in time costs only the wait', async () => {
+it('a lock that is released in time costs only the wait', async (t) => {
   const receiver = await startReceiver();
+  t.after(() => receiver.close());
   const foreign = new Sqlite(receiver.databasePath);
+  t.after(() => foreign.close());
   foreign.exec('BEGIN IMMEDIATE');
   const waiting = deliver(receiver, { event: 'call.dtmf' });
   await until(async () => (await fetch(`${receiver.url}/health`)).ok, 'HTTP is alive');
   foreign.exec('ROLLBACK');
   foreign.close();
   assert.equal((await waiting).status, 200);
-  await receiver.close();
 });

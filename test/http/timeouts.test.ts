@@ -1,4 +1,4 @@
-/** Clients that take their time, each cut off at its limit, and bodies that are never finished. All wait at once. */
+/** Clients that take their time, each cut off at its limit; bodies that are never finished; too many connections. */
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -42,155 +42,151 @@ function assertWithin(ms: number, limitMs: number): void {
   assert.ok(ms >= limitMs - 50 && ms <= limitMs + TIMEOUT_CHECK_MS + SLACK_MS, `${ms} ms for ${limitMs}`);
 }
 
-describe('a client that takes its time', { concurrency: true }, () => {
-  describe('a slow client', { concurrency: true }, () => {
-    it('is answered 408 while its headers are late', async () => {
-      assertWithin(await timeTo408('POST /webhooks HTTP/1.1\r\nHost: localhost\r\n'), HEADERS_TIMEOUT_MS);
-    });
-
-    it('is answered 408 while its headers drip', async () => {
-      assertWithin(
-        await timeTo408('POST /webhooks HTTP/1.1\r\nHost: localhost\r\nX-A: ', 'b'),
-        HEADERS_TIMEOUT_MS,
-      );
-    });
-
-    it('is answered 408 where it says nothing at all', async () => {
-      assertWithin(await timeTo408(''), HEADERS_TIMEOUT_MS);
-    });
-
-    it('is answered 408 while its body is late, and nothing is recorded', async () => {
-      const body = '{"event":"call.dtmf","data":{"slow":1}}';
-      const text = signedRequest(body, { lines: ['X-Request-Id: slow-body'] });
-      assertWithin(await timeTo408(text.slice(0, -1)), REQUEST_TIMEOUT_MS);
-      const isLogged = () => receiver.lines.some((line) => / slow-body 408 \d+ms /.test(line));
-      await until(isLogged, 'a line that says so');
-      assert.deepEqual(receiver.rows('SELECT seq FROM events WHERE CAST(body AS TEXT) = ?', body), []);
-    });
-
-    it('is answered 408 while its body drips', async () => {
-      const headers = Object.entries(signedHeaders('')).map(([name, value]) => `${name}: ${value}`);
-      const text = request('POST /webhooks HTTP/1.1', [...headers, 'Transfer-Encoding: chunked']);
-      assertWithin(await timeTo408(text, '1\r\nx\r\n'), REQUEST_TIMEOUT_MS);
-    });
-
-    it('is answered 408 on a connection that was good before', async () => {
-      const connection = await openRaw(receiver.port);
-      connection.send(request('GET /health HTTP/1.1'));
-      assert.equal((await connection.next()).status, 200);
-      connection.send('GET /health HTTP/1.1\r\n');
-      const answer = await connection.next();
-      assert.equal(answer.status, 408);
-      membersOf(answer);
-      connection.close();
-    });
-
-    it('does not hold up a signed delivery beside it', async () => {
-      const slow = await Promise.all(Array.from({ length: 200 }, () => openRaw(receiver.port)));
-      for (const connection of slow) connection.send('POST /webhooks HTTP/1.1\r\nHost: ');
-      const startedMs = performance.now();
-      assert.equal(
-        (await deliver(receiver, { event: 'call.dtmf', data: { beside: 'the slow' } })).status,
-        200,
-      );
-      assert.ok(performance.now() - startedMs < 1000);
-      for (const connection of slow) connection.close();
-    });
+describe('a slow client', { concurrency: true }, () => {
+  it('is answered 408 while its headers are late', async () => {
+    assertWithin(await timeTo408('POST /webhooks HTTP/1.1\r\nHost: localhost\r\n'), HEADERS_TIMEOUT_MS);
   });
 
-  it('a reader that has stopped is cut off when its answer has waited too long', async () => {
-    let jumpMs = 0;
-    const other = await startReceiver({
-      monotonicMs: () => performance.now() + jumpMs,
-      env: { RATE_LIMIT_MAX: '0', LOG_LEVEL: 'warn' },
-    });
-    const connection = await openRaw(other.port);
-    connection.socket.pause();
-    const many = request('GET /webhooks HTTP/1.1').repeat(2000);
-    let isBlocked = false;
-    // Answers are ten times longer than requests: the server stops reading when nobody reads them.
-    for (let round = 0; round < 400 && !isBlocked; round++) {
-      if (!connection.socket.write(many)) {
-        isBlocked = await Promise.race([
-          new Promise<false>((resolve) => connection.socket.once('drain', () => resolve(false))),
-          new Promise<true>((resolve) => setTimeout(() => resolve(true), 500)),
-        ]);
-      }
-    }
-    assert.ok(isBlocked);
-    jumpMs = ANSWER_WRITE_MS + 1;
-    const startedMs = performance.now();
-    connection.socket.resume();
-    connection.socket.pause();
-    await other.close();
-    assert.ok(performance.now() - startedMs < TIMEOUT_CHECK_MS + SLACK_MS);
+  it('is answered 408 while its headers drip', async () => {
+    assertWithin(
+      await timeTo408('POST /webhooks HTTP/1.1\r\nHost: localhost\r\nX-A: ', 'b'),
+      HEADERS_TIMEOUT_MS,
+    );
+  });
+
+  it('is answered 408 where it says nothing at all', async () => {
+    assertWithin(await timeTo408(''), HEADERS_TIMEOUT_MS);
+  });
+
+  it('is answered 408 while its body is late, and nothing is recorded', async () => {
+    const body = '{"event":"call.dtmf","data":{"slow":1}}';
+    const text = signedRequest(body, { lines: ['X-Request-Id: slow-body'] });
+    assertWithin(await timeTo408(text.slice(0, -1)), REQUEST_TIMEOUT_MS);
+    const isLogged = () => receiver.lines.some((line) => / slow-body 408 \d+ms /.test(line));
+    await until(isLogged, 'a line that says so');
+    assert.deepEqual(receiver.rows('SELECT seq FROM events WHERE CAST(body AS TEXT) = ?', body), []);
+  });
+
+  it('is answered 408 while its body drips', async () => {
+    const headers = Object.entries(signedHeaders('')).map(([name, value]) => `${name}: ${value}`);
+    const text = request('POST /webhooks HTTP/1.1', [...headers, 'Transfer-Encoding: chunked']);
+    assertWithin(await timeTo408(text, '1\r\nx\r\n'), REQUEST_TIMEOUT_MS);
+  });
+
+  it('is answered 408 on a connection that was good before', async () => {
+    const connection = await openRaw(receiver.port);
+    connection.send(request('GET /health HTTP/1.1'));
+    assert.equal((await connection.next()).status, 200);
+    connection.send('GET /health HTTP/1.1\r\n');
+    const answer = await connection.next();
+    assert.equal(answer.status, 408);
+    membersOf(answer);
     connection.close();
   });
 
-  it('bodies that are never finished fill a budget: 503, given back when they leave, then 200', async () => {
-    const bodyBytes = 16 * 1024 * 1024;
-    const other = await startReceiver({ env: { RATE_LIMIT_MAX: '0', MAX_BODY_BYTES: String(bodyBytes) } });
-    const all = '{"event":"call.dtmf"}'.padEnd(bodyBytes);
-    const piece = Buffer.from(all.slice(0, -1));
-    const head = signedRequest(all).slice(0, -bodyBytes);
-    const small = (n: number) => deliver(other, `{"event":"call.dtmf","n":${n}}`);
+  it('does not hold up a signed delivery beside it', async () => {
+    const slow = await Promise.all(Array.from({ length: 200 }, () => openRaw(receiver.port)));
+    for (const connection of slow) connection.send('POST /webhooks HTTP/1.1\r\nHost: ');
+    const startedMs = performance.now();
+    assert.equal((await deliver(receiver, { event: 'call.dtmf', data: { beside: 'the slow' } })).status, 200);
+    assert.ok(performance.now() - startedMs < 1000);
+    for (const connection of slow) connection.close();
+  });
+});
 
-    const held: RawConnection[] = [];
-    for (let taken = 0; taken < BUFFERED_BODIES_BYTES_MAX; taken += bodyBytes) {
-      const connection = await openRaw(other.port);
-      held.push(connection);
-      connection.send(head);
-      connection.send(piece);
+it('a reader that has stopped is cut off when its answer has waited too long', async (t) => {
+  let jumpMs = 0;
+  const other = await startReceiver({
+    monotonicMs: () => performance.now() + jumpMs,
+    env: { RATE_LIMIT_MAX: '0', LOG_LEVEL: 'warn' },
+  });
+  t.after(() => other.close());
+  const connection = await openRaw(other.port);
+  connection.socket.pause();
+  const many = request('GET /webhooks HTTP/1.1').repeat(2000);
+  let isBlocked = false;
+  // Answers are ten times longer than requests: the server stops reading when nobody reads them.
+  for (let round = 0; round < 400 && !isBlocked; round++) {
+    if (!connection.socket.write(many)) {
+      isBlocked = await Promise.race([
+        new Promise<false>((resolve) => connection.socket.once('drain', () => resolve(false))),
+        new Promise<true>((resolve) => setTimeout(() => resolve(true), 500)),
+      ]);
     }
-    let refused = await small(0);
-    await until(async () => {
-      refused = await small(0);
-      return refused.status !== 200;
-    }, 'the budget is full');
-    assert.equal(refused.status, 503);
-    assert.equal(refused.headers.get('retry-after'), '1');
-    const { request_id, ...rest } = refused.json;
-    assert.equal(request_id, refused.headers.get('x-request-id'));
-    assert.deepEqual(rest, {
-      error: 'Service Unavailable',
-      message: 'Too many bodies are being read, send again',
-    });
+  }
+  assert.ok(isBlocked);
+  let isCutOff = false;
+  void connection.ended.then(() => {
+    isCutOff = true;
+  });
+  jumpMs = ANSWER_WRITE_MS + 1;
+  await until(() => isCutOff, 'it is cut off', TIMEOUT_CHECK_MS + SLACK_MS);
+  assert.equal(await connection.ended, 'reset');
+});
 
-    // One is finished and recorded, the others go away: every byte is given back, so all of it can be taken again.
-    held[0]?.send(' ');
-    assert.equal((await held[0]?.next())?.status, 200);
-    for (const connection of held.slice(1)) connection.socket.resetAndDestroy();
-    await until(async () => (await small(1)).status === 200, 'room again');
-    const again = await Promise.all(
-      held.map(
-        async (_, index) =>
-          (await deliver(other, `{"event":"call.dtmf","n":${index + 10}}`.padEnd(bodyBytes))).status,
-      ),
-    );
-    assert.deepEqual(
-      again,
-      held.map(() => 200),
-    );
-    held[0]?.close();
-    await other.close();
+it('bodies that are never finished fill a budget: 503, given back when they leave, then 200', async (t) => {
+  const bodyBytes = 16 * 1024 * 1024;
+  const other = await startReceiver({ env: { RATE_LIMIT_MAX: '0', MAX_BODY_BYTES: String(bodyBytes) } });
+  t.after(() => other.close());
+  const all = '{"event":"call.dtmf"}'.padEnd(bodyBytes);
+  const piece = Buffer.from(all.slice(0, -1));
+  const head = signedRequest(all).slice(0, -bodyBytes);
+  const small = (n: number) => deliver(other, `{"event":"call.dtmf","n":${n}}`);
+
+  const held: RawConnection[] = [];
+  for (let taken = 0; taken < BUFFERED_BODIES_BYTES_MAX; taken += bodyBytes) {
+    const connection = await openRaw(other.port);
+    held.push(connection);
+    connection.send(head);
+    connection.send(piece);
+  }
+  let refused = await small(0);
+  await until(async () => {
+    refused = await small(0);
+    return refused.status !== 200;
+  }, 'the budget is full');
+  assert.equal(refused.status, 503);
+  assert.equal(refused.headers.get('retry-after'), '1');
+  const { request_id, ...rest } = refused.json;
+  assert.equal(request_id, refused.headers.get('x-request-id'));
+  assert.deepEqual(rest, {
+    error: 'Service Unavailable',
+    message: 'Too many bodies are being read, send again',
   });
 
-  it('one address cannot take all connections, unless it is a trusted proxy', async () => {
-    const other = await startReceiver({ env: { TRUST_PROXY: 'none' } });
-    const open: RawConnection[] = [];
-    for (let count = 0; count < CONNECTIONS_PER_CLIENT_MAX; count++) open.push(await openRaw(other.port));
-    const last = open.at(-1);
-    last?.send(request('GET /health HTTP/1.1'));
-    assert.equal((await last?.next())?.status, 200);
-    const beyond = await openRaw(other.port);
-    await beyond.ended;
-    open.pop()?.close();
-    await until(async () => {
-      const next = await openRaw(other.port);
-      next.send(request('GET /health HTTP/1.1', ['Connection: close']));
-      return (await next.rest().catch(() => [])).some(({ status }) => status === 200);
-    }, 'a place is free again');
-    for (const connection of open) connection.close();
-    await other.close();
-  });
+  // One is finished and recorded, the others go away: every byte is given back, so all of it can be taken again.
+  held[0]?.send(' ');
+  assert.equal((await held[0]?.next())?.status, 200);
+  for (const connection of held.slice(1)) connection.socket.resetAndDestroy();
+  await until(async () => (await small(1)).status === 200, 'room again');
+  const again = await Promise.all(
+    held.map(
+      async (_, index) =>
+        (await deliver(other, `{"event":"call.dtmf","n":${index + 10}}`.padEnd(bodyBytes))).status,
+    ),
+  );
+  assert.deepEqual(
+    again,
+    held.map(() => 200),
+  );
+  held[0]?.close();
+});
+
+it('one address cannot take all connections, unless it is a trusted proxy', async (t) => {
+  const other = await startReceiver({ env: { TRUST_PROXY: 'none' } });
+  t.after(() => other.close());
+  const open: RawConnection[] = [];
+  for (let count = 0; count < CONNECTIONS_PER_CLIENT_MAX; count++) open.push(await openRaw(other.port));
+  const last = open.at(-1);
+  last?.send(request('GET /health HTTP/1.1'));
+  assert.equal((await last?.next())?.status, 200);
+  const beyond = await openRaw(other.port);
+  await beyond.ended;
+  open.pop()?.close();
+  await until(async () => {
+    const next = await openRaw(other.port);
+    next.send(request('GET /health HTTP/1.1', ['Connection: close']));
+    return (await next.rest().catch(() => [])).some(({ status }) => status === 200);
+  }, 'a place is free again');
+  for (const connection of open) connection.close();
 });

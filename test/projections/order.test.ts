@@ -125,10 +125,14 @@ class World {
 /** Deliveries whose bodies differ: a body that comes twice under two headers would be one event of either type. */
 function history(random: Random): Delivery[] {
   const subjects = random.shuffle(['s1', 's2', 'S1', 's\u0000', 's\ufffd']).slice(0, 1 + random.below(3));
+  // All types, or a few: then more events meet in one row.
+  const types = random.chance(0.4)
+    ? SPELLINGS_WITH_TABLE
+    : random.shuffle(SPELLINGS_WITH_TABLE).slice(0, 1 + random.below(3));
   const byBody = new Map<string, Delivery>();
   const count = 1 + random.below(24);
   while (byBody.size < count) {
-    const { body, eventHeader } = randomBody(random, subjects);
+    const { body, eventHeader } = randomBody(random, subjects, types);
     const signedAt = T0_S + random.below(4);
     if (!byBody.has(body)) byBody.set(body, delivery(body, { eventHeader, signedAt }));
   }

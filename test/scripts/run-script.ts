@@ -17,6 +17,9 @@ export interface RunOptions {
   readonly cwd?: string;
 }
 
+/** A script that takes longer hangs; it is ended, and its exit code is null. */
+const RUN_MS_MAX = 60_000;
+
 /** @param name of the script, as in `npm run` */
 export function runScript(
   name: string,
@@ -34,6 +37,7 @@ export function run(program: string, args: readonly string[], options: RunOption
       cwd: options.cwd ?? tmpdir(),
       env: { PATH: process.env['PATH'] ?? '', ...options.env },
     });
+    const timer = setTimeout(() => child.kill('SIGKILL'), RUN_MS_MAX);
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -43,7 +47,10 @@ export function run(program: string, args: readonly string[], options: RunOption
       stderr += text;
     });
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code, stdout, stderr });
+    });
     child.stdin.on('error', () => {}); // a script that refuses its arguments reads nothing
     child.stdin.end(options.stdin ?? '');
   });

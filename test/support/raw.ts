@@ -11,7 +11,7 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-/** How the server ended the connection: properly, or by a reset. */
+/** How the connection ended: properly, or by a reset. */
 export type Ending = 'end' | 'reset';
 
 export interface RawConnection {
@@ -23,13 +23,16 @@ export interface RawConnection {
    * @throws Error if the connection ends before the answer is whole
    */
   next(isHead?: boolean): Promise<RawAnswer>;
-  /** All that is left, until the server ends the connection. */
+  /** All that is left, until the server ends the connection, which must not be by a reset. */
   rest(): Promise<RawAnswer[]>;
   readonly ended: Promise<Ending>;
   /** Bytes that have come and belong to no answer yet. */
   unread(): string;
   close(): void;
 }
+
+/** A server that neither answers nor closes for this long has forgotten the connection: longer than all its timeouts. */
+const SILENCE_MS = 15_000;
 
 /** @returns when the connection is open */
 export async function openRaw(port: number): Promise<RawConnection> {
@@ -39,15 +42,18 @@ export async function openRaw(port: number): Promise<RawConnection> {
   let wake: () => void = () => {};
 
   const ended = new Promise<Ending>((resolve) => {
-    const finish = (how: Ending) => {
-      ending ??= how;
-      resolve(ending);
+    let how: Ending = 'end';
+    socket.on('error', () => {
+      how = 'reset';
+    });
+    // Only now is it known that what was still being sent arrived, too.
+    socket.on('close', () => {
+      ending = how;
+      resolve(how);
       wake();
-    };
-    socket.on('end', () => finish('end'));
-    socket.on('close', () => finish('end'));
-    socket.on('error', () => finish('reset'));
+    });
   });
+  socket.setTimeout(SILENCE_MS, () => socket.destroy(new Error('silence')));
   socket.on('data', (chunk) => {
     received += chunk.toString('latin1');
     wake();
@@ -77,7 +83,7 @@ export async function openRaw(port: number): Promise<RawConnection> {
     send: (bytes) => void socket.write(bytes),
     next,
     async rest() {
-      await ended;
+      assert.equal(await ended, 'end');
       const answers: RawAnswer[] = [];
       while (received !== '') answers.push(await next());
       return answers;
