@@ -4,8 +4,8 @@ import { randomInt } from 'node:crypto';
 import { harmless } from '../src/core/logger.ts';
 import { readChanges } from './cli/changes.ts';
 import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/command.ts';
-import { readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';
-import { createPoster, type Delivery } from './cli/post.ts';
+import { knownSecrets, readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';
+import { createPoster, type Delivery, type PosterOptions } from './cli/post.ts';
 import { createProgress } from './cli/progress.ts';
 import { type Random, seededRandom, shuffled } from './cli/random.ts';
 import { readRecordedFile } from './cli/recorded-file.ts';
@@ -79,16 +79,8 @@ async function main(given: Given): Promise<number> {
   const seed = wholeNumber('--seed', values.seed, 0, Number.MAX_SAFE_INTEGER, randomInt(SEED_LIMIT));
   const random = seededRandom(seed);
   const once = readSource(given, random);
-  const config = readEnvironment(values.secret);
-  const url = readUrl(values.url ?? serverUrl(config));
-  if (values.path !== undefined && !values.path.startsWith('/'))
-    throw new UsageError('--path must begin with /');
-  const poster = createPoster({
-    url,
-    path: values.path,
-    secret: signingSecret(config),
-    connections: concurrency,
-  });
+  const target = readTarget(given);
+  const poster = createPoster({ ...target, connections: concurrency });
 
   const copies = values.duplicate === true ? 2 : 1;
   const total = once.size * count * copies;
@@ -125,10 +117,23 @@ async function main(given: Given): Promise<number> {
     progress.clear();
     poster.close();
   }
-  if (nobodyThere) throw new Error(`nothing listens on ${url.origin}: start the server with npm start`);
+  if (nobodyThere)
+    throw new Error(`nothing listens on ${target.url.origin}: start the server with npm start`);
   const tookMs = performance.now() - startedMs;
   if (tally.sent > 1) process.stdout.write(`${tally.summary(tookMs).join('\n')}\n`);
   return tally.isGood ? 0 : 1;
+}
+
+function readTarget({ values }: Given): Omit<PosterOptions, 'connections'> {
+  const config = readEnvironment(values.secret);
+  const url = readUrl(values.url ?? serverUrl(config));
+  const { path } = values;
+  if (path !== undefined && !path.startsWith('/')) throw new UsageError('--path must begin with /');
+  // A server that skips verification has made no secret, and takes any.
+  const secret = config.skipSignatureVerification
+    ? (knownSecrets(config)[0] ?? 'any')
+    : signingSecret(config);
+  return { url, path, secret };
 }
 
 /** What is sent once: how many deliveries, and how to make them (samples: with new ids each time). */

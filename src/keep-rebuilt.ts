@@ -4,7 +4,7 @@
  */
 
 import type { Worker } from 'node:worker_threads';
-import { REBUILD_RETRY_MS } from './core/limits.ts';
+import { REBUILD_FAILED_RETRY_MS, REBUILD_RETRY_MS } from './core/limits.ts';
 import type { Log } from './core/logger.ts';
 import type { FromRebuild } from './rebuild-thread.ts';
 import { startThread } from './threads.ts';
@@ -21,17 +21,25 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
   let lagging: readonly string[] = [];
   let thread: Worker | undefined;
   let retry: NodeJS.Timeout | undefined;
+  let startAgain = false;
   let closed = false;
 
   function start(): void {
+    clearTimeout(retry);
     retry = undefined;
-    if (closed || thread !== undefined || lagging.length === 0) return;
+    if (closed || lagging.length === 0) return;
+    if (thread !== undefined) {
+      startAgain = true; // it may have looked before the tables fell behind
+      return;
+    }
     thread = startThread('rebuild-thread', databasePath);
     thread.on('message', (message: FromRebuild) => report(message));
-    thread.on('error', (error) => report({ kind: 'retry', text: `the rebuild failed: ${error.message}` }));
+    thread.on('error', (error) => report({ kind: 'failed', text: error.message }));
     thread.on('exit', () => {
       thread = undefined;
+      if (startAgain && retry === undefined) start();
     });
+    startAgain = false;
   }
 
   function report(message: FromRebuild): void {
@@ -40,9 +48,14 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
     }
     if (message.kind === 'newer')
       log('warn', `${message.text}; deliveries are recorded, this table is left as it is`);
-    if (message.kind === 'retry') {
-      log('warn', `${message.text}; looking again in ${REBUILD_RETRY_MS / 1000} s`);
-      retry ??= setTimeout(start, REBUILD_RETRY_MS);
+    if (message.kind === 'under-way') retry ??= setTimeout(start, REBUILD_RETRY_MS);
+    if (message.kind === 'failed') {
+      const minutes = REBUILD_FAILED_RETRY_MS / 60_000;
+      log(
+        'error',
+        `the tables could not be rebuilt: ${message.text}; trying again in ${minutes} minutes, or with npm run rebuild`,
+      );
+      retry ??= setTimeout(start, REBUILD_FAILED_RETRY_MS);
     }
     onDone();
   }

@@ -8,18 +8,11 @@ import { RebuildUnderWay } from './core/scratch.ts';
 import { faultText } from './core/storage-fault.ts';
 import { derivations } from './projections/index.ts';
 
-/** `retry`: another process is at it, or storage refused; look again later. */
+/** How it went. `under-way`: another process is at it. */
 export type FromRebuild =
-  | {
-      readonly kind: 'done';
-      readonly names: string[];
-      readonly seq: number;
-      readonly events: number;
-      readonly ms: number;
-    }
+  | { readonly kind: 'done'; readonly names: string[]; readonly events: number; readonly ms: number }
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'retry'; readonly text: string }
-  | { readonly kind: 'newer'; readonly text: string };
+  | { readonly kind: 'under-way' | 'newer' | 'failed'; readonly text: string };
 
 async function run(databasePath: string): Promise<FromRebuild> {
   const startMs = performance.now();
@@ -40,11 +33,11 @@ async function run(databasePath: string): Promise<FromRebuild> {
       monotonicMs: () => performance.now(),
     });
     const names = projections.map(({ name }) => name);
-    return { kind: 'done', names, seq, events: seq, ms: Math.round(performance.now() - startMs) };
+    return { kind: 'done', names, events: seq, ms: Math.round(performance.now() - startMs) };
   } catch (error) {
-    if (error instanceof NewerTable) return { kind: 'newer', text: error.message };
-    if (error instanceof RebuildUnderWay) return { kind: 'retry', text: error.message };
-    return { kind: 'retry', text: `the rebuild failed: ${faultText(error)}` };
+    const text = faultText(error);
+    if (error instanceof NewerTable) return { kind: 'newer', text };
+    return { kind: error instanceof RebuildUnderWay ? 'under-way' : 'failed', text };
   }
 }
 

@@ -36,7 +36,11 @@ export interface Receiver {
   readonly address: AddressInfo;
   /** The log's last event at the start. */
   readonly head: WriterHead;
-  /** Drains HTTP, writes what is queued, closes the database. @returns the log's head as left behind */
+  /**
+   * Drains HTTP, writes what is queued, closes the database.
+   * @returns the log's head as left behind
+   * @throws Error if the database is lost: then onLost() ends the process
+   */
   close(): Promise<WriterHead>;
 }
 
@@ -86,7 +90,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
     address = await http.listen(config.port, config.host);
   } catch (error) {
     await rebuilder.close();
-    await writer.close();
+    await writer.close().catch(() => undefined);
     throw new Error(listenProblem(error as NodeJS.ErrnoException, config), { cause: error });
   }
   return {

@@ -10,7 +10,7 @@ import type { Delivery, Recorded } from './delivery.ts';
 import { readBody } from './event.ts';
 import { EventLog, type Head, type NewEvent } from './event-log.ts';
 import { foldEvent } from './fold-event.ts';
-import { CATCH_UP_EVENTS_MAX } from './limits.ts';
+import { LOG_RANGE_EVENTS } from './limits.ts';
 import type { Derivations, Projection } from './projection.ts';
 import { ProjectionStates } from './projection-state.ts';
 import { ProjectionTable } from './projection-table.ts';
@@ -21,7 +21,7 @@ export interface BatchResult {
   /** Projections whose table lacks events now: another version's, or not yet caught up. */
   readonly lagging: string[];
   /** One of them is this code's and lacks only events that another append will fold in. */
-  readonly isCatchingUp: boolean;
+  readonly isBehind: boolean;
 }
 
 /** Appends batches over the one writing connection. */
@@ -65,7 +65,7 @@ export class BatchAppender {
 
   #appendAll(deliveries: readonly Delivery[]): BatchResult {
     const before = this.#log.head();
-    const { current, lagging, isCatchingUp } = this.#currentTables(before);
+    const { current, lagging, isBehind } = this.#currentTables(before);
     let head = before;
     const outcomes = deliveries.map((delivery) => {
       const [outcome, newHead] = this.#appendOne(delivery, head, current);
@@ -74,7 +74,7 @@ export class BatchAppender {
     });
     if (head.seq > before.seq)
       for (const table of current) this.#states.advance(table.projection.name, head.seq);
-    return { outcomes, lagging, isCatchingUp };
+    return { outcomes, lagging, isBehind };
   }
 
   #appendOne(delivery: Delivery, head: Head, tables: readonly ProjectionTable[]): [Recorded, Head] {
@@ -110,8 +110,8 @@ export class BatchAppender {
   }
 
   /** The tables that reflect the whole log up to `head` and were made by this code's version of the projection. */
-  #currentTables(head: Head): { current: ProjectionTable[]; lagging: string[]; isCatchingUp: boolean } {
-    let isCatchingUp = false;
+  #currentTables(head: Head): { current: ProjectionTable[]; lagging: string[]; isBehind: boolean } {
+    let isBehind = false;
     const states = this.#states.read();
     const current: ProjectionTable[] = [];
     const lagging: string[] = [];
@@ -130,16 +130,16 @@ export class BatchAppender {
       }
       lagging.push(projection.name);
       // A table ahead of its log, or a log that cannot be read on, is damage: `verify` names it, a rebuild mends it.
-      if (applied > state.applied_seq && applied < head.seq) isCatchingUp = true;
+      if (applied > state.applied_seq && applied < head.seq) isBehind = true;
     }
-    return { current, lagging, isCatchingUp };
+    return { current, lagging, isBehind };
   }
 
   /** Folds events that a process with other code has left out. @returns the seq that the table reflects now */
   #catchUp(table: ProjectionTable, after: number, head: Head): number {
     if (after >= head.seq) return after;
     let applied = after;
-    for (const recorded of this.#log.range(after, head.seq, CATCH_UP_EVENTS_MAX)) {
+    for (const recorded of this.#log.range(after, head.seq, LOG_RANGE_EVENTS)) {
       const read = readBody(recorded.body, recorded.eventHeader);
       foldEvent(read, recorded, [table], (...failure) => this.#log.addFailure(...failure));
       applied = recorded.seq;

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
 import { openDatabase } from './database.ts';
 import { EventLog } from './event-log.ts';
-import type { Derivations, Projection } from './projection.ts';
+import type { Derivations } from './projection.ts';
 import { ProjectionStates } from './projection-state.ts';
 import { columnsOf } from './projection-table.ts';
 import { openScratch } from './scratch.ts';
@@ -60,7 +60,15 @@ export function checkTables(
             `the table reflects the log up to seq ${state.applied_seq} of ${seq}: npm run rebuild`,
           );
         }
-        return compare(database, projection.name, [projection.key], columnsOf(projection as Projection));
+        const columns = columnsOf(projection);
+        const missing = columns.filter((column) => !hasColumn(database, projection.name, column));
+        if (missing.length > 0) {
+          return broken(
+            projection.name,
+            `the table has no column ${missing.join(', ')}: raise the version of the projection`,
+          );
+        }
+        return compare(database, projection.name, [projection.key], columns);
       });
       checks.push(compare(database, 'failures', ['seq', 'stage'], ['seq', 'stage', 'error']));
       return { seq, checks };
@@ -75,6 +83,11 @@ export function checkTables(
 
 function broken(name: string, difference: string): TableCheck {
   return { name, rows: 0, differences: [`${name}: ${difference}`], differenceCount: 1 };
+}
+
+function hasColumn(database: Database, table: string, column: string): boolean {
+  const find = database.prepare("SELECT 1 FROM pragma_table_xinfo(?, 'main') WHERE name = ?");
+  return find.get(table, column) !== undefined;
 }
 
 function compare(database: Database, name: string, key: string[], columns: string[]): TableCheck {

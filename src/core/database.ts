@@ -77,9 +77,12 @@ export function openReadOnly(path: string): Database {
 
 /** @returns whether the file is empty, so that the schema has yet to be made */
 function checkMarks(database: Database, path: string): boolean {
-  const applicationId = database.pragma('application_id', { simple: true });
-  const version = database.pragma('user_version', { simple: true }) as number;
-  const tables = database.prepare('SELECT count(*) FROM sqlite_master').pluck().get();
+  // In one snapshot: another process may be making the schema just now.
+  const { applicationId, version, tables } = database.transaction(() => ({
+    tables: database.prepare('SELECT count(*) FROM sqlite_master').pluck().get(),
+    applicationId: database.pragma('application_id', { simple: true }),
+    version: database.pragma('user_version', { simple: true }) as number,
+  }))();
   if (applicationId === 0 && version === 0 && tables === 0) return true;
   if (applicationId !== APPLICATION_ID) {
     throw new DatabaseRefused(

@@ -52,7 +52,7 @@ const COLUMNS = `
   event_id_header,
   chain`;
 
-/** Statements over one connection. `schema` is where `failures` is looked for. */
+/** Statements over one connection. */
 export class EventLog {
   readonly #head: Statement<[], Head>;
   readonly #insert: Statement<[StoredEvent]>;

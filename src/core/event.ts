@@ -5,7 +5,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { type TabledType, tabledType } from './event-types.ts';
-import { type FieldError, Fields, type Json, kindOf, requireTimeMs } from './fields.ts';
+import { FieldError, Fields, type Json, kindOf, requireTimeMs } from './fields.ts';
 import { EVENT_TYPE_CHARS_MAX } from './limits.ts';
 
 /** What is read of the log to make an event of it. */
@@ -109,7 +109,8 @@ export function interpret(
     const occurredAtMs = occurredMs(read.json, fields) ?? recorded.signedAt * 1000;
     return { kind: 'event', event: { seq: recorded.seq, type: read.type, tabled, occurredAtMs, fields } };
   } catch (error) {
-    return { kind: 'failure', reason: (error as FieldError).message };
+    if (!(error instanceof FieldError)) throw error;
+    return { kind: 'failure', reason: error.message };
   }
 }
 

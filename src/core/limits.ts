@@ -59,12 +59,12 @@ export const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 export const BUSY_TIMEOUT_MS = 3_000;
 /** While storage fails, a small real write is tried this often, so that recovery needs no traffic. */
 export const STORAGE_RETRY_MS = 1_000;
-/** The WAL is checkpointed when it has grown by this since the last attempt. */
+/** The WAL is checkpointed when it has outgrown this; after an attempt that was held up, when it has grown by it. */
 export const WAL_CHECKPOINT_BYTES = 16 * 1024 * 1024;
 /** The WAL file is cut back to this when it starts over after a long reader has left. */
 export const WAL_KEPT_BYTES = 64 * 1024 * 1024;
-/** Missing events folded into a lagging table before a batch: some 20 ms of work. */
-export const CATCH_UP_EVENTS_MAX = 500;
+/** Events read from the log at once: with bodies of the largest default size 100 MiB. A lagging table gets as many before each batch. */
+export const LOG_RANGE_EVENTS = 100;
 
 // --- shutdown ---------------------------------------------------------------------------------------------
 
@@ -79,6 +79,8 @@ export const FATAL_FLUSH_MS = 500;
 
 // --- log lines --------------------------------------------------------------------------------------------
 
+/** Output that waits for its reader; beyond it lines are dropped and counted, so that a stalled one costs no memory. */
+export const LOG_WAITING_BYTES_MAX = 1024 * 1024;
 /** A piece of text from outside (path, type, id) in a log line or an answer is cut to this. */
 export const LOGGED_TEXT_CHARS_MAX = 256;
 /** Refused requests logged in one second; the rest is counted in one line. Bounds the log under a flood. */
@@ -93,8 +95,6 @@ export const EVENT_TYPE_CHARS_MAX = 128;
 
 // --- rebuild ----------------------------------------------------------------------------------------------
 
-/** Events folded into the scratch file between two looks at the live log. */
-export const REBUILD_RANGE_EVENTS = 2_000;
 /** The longest transaction of a rebuild on the live file, and the pause after it: SQLite's waiting is not fair. */
 export const REBUILD_TRANSACTION_MS = 5;
 /** Rows copied in the first of these transactions; later ones adapt to the time that it took. */
@@ -103,6 +103,8 @@ export const REBUILD_COPY_ROWS_FIRST = 100;
 export const REBUILD_REMAINDER_EVENTS_MAX = 50;
 /** A server that finds a rebuild under way in another process looks again after this. */
 export const REBUILD_RETRY_MS = 5_000;
+/** After a rebuild has failed: it reads the whole log, and what was wrong is seldom mended by itself. */
+export const REBUILD_FAILED_RETRY_MS = 600_000;
 
 /**
  * Relations between limits that the design depends on.

@@ -1,11 +1,12 @@
 /**
  * The SQL of projection tables, generated from their definitions, and the one place that folds an event into a
- * row. `named` tables let a rebuild work on a table under another name or in another schema.
+ * row. A rebuild uses it on tables under another name or in another schema.
  */
 
 import type { Database, Statement } from 'better-sqlite3';
 import type { Event } from './event.ts';
 import type { Projection, Row } from './projection.ts';
+import { faultText, storageFault } from './storage-fault.ts';
 
 /** @param table where to make it: `calls`, or `calls_next`, or `scratch.calls` */
 export function createTableSql(projection: Projection, table: string): string {
@@ -30,12 +31,22 @@ export class ProjectionTable {
     this.projection = projection;
     const columns = columnsOf(projection);
     const others = columns.filter((column) => column !== projection.key);
-    this.#select = database.prepare(`SELECT ${columns.join(', ')} FROM ${table} WHERE ${projection.key} = ?`);
-    this.#upsert = database.prepare(
-      `INSERT INTO ${table} (${columns.join(', ')})
-       VALUES (${columns.map((column) => `@${column}`).join(', ')})
-       ON CONFLICT (${projection.key}) DO UPDATE SET ${others.map((c) => `${c} = excluded.${c}`).join(', ')}`,
-    );
+    try {
+      this.#select = database.prepare(
+        `SELECT ${columns.join(', ')} FROM ${table} WHERE ${projection.key} = ?`,
+      );
+      this.#upsert = database.prepare(
+        `INSERT INTO ${table} (${columns.join(', ')})
+         VALUES (${columns.map((column) => `@${column}`).join(', ')})
+         ON CONFLICT (${projection.key}) DO UPDATE SET ${others.map((c) => `${c} = excluded.${c}`).join(', ')}`,
+      );
+    } catch (error) {
+      if (storageFault(error) !== 'other') throw error;
+      const hint = `raise the version of the projection ${projection.name} when its columns change`;
+      throw new Error(`the table ${table} has not this code's columns: ${hint} (${faultText(error)})`, {
+        cause: error,
+      });
+    }
   }
 
   /**

@@ -9,13 +9,18 @@ import { openDatabase } from './database.ts';
 import { readBody } from './event.ts';
 import { EventLog } from './event-log.ts';
 import { foldEvent, PARSE_STAGE } from './fold-event.ts';
-import { REBUILD_COPY_ROWS_FIRST, REBUILD_REMAINDER_EVENTS_MAX, REBUILD_TRANSACTION_MS } from './limits.ts';
+import {
+  LOG_RANGE_EVENTS,
+  REBUILD_COPY_ROWS_FIRST,
+  REBUILD_REMAINDER_EVENTS_MAX,
+  REBUILD_TRANSACTION_MS,
+} from './limits.ts';
 import type { Derivations, Projection } from './projection.ts';
 import { ProjectionStates } from './projection-state.ts';
 import { columnsOf, createTableSql, ProjectionTable } from './projection-table.ts';
 import { failuresTable } from './schema.ts';
 import { openScratch } from './scratch.ts';
-import { createViews, dropViews } from './views.ts';
+import { withoutViews } from './views.ts';
 
 /** `fold` counts events, `copy` and `clean` rows. */
 export interface RebuildProgress {
@@ -90,11 +95,12 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
         await pause(0);
       }
       const briefly = brieflyWriting(database, pause, monotonicMs);
-      await cleanLeftovers(database, briefly, onProgress);
+      await cleanLeftovers(database, derivations, briefly, onProgress);
       const rows = await copyTables(database, projections, briefly, onProgress);
+      const brieflyFolding = brieflyWriting(database, pause, monotonicMs);
       const next = new NextTables(database, projections);
       while (log.head().seq - applied > REBUILD_REMAINDER_EVENTS_MAX) {
-        await briefly((limit) => {
+        await brieflyFolding((limit) => {
           const after = applied;
           applied = next.fold(log, applied, limit);
           if (applied === after) throw unreadable(applied, log.head().seq);
@@ -102,7 +108,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
         });
       }
       const seq = swap(database, derivations, projections, next, log, applied);
-      await cleanLeftovers(database, briefly, onProgress);
+      await cleanLeftovers(database, derivations, briefly, onProgress);
       const failures = database.prepare('SELECT count(*) FROM failures').pluck().get() as number;
       return { seq, rows, failures };
     } finally {
@@ -201,7 +207,7 @@ class NextTables {
   /** Folds up to `limit` events after `after`. @returns the last seq folded */
   fold(log: EventLog, after: number, limit: number): number {
     let applied = after;
-    for (const recorded of log.range(after, Number.MAX_SAFE_INTEGER, limit)) {
+    for (const recorded of log.range(after, Number.MAX_SAFE_INTEGER, Math.min(limit, LOG_RANGE_EVENTS))) {
       foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, this.#tables, this.#addFailure);
       applied = recorded.seq;
     }
@@ -221,7 +227,8 @@ function swap(
   const exchange = database.transaction(() => {
     const states = new ProjectionStates(database).read();
     for (const projection of projections) refuseNewer(projection, states.get(projection.name)?.version ?? 0);
-    const seq = next.fold(log, applied, Number.MAX_SAFE_INTEGER);
+    let seq = applied;
+    for (const head = log.head().seq; seq < head; ) seq = next.fold(log, seq, head - seq);
     const rebuilt = [PARSE_STAGE, ...projections.map(({ name }) => name)];
     if (projections.length < derivations.projections.length) {
       database
@@ -231,17 +238,15 @@ function swap(
         )
         .run(...rebuilt);
     }
-    dropViews(database);
     const setState = database.prepare(
       `INSERT INTO projections (name, version, applied_seq) VALUES (?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET version = excluded.version, applied_seq = excluded.applied_seq`,
     );
-    for (const { name, version } of projections) {
-      exchangeTable(database, name);
-      setState.run(name, version, seq);
-    }
-    exchangeTable(database, 'failures');
-    createViews(database, derivations);
+    withoutViews(database, derivations, () => {
+      for (const { name } of projections) exchangeTable(database, name);
+      exchangeTable(database, 'failures');
+    });
+    for (const { name, version } of projections) setState.run(name, version, seq);
     return seq;
   });
   return exchange.immediate();
@@ -259,15 +264,15 @@ function exchangeTable(database: Database, name: string): void {
 /** Removes the old tables after a swap, and what a rebuild that was killed has left, a few rows at a time. */
 async function cleanLeftovers(
   database: Database,
+  derivations: Derivations,
   briefly: Briefly,
   onProgress: (progress: RebuildProgress) => void,
 ): Promise<void> {
-  const names = database
-    .prepare(
-      String.raw`SELECT name FROM main.sqlite_master WHERE type = 'table' AND (name LIKE '%\_old' ESCAPE '\' OR name LIKE '%\_next' ESCAPE '\')`,
-    )
-    .pluck()
-    .all() as string[];
+  const ours = [...derivations.projections.map(({ name }) => name), 'failures'];
+  const isThere = database.prepare("SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?");
+  const names = ours
+    .flatMap((name) => [`${name}_old`, `${name}_next`])
+    .filter((name) => isThere.get(name) !== undefined);
   for (const name of names) {
     const total = database.prepare(`SELECT count(*) FROM main."${name}"`).pluck().get() as number;
     const remove = database.prepare(

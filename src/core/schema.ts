@@ -1,6 +1,6 @@
 /**
  * The fixed part of the database file: its marks, the event log, the failures, and the state of the projections.
- * The projections' own tables come from their definitions (projection-tables.ts).
+ * The projections' own tables come from their definitions (projection-table.ts).
  */
 
 /** `application_id` of our files: "IRSX" in ASCII. */

@@ -3,12 +3,12 @@
  * first event. Its exclusive lock is what keeps two rebuilds apart; the kernel frees it when a process dies.
  */
 
-import { closeSync, openSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, rmSync, statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import { readBody } from './event.ts';
 import type { EventLog } from './event-log.ts';
 import { foldEvent } from './fold-event.ts';
-import { REBUILD_RANGE_EVENTS } from './limits.ts';
+import { BUSY_TIMEOUT_MS, LOG_RANGE_EVENTS } from './limits.ts';
 import type { Projection } from './projection.ts';
 import { createTableSql, ProjectionTable } from './projection-table.ts';
 import { failuresTable } from './schema.ts';
@@ -41,9 +41,10 @@ export function openScratch(
   projections: readonly Projection[],
   log: EventLog,
 ): Scratch {
-  closeSync(openSync(path, 'a', 0o600));
+  const inode = inodeOfNew(path);
   let isAttached = false;
   try {
+    database.pragma('busy_timeout = 0'); // a held lock is an answer, not something to wait for
     database.prepare('ATTACH ? AS scratch').run(path); // reads the file: a held lock shows here already
     isAttached = true;
     database.pragma('scratch.locking_mode = EXCLUSIVE');
@@ -51,12 +52,14 @@ export function openScratch(
     database.pragma('scratch.synchronous = OFF');
     database.pragma(`scratch.cache_size = -${CACHE_KIB}`);
     emptyScratch(database);
+    // The last holder may have removed the file between our opening and our locking it.
+    if (statSync(path, { throwIfNoEntry: false })?.ino !== inode) throw underWay(path);
   } catch (error) {
     if (isAttached) database.exec('DETACH scratch');
     if (storageFault(error) !== 'busy') throw error;
-    throw new RebuildUnderWay(`a rebuild is under way already (${path} is locked): wait until it ends`, {
-      cause: error,
-    });
+    throw underWay(path, error);
+  } finally {
+    database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   }
 
   for (const projection of projections)
@@ -69,7 +72,7 @@ export function openScratch(
   let applied = 0;
 
   const foldRange = (upTo: number) => {
-    for (const recorded of log.range(applied, upTo, REBUILD_RANGE_EVENTS)) {
+    for (const recorded of log.range(applied, upTo, LOG_RANGE_EVENTS)) {
       const read = readBody(recorded.body, recorded.eventHeader);
       foldEvent(read, recorded, tables, (...failure) => addFailure.run(...failure));
       applied = recorded.seq;
@@ -93,4 +96,20 @@ function emptyScratch(database: Database): void {
   database.exec('INSERT INTO scratch.lock VALUES (1)');
   const names = database.prepare("SELECT name FROM scratch.sqlite_master WHERE type = 'table'").pluck().all();
   for (const name of names) if (name !== 'lock') database.exec(`DROP TABLE scratch."${name}"`);
+}
+
+/** Makes the file if it is missing, 0600: it will hold what the log holds. */
+function inodeOfNew(path: string): number {
+  const descriptor = openSync(path, 'a', 0o600);
+  try {
+    return fstatSync(descriptor).ino;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function underWay(path: string, cause?: unknown): RebuildUnderWay {
+  return new RebuildUnderWay(`a rebuild is under way already (${path} is locked): wait until it ends`, {
+    cause,
+  });
 }

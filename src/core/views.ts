@@ -7,13 +7,36 @@ import type { Derivations } from './projection.ts';
 
 const STATE_NAME = 'views';
 
-/** Drops every report view: SQLite refuses to rename a table that a view names. Run it inside a transaction. */
-export function dropViews(database: Database): void {
+interface StoredView {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/**
+ * Runs `work` while no view names a table, because SQLite would rename it in the views, too; then makes all
+ * views anew: ours from code, a user's own as they were. Run it inside a transaction.
+ */
+export function withoutViews(database: Database, derivations: Derivations, work: () => void): void {
+  const views = database
+    .prepare("SELECT name, sql FROM main.sqlite_master WHERE type = 'view' AND name <> 'events_json'")
+    .all() as StoredView[];
+  for (const { name } of views) database.exec(`DROP VIEW "${name}"`);
+  work();
+  createViews(database, derivations);
+  for (const { name, sql } of views) if (!isOurs(name)) database.exec(sql);
+}
+
+/** Views whose names begin like this are this program's: it drops those that its code no longer has. */
+function isOurs(name: string): boolean {
+  return name.startsWith('report_');
+}
+
+function dropViews(database: Database): void {
   const names = database
-    .prepare("SELECT name FROM sqlite_master WHERE type = 'view' AND name <> 'events_json'")
+    .prepare("SELECT name FROM main.sqlite_master WHERE type = 'view'")
     .pluck()
-    .all();
-  for (const name of names) database.exec(`DROP VIEW "${name}"`);
+    .all() as string[];
+  for (const name of names) if (isOurs(name)) database.exec(`DROP VIEW "${name}"`);
 }
 
 /** Makes every report view anew and notes their version. Run it inside a transaction. */

@@ -23,15 +23,17 @@ const PROBE_BYTES = 32 * 1024;
  */
 export function runWriter(port: MessagePort, databasePath: string, derivations: Derivations): void {
   const send = (message: FromWriter) => port.postMessage(message);
+  let isClosed = false;
+  let isCatchingUp = false;
   let database: Database;
   let appender: BatchAppender;
   try {
     database = openDatabase(databasePath, derivations);
     updateViews(database, derivations);
     appender = new BatchAppender(database, derivations);
-    const { lagging, isCatchingUp } = appender.append([]);
+    const { lagging, isBehind } = appender.append([]);
     send({ kind: 'ready', head: headOf(appender), lagging });
-    if (isCatchingUp) setImmediate(catchUp);
+    if (isBehind) catchUpSoon();
   } catch (error) {
     const text =
       error instanceof DatabaseRefused
@@ -42,17 +44,17 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
     return;
   }
 
-  let isClosed = false;
   let failing: NodeJS.Timeout | undefined;
   let checkpointAtBytes = WAL_CHECKPOINT_BYTES;
 
   port.on('message', (message: ToWriter) => {
     if (message.kind === 'close') return close();
     try {
-      const { outcomes, lagging, isCatchingUp } = appender.append(unpackBatch(message));
+      const { outcomes, lagging, isBehind } = appender.append(unpackBatch(message));
       send({ kind: 'committed', outcomes, lagging });
-      if (isCatchingUp) setImmediate(catchUp);
-      recovered();
+      if (isBehind) catchUpSoon();
+      // A repetition writes nothing: it does not tell that storage works.
+      if (outcomes.some(({ duplicate }) => !duplicate)) recovered();
     } catch (error) {
       const fault = storageFault(error);
       if (fault === 'lost') return lost(error);
@@ -63,12 +65,18 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
     checkpointIfLarge();
   });
 
+  function catchUpSoon(): void {
+    if (!isCatchingUp) setImmediate(catchUp);
+    isCatchingUp = true;
+  }
+
   /** Folds what a process with other code has left out, a piece at a time between batches. */
   function catchUp(): void {
+    isCatchingUp = false;
     if (isClosed) return;
     try {
-      const { lagging, isCatchingUp } = appender.append([]);
-      if (isCatchingUp) setImmediate(catchUp);
+      const { lagging, isBehind } = appender.append([]);
+      if (isBehind) catchUpSoon();
       else send({ kind: 'lagging', lagging });
     } catch (error) {
       if (storageFault(error) === 'lost') return lost(error);
@@ -103,10 +111,14 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
 
   function checkpointIfLarge(): void {
     const walBytes = statSync(`${databasePath}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    if (walBytes < checkpointAtBytes) return;
+    if (walBytes <= checkpointAtBytes) return;
     try {
-      const [state] = database.pragma('wal_checkpoint(PASSIVE)') as { log: number; checkpointed: number }[];
-      const whole = state !== undefined && state.log === state.checkpointed;
+      const [state] = database.pragma('wal_checkpoint(PASSIVE)') as {
+        busy: number;
+        log: number;
+        checkpointed: number;
+      }[];
+      const whole = state?.busy === 0 && state.log === state.checkpointed;
       // A whole checkpoint lets the WAL start over at its present size; after a partial one it grows on.
       checkpointAtBytes = whole ? Math.max(WAL_CHECKPOINT_BYTES, walBytes) : walBytes + WAL_CHECKPOINT_BYTES;
     } catch (error) {

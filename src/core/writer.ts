@@ -35,7 +35,7 @@ export class Writer {
   #lagging: readonly string[] = [];
   #head: WriterHead = { seq: 0, chain: '' };
   /** Who waits for the end; empty while nobody has asked for it. */
-  #closing: ((head: WriterHead) => void)[] = [];
+  #closing: { resolve: (head: WriterHead) => void; reject: (error: Error) => void }[] = [];
   /** The thread has closed the database: that it ends now is no fault. */
   #isClosed = false;
 
@@ -113,11 +113,13 @@ export class Writer {
   /**
    * Writes what is queued, checkpoints, closes the database. Later appends are refused.
    * @returns the log's head as left behind
+   * @throws Error if the file is lost: a clean end would be a lie, onLost() ends the process
    */
   async close(): Promise<WriterHead> {
-    return new Promise((resolve) => {
-      this.#closing.push(resolve);
-      if (this.#storage === 'lost' || this.#isClosed) resolve(this.#head);
+    return new Promise((resolve, reject) => {
+      this.#closing.push({ resolve, reject });
+      if (this.#isClosed) resolve(this.#head);
+      else if (this.#storage === 'lost') reject(lostError());
       else if (this.#closing.length === 1 && this.#inFlight === undefined)
         this.#thread.postMessage({ kind: 'close' });
     });
@@ -172,7 +174,7 @@ export class Writer {
       case 'closed':
         this.#head = message.head;
         this.#isClosed = true;
-        for (const resolve of this.#closing) resolve(message.head);
+        for (const { resolve } of this.#closing) resolve(message.head);
         return;
     }
   }
@@ -207,7 +209,7 @@ export class Writer {
     this.#inFlight = undefined;
     this.#queue = [];
     this.#queueBytes = 0;
-    for (const resolve of this.#closing) resolve(this.#head);
+    for (const { reject } of this.#closing) reject(lostError());
     this.#events.onLost(text);
   }
 
@@ -216,4 +218,8 @@ export class Writer {
     this.#lagging = lagging;
     this.#events.onLagging(lagging);
   }
+}
+
+function lostError(): Error {
+  return new Error('the database was lost: the outcome of the last commit is unknown');
 }

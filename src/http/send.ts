@@ -6,11 +6,11 @@ import { type Exchange, mayHaveBody } from './exchange.ts';
 
 /**
  * @param closes whether to close the connection in any case (shutdown)
- * @returns when the answer has been handed to the socket; it may take until LINGER_MS to be finished
+ * @returns whether it was handed to the socket (what follows may take until LINGER_MS); false if the client is gone
  */
-export function send(exchange: Exchange, answer: Answer, closes: boolean): void {
+export function send(exchange: Exchange, answer: Answer, closes: boolean): boolean {
   const { request, response } = exchange;
-  if (response.headersSent || response.destroyed) return;
+  if (response.headersSent || response.destroyed) return false;
   const isText = typeof answer.body === 'string';
   const text = isText ? answer.body : JSON.stringify({ ...answer.body, request_id: exchange.id });
   const isRead = request.complete || !mayHaveBody(request);
@@ -28,6 +28,7 @@ export function send(exchange: Exchange, answer: Answer, closes: boolean): void 
     response.write(text);
     linger(exchange);
   }
+  return true;
 }
 
 /**

@@ -165,9 +165,11 @@ export function createHttpServer(options: HttpOptions): HttpServer {
       return options.logRequest(exchange, { status, code: status === 0 ? 'client_left' : 'broken_request' });
     }
     exchange.answeredMs = monotonicMs();
-    send(exchange, answer, draining);
+    const isSent = send(exchange, answer, draining);
     door.counters.add(answer.code);
-    options.logRequest(exchange, answer);
+    // A delivery that was recorded for a client that did not wait: its retry will be a duplicate.
+    const { detail } = answer;
+    options.logRequest(exchange, isSent ? answer : { status: 0, code: `client_left ${answer.code}`, detail });
   }
 
   return {

@@ -7,7 +7,7 @@ import { openDatabase } from '../../src/core/database.ts';
 import type { Recorded } from '../../src/core/delivery.ts';
 import { EventLog } from '../../src/core/event-log.ts';
 import { FieldError } from '../../src/core/fields.ts';
-import { CATCH_UP_EVENTS_MAX } from '../../src/core/limits.ts';
+import { LOG_RANGE_EVENTS } from '../../src/core/limits.ts';
 import type { Derivations, Projection } from '../../src/core/projection.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { openTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -59,7 +59,7 @@ describe('a batch', () => {
       },
     );
     const second = delivery('not JSON', { signature: null, eventHeader: 'sms.sent', signedAt: T0_S + 5 });
-    const { outcomes, lagging, isCatchingUp } = appender.append([first, second]);
+    const { outcomes, lagging, isBehind } = appender.append([first, second]);
     assert.deepEqual(outcomes, [
       {
         kind: 'recorded',
@@ -79,7 +79,7 @@ describe('a batch', () => {
       },
     ]);
     assert.deepEqual(lagging, []);
-    assert.equal(isCatchingUp, false);
+    assert.equal(isBehind, false);
     const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
     const [one, two] = rows('SELECT * FROM events ORDER BY seq');
     const { chain: firstChain, ...firstColumns } = one ?? {};
@@ -119,7 +119,7 @@ describe('a batch', () => {
 
   it('of nothing changes nothing', () => {
     const { appender, rows } = given();
-    assert.deepEqual(appender.append([]), { outcomes: [], lagging: [], isCatchingUp: false });
+    assert.deepEqual(appender.append([]), { outcomes: [], lagging: [], isBehind: false });
     assert.equal(appender.head().seq, 0);
     assert.deepEqual(rows('SELECT * FROM events'), []);
   });
@@ -394,14 +394,14 @@ describe('a table of another version', () => {
       const { appender, database, rows } = given();
       appender.append([call('a')]);
       database.prepare("UPDATE projections SET version = ? WHERE name = 'calls'").run(version);
-      const { outcomes, lagging, isCatchingUp } = appender.append([
+      const { outcomes, lagging, isBehind } = appender.append([
         call('b'),
         call('a', 'call.completed'),
         delivery({ event: 'sms.sent', data: { message_id: 'm' } }),
       ]);
       assert.deepEqual(errorsOf(outcomes), [null, null, null]);
       assert.deepEqual(lagging, ['calls']);
-      assert.equal(isCatchingUp, false);
+      assert.equal(isBehind, false);
       assert.deepEqual(rows('SELECT call_uuid, status FROM calls'), [{ call_uuid: 'a', status: 'ringing' }]);
       assert.equal(rows('SELECT count(*) AS n FROM sms_messages')[0]?.['n'], 1);
       assert.deepEqual(rows('SELECT name, applied_seq FROM projections ORDER BY name').slice(0, 4), [
@@ -443,8 +443,8 @@ describe('a table of this version that lacks events', () => {
 
   it('catches up before the next batch, in order, each event once', () => {
     const { appender, rows } = lagging(20);
-    const { lagging: behind, isCatchingUp, outcomes } = appender.append([call('shared', 'call.completed')]);
-    assert.deepEqual([behind, isCatchingUp, outcomes[0]?.error], [[], false, null]);
+    const { lagging: behind, isBehind, outcomes } = appender.append([call('shared', 'call.completed')]);
+    assert.deepEqual([behind, isBehind, outcomes[0]?.error], [[], false, null]);
     assert.equal(state(rows), 22);
     const [row] = rows('SELECT * FROM calls');
     assert.equal(row?.['event_count'], 1 + 18 + 1);
@@ -456,25 +456,25 @@ describe('a table of this version that lacks events', () => {
     ]);
   });
 
-  for (const count of [CATCH_UP_EVENTS_MAX - 1, CATCH_UP_EVENTS_MAX]) {
+  for (const count of [LOG_RANGE_EVENTS - 1, LOG_RANGE_EVENTS]) {
     it(`by ${count} is whole after one batch`, () => {
       const { appender, rows } = lagging(count);
-      assert.deepEqual(appender.append([]), { outcomes: [], lagging: [], isCatchingUp: false });
+      assert.deepEqual(appender.append([]), { outcomes: [], lagging: [], isBehind: false });
       assert.equal(state(rows), 1 + count);
     });
   }
 
-  it(`by ${CATCH_UP_EVENTS_MAX + 1} needs two, and the batches between leave their events to the next`, () => {
-    const { appender, rows } = lagging(CATCH_UP_EVENTS_MAX + 1);
-    const { lagging: behind, isCatchingUp } = appender.append([call('shared', 'call.completed')]);
-    assert.deepEqual([behind, isCatchingUp], [['calls'], true]);
-    assert.equal(state(rows), 1 + CATCH_UP_EVENTS_MAX);
+  it(`by ${LOG_RANGE_EVENTS + 1} needs two, and the batches between leave their events to the next`, () => {
+    const { appender, rows } = lagging(LOG_RANGE_EVENTS + 1);
+    const { lagging: behind, isBehind } = appender.append([call('shared', 'call.completed')]);
+    assert.deepEqual([behind, isBehind], [['calls'], true]);
+    assert.equal(state(rows), 1 + LOG_RANGE_EVENTS);
     assert.equal(rows('SELECT status FROM calls')[0]?.['status'], 'answered');
-    assert.deepEqual(appender.append([]), { outcomes: [], lagging: [], isCatchingUp: false });
-    assert.equal(state(rows), CATCH_UP_EVENTS_MAX + 3);
+    assert.deepEqual(appender.append([]), { outcomes: [], lagging: [], isBehind: false });
+    assert.equal(state(rows), LOG_RANGE_EVENTS + 3);
     const failures = Number(rows('SELECT count(*) AS n FROM failures')[0]?.['n']);
     const [row] = rows('SELECT status, event_count FROM calls');
-    assert.deepEqual(row, { status: 'completed', event_count: CATCH_UP_EVENTS_MAX + 3 - failures });
+    assert.deepEqual(row, { status: 'completed', event_count: LOG_RANGE_EVENTS + 3 - failures });
   });
 
   it('has the rows of one that never lagged', () => {

@@ -15,6 +15,8 @@ import { deliver, signedHeaders, startReceiver, type TestReceiver, until } from 
 
 /** What a busy machine may add. */
 const SLACK_MS = 1500;
+/** A server that has read nothing for this long has stopped reading. */
+const BLOCKED_MS = 3000;
 
 let receiver: TestReceiver;
 before(async () => {
@@ -84,44 +86,44 @@ describe('a slow client', { concurrency: true }, () => {
     connection.close();
   });
 
-  it('does not hold up a signed delivery beside it', async () => {
-    const slow = await Promise.all(Array.from({ length: 200 }, () => openRaw(receiver.port)));
-    for (const connection of slow) connection.send('POST /webhooks HTTP/1.1\r\nHost: ');
-    const startedMs = performance.now();
-    assert.equal((await deliver(receiver, { event: 'call.dtmf', data: { beside: 'the slow' } })).status, 200);
-    assert.ok(performance.now() - startedMs < 1000);
-    for (const connection of slow) connection.close();
+  it('is cut off when it has stopped reading and an answer has waited too long', async (t) => {
+    let jumpMs = 0;
+    const other = await startReceiver({
+      monotonicMs: () => performance.now() + jumpMs,
+      env: { RATE_LIMIT_MAX: '0', LOG_LEVEL: 'warn' },
+    });
+    t.after(() => other.close());
+    const connection = await openRaw(other.port);
+    connection.socket.pause();
+    const many = request('GET /webhooks HTTP/1.1').repeat(2000);
+    let isBlocked = false;
+    // Answers are ten times longer than requests: the server stops reading when nobody reads them.
+    for (let round = 0; round < 400 && !isBlocked; round++) {
+      if (!connection.socket.write(many)) {
+        isBlocked = await Promise.race([
+          new Promise<false>((resolve) => connection.socket.once('drain', () => resolve(false))),
+          new Promise<true>((resolve) => setTimeout(() => resolve(true), BLOCKED_MS)),
+        ]);
+      }
+    }
+    assert.ok(isBlocked);
+    let isCutOff = false;
+    void connection.ended.then(() => {
+      isCutOff = true;
+    });
+    jumpMs = ANSWER_WRITE_MS + 1;
+    await until(() => isCutOff, 'it is cut off', TIMEOUT_CHECK_MS + SLACK_MS);
+    assert.equal(await connection.ended, 'reset');
   });
 });
 
-it('a reader that has stopped is cut off when its answer has waited too long', async (t) => {
-  let jumpMs = 0;
-  const other = await startReceiver({
-    monotonicMs: () => performance.now() + jumpMs,
-    env: { RATE_LIMIT_MAX: '0', LOG_LEVEL: 'warn' },
-  });
-  t.after(() => other.close());
-  const connection = await openRaw(other.port);
-  connection.socket.pause();
-  const many = request('GET /webhooks HTTP/1.1').repeat(2000);
-  let isBlocked = false;
-  // Answers are ten times longer than requests: the server stops reading when nobody reads them.
-  for (let round = 0; round < 400 && !isBlocked; round++) {
-    if (!connection.socket.write(many)) {
-      isBlocked = await Promise.race([
-        new Promise<false>((resolve) => connection.socket.once('drain', () => resolve(false))),
-        new Promise<true>((resolve) => setTimeout(() => resolve(true), 500)),
-      ]);
-    }
-  }
-  assert.ok(isBlocked);
-  let isCutOff = false;
-  void connection.ended.then(() => {
-    isCutOff = true;
-  });
-  jumpMs = ANSWER_WRITE_MS + 1;
-  await until(() => isCutOff, 'it is cut off', TIMEOUT_CHECK_MS + SLACK_MS);
-  assert.equal(await connection.ended, 'reset');
+it('two hundred slow clients do not hold up a signed delivery', async () => {
+  const slow = await Promise.all(Array.from({ length: 200 }, () => openRaw(receiver.port)));
+  for (const connection of slow) connection.send('POST /webhooks HTTP/1.1\r\nHost: ');
+  const startedMs = performance.now();
+  assert.equal((await deliver(receiver, { event: 'call.dtmf', data: { beside: 'the slow' } })).status, 200);
+  assert.ok(performance.now() - startedMs < 1000);
+  for (const connection of slow) connection.close();
 });
 
 it('bodies that are never finished fill a budget: 503, given back when they leave, then 200', async (t) => {

@@ -124,7 +124,9 @@ class World {
 
 /** Deliveries whose bodies differ: a body that comes twice under two headers would be one event of either type. */
 function history(random: Random): Delivery[] {
-  const subjects = random.shuffle(['s1', 's2', 'S1', 's\u0000', 's\ufffd']).slice(0, 1 + random.below(3));
+  const subjects = random
+    .shuffle(['s1', 's2', 'S1', 's\u0000', 's\ud800', 's\ufffd'])
+    .slice(0, 1 + random.below(3));
   // All types, or a few: then more events meet in one row.
   const types = random.chance(0.4)
     ? SPELLINGS_WITH_TABLE

@@ -279,6 +279,18 @@ describe('npm run send without a server', () => {
     }
   });
 
+  it('needs no secret where the server verifies nothing', async () => {
+    const folder = temporaryFolder();
+    const env = { NODE_ENV: 'development', SKIP_SIGNATURE_VERIFICATION: 'true', WEBHOOK_SECRET: '' };
+    const databasePath = join(folder.path, 'irisx.db');
+    const unverifying = await startReceiver({ env, databasePath });
+    const url = ['--url', unverifying.url];
+    const { code, stdout } = await runScript('send', ['call.busy', ...url], { env, cwd: folder.path });
+    assert.equal(code, 0, stdout);
+    await unverifying.close();
+    folder.remove();
+  });
+
   it('never makes a development secret', async () => {
     const folder = temporaryFolder();
     const { code, stderr } = await runScript('send', ['call.busy'], { cwd: folder.path });

@@ -67,7 +67,7 @@ function fieldsOf(random: Random, family: string): [string, Fragment][] {
   maybe(['tenant_id'], ['42', '"42"', '7', '"T"', '""']);
   maybe(['direction'], ['"inbound"', '"outbound"', '"\\ud800"', '"\ufffd"']);
   maybe(['from_number', 'from'], ['"+15551230001"', '15551230001', '"15551230001"', '""'], 0.7);
-  maybe(['to_number', 'to'], ['"+15551239999"', '"😀"', '"\\uffff"', '"\\u0000"']);
+  maybe(['to_number', 'to'], ['"+15551239999"', '"😀"', '"\\ue000"', '"\\ud800"', '"\\u0000"']);
   for (const name of ['started_at', 'answered_at', 'ended_at', 'delivered_at', 'received_at', 'created_at'])
     maybe([name], anyTime, 0.15);
 
