@@ -130,8 +130,8 @@ function databasePath(url: string): { path: string } | { problem: string } {
   if (scheme === undefined) return { path: resolve(url) };
   if (scheme === 'file') {
     const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
-    if (path === '' || path.includes('?'))
-      return { problem: `${JSON.stringify(url)}: must be file:PATH without parameters` };
+    if (path === '' || path.startsWith('//') || path.includes('?'))
+      return { problem: `${JSON.stringify(url)}: must be file:PATH without a host or parameters` };
     return { path: resolve(path) };
   }
   return {

@@ -478,7 +478,7 @@ describe('a table of this version that lacks events', () => {
   });
 
   it('has the rows of one that never lagged', () => {
-    const { database, rows } = lagging(300);
+    const { database, rows } = lagging(LOG_RANGE_EVENTS - 10);
     new BatchAppender(database, derivations).append([call('other')]);
     const live = rows('SELECT * FROM calls ORDER BY call_uuid');
     const failures = rows('SELECT * FROM failures ORDER BY seq');
