@@ -190,8 +190,8 @@ describe('number', () => {
   });
 
   it('is never minus zero', () => {
-    assert.ok(Object.is(of('{"confidence":-0}').number('confidence'), 0));
-    assert.ok(Object.is(of('{"confidence":"-0.0"}').number('confidence'), 0));
+    assert.equal(of('{"confidence":-0}').number('confidence'), 0);
+    assert.equal(of('{"confidence":"-0.0"}').number('confidence'), 0);
   });
 
   it('is not infinite', () => {
@@ -235,7 +235,7 @@ describe('quantity', () => {
     assert.equal(of('{"duration":0}').quantity('duration_seconds'), 0);
     assert.equal(of('{"duration":12.75}').quantity('duration_seconds'), 12.75);
     assert.equal(of('{"duration":"12.75"}').quantity('duration_seconds'), 12.75);
-    assert.ok(Object.is(of('{"duration":-0}').quantity('duration_seconds'), 0));
+    assert.equal(of('{"duration":-0}').quantity('duration_seconds'), 0);
   });
 
   it('below 0 is refused', () => {
@@ -284,7 +284,7 @@ describe('micros', () => {
   });
 
   it('are never minus zero', () => {
-    assert.ok(Object.is(of('{"cost":-0.0000001}').micros('total_cost'), 0));
+    assert.equal(of('{"cost":-0.0000001}').micros('total_cost'), 0);
   });
 
   it('are exact where sums of decimals are not', () => {

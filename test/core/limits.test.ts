@@ -28,11 +28,14 @@ describe('the limits', () => {
   });
 
   it('answer a slow body before the sender gives up', () => {
-    assert.ok(limits.REQUEST_TIMEOUT_MS + limits.TIMEOUT_CHECK_MS < limits.SENDER_TIMEOUT_MS);
+    assert.ok(
+      limits.REQUEST_TIMEOUT_MS + limits.TIMEOUT_CHECK_MS < limits.SENDER_TIMEOUT_MS,
+      'the check of timeouts comes late',
+    );
   });
 
   it('let a largest body into one batch’s buffer and into the queue', () => {
-    assert.ok(LARGEST <= limits.QUEUE_BYTES_MAX);
-    assert.ok(limits.BATCH_DELIVERIES_MAX <= limits.QUEUE_DELIVERIES_MAX);
+    assert.ok(LARGEST <= limits.QUEUE_BYTES_MAX, 'a body larger than the queue');
+    assert.ok(limits.BATCH_DELIVERIES_MAX <= limits.QUEUE_DELIVERIES_MAX, 'a batch larger than the queue');
   });
 });
