@@ -162,6 +162,23 @@ describe('a rebuild', () => {
     remove();
   });
 
+  it('keeps tables and views that are the user’s own, whatever they are called', async () => {
+    const { path, remove } = filledDatabase(700);
+    const database = new Sqlite(path);
+    database.exec("CREATE TABLE customers_old (name TEXT); INSERT INTO customers_old VALUES ('Ada')");
+    database.exec('CREATE VIEW my_calls AS SELECT call_uuid, status FROM calls');
+    database.exec('CREATE VIEW report_of_old_code AS SELECT * FROM calls');
+    database.close();
+    await rebuildNow(path);
+    assert.deepEqual(query(path, 'SELECT * FROM customers_old'), [{ name: 'Ada' }]);
+    assert.equal(query(path, 'SELECT * FROM my_calls').length, 100);
+    assert.deepEqual(query(path, "SELECT sql FROM sqlite_master WHERE name = 'my_calls'"), [
+      { sql: 'CREATE VIEW my_calls AS SELECT call_uuid, status FROM calls' },
+    ]);
+    assert.deepEqual(query(path, "SELECT * FROM sqlite_master WHERE name = 'report_of_old_code'"), []);
+    remove();
+  });
+
   it('beside a loaded server loses nothing and answers every delivery', async () => {
     const { path, remove } = filledDatabase(14_000);
     const receiver = await startReceiver({ databasePath: path });
