@@ -3,8 +3,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Config } from '../src/config.ts';
 import { checkTables } from '../src/core/check-tables.ts';
+import type { RebuildProgress } from '../src/core/next-tables.ts';
 import type { Projection } from '../src/core/projection.ts';
-import { type RebuildProgress, rebuild } from '../src/core/rebuild.ts';
+import { rebuild } from '../src/core/rebuild.ts';
 import { derivations } from '../src/projections/index.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';

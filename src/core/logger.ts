@@ -10,7 +10,7 @@ export type LogFormat = 'text' | 'json';
 
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal'];
 
-/** Writes one record: `message` for people, `fields` for JSON readers (in text they follow the message). */
+/** Writes one record: `message` for people, `fields` for JSON readers, which text leaves out. */
 export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
 
 export interface LoggerOptions {
