@@ -29,6 +29,10 @@ export const ANSWER_WRITE_MS = 5_000;
 export const LINGER_MS = 1_000;
 /** Bodies being read or waiting for the writer, together: what 64 requests of the largest default size take. */
 export const BUFFERED_BODIES_BYTES_MAX = 64 * 1024 * 1024;
+/** Pieces that one body may come in: each costs about 100 bytes beside its own, and 1-byte chunks would fill the memory. */
+export const BODY_PIECES_MAX = 4096;
+/** Larger bodies may come in more pieces, of this size on average: a fifth of a network packet. */
+export const BODY_BYTES_PER_PIECE = 256;
 /** Sockets the process holds at once; an idle one costs about 10 KiB. */
 export const CONNECTIONS_MAX = 20_000;
 /** Sockets one client address may hold, unless it is a trusted proxy. The sender opens about ten. */
@@ -83,7 +87,7 @@ export const FATAL_FLUSH_MS = 500;
 export const LOG_WAITING_BYTES_MAX = 1024 * 1024;
 /** A piece of text from outside (path, type, id) in a log line or an answer is cut to this. */
 export const LOGGED_TEXT_CHARS_MAX = 256;
-/** Refused requests logged in one second; the rest is counted in one line. Bounds the log under a flood. */
+/** Requests that record no delivery (refusals, health checks) logged in one second; the rest is counted in one line. */
 export const LOGGED_REFUSALS_PER_SECOND_MAX = 50;
 /** The shortest time between two warnings of the same kind. */
 export const REPEATED_WARNING_MS = 60_000;

@@ -15,6 +15,8 @@ export type StorageFault = 'full' | 'busy' | 'lost' | 'other';
 /** @param error anything that was thrown around a call to better-sqlite3 */
 export function storageFault(error: unknown): StorageFault {
   if (!(error instanceof Database.SqliteError)) return 'other';
+  // The WAL's index could not grow: nothing was written. Other I/O errors leave the outcome unknown.
+  if (error.code === 'SQLITE_IOERR_SHMSIZE') return 'full';
   const [, code = ''] = error.code.split('_');
   if (code === 'FULL') return 'full';
   if (code === 'BUSY' || code === 'LOCKED' || code === 'PROTOCOL') return 'busy';

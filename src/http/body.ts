@@ -1,9 +1,15 @@
 /** Captures a request's raw body as it streams: whole, or not at all, and never past a limit. */
 
 import type { IncomingMessage } from 'node:http';
+import { BODY_BYTES_PER_PIECE, BODY_PIECES_MAX } from '../core/limits.ts';
 
-/** Bodies in memory, together. Every byte taken is given back when its request has been answered. */
+/**
+ * Bodies in memory, together. Every byte taken is given back when its request has been answered. When it is used
+ * up the body that has been unfinished for longest makes room: senders that stall must not keep others out.
+ */
 export interface ByteBudget {
+  /** How to give up each unfinished body, the oldest first. */
+  readonly unfinished: Set<() => void>;
   /** @returns whether `bytes` more fit; then they are counted */
   take(bytes: number): boolean;
   giveBack(bytes: number): void;
@@ -12,6 +18,7 @@ export interface ByteBudget {
 export function createByteBudget(bytesMax: number): ByteBudget {
   let taken = 0;
   return {
+    unfinished: new Set(),
     take(bytes) {
       if (taken + bytes > bytesMax) return false;
       taken += bytes;
@@ -47,19 +54,43 @@ export interface BodyCapture {
  */
 export function captureBody(request: IncomingMessage, bytesMax: number, budget: ByteBudget): BodyCapture {
   const chunks: Buffer[] = [];
+  const piecesMax = Math.max(BODY_PIECES_MAX, bytesMax / BODY_BYTES_PER_PIECE);
   let bytes = 0;
   let settle: (captured: CapturedBody) => void = () => {};
 
   const body = new Promise<CapturedBody>((resolve) => {
     settle = (captured) => {
       request.off('data', onData).off('end', onEnd).off('close', onClose);
+      budget.unfinished.delete(giveUp);
       if (captured.kind !== 'whole') chunks.length = 0;
       resolve(captured);
     };
   });
+  const release = () => {
+    budget.giveBack(bytes);
+    bytes = 0;
+  };
+  const giveUp = () => {
+    settle({ kind: 'no-room' });
+    release();
+  };
+  /** @returns whether `more` bytes fit, after older unfinished bodies have been given up for them */
+  const makeRoom = (more: number): boolean => {
+    while (!budget.take(more)) {
+      const [oldest] = budget.unfinished;
+      if (oldest === undefined || oldest === giveUp) return false;
+      oldest();
+    }
+    return true;
+  };
   const onData = (chunk: Buffer) => {
     if (bytes + chunk.length > bytesMax) return settle({ kind: 'too-large' });
-    if (!budget.take(chunk.length)) return settle({ kind: 'no-room' });
+    if (chunks.length >= piecesMax) {
+      settle({ kind: 'broken-off' });
+      request.destroy(); // no answer: reading on for it would cost what this guards against
+      return;
+    }
+    if (!makeRoom(chunk.length)) return settle({ kind: 'no-room' });
     bytes += chunk.length;
     chunks.push(chunk);
   };
@@ -69,14 +100,12 @@ export function captureBody(request: IncomingMessage, bytesMax: number, budget: 
     settle(request.complete ? { kind: 'whole', bytes: whole } : { kind: 'broken-off' });
   };
   const onClose = () => settle({ kind: 'broken-off' });
+  budget.unfinished.add(giveUp);
   request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
 
   return {
     body,
     cut: () => settle({ kind: 'cut' }),
-    release() {
-      budget.giveBack(bytes);
-      bytes = 0;
-    },
+    release,
   };
 }

@@ -25,26 +25,33 @@ export interface RequestResult {
 
 export type RequestLog = (exchange: Exchange, result: RequestResult) => void;
 
+/** The answers that every delivery of the sender gets: never left out. */
+const RECORDED = new Set(['recorded', 'duplicate', 'unusable']);
+
 export function createRequestLog(options: RequestLogOptions): RequestLog {
   const { log, write, monotonicMs } = options;
   let second = 0;
   let refusals = 0;
 
-  function isSuppressed(status: number): boolean {
+  function isSuppressed(code: string): boolean {
     const now = Math.floor(monotonicMs() / 1000);
     if (now !== second) {
       const left = refusals - LOGGED_REFUSALS_PER_SECOND_MAX;
-      if (left > 0) log('warn', `${left} more requests were refused within a second and not logged`);
+      if (left > 0)
+        log(
+          'warn',
+          `${left} more requests that recorded no delivery came within a second and are not logged`,
+        );
       second = now;
       refusals = 0;
     }
-    if (status >= 200 && status < 300) return false;
+    if (RECORDED.has(code)) return false;
     refusals += 1;
     return refusals > LOGGED_REFUSALS_PER_SECOND_MAX;
   }
 
   return (exchange, { status, code, detail }) => {
-    if (options.isQuiet || isSuppressed(status)) return;
+    if (options.isQuiet || isSuppressed(code)) return;
     const ms = Math.round(monotonicMs() - exchange.startedMs);
     const method = exchange.request.method ?? '-';
     const path = harmless(exchange.path);
