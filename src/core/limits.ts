@@ -32,7 +32,7 @@ export const BUFFERED_BODIES_BYTES_MAX = 64 * 1024 * 1024;
 /** Pieces that one body may come in: each costs about 100 bytes beside its own, and 1-byte chunks would fill the memory. */
 export const BODY_PIECES_MAX = 4096;
 /** Larger bodies may come in more pieces, of this size on average: a fifth of a network packet. */
-export const BODY_BYTES_PER_PIECE = 256;
+export const BODY_PIECE_BYTES = 256;
 /** Sockets the process holds at once; an idle one costs about 10 KiB. */
 export const CONNECTIONS_MAX = 20_000;
 /** Sockets one client address may hold, unless it is a trusted proxy. The sender opens about ten. */

@@ -1,7 +1,7 @@
 /** Captures a request's raw body as it streams: whole, or not at all, and never past a limit. */
 
 import type { IncomingMessage } from 'node:http';
-import { BODY_BYTES_PER_PIECE, BODY_PIECES_MAX } from '../core/limits.ts';
+import { BODY_PIECE_BYTES, BODY_PIECES_MAX } from '../core/limits.ts';
 
 /**
  * Bodies in memory, together. Every byte taken is given back when its request has been answered. When it is used
@@ -54,7 +54,7 @@ export interface BodyCapture {
  */
 export function captureBody(request: IncomingMessage, bytesMax: number, budget: ByteBudget): BodyCapture {
   const chunks: Buffer[] = [];
-  const piecesMax = Math.max(BODY_PIECES_MAX, bytesMax / BODY_BYTES_PER_PIECE);
+  const piecesMax = Math.max(BODY_PIECES_MAX, bytesMax / BODY_PIECE_BYTES);
   let bytes = 0;
   let settle: (captured: CapturedBody) => void = () => {};
 
