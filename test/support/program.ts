@@ -5,8 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { query, SECRET, temporaryFolder, until } from './receiver.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const TSX = import.meta.resolve('tsx');
+/** How to start it: from its sources, which takes a second longer, or as `npm start` does. */
+const FROM_SOURCES = ['--import', import.meta.resolve('tsx'), pathOf('src/main.ts')];
+const COMPILED = [pathOf('dist/src/main.js')];
+
+function pathOf(name: string): string {
+  return fileURLToPath(new URL(`../../${name}`, import.meta.url));
+}
 
 /** How a process ended. */
 export interface Exit {
@@ -17,6 +22,7 @@ export interface Exit {
 export interface Program {
   readonly pid: number;
   readonly folder: string;
+  readonly databasePath: string;
   readonly exit: Promise<Exit>;
   /** What it has written so far. */
   output(): string;
@@ -30,19 +36,25 @@ export interface Program {
 
 export interface ProgramFolder {
   readonly path: string;
-  start(env?: Record<string, string>): Program;
+  readonly databasePath: string;
+  /**
+   * @param under a command that runs the program in its own place: the process id stays the same
+   */
+  start(env?: Record<string, string>, under?: readonly string[]): Program;
   /** Kills what is left and removes the folder. */
   remove(): Promise<void>;
 }
 
 /** A folder in which the program can be started, several times if need be. */
-export function programFolder(): ProgramFolder {
+export function programFolder(options: { readonly isCompiled?: boolean } = {}): ProgramFolder {
   const folder = temporaryFolder();
   const programs: Program[] = [];
   return {
     path: folder.path,
-    start(env = {}) {
-      const program = startProgram(folder.path, env);
+    databasePath: join(folder.path, DATABASE),
+    start(env = {}, under = []) {
+      const node = [process.execPath, ...(options.isCompiled === true ? COMPILED : FROM_SOURCES)];
+      const program = startProgram(folder.path, env, [...under, ...node]);
       programs.push(program);
       return program;
     },
@@ -54,8 +66,11 @@ export function programFolder(): ProgramFolder {
   };
 }
 
-function startProgram(folder: string, env: Record<string, string>): Program {
-  const child = spawn(process.execPath, ['--import', TSX, MAIN], {
+const DATABASE = 'data/irisx.db';
+
+function startProgram(folder: string, env: Record<string, string>, command: readonly string[]): Program {
+  const [file = '', ...args] = command;
+  const child = spawn(file, args, {
     cwd: folder,
     env: { PATH: process.env['PATH'] ?? '', PORT: '0', HOST: '127.0.0.1', WEBHOOK_SECRET: SECRET, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -78,6 +93,7 @@ function startProgram(folder: string, env: Record<string, string>): Program {
   return {
     pid: child.pid ?? 0,
     folder,
+    databasePath: join(folder, DATABASE),
     exit,
     output: () => output,
     errors: () => errors,
@@ -89,6 +105,6 @@ function startProgram(folder: string, env: Record<string, string>): Program {
       return { port: Number(port), url: found };
     },
     kill: (signal) => void child.kill(signal),
-    rows: (sql, ...values) => query(join(folder, 'data/irisx.db'), sql, ...values),
+    rows: (sql, ...values) => query(join(folder, DATABASE), sql, ...values),
   };
 }

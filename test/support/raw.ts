@@ -34,9 +34,13 @@ export interface RawConnection {
 /** A server that neither answers nor closes for this long has forgotten the connection: longer than all its timeouts. */
 const SILENCE_MS = 15_000;
 
-/** @returns when the connection is open */
-export async function openRaw(port: number): Promise<RawConnection> {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+/**
+ * @param localAddress the address to come from, for instance 127.0.0.2
+ * @returns when the connection is open
+ */
+export async function openRaw(port: number, localAddress?: string): Promise<RawConnection> {
+  const from = localAddress === undefined ? {} : { localAddress };
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true, ...from });
   let received = '';
   let ending: Ending | undefined;
   let wake: () => void = () => {};

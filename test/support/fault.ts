@@ -1,0 +1,118 @@
+/**
+ * One case of `npm run test:faults`: a test with its family's letter and number in front of its name, a folder in
+ * which the compiled program is started, a ledger, a seed, and figures for the table at the end.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { it, type TestContext } from 'node:test';
+import { type Ledger, openLedger } from './ledger.ts';
+import { type ProgramFolder, programFolder } from './program.ts';
+import { type Random, seededRandom } from './random.ts';
+
+/** What a case needs of the machine: `root`, or a command. */
+export type Need = 'root' | keyof typeof PACKAGES;
+
+/** Command → the Debian package that has it. */
+const PACKAGES = {
+  strace: 'strace',
+  mount: 'mount',
+  prlimit: 'util-linux',
+  faketime: 'faketime',
+  slowhttptest: 'slowhttptest',
+  'systemd-socket-activate': 'systemd',
+} as const;
+
+export interface Fault {
+  readonly folder: ProgramFolder;
+  readonly ledger: Ledger;
+  readonly seed: number;
+  /** Seeded with `seed`. */
+  readonly random: Random;
+  /** For the table: how often the fault was provoked, and what was measured. */
+  report(tries: number, figures: string): void;
+  /** Runs `undo` at the end, the last one first, whatever became of the case. */
+  after(undo: () => void | Promise<void>): void;
+}
+
+/** How a report crosses from the test's process to the table. */
+export interface Report {
+  readonly id: string;
+  readonly tries: number;
+  readonly figures: string;
+}
+
+export const REPORT_MARK = 'fault-report ';
+const TIMEOUT_MS = 300_000;
+
+/**
+ * @param id family and, where it has several cases, a letter: `A3`, `A3b`
+ * @param title what holds, as a sentence
+ */
+export function fault(
+  id: string,
+  title: string,
+  needs: readonly Need[],
+  run: (given: Fault) => Promise<void>,
+) {
+  it(`${id} ${title}`, { timeout: TIMEOUT_MS }, async (t) => {
+    const missing = needs.map(missingNeed).filter((need) => need !== undefined);
+    if (missing.length > 0) return unable(t, `needs ${missing.join(', ')}`);
+    const undos: (() => void | Promise<void>)[] = [];
+    const folder = programFolder({ isCompiled: true });
+    undos.push(() => folder.remove());
+    const ledger = openLedger(join(folder.path, 'ledger'));
+    undos.push(() => ledger.close());
+    const seed = Number(process.env['IRISX_TEST_SEED'] ?? 1);
+    try {
+      await run({
+        folder,
+        ledger,
+        seed,
+        random: seededRandom(seed),
+        report: (tries, figures) =>
+          t.diagnostic(REPORT_MARK + JSON.stringify({ id, tries, figures } satisfies Report)),
+        after: (undo) => void undos.push(undo),
+      });
+    } finally {
+      for (const undo of undos.reverse()) await undo();
+    }
+  });
+}
+
+/** Where CI runs it, a case that cannot be provoked has failed. */
+function unable(t: TestContext, reason: string): void {
+  if (process.env['CI'] !== undefined) throw new Error(`${reason}; .ci/run must install it`);
+  t.skip(reason);
+}
+
+function missingNeed(need: Need): string | undefined {
+  if (need === 'root') return process.getuid?.() === 0 ? undefined : 'root';
+  const isThere = (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, need), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  return isThere ? undefined : `${need} (apt-get install ${PACKAGES[need]})`;
+}
+
+/** Runs a command to its end. @throws Error with what it said, if it fails */
+export function command(file: string, ...args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(file, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${file} ${args.join(' ')}: ${error?.message ?? stderr}`);
+  return stdout;
+}
+
+/** A port that was free a moment ago, for programs that are started on it again and again. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

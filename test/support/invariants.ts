@@ -1,0 +1,144 @@
+/**
+ * What must hold after every fault: I1 every acknowledged delivery is in the log; I2 none is there twice, `seq` and
+ * chain are sound; I3 live tables equal a rebuild; I4 SQLite finds no damage; I5 a signed delivery is taken again
+ * within ten seconds; I6 the memory stays bounded, and no log line holds a secret, a signature or a message.
+ */
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import Sqlite, { type Database } from 'better-sqlite3';
+import { checkTables } from '../../src/core/check-tables.ts';
+import { EventLog } from '../../src/core/event-log.ts';
+import { integrityProblems, verifyLog } from '../../src/core/verify-log.ts';
+import { derivations } from '../../src/projections/index.ts';
+import type { Ledger } from './ledger.ts';
+import type { Program } from './program.ts';
+import { deliver, SECRET, until } from './receiver.ts';
+
+export const RECOVERY_MS = 10_000;
+export const MEMORY_BYTES_MAX = 300 * 1024 * 1024;
+
+export interface Sound {
+  /** In the log. */
+  readonly events: number;
+  /** In the ledger: every one of them is in the log. */
+  readonly acknowledged: number;
+}
+
+/**
+ * I1 to I4, on a file that a server may have open.
+ * @param secrets all that its events may be signed with; none: signatures are not looked at
+ */
+export function checkLog(
+  databasePath: string,
+  ledger: Pick<Ledger, 'entries'>,
+  secrets: readonly string[] = [SECRET],
+): Sound {
+  const database = new Sqlite(databasePath, { readonly: true });
+  try {
+    assert.deepEqual(integrityProblems(database), [], 'I4: integrity_check');
+    const { events, sequence, chain, signatures } = verifyLog(new EventLog(database), secrets);
+    assert.deepEqual({ sequence, chain, signatures }, NO_FAULT, 'I2: the log verifies');
+    const bodies = database.prepare('SELECT count(DISTINCT body_sha256) FROM events').pluck().get();
+    assert.equal(bodies, events, 'I2: every body is there once');
+    const acknowledged = checkAcknowledged(database, ledger);
+    const { checks } = checkTables(databasePath, derivations);
+    assert.deepEqual(
+      checks.flatMap(({ differences }) => differences),
+      [],
+      'I3: live tables equal rebuilt ones',
+    );
+    return { events, acknowledged };
+  } finally {
+    database.close();
+  }
+}
+
+const NO_FAULT = { sequence: undefined, chain: undefined, signatures: undefined };
+
+/**
+ * I1 alone.
+ * @param after entries of the ledger that are known to be in the log
+ * @returns the number of entries looked at
+ */
+export function checkAcknowledged(database: Database, ledger: Pick<Ledger, 'entries'>, after = 0): number {
+  const find = database.prepare('SELECT seq FROM events WHERE seq = ? AND body_sha256 = ?');
+  const entries = ledger.entries(after);
+  const lost = entries.filter(({ seq, digest }) => find.get(seq, Buffer.from(digest, 'hex')) === undefined);
+  assert.deepEqual(lost, [], 'I1: acknowledged and not in the log');
+  return entries.length;
+}
+
+/** I1 for what was acknowledged since `after`, on a file that a server may have open. */
+export function checkRecent(databasePath: string, ledger: Ledger, after: number): number {
+  const database = new Sqlite(databasePath, { readonly: true });
+  try {
+    return checkAcknowledged(database, ledger, after);
+  } finally {
+    database.close();
+  }
+}
+
+let recoveries = 0;
+
+/** I5. @returns milliseconds until a signed delivery, never sent before, was answered 200 */
+export async function checkRecovery(port: number, ledger: Ledger, withinMs = RECOVERY_MS): Promise<number> {
+  recoveries += 1;
+  const body = JSON.stringify({ event: 'call.dtmf', data: { recovery: `${Date.now()}-${recoveries}` } });
+  const startedMs = performance.now();
+  let last = '';
+  const isTaken = async () => {
+    try {
+      const { status, json } = await deliver({ url: `http://127.0.0.1:${port}` }, body);
+      last = `${status} ${JSON.stringify(json)}`;
+      if (status === 200) ledger.acknowledge(body, json['seq'] as number);
+      return status === 200;
+    } catch (error) {
+      last = String((error as Error).cause ?? error);
+      return false;
+    }
+  };
+  await until(isTaken, 'I5: a signed delivery is answered 200', withinMs).catch((error: Error) => {
+    throw new Error(`${error.message}; the last answer: ${last}`);
+  });
+  return performance.now() - startedMs;
+}
+
+/** What a process has held in memory at most, in bytes. */
+export function memoryPeakBytes(pid: number): number {
+  const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+  return Number(peak) * 1024;
+}
+
+/** The texts that sample deliveries carry and no log line may repeat. */
+const MESSAGE_TEXT = /appointment|warehouse|verification code|still available|call me back|table for you/;
+
+/** I6, the half about log lines. @param output everything that a server has written */
+export function checkLines(output: string): void {
+  assert.equal(output.includes(SECRET), false, 'I6: the secret is in the log');
+  // The chain is the only digest that is meant to be read.
+  const signature = /(?<!chain["': ]{1,4})\b[0-9a-f]{64}\b/.exec(output)?.[0];
+  assert.equal(signature, undefined, 'I6: a signature is in the log');
+  assert.equal(MESSAGE_TEXT.exec(output)?.[0], undefined, 'I6: a message text is in the log');
+}
+
+export interface After extends Sound {
+  /** Until a delivery was taken again. */
+  readonly recoveryMs: number;
+  readonly memoryBytes: number;
+}
+
+/**
+ * I1 to I6 on a running server, which it then ends with SIGTERM: that must be clean, too.
+ * @param program holds `port` now
+ */
+export async function checkInvariants(program: Program, port: number, ledger: Ledger): Promise<After> {
+  const recoveryMs = await checkRecovery(port, ledger);
+  const memoryBytes = memoryPeakBytes(program.pid);
+  assert.ok(memoryBytes < MEMORY_BYTES_MAX, `I6: ${memoryBytes} bytes of memory`);
+  program.kill('SIGTERM');
+  const exit = await program.exit;
+  assert.deepEqual(exit, { code: 0, signal: null }, `the end of it: ${program.output()}${program.errors()}`);
+  checkLines(program.output() + program.errors());
+  return { ...checkLog(program.databasePath, ledger), recoveryMs, memoryBytes };
+}

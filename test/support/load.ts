@@ -1,0 +1,155 @@
+/**
+ * A load of signed deliveries, as a sender makes it: over kept-alive connections, every event sent again until it is
+ * answered 200, each 200 written into the ledger first.
+ */
+
+import { seededRandom } from '../../scripts/cli/random.ts';
+import { sampleLog } from '../../scripts/cli/sample-log.ts';
+import type { Ledger } from './ledger.ts';
+import { openRaw, type RawConnection, signedRequest } from './raw.ts';
+
+/** What is to be sent. */
+export interface Outgoing {
+  readonly body: string;
+  readonly headers?: Record<string, string>;
+}
+
+export interface LoadOptions {
+  readonly port: number;
+  readonly ledger: Ledger;
+  readonly connections: number;
+  /** The next delivery; undefined: nothing is left. */
+  readonly next: () => Outgoing | undefined;
+  /** Open loop: one delivery is due every 1/rate seconds, whatever became of those before. Without it each connection sends as soon as it has its answer. */
+  readonly ratePerSecond?: number;
+  /** The address to send from. */
+  readonly localAddress?: string;
+}
+
+export interface LoadCounts {
+  /** Answers by status. */
+  readonly statuses: Map<number, number>;
+  /** Connections that were refused. */
+  refused: number;
+  /** Connections that ended with an answer due. */
+  broken: number;
+  /** Of each 200: milliseconds since it was sent, or, in an open loop, since it was due. */
+  readonly tookMs: number[];
+  /** The longest time between two 200s. */
+  silenceMs: number;
+}
+
+export interface Load {
+  readonly counts: LoadCounts;
+  /** Deliveries that were sent and never answered: they may be in the log or not. */
+  readonly unanswered: Set<string>;
+  /** Takes no new deliveries, sends what it has until it is answered 200. */
+  finish(): Promise<void>;
+  /** Stops where it is. */
+  stop(): Promise<void>;
+  /** @returns when `count` more have been acknowledged than at the call */
+  acknowledged(count: number): Promise<void>;
+}
+
+const RETRY_MS = 10;
+
+export function startLoad(options: LoadOptions): Load {
+  const { ledger, ratePerSecond } = options;
+  const counts: LoadCounts = { statuses: new Map(), refused: 0, broken: 0, tookMs: [], silenceMs: 0 };
+  const unanswered = new Set<string>();
+  const startedMs = performance.now();
+  let isFinishing = false;
+  let isStopped = false;
+  let lastMs = startedMs;
+  let slot = 0;
+  const open = new Set<RawConnection>();
+
+  async function sender(): Promise<void> {
+    let connection: RawConnection | undefined;
+    while (!isFinishing && !isStopped) {
+      const outgoing = options.next();
+      if (outgoing === undefined) break;
+      const dueMs =
+        ratePerSecond === undefined ? performance.now() : startedMs + (slot++ * 1000) / ratePerSecond;
+      if (dueMs > performance.now()) await pause(dueMs - performance.now());
+      for (let isTaken = false; !isTaken && !isStopped; ) {
+        try {
+          connection ??= await connectTo();
+          connection.send(signedRequest(outgoing.body, { headers: outgoing.headers ?? {} }));
+          unanswered.add(outgoing.body);
+          const answer = await connection.next();
+          unanswered.delete(outgoing.body);
+          isTaken = answer.status === 200;
+          if (isTaken) take(outgoing.body, JSON.parse(answer.body).seq, dueMs);
+          counts.statuses.set(answer.status, (counts.statuses.get(answer.status) ?? 0) + 1);
+          if (answer.headers['connection'] === 'close') leave();
+          if (!isTaken) await pause(RETRY_MS);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') counts.refused += 1;
+          else counts.broken += 1;
+          leave();
+          if (!isStopped) await pause(RETRY_MS);
+        }
+      }
+    }
+    leave();
+
+    async function connectTo(): Promise<RawConnection> {
+      const opened = await openRaw(options.port, options.localAddress);
+      open.add(opened);
+      return opened;
+    }
+    function leave(): void {
+      connection?.close();
+      if (connection !== undefined) open.delete(connection);
+      connection = undefined;
+    }
+  }
+
+  function take(body: string, seq: number, sinceMs: number): void {
+    ledger.acknowledge(body, seq);
+    const nowMs = performance.now();
+    counts.tookMs.push(nowMs - sinceMs);
+    counts.silenceMs = Math.max(counts.silenceMs, nowMs - lastMs);
+    lastMs = nowMs;
+  }
+
+  const senders = Promise.all(Array.from({ length: options.connections }, sender));
+  return {
+    counts,
+    unanswered,
+    async finish() {
+      isFinishing = true;
+      await senders;
+    },
+    async stop() {
+      isStopped = true;
+      for (const connection of open) connection.close();
+      await senders;
+    },
+    async acknowledged(count) {
+      const goal = ledger.size + count;
+      while (ledger.size < goal && !isStopped) await pause(1);
+    },
+  };
+}
+
+/** A realistic mix of all types and shapes, no two alike. @param count at most */
+export function sampleDeliveries(seed: number, count = Number.MAX_SAFE_INTEGER): () => Outgoing | undefined {
+  const log = sampleLog(seededRandom(seed), count, Date.now() - 3_600_000);
+  return () => {
+    const { value } = log.next();
+    if (value === undefined) return undefined;
+    return { body: value.body, headers: { 'X-IRISX-Event': value.type, 'X-IRISX-Event-ID': value.eventId } };
+  };
+}
+
+/** @param share 0.99: the value that 99 of 100 do not exceed */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  return sorted[Math.ceil(sorted.length * share) - 1] ?? 0;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
