@@ -14,6 +14,10 @@ export interface Config {
   readonly port: number;
   /** Undefined: all interfaces. */
   readonly host: string | undefined;
+  /** Descriptor of a listening socket that a supervisor holds for this process; PORT and HOST do not count then. */
+  readonly listenFd: number | undefined;
+  /** A supervisor holds a socket for another process: something stands between it and this program. */
+  readonly isSocketOfAnother: boolean;
   readonly environment: 'development' | 'production' | 'test';
   /** Empty: none is set, and a development secret is to be used. */
   readonly secrets: readonly string[];
@@ -45,6 +49,9 @@ export class ConfigError extends Error {
 
 export const EX_CONFIG = 78;
 
+/** systemd's first descriptor of LISTEN_FDS; see sd_listen_fds(3). */
+const LISTEN_FDS_START = 3;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads `.env` of the working directory, if there is one, into the environment; what is set already stays. */
@@ -52,8 +59,11 @@ export function loadEnvFile(): void {
   if (existsSync('.env')) process.loadEnvFile('.env');
 }
 
-/** @throws ConfigError */
-export function readConfig(env: Environment): Config {
+/**
+ * @param pid of this process: a supervisor's socket is for the process that LISTEN_PID names
+ * @throws ConfigError
+ */
+export function readConfig(env: Environment, pid: number = process.pid): Config {
   const problems: string[] = [];
   const wrong = (name: string, allowed: string) => {
     problems.push(`${name}=${JSON.stringify(env[name])}: must be ${allowed}`);
@@ -97,10 +107,16 @@ export function readConfig(env: Environment): Config {
     problems.push('SKIP_SIGNATURE_VERIFICATION=true: allowed only with NODE_ENV=development set beside it');
   }
 
+  const hasSocket = set(env, 'LISTEN_FDS') !== undefined;
+  const isSocketOurs = hasSocket && set(env, 'LISTEN_PID') === String(pid);
+  if (isSocketOurs) integer('LISTEN_FDS', 1, 1, 1, ': this program listens on one socket');
+
   const bodyBytesMax = integer('MAX_BODY_BYTES', 1024, 16 * 1024 * 1024, 1024 * 1024, ' (bytes)');
   const config: Config = {
     port: integer('PORT', 0, 65_535, 3000, ''),
     host: set(env, 'HOST'),
+    listenFd: isSocketOurs ? LISTEN_FDS_START : undefined,
+    isSocketOfAnother: hasSocket && !isSocketOurs,
     environment,
     secrets,
     skipSignatureVerification,

@@ -70,22 +70,24 @@ function secretsOf(config: Config): readonly string[] {
 }
 
 function announce(config: Config, { address, head }: Receiver, log: Log): void {
-  const url = `http://${config.host === undefined ? 'localhost' : hostOf(address.address)}:${address.port}/webhooks`;
+  const url = `http://${hostOf(address.address)}:${address.port}/webhooks`;
+  const isSupervised = config.listenFd !== undefined;
   const database = shortPath(config.databasePath);
   if (config.logFormat === 'json') {
     log('info', 'listening', {
       url,
       database,
       environment: config.environment,
+      supervised: isSupervised,
       seq: head.seq,
       chain: head.chain,
     });
   } else {
-    const port = config.port === 3000 ? '' : ` --url ${url}`;
+    const port = address.port === 3000 ? '' : ` --url ${url}`;
     const secret =
       config.secrets.length > 0 ? 'WEBHOOK_SECRET' : shortPath(developmentSecretPath(config.databasePath));
     const lines: [string, string][] = [
-      ['listening', url],
+      ['listening', isSupervised ? `${url} (the supervisor holds the socket)` : url],
       ['database', `${database} (seq ${head.seq})`],
       ['environment', config.environment],
       ['secret', config.skipSignatureVerification ? 'none' : secret],
@@ -110,6 +112,7 @@ function shortPath(path: string): string {
 }
 
 function hostOf(address: string): string {
+  if (address === '::' || address === '0.0.0.0') return 'localhost';
   return address.includes(':') ? `[${address}]` : address;
 }
 

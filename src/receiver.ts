@@ -87,7 +87,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
 
   let address: AddressInfo;
   try {
-    address = await http.listen(config.port, config.host);
+    address = await http.listen(config.listenFd === undefined ? config : { fd: config.listenFd });
   } catch (error) {
     await rebuilder.close();
     await writer.close().catch(() => undefined);
@@ -97,6 +97,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
     address,
     head: writer.head,
     async close() {
+      writer.drain();
       await http.drain();
       await rebuilder.close();
       const head = await writer.close();
@@ -108,8 +109,15 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
   };
 }
 
-function listenProblem(error: NodeJS.ErrnoException, { port, host }: Config): string {
+function listenProblem(error: NodeJS.ErrnoException, config: Config): string {
+  const { port, host, listenFd } = config;
+  if (listenFd !== undefined) {
+    return `LISTEN_FDS: descriptor ${listenFd} is no TCP socket to listen on (${error.message}): have the supervisor open a TCP port for this program`;
+  }
   const where = host === undefined ? `port ${port}` : `${host}, port ${port}`;
+  if (error.code === 'EADDRINUSE' && config.isSocketOfAnother) {
+    return `${where} is in use, probably by the supervisor: LISTEN_PID names another process than this one; have the supervisor start node itself, not npm or a shell`;
+  }
   if (error.code === 'EADDRINUSE') return `${where} is in use by another program: end it, or set PORT`;
   if (error.code === 'EACCES') return `${where} may not be opened by this user: set PORT to 1024 or more`;
   if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')

@@ -28,6 +28,8 @@ describe('an empty environment', () => {
     assert.deepEqual(config, {
       port: 3000,
       host: undefined,
+      listenFd: undefined,
+      isSocketOfAnother: false,
       environment: 'development',
       secrets: [],
       skipSignatureVerification: false,
@@ -282,5 +284,35 @@ describe('a wrong environment', () => {
     assert.equal(found.length, 4);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
     for (const problem of found) assert.doesNotMatch(problem, /[\u0000-\u001f]/);
+  });
+});
+
+describe('a socket that a supervisor holds', () => {
+  const PID = 4711;
+  const read = (env: Environment) => {
+    const { listenFd, isSocketOfAnother } = readConfig(env, PID);
+    return { listenFd, isSocketOfAnother };
+  };
+
+  it('is descriptor 3, if LISTEN_PID names this process', () => {
+    assert.deepEqual(read({ LISTEN_FDS: '1', LISTEN_PID: '4711' }), {
+      listenFd: 3,
+      isSocketOfAnother: false,
+    });
+  });
+
+  it('is not touched if it is for another process', () => {
+    for (const env of [{ LISTEN_FDS: '1', LISTEN_PID: '4712' }, { LISTEN_FDS: '1' }, { LISTEN_FDS: 'x' }])
+      assert.deepEqual(read(env), { listenFd: undefined, isSocketOfAnother: true });
+    assert.deepEqual(read({ LISTEN_PID: '4711' }), { listenFd: undefined, isSocketOfAnother: false });
+  });
+
+  it('must be one', () => {
+    for (const count of ['0', '2', '-1', 'one']) {
+      assert.throws(
+        () => readConfig({ LISTEN_FDS: count, LISTEN_PID: '4711' }, PID),
+        /LISTEN_FDS="[^"]*": must be a whole number from 1 to 1: this program listens on one socket/,
+      );
+    }
   });
 });

@@ -116,5 +116,7 @@ it('every variable that the program reads is in the README and in .env.example, 
   );
   assert.ok(read.size >= 14);
   assert.deepEqual([...documented].sort(), [...read].sort());
-  assert.deepEqual([...example].sort(), [...read].sort());
+  // A supervisor sets these for one process; in a file they would be wrong.
+  const inFile = [...read].filter((name) => !name.startsWith('LISTEN_'));
+  assert.deepEqual([...example].sort(), inFile.sort());
 });

@@ -35,6 +35,8 @@ export const BODY_PIECES_MAX = 4096;
 export const BODY_PIECE_BYTES = 256;
 /** Sockets the process holds at once; an idle one costs about 10 KiB. */
 export const CONNECTIONS_MAX = 20_000;
+/** Connections that the kernel keeps for us until they are accepted: a burst, or a restart with a held socket. */
+export const LISTEN_BACKLOG = 1024;
 /** Sockets one client address may hold, unless it is a trusted proxy. The sender opens about ten. */
 export const CONNECTIONS_PER_CLIENT_MAX = 1_000;
 /** `?challenge=`: longer texts are not a sender's check. */
@@ -74,6 +76,10 @@ export const LOG_RANGE_EVENTS = 100;
 
 /** After SIGTERM, bodies still unfinished are cut with a 503 at this. */
 export const DRAIN_CUT_MS = 4_000;
+/** After SIGTERM, connections that have never sent a byte are closed at this: what was on its way has come. */
+export const DRAIN_SILENT_MS = 500;
+/** After SIGTERM, how long SQLite waits for another process's write lock, the last checkpoint's wait included. */
+export const DRAIN_BUSY_TIMEOUT_MS = 500;
 /** From then on it is looked this often whether every answer has left. */
 export const DRAIN_LOOK_MS = 50;
 /** After SIGTERM the process ends by force at this; supervisors kill at 10 s. */
@@ -121,6 +127,10 @@ export function checkLimits(bodyBytesMax: number): string[] {
     [REQUEST_TIMEOUT_MS < SENDER_TIMEOUT_MS, 'REQUEST_TIMEOUT_MS must be below SENDER_TIMEOUT_MS'],
     [SOCKET_IDLE_MS > REQUEST_TIMEOUT_MS, 'SOCKET_IDLE_MS must be above REQUEST_TIMEOUT_MS'],
     [BUSY_TIMEOUT_MS < SENDER_TIMEOUT_MS, 'BUSY_TIMEOUT_MS must be below SENDER_TIMEOUT_MS'],
+    [
+      BUSY_TIMEOUT_MS + 2 * DRAIN_BUSY_TIMEOUT_MS < DRAIN_MAX_MS,
+      'BUSY_TIMEOUT_MS and twice DRAIN_BUSY_TIMEOUT_MS must be below DRAIN_MAX_MS',
+    ],
     [DRAIN_CUT_MS < DRAIN_MAX_MS, 'DRAIN_CUT_MS must be below DRAIN_MAX_MS'],
     [BATCH_BYTES_MAX <= QUEUE_BYTES_MAX, 'BATCH_BYTES_MAX must be at most QUEUE_BYTES_MAX'],
     [

@@ -9,7 +9,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Database } from 'better-sqlite3';
 import { BatchAppender } from './append-batch.ts';
 import { DatabaseRefused, openDatabase } from './database.ts';
-import { STORAGE_RETRY_MS, WAL_CHECKPOINT_BYTES } from './limits.ts';
+import { DRAIN_BUSY_TIMEOUT_MS, STORAGE_RETRY_MS, WAL_CHECKPOINT_BYTES } from './limits.ts';
 import type { Derivations } from './projection.ts';
 import { faultText, storageFault } from './storage-fault.ts';
 import { updateViews } from './views.ts';
@@ -49,6 +49,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
 
   port.on('message', (message: ToWriter) => {
     if (message.kind === 'close') return close();
+    if (message.kind === 'drain') return void database.pragma(`busy_timeout = ${DRAIN_BUSY_TIMEOUT_MS}`);
     try {
       const { outcomes, lagging, isBehind } = appender.append(unpackBatch(message));
       send({ kind: 'committed', outcomes, lagging });

@@ -9,6 +9,8 @@ export interface DeliveryFields extends Omit<Delivery, 'body'> {
 
 export type ToWriter =
   | { readonly kind: 'batch'; readonly bodies: Uint8Array; readonly deliveries: readonly DeliveryFields[] }
+  /** `close` will follow soon: no long waits any more. */
+  | { readonly kind: 'drain' }
   | { readonly kind: 'close' };
 
 export interface WriterHead {

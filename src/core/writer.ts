@@ -24,6 +24,8 @@ export interface WriterEvents {
   onLagging(lagging: readonly string[]): void;
 }
 
+const REASONS = { full: 'storage_full', busy: 'storage_busy', other: 'storage_failed' } as const;
+
 export class Writer {
   readonly #thread: Worker;
   readonly #log: Log;
@@ -36,6 +38,7 @@ export class Writer {
   #head: WriterHead = { seq: 0, chain: '' };
   /** Who waits for the end; empty while nobody has asked for it. */
   #closing: { resolve: (head: WriterHead) => void; reject: (error: Error) => void }[] = [];
+  #isDraining = false;
   /** The thread has closed the database: that it ends now is no fault. */
   #isClosed = false;
 
@@ -108,6 +111,12 @@ export class Writer {
   refresh(): void {
     if (this.#inFlight === undefined && this.#storage !== 'lost' && this.#closing.length === 0)
       this.#sendBatch();
+  }
+
+  /** Deliveries are still taken, but another process's lock is hardly waited for any more: close() will follow. */
+  drain(): void {
+    this.#isDraining = true;
+    if (this.#storage !== 'lost') this.#thread.postMessage({ kind: 'drain' });
   }
 
   /**
@@ -188,8 +197,10 @@ export class Writer {
         this.#log('error', `deliveries are refused with 503: ${text}; ${hint}; trying again each second`);
       this.#storage = 'failing';
     }
-    const reason = fault === 'full' ? 'storage_full' : fault === 'busy' ? 'storage_busy' : 'storage_failed';
-    this.#settle(() => ({ kind: 'refused', reason }));
+    const refused: Refused = { kind: 'refused', reason: REASONS[fault] };
+    // One wait for a lock may take all the time that is left.
+    if (this.#isDraining) for (const { resolve } of this.#takeQueue()) resolve(refused);
+    this.#settle(() => refused);
   }
 
   /** Answers the batch in flight and sends the next. */
@@ -204,13 +215,18 @@ export class Writer {
   #lose(text: string): void {
     if (this.#storage === 'lost') return;
     this.#storage = 'lost';
-    for (const { resolve } of [...(this.#inFlight ?? []), ...this.#queue])
+    for (const { resolve } of [...(this.#inFlight ?? []), ...this.#takeQueue()])
       resolve({ kind: 'refused', reason: 'storage_failed' });
     this.#inFlight = undefined;
-    this.#queue = [];
-    this.#queueBytes = 0;
     for (const { reject } of this.#closing) reject(lostError());
     this.#events.onLost(text);
+  }
+
+  #takeQueue(): Waiting[] {
+    const queue = this.#queue;
+    this.#queue = [];
+    this.#queueBytes = 0;
+    return queue;
   }
 
   #setLagging(lagging: readonly string[]): void {

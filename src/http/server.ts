@@ -12,9 +12,11 @@ import {
   CONNECTIONS_PER_CLIENT_MAX,
   DRAIN_CUT_MS,
   DRAIN_LOOK_MS,
+  DRAIN_SILENT_MS,
   HEADERS_BYTES_MAX,
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
+  LISTEN_BACKLOG,
   REQUEST_TIMEOUT_MS,
   SOCKET_IDLE_MS,
   TIMEOUT_CHECK_MS,
@@ -40,9 +42,14 @@ export interface HttpOptions {
   readonly monotonicMs: () => number;
 }
 
+/** Where to listen: a socket to open, or the descriptor of one that is open already. */
+export type ListenPlace =
+  | { readonly port: number; readonly host: string | undefined }
+  | { readonly fd: number };
+
 export interface HttpServer {
   /** @returns the address it listens on. @throws the error of `listen`, such as EADDRINUSE */
-  listen(port: number, host: string | undefined): Promise<AddressInfo>;
+  listen(place: ListenPlace): Promise<AddressInfo>;
   /**
    * Stops accepting, answers what is under way, cuts bodies that are unfinished at DRAIN_CUT_MS with 503.
    * @returns when the last connection is closed
@@ -53,6 +60,7 @@ export interface HttpServer {
 export function createHttpServer(options: HttpOptions): HttpServer {
   const { door, monotonicMs } = options;
   const startedMs = monotonicMs();
+  const sockets = new Set<Socket>();
   const openExchanges = new Set<Exchange>();
   const exchangesOf = new WeakMap<Socket, Set<Exchange>>();
   let draining = false;
@@ -72,6 +80,10 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   server.maxHeadersCount = 0; // node:http would drop headers silently; HEADERS_BYTES_MAX bounds them
   server.maxConnections = CONNECTIONS_MAX;
   limitConnections(server, CONNECTIONS_PER_CLIENT_MAX, options.trustedProxies, door.counters);
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
 
   server.on('request', (request, response) => void serve(request, response, false));
   server.on('checkContinue', (request, response) => void serve(request, response, true));
@@ -173,12 +185,16 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   }
 
   return {
-    listen: (port, host) => listen(server, port, host),
+    listen: (place) => listen(server, place),
 
     drain() {
       draining = true;
       return new Promise((resolve) => {
         let closing: NodeJS.Timeout | undefined;
+        // node:http takes a connection that never sent anything for a busy one.
+        const silent = setTimeout(() => {
+          for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+        }, DRAIN_SILENT_MS);
         const cut = setTimeout(() => {
           for (const exchange of openExchanges) exchange.cut?.();
           // What the writer still has is waited for; connections on which no answer is due are closed.
@@ -187,6 +203,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
           }, DRAIN_LOOK_MS);
         }, DRAIN_CUT_MS);
         server.close(() => {
+          clearTimeout(silent);
           clearTimeout(cut);
           clearInterval(closing);
           clearInterval(sweep);
@@ -204,12 +221,18 @@ function isWellFormed({ rawHeaders, httpVersion }: IncomingMessage): boolean {
   return httpVersion === '1.1' ? hosts === 1 : httpVersion === '1.0' && hosts <= 1;
 }
 
-function listen(server: Server, port: number, host: string | undefined): Promise<AddressInfo> {
+function listen(server: Server, place: ListenPlace): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, host, backlog: 1024 }, () => {
+    const onListening = () => {
       server.off('error', reject);
-      resolve(server.address() as AddressInfo);
-    });
+      const address = server.address();
+      if (typeof address === 'object' && address !== null) return resolve(address);
+      server.close();
+      reject(new Error(`it is the Unix socket ${address}`));
+    };
+    server.once('error', reject);
+    // node:http takes the backlog of a descriptor only as an argument of its own.
+    if ('fd' in place) server.listen({ fd: place.fd }, LISTEN_BACKLOG, onListening);
+    else server.listen({ port: place.port, host: place.host, backlog: LISTEN_BACKLOG }, onListening);
   });
 }

@@ -43,6 +43,8 @@ export interface Load {
   readonly counts: LoadCounts;
   /** Deliveries that were sent and never answered: they may be in the log or not. */
   readonly unanswered: Set<string>;
+  /** When all of `next` has been answered 200, or after finish() or stop(). */
+  readonly done: Promise<unknown>;
   /** Takes no new deliveries, sends what it has until it is answered 200. */
   finish(): Promise<void>;
   /** Stops where it is. */
@@ -114,18 +116,19 @@ export function startLoad(options: LoadOptions): Load {
     lastMs = nowMs;
   }
 
-  const senders = Promise.all(Array.from({ length: options.connections }, sender));
+  const done = Promise.all(Array.from({ length: options.connections }, sender));
   return {
     counts,
     unanswered,
+    done,
     async finish() {
       isFinishing = true;
-      await senders;
+      await done;
     },
     async stop() {
       isStopped = true;
       for (const connection of open) connection.close();
-      await senders;
+      await done;
     },
     async acknowledged(count) {
       const goal = ledger.size + count;

@@ -1,0 +1,113 @@
+/** B10: SIGTERM. What was accepted is answered, nothing is lost, and the end is clean and within five seconds. */
+
+import assert from 'node:assert/strict';
+import Sqlite from 'better-sqlite3';
+import { BATCH_DELIVERIES_MAX, DRAIN_MAX_MS } from '../../src/core/limits.ts';
+import { type Fault, fault, freePort } from '../support/fault.ts';
+import { checkInvariants, checkLines, checkLog, checkRecent } from '../support/invariants.ts';
+import { quantile, sampleDeliveries, startLoad } from '../support/load.ts';
+import type { Program } from '../support/program.ts';
+import { openRaw, type RawConnection, signedRequest } from '../support/raw.ts';
+import { query } from '../support/receiver.ts';
+
+const TERMINATIONS = 50;
+
+/** Sends SIGTERM. @returns the milliseconds to an end that must be clean */
+async function terminate(program: Program): Promise<number> {
+  const startedMs = performance.now();
+  program.kill('SIGTERM');
+  const exit = await program.exit;
+  const ms = performance.now() - startedMs;
+  assert.deepEqual(exit, { code: 0, signal: null }, program.output().slice(-2000) + program.errors());
+  assert.ok(ms < DRAIN_MAX_MS, `${ms} ms`);
+  return ms;
+}
+
+fault('B10', 'SIGTERM under load answers all that was accepted and exits 0', [], async (given) => {
+  const { folder, ledger, random } = given;
+  const port = await freePort();
+  const env = { PORT: String(port) };
+  const next = sampleDeliveries(given.seed);
+  const tookMs: number[] = [];
+  let program = folder.start(env);
+  let unread = 0;
+  for (let round = 1; round <= TERMINATIONS; round++) {
+    const known = ledger.size;
+    const load = startLoad({ port, ledger, connections: 16, next });
+    await load.acknowledged(10 + random.below(200));
+    tookMs.push(await terminate(program));
+    await load.stop();
+    checkRecent(folder.databasePath, ledger, known);
+    // What came when its connection was just being closed was never taken: it is not in the log either.
+    unread += load.unanswered.size;
+    for (const body of load.unanswered) {
+      const rows = query(folder.databasePath, 'SELECT seq FROM events WHERE body = ?', Buffer.from(body));
+      assert.deepEqual(rows, [], `taken and not answered: ${body}`);
+    }
+    checkLines(program.output());
+    program = folder.start(env);
+  }
+  const { events, acknowledged } = await checkInvariants(program, port, ledger);
+  given.report(
+    TERMINATIONS,
+    `0 of ${acknowledged} lost, ${events} events; to the end p50 ${quantile(tookMs, 0.5).toFixed(0)} ms, max ${Math.max(...tookMs).toFixed(0)} ms; ${unread} met a closing connection and left no trace`,
+  );
+});
+
+/** Ends a server that is held up in some way. */
+async function endHeldUp(given: Fault, holdUp: (port: number, program: Program) => Promise<void>) {
+  const { folder, ledger } = given;
+  const port = await freePort();
+  const program = folder.start({ PORT: String(port), RATE_LIMIT_MAX: '0' });
+  await program.listening();
+  await startLoad({ port, ledger, connections: 4, next: sampleDeliveries(given.seed, 200) }).done;
+  await holdUp(port, program);
+  const ms = await terminate(program);
+  const { acknowledged } = checkLog(folder.databasePath, ledger);
+  given.report(1, `exit 0 after ${ms.toFixed(0)} ms, 0 of ${acknowledged} lost`);
+}
+
+async function openMany(given: Fault, port: number, count: number): Promise<RawConnection[]> {
+  const opened: RawConnection[] = [];
+  given.after(() => {
+    for (const connection of opened) connection.close();
+  });
+  while (opened.length < count)
+    opened.push(...(await Promise.all(Array.from({ length: 250 }, () => openRaw(port)))));
+  return opened;
+}
+
+fault('B10c', 'SIGTERM is not held up by 8,000 silent connections', [], (given) =>
+  endHeldUp(given, async (port) => void (await openMany(given, port, 8000))),
+);
+
+fault('B10d', 'SIGTERM is not held up by 1,250 bodies that never end', [], (given) =>
+  endHeldUp(given, async (port) => {
+    const text = signedRequest(`{"event":"call.dtmf","data":"${'x'.repeat(5000)}"}`).slice(0, -1);
+    for (const connection of await openMany(given, port, 1250)) connection.send(text);
+  }),
+);
+
+/**
+ * Another process keeps the write lock for the whole drain: the deliveries under way are answered 503.
+ * Seen to fail without `drain` in writer-loop.ts (each wait stayed at three seconds): ended by force at 5 s.
+ */
+fault('B10e', 'SIGTERM is not held up by a foreign write lock', [], (given) =>
+  endHeldUp(given, async (port, program) => {
+    const foreign = new Sqlite(program.databasePath);
+    given.after(() => void foreign.close());
+    foreign.exec('BEGIN IMMEDIATE');
+    // More than a batch, so that some are in the writer's hands and some wait behind them.
+    const waiting = await openMany(given, port, BATCH_DELIVERIES_MAX + 238);
+    for (const [n, connection] of waiting.entries()) {
+      const body = `{"event":"call.dtmf","data":{"locked":${n}}}`;
+      const text = signedRequest(body, { lines: ['Expect: 100-continue'] });
+      connection.send(text.slice(0, -body.length));
+      assert.equal((await connection.next()).status, 100);
+      connection.send(body);
+    }
+    given.after(async () => {
+      for (const connection of waiting) assert.equal((await connection.next()).status, 503);
+    });
+  }),
+);
