@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import Sqlite from 'better-sqlite3';
-import { BATCH_DELIVERIES_MAX, DRAIN_MAX_MS } from '../../src/core/limits.ts';
+import { BATCH_DELIVERIES_MAX, DRAIN_CUT_MS, DRAIN_MAX_MS } from '../../src/core/limits.ts';
 import { type Fault, fault, freePort } from '../support/fault.ts';
 import { checkInvariants, checkLines, checkLog, checkRecent } from '../support/invariants.ts';
 import { quantile, sampleDeliveries, startLoad } from '../support/load.ts';
@@ -12,14 +12,14 @@ import { query } from '../support/receiver.ts';
 
 const TERMINATIONS = 50;
 
-/** Sends SIGTERM. @returns the milliseconds to an end that must be clean */
-async function terminate(program: Program): Promise<number> {
+/** Sends SIGTERM. @returns the milliseconds to an end that must be clean, and within `msMax` */
+async function terminate(program: Program, msMax = DRAIN_MAX_MS): Promise<number> {
   const startedMs = performance.now();
   program.kill('SIGTERM');
   const exit = await program.exit;
   const ms = performance.now() - startedMs;
-  assert.deepEqual(exit, { code: 0, signal: null }, program.output().slice(-2000) + program.errors());
-  assert.ok(ms < DRAIN_MAX_MS, `${ms} ms`);
+  assert.deepEqual(exit, { code: 0, signal: null }, program.output().slice(-500) + program.errors());
+  assert.ok(ms < msMax, `${ms} ms`);
   return ms;
 }
 
@@ -54,15 +54,19 @@ fault('B10', 'SIGTERM under load answers all that was accepted and exits 0', [],
   );
 });
 
-/** Ends a server that is held up in some way. */
-async function endHeldUp(given: Fault, holdUp: (port: number, program: Program) => Promise<void>) {
+/** Ends a server that is held up in some way, which it must be within `msMax`. */
+async function endHeldUp(
+  given: Fault,
+  msMax: number,
+  holdUp: (port: number, program: Program) => Promise<void>,
+): Promise<void> {
   const { folder, ledger } = given;
   const port = await freePort();
   const program = folder.start({ PORT: String(port), RATE_LIMIT_MAX: '0' });
   await program.listening();
   await startLoad({ port, ledger, connections: 4, next: sampleDeliveries(given.seed, 200) }).done;
   await holdUp(port, program);
-  const ms = await terminate(program);
+  const ms = await terminate(program, msMax);
   const { acknowledged } = checkLog(folder.databasePath, ledger);
   given.report(1, `exit 0 after ${ms.toFixed(0)} ms, 0 of ${acknowledged} lost`);
 }
@@ -77,12 +81,14 @@ async function openMany(given: Fault, port: number, count: number): Promise<RawC
   return opened;
 }
 
+/** Seen to fail without the closing of silent connections in server.ts: 4,462 ms, as long as unfinished bodies get. */
 fault('B10c', 'SIGTERM is not held up by 8,000 silent connections', [], (given) =>
-  endHeldUp(given, async (port) => void (await openMany(given, port, 8000))),
+  endHeldUp(given, DRAIN_CUT_MS, async (port) => void (await openMany(given, port, 8000))),
 );
 
+/** Seen to fail without the cut of unfinished bodies in server.ts: ended by force at 5 s. */
 fault('B10d', 'SIGTERM is not held up by 1,250 bodies that never end', [], (given) =>
-  endHeldUp(given, async (port) => {
+  endHeldUp(given, DRAIN_MAX_MS, async (port) => {
     const text = signedRequest(`{"event":"call.dtmf","data":"${'x'.repeat(5000)}"}`).slice(0, -1);
     for (const connection of await openMany(given, port, 1250)) connection.send(text);
   }),
@@ -90,10 +96,10 @@ fault('B10d', 'SIGTERM is not held up by 1,250 bodies that never end', [], (give
 
 /**
  * Another process keeps the write lock for the whole drain: the deliveries under way are answered 503.
- * Seen to fail without `drain` in writer-loop.ts (each wait stayed at three seconds): ended by force at 5 s.
+ * Seen to fail without Writer.drain() (each batch waited three seconds): ended by force at 5 s.
  */
 fault('B10e', 'SIGTERM is not held up by a foreign write lock', [], (given) =>
-  endHeldUp(given, async (port, program) => {
+  endHeldUp(given, DRAIN_MAX_MS, async (port, program) => {
     const foreign = new Sqlite(program.databasePath);
     given.after(() => void foreign.close());
     foreign.exec('BEGIN IMMEDIATE');

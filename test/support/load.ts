@@ -49,11 +49,15 @@ export interface Load {
   finish(): Promise<void>;
   /** Stops where it is. */
   stop(): Promise<void>;
-  /** @returns when `count` more have been acknowledged than at the call */
+  /**
+   * @returns when `count` more have been acknowledged than at the call
+   * @throws Error if nothing is acknowledged for longer than any case may keep the server away
+   */
   acknowledged(count: number): Promise<void>;
 }
 
 const RETRY_MS = 10;
+const SILENCE_MS_MAX = 40_000;
 
 export function startLoad(options: LoadOptions): Load {
   const { ledger, ratePerSecond } = options;
@@ -132,7 +136,16 @@ export function startLoad(options: LoadOptions): Load {
     },
     async acknowledged(count) {
       const goal = ledger.size + count;
-      while (ledger.size < goal && !isStopped) await pause(1);
+      let seen = ledger.size;
+      let sinceMs = performance.now();
+      while (ledger.size < goal && !isStopped) {
+        if (ledger.size > seen) {
+          seen = ledger.size;
+          sinceMs = performance.now();
+        }
+        if (performance.now() - sinceMs > SILENCE_MS_MAX) throw new Error(`no 200 for ${SILENCE_MS_MAX} ms`);
+        await pause(1);
+      }
     },
   };
 }
