@@ -12,8 +12,8 @@ const RESTARTS = 10;
 const DELIVERIES_BETWEEN = 200;
 
 /**
- * Seen to fail without `listenFd` in receiver.ts (the program opened PORT itself): the holder's socket took the
- * connections, nobody accepted them.
+ * Seen to fail without `listenFd` in receiver.ts (the program opened PORT itself): the kernel took the connections,
+ * nobody answered them.
  */
 for (const [id, signal, ending] of [
   ['B10a', 'SIGKILL', 'kill -9'],

@@ -1,5 +1,6 @@
 /** The program itself as a process of its own, in a folder of its own. */
 
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,6 +31,8 @@ export interface Program {
   /** @returns its port and URL, once it says that it listens */
   listening(): Promise<{ port: number; url: string }>;
   kill(signal: NodeJS.Signals): void;
+  /** Kills it and everything that it has started. */
+  killAll(): void;
   /** Rows of a query on its database. */
   rows(sql: string, ...values: unknown[]): Record<string, unknown>[];
 }
@@ -59,7 +62,7 @@ export function programFolder(options: { readonly isCompiled?: boolean } = {}): 
       return program;
     },
     async remove() {
-      for (const program of programs) program.kill('SIGKILL');
+      for (const program of programs) program.killAll();
       await Promise.all(programs.map(({ exit }) => exit));
       folder.remove();
     },
@@ -74,6 +77,7 @@ function startProgram(folder: string, env: Record<string, string>, command: read
     cwd: folder,
     env: { PATH: process.env['PATH'] ?? '', PORT: '0', HOST: '127.0.0.1', WEBHOOK_SECRET: SECRET, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true, // a process group of its own
   });
   let output = '';
   let errors = '';
@@ -105,6 +109,13 @@ function startProgram(folder: string, env: Record<string, string>, command: read
       return { port: Number(port), url: found };
     },
     kill: (signal) => void child.kill(signal),
+    killAll() {
+      try {
+        process.kill(-(child.pid ?? 0), 'SIGKILL');
+      } catch (error) {
+        assert.equal((error as NodeJS.ErrnoException).code, 'ESRCH'); // they have ended
+      }
+    },
     rows: (sql, ...values) => query(join(folder, DATABASE), sql, ...values),
   };
 }
