@@ -1,0 +1,35 @@
+/** D23: one delivery, again and again, over many connections and across a crash. */
+
+import assert from 'node:assert/strict';
+import { fault, freePort } from '../support/fault.ts';
+import { checkInvariants } from '../support/invariants.ts';
+import { startLoad } from '../support/load.ts';
+
+const REPETITIONS = 10_000;
+const BODY = JSON.stringify({ event: 'call.completed', data: { call_uuid: 'c-1', duration_seconds: 5 } });
+
+/**
+ * Seen to fail with the unique key of `events` on `seq` alone and the insert without its ON CONFLICT: 10,000 rows.
+ */
+fault('D23', 'one delivery sent 10,000 times, and across a kill -9, is one event', [], async (given) => {
+  const { folder, ledger } = given;
+  const port = await freePort();
+  let left = REPETITIONS;
+  const next = () => (left-- > 0 ? { body: BODY } : undefined);
+  let program = folder.start({ PORT: String(port) });
+  const load = startLoad({ port, ledger, connections: 64, next });
+  given.after(() => load.stop());
+  await load.acknowledged(REPETITIONS / 2);
+  program.kill('SIGKILL');
+  await program.exit;
+  program = folder.start({ PORT: String(port) });
+  await load.done;
+  assert.equal(ledger.size, REPETITIONS);
+  assert.deepEqual([...new Set(ledger.entries().map(({ seq }) => seq))], [1]);
+  assert.deepEqual(program.rows('SELECT event_count, duration_seconds FROM calls'), [
+    { event_count: 1, duration_seconds: 5 },
+  ]);
+  const { events } = await checkInvariants(program, port, ledger);
+  assert.equal(events, 2, 'the one, and the one that looked whether the server is well');
+  given.report(REPETITIONS, '1 row, seq 1 in every answer');
+});

@@ -1,0 +1,62 @@
+/** D28: who else on the machine can read what: files, process list, log, answers. */
+
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { modeOf } from '../support/database.ts';
+import { fault, freePort } from '../support/fault.ts';
+import { checkInvariants } from '../support/invariants.ts';
+import { sampleDeliveries, startLoad } from '../support/load.ts';
+import { exchangeRaw, request, signedRequest } from '../support/raw.ts';
+import { SECRET } from '../support/receiver.ts';
+
+/** A umask that takes nothing away: whatever is private is so by our own doing. */
+const OPEN_UMASK = ['sh', '-c', 'umask 000; exec "$@"', 'sh'];
+
+/**
+ * Seen to fail without the mode in prepareDatabaseFile() (0666), and with the configuration printed at the start
+ * (the secret is in the log).
+ */
+fault(
+  'D28',
+  'files are the owner’s alone, and neither process list, log nor answers tell a secret',
+  [],
+  async (given) => {
+    const { folder, ledger } = given;
+    const port = await freePort();
+    const program = folder.start({ PORT: String(port) }, OPEN_UMASK);
+    await program.listening();
+    await startLoad({ port, ledger, connections: 8, next: sampleDeliveries(given.seed, 2000) }).done;
+
+    const data = join(folder.path, 'data');
+    const modes = Object.fromEntries(readdirSync(data).map((name) => [name, modeOf(join(data, name))]));
+    assert.deepEqual(modes, { 'irisx.db': '0600', 'irisx.db-shm': '0600', 'irisx.db-wal': '0600' });
+    assert.equal(modeOf(data), '0700');
+
+    const commandLine = readFileSync(`/proc/${program.pid}/cmdline`, 'latin1');
+    assert.ok(commandLine.includes('main.js') && !commandLine.includes(SECRET));
+
+    const close = ['Connection: close'];
+    const refused = [
+      signedRequest('{}', { secret: 'another', lines: close }),
+      signedRequest('{}', { timestamp: 1_700_000_000, lines: close }),
+      signedRequest('{}', { path: '/nowhere', lines: close }),
+      request('DELETE /webhooks HTTP/1.1', close),
+      request('GET /webhooks HTTP/9.9', close),
+      'nonsense\r\n\r\n',
+    ];
+    for (const text of refused) {
+      for (const { status, headers, body } of await exchangeRaw(port, text)) {
+        assert.ok(status >= 400, String(status));
+        const told = JSON.stringify(headers) + body;
+        assert.equal(told.includes(SECRET), false);
+        assert.doesNotMatch(told, /[0-9a-f]{64}|sqlite|node_modules|\.js:|x-powered-by/i);
+      }
+    }
+    const { events } = await checkInvariants(program, port, ledger);
+    given.report(
+      refused.length,
+      `0600, 0700; nothing told in ${events} log entries and ${refused.length} refusals`,
+    );
+  },
+);
