@@ -228,7 +228,7 @@ function listen(server: Server, place: ListenPlace): Promise<AddressInfo> {
       const address = server.address();
       if (typeof address === 'object' && address !== null) return resolve(address);
       server.close();
-      reject(new Error(`it is the Unix socket ${address}`));
+      reject(new Error('it is a Unix socket'));
     };
     server.once('error', reject);
     // node:http takes the backlog of a descriptor only as an argument of its own.

@@ -310,6 +310,25 @@ describe('closing the writer', () => {
     assert.deepEqual(lost, []);
   });
 
+  it('begins with a drain: deliveries are taken, and a refusal takes those that wait with it', async () => {
+    const { thread, writer } = await openWriter();
+    writer.drain();
+    assert.deepEqual(thread.messages, [{ kind: 'drain' }]);
+    const taken = writer.append(one());
+    thread.commit();
+    assert.equal(kindOf(await taken), 'recorded');
+
+    const waiting = [one(), one(), one()].map((each) => writer.append(each));
+    const sent = thread.messages.length;
+    thread.say({ kind: 'refused', fault: 'busy', text: 'locked' });
+    assert.deepEqual((await Promise.all(waiting)).map(kindOf), Array(3).fill('storage_busy'));
+    assert.equal(thread.messages.length, sent, 'no batch is sent to wait for the lock again');
+    const closing = writer.close();
+    assert.equal(thread.messages.at(-1)?.kind, 'close');
+    thread.say({ kind: 'closed', head: HEAD });
+    await closing;
+  });
+
   it('of an idle writer asks the thread at once', async () => {
     const { thread, writer } = await openWriter();
     const closing = writer.close();

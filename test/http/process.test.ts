@@ -303,6 +303,41 @@ describe('the program', { concurrency: 2 }, () => {
       }),
     );
 
+    for (const [what, open] of [
+      ['a file', 'exec 3</dev/null;'],
+      ['nothing', ''],
+    ] as const) {
+      it(
+        `with ${what} where a supervisor's socket should be says so in one line`,
+        inFolder(async (folder) => {
+          const start = `${open} LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"`;
+          const program = folder.start({}, ['sh', '-c', start, 'sh']);
+          assert.equal((await program.exit).code, 69);
+          assert.match(
+            program.errors(),
+            /^LISTEN_FDS: descriptor 3 is no TCP socket to listen on \([^\n]*\): have the supervisor open[^\n]*\n$/,
+          );
+        }),
+      );
+    }
+
+    it(
+      'on a port that a supervisor holds for another process tells to start node itself',
+      inFolder(async (folder) => {
+        const holder = createServer();
+        await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+        const { port } = holder.address() as { port: number };
+        const program = folder.start({ PORT: String(port), LISTEN_FDS: '1', LISTEN_PID: '1' });
+        const { code } = await program.exit;
+        holder.close();
+        assert.equal(code, 69);
+        assert.match(
+          program.errors(),
+          /LISTEN_PID names another process[^\n]*start node itself, not npm[^\n]*\n$/,
+        );
+      }),
+    );
+
     it(
       'without a secret makes one, keeps it in a file of its own, and never prints it',
       inFolder(async (folder) => {
