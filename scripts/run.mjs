@@ -15,7 +15,8 @@ const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 
 function newestMs(path) {
   if (!statSync(path).isDirectory()) return statSync(path).mtimeMs;
-  return Math.max(statSync(path).mtimeMs, ...readdirSync(path).map((name) => newestMs(join(path, name))));
+  const names = readdirSync(path).filter((name) => name !== 'node_modules');
+  return Math.max(statSync(path).mtimeMs, ...names.map((name) => newestMs(join(path, name))));
 }
 
 function isOutdated() {

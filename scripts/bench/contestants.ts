@@ -1,0 +1,98 @@
+/** The servers that are measured, each a process of its own in a fresh folder, with its output in a file. */
+
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+export interface Contestant {
+  readonly letter: string;
+  readonly name: string;
+  /** The program and its arguments, for node. */
+  readonly program: readonly string[];
+}
+
+export interface Running {
+  readonly port: number;
+  readonly pid: number;
+  readonly folder: string;
+  /** Ends it and removes its folder. */
+  stop(): Promise<void>;
+}
+
+export const BENCH_SECRET = 'be'.repeat(32);
+const START_MS_MAX = 10_000;
+
+/** This file runs compiled, in dist/scripts/bench: the folder of the project is three above. */
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const expressFolder = join(root, 'scripts/bench/express');
+const compiled = (name: string) => join(root, 'dist', `${name}.js`);
+
+export const BARE: Contestant = {
+  letter: 'a',
+  name: 'bare node:http, no storage',
+  program: [compiled('scripts/bench/bare')],
+};
+export const EXPRESS: Contestant = {
+  letter: 'b',
+  name: 'Express 4 as documented, no storage',
+  program: [join(expressFolder, 'server.js')],
+};
+export const ONE_BY_ONE: Contestant = {
+  letter: 'c',
+  name: 'one transaction an event',
+  program: [compiled('scripts/bench/one-by-one')],
+};
+export const RECEIVER: Contestant = { letter: '', name: 'this receiver', program: [compiled('src/main')] };
+
+/** Express is no dependency of this project: it is installed beside its server, once. */
+export function installExpress(): void {
+  if (existsSync(join(expressFolder, 'node_modules'))) return;
+  const { status, stderr } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
+    cwd: expressFolder,
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`Express cannot be installed in scripts/bench/express: ${stderr}`);
+}
+
+/**
+ * @param cpu pins the server to this processor
+ * @returns when it listens
+ */
+export async function startContestant(contestant: Contestant, cpu?: number): Promise<Running> {
+  const folder = mkdtempSync(join(tmpdir(), 'irisx-bench-'));
+  const output = join(folder, 'output');
+  const file = openSync(output, 'a');
+  const pin = cpu === undefined ? [] : ['taskset', '-c', String(cpu)];
+  const [command = '', ...args] = [...pin, process.execPath, ...contestant.program];
+  const child = spawn(command, args, {
+    cwd: folder,
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      NODE_ENV: 'production',
+      LOG_FORMAT: 'text',
+      PORT: '0',
+      HOST: '127.0.0.1',
+      WEBHOOK_SECRET: BENCH_SECRET,
+      DATABASE_PATH: join(folder, 'events.db'),
+    },
+    stdio: ['ignore', file, file],
+  });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const stop = async () => {
+    child.kill('SIGTERM');
+    await exited;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  for (let waitedMs = 0; waitedMs < START_MS_MAX; waitedMs += 10) {
+    const head = readFileSync(output, 'latin1').slice(0, 4096);
+    const port = /(?:port |:)(\d{4,5})(?:\/webhooks)?$/m.exec(head)?.[1];
+    if (port !== undefined) return { port: Number(port), pid: child.pid ?? 0, folder, stop };
+    await wait(10);
+  }
+  const said = readFileSync(output, 'latin1').slice(0, 1000);
+  await stop();
+  throw new Error(`${contestant.name} did not start within ${START_MS_MAX} ms: ${said}`);
+}

@@ -1,0 +1,70 @@
+/** One measurement: a fresh server, a generator beside it, a result. */
+
+import { fork, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BENCH_SECRET, type Contestant, type Running, startContestant } from './contestants.ts';
+import type { Run, RunResult } from './generator.ts';
+
+type FromGenerator =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'result'; readonly result: RunResult }
+  | { readonly kind: 'failed'; readonly text: string };
+
+export type Load = Pick<Run, 'connections' | 'seconds' | 'warmUpSeconds' | 'seed' | 'ratePerSecond'>;
+
+/** Bare node:http on a fast machine; the deliveries of a run are prepared for it. */
+const RATE_MAX = 45_000;
+
+/** Runs a generator against a server that is there already. */
+export function loadServer(port: number, load: Load): Promise<RunResult> {
+  const run: Run = { ...load, port, secret: BENCH_SECRET, ratePerSecondMax: RATE_MAX };
+  const generator = fork(fileURLToPath(new URL('./generator.js', import.meta.url)));
+  return new Promise<RunResult>((resolve, reject) => {
+    generator.on('message', (message: FromGenerator) => {
+      if (message.kind === 'ready') generator.send('go');
+      else if (message.kind === 'result') resolve(message.result);
+      else reject(new Error(`the generator failed: ${message.text}`));
+    });
+    generator.on('exit', (code) => reject(new Error(`the generator ended with ${code}`)));
+    generator.send(run);
+  }).finally(() => generator.kill('SIGKILL'));
+}
+
+/** @param cpu pins the server to this processor */
+export async function measure(contestant: Contestant, load: Load, cpu?: number): Promise<RunResult> {
+  const server: Running = await startContestant(contestant, cpu);
+  try {
+    const result = await loadServer(server.port, load);
+    if (result.failed > 0)
+      throw new Error(`${contestant.name}: ${result.failed} deliveries were not answered 200`);
+    return result;
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Events a second through the writer's code alone. */
+export function measureStorage(batchDeliveries: number, seconds: number): number {
+  const folder = mkdtempSync(join(tmpdir(), 'irisx-bench-'));
+  try {
+    const program = fileURLToPath(new URL('./storage.js', import.meta.url));
+    const args = [program, folder, String(batchDeliveries), String(seconds)];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`the storage's own limit could not be measured: ${stderr}`);
+    const { events, seconds: tookS } = JSON.parse(stdout) as { events: number; seconds: number };
+    return events / tookS;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? 0)
+    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
