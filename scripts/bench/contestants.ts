@@ -1,7 +1,7 @@
 /** The servers that are measured, each a process of its own in a fresh folder, with its output in a file. */
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -57,14 +57,19 @@ export function installExpress(): void {
   if (status !== 0) throw new Error(`Express cannot be installed in scripts/bench/express: ${stderr}`);
 }
 
-/**
- * @param cpu pins the server to this processor
- * @returns when it listens
- */
-export async function startContestant(contestant: Contestant, cpu?: number): Promise<Running> {
-  const folder = mkdtempSync(join(tmpdir(), 'irisx-bench-'));
+export interface StartOptions {
+  /** Pins the server to this processor. */
+  readonly cpu?: number | undefined;
+  /** Where it runs, and is left afterwards; by default a new folder that is removed. */
+  readonly folder?: string;
+}
+
+/** @returns when it listens */
+export async function startContestant(contestant: Contestant, options: StartOptions = {}): Promise<Running> {
+  const { cpu } = options;
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'irisx-bench-'));
   const output = join(folder, 'output');
-  const file = openSync(output, 'a');
+  const file = openSync(output, 'w');
   const pin = cpu === undefined ? [] : ['taskset', '-c', String(cpu)];
   const [command = '', ...args] = [...pin, process.execPath, ...contestant.program];
   const child = spawn(command, args, {
@@ -84,13 +89,14 @@ export async function startContestant(contestant: Contestant, cpu?: number): Pro
   const stop = async () => {
     child.kill('SIGTERM');
     await exited;
-    rmSync(folder, { recursive: true, force: true });
+    closeSync(file);
+    if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
   };
-  for (let waitedMs = 0; waitedMs < START_MS_MAX; waitedMs += 10) {
+  for (let waitedMs = 0; waitedMs < START_MS_MAX; waitedMs += 2) {
     const head = readFileSync(output, 'latin1').slice(0, 4096);
     const port = /(?:port |:)(\d{4,5})(?:\/webhooks)?$/m.exec(head)?.[1];
     if (port !== undefined) return { port: Number(port), pid: child.pid ?? 0, folder, stop };
-    await wait(10);
+    await wait(2);
   }
   const said = readFileSync(output, 'latin1').slice(0, 1000);
   await stop();

@@ -35,7 +35,7 @@ export function loadServer(port: number, load: Load): Promise<RunResult> {
 
 /** @param cpu pins the server to this processor */
 export async function measure(contestant: Contestant, load: Load, cpu?: number): Promise<RunResult> {
-  const server: Running = await startContestant(contestant, cpu);
+  const server: Running = await startContestant(contestant, { cpu });
   try {
     const result = await loadServer(server.port, load);
     if (result.failed > 0)
@@ -50,15 +50,20 @@ export async function measure(contestant: Contestant, load: Load, cpu?: number):
 export function measureStorage(batchDeliveries: number, seconds: number): number {
   const folder = mkdtempSync(join(tmpdir(), 'irisx-bench-'));
   try {
-    const program = fileURLToPath(new URL('./storage.js', import.meta.url));
-    const args = [program, folder, String(batchDeliveries), String(seconds)];
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-    if (status !== 0) throw new Error(`the storage's own limit could not be measured: ${stderr}`);
-    const { events, seconds: tookS } = JSON.parse(stdout) as { events: number; seconds: number };
+    const said = runBeside('storage', folder, String(batchDeliveries), String(seconds));
+    const { events, seconds: tookS } = JSON.parse(said) as { events: number; seconds: number };
     return events / tookS;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Runs a program of this folder to its end. @returns what it printed */
+export function runBeside(name: string, ...args: string[]): string {
+  const program = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${name} ${args.join(' ')} failed: ${stderr}`);
+  return stdout;
 }
 
 export function median(values: readonly number[]): number {

@@ -1,0 +1,27 @@
+/** Sample deliveries as the writer gets them, for measuring and filling without HTTP. */
+
+import type { Delivery } from '../../src/core/delivery.ts';
+import { seededRandom } from '../cli/random.ts';
+import { sampleLog } from '../cli/sample-log.ts';
+
+/** @returns batches of up to `size`, `count` deliveries in all, no two alike under one seed */
+export function* sampleBatches(count: number, size: number, seed: number): Generator<Delivery[]> {
+  const nowMs = Date.now();
+  let batch: Delivery[] = [];
+  for (const { type, eventId, body } of sampleLog(seededRandom(seed), count, nowMs)) {
+    batch.push({
+      body: Buffer.from(body),
+      path: '/webhooks',
+      signature: 'ab'.repeat(32),
+      signedAt: Math.floor(nowMs / 1000),
+      receivedAtMs: nowMs,
+      eventHeader: type,
+      eventIdHeader: eventId,
+    });
+    if (batch.length === size) {
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield batch;
+}
