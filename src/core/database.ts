@@ -3,10 +3,11 @@
  * and creates the schema in an empty file. A foreign, newer or unreadable file is refused and left untouched.
  */
 
-import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { BUSY_TIMEOUT_MS, WAL_KEPT_BYTES } from './limits.ts';
+import { makeFolder } from './make-folder.ts';
 import type { Derivations } from './projection.ts';
 import { createTableSql } from './projection-table.ts';
 import { APPLICATION_ID, failuresTable, SCHEMA, SCHEMA_VERSION } from './schema.ts';
@@ -27,7 +28,7 @@ const CREATE_RETRIES_MAX = 20;
  */
 export function prepareDatabaseFile(path: string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     if (statSync(path, { throwIfNoEntry: false }) === undefined) closeSync(openSync(path, 'ax', 0o600));
   } catch (error) {
     const isMadeByAnother = (error as NodeJS.ErrnoException).code === 'EEXIST' && existsSync(path);

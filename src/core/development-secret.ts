@@ -1,8 +1,9 @@
 /** The secret of a development setup: made once, kept beside the database, found by the scripts. */
 
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolder } from './make-folder.ts';
 
 const FILE_NAME = 'development-secret';
 
@@ -18,7 +19,7 @@ export function developmentSecretPath(databasePath: string): string {
 export function developmentSecret(databasePath: string): string {
   const path = developmentSecretPath(databasePath);
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     const secret = randomBytes(32).toString('hex');
     writeFileSync(path, `${secret}\n`, { mode: 0o600, flag: 'wx' });
     return secret;
