@@ -12,7 +12,7 @@ import { EventLog } from '../../src/core/event-log.ts';
 import { integrityProblems, verifyLog } from '../../src/core/verify-log.ts';
 import { derivations } from '../../src/projections/index.ts';
 import type { Ledger } from './ledger.ts';
-import type { Program } from './program.ts';
+import { ended, type Program } from './program.ts';
 import { deliver, SECRET, until } from './receiver.ts';
 
 export const RECOVERY_MS = 10_000;
@@ -141,4 +141,15 @@ export async function checkInvariants(program: Program, port: number, ledger: Le
   assert.deepEqual(exit, { code: 0, signal: null }, `the end of it: ${program.output()}${program.errors()}`);
   checkLines(program.output() + program.errors());
   return { ...checkLog(program.databasePath, ledger), recoveryMs, memoryBytes };
+}
+
+/** What must come of a database that cannot be trusted any more: one line, and the end by its own hand. @returns the line */
+export async function endsLost(program: Program): Promise<string> {
+  const { signal } = await ended(program);
+  const output = program.output();
+  assert.equal(signal, 'SIGKILL', output + program.errors());
+  const lines = output.split('\n').filter((line) => line.includes('the database cannot be trusted any more'));
+  assert.equal(lines.length, 1, output);
+  checkLines(output + program.errors());
+  return lines[0] ?? '';
 }
