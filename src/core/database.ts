@@ -42,7 +42,7 @@ export function prepareDatabaseFile(path: string): void {
 
 /**
  * Opens the one writing connection, or a rebuild's. Durable: WAL with `synchronous=FULL`, no automatic checkpoint.
- * @returns a connection that the caller must close; all that it can read is fsynced
+ * @returns a connection that the caller must close
  * @throws DatabaseRefused
  */
 export function openDatabase(path: string, derivations: Derivations): Database {
@@ -52,10 +52,27 @@ export function openDatabase(path: string, derivations: Derivations): Database {
     const isNew = checkMarks(database, path);
     setPragmas(database, path);
     if (isNew) createSchema(database, derivations);
-    settleWal(database);
     return database;
   } catch (error) {
     database?.close();
+    throw refusal(path, error);
+  }
+}
+
+/**
+ * A process that was killed before its fsync, or because that failed, leaves events that can be read and may never
+ * reach the disk; a repetition of one would be acknowledged without a write. A checkpoint writes them anew.
+ * @returns when all that can be read is fsynced
+ * @throws DatabaseRefused
+ */
+export function settleWal(database: Database, path: string): void {
+  try {
+    for (let attempt = 1; attempt <= RETRIES_MAX; attempt++) {
+      const [state] = database.pragma('wal_checkpoint(PASSIVE)') as { busy: number }[];
+      if (state?.busy === 0) return;
+      waitForAnother(); // it is in a checkpoint itself
+    }
+  } catch (error) {
     throw refusal(path, error);
   }
 }
@@ -131,18 +148,6 @@ function inWalMode(database: Database): void {
       if (storageFault(error) !== 'busy' || attempt === RETRIES_MAX) throw error;
       waitForAnother();
     }
-  }
-}
-
-/**
- * A process that was killed before its fsync, or because it failed, leaves events that can be read and may never
- * reach the disk; a repetition of one would be acknowledged without a write. A checkpoint writes them anew.
- */
-function settleWal(database: Database): void {
-  for (let attempt = 1; attempt <= RETRIES_MAX; attempt++) {
-    const [state] = database.pragma('wal_checkpoint(PASSIVE)') as { busy: number }[];
-    if (state?.busy === 0) return;
-    waitForAnother(); // it is in a checkpoint itself
   }
 }
 

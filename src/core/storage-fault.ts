@@ -3,6 +3,7 @@
  */
 
 import Database from 'better-sqlite3';
+import { LogDamaged } from './event-log.ts';
 import { FileMoved } from './opened-files.ts';
 
 /**
@@ -15,7 +16,7 @@ export type StorageFault = 'full' | 'busy' | 'lost' | 'other';
 
 /** @param error anything that was thrown around a call to better-sqlite3 */
 export function storageFault(error: unknown): StorageFault {
-  if (error instanceof FileMoved) return 'lost';
+  if (error instanceof FileMoved || error instanceof LogDamaged) return 'lost';
   if (!(error instanceof Database.SqliteError)) return 'other';
   // The WAL's index could not grow: nothing was written. Other I/O errors leave the outcome unknown.
   if (error.code === 'SQLITE_IOERR_SHMSIZE') return 'full';

@@ -8,7 +8,7 @@ import { statSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import type { Database } from 'better-sqlite3';
 import { BatchAppender } from './append-batch.ts';
-import { DatabaseRefused, openDatabase } from './database.ts';
+import { DatabaseRefused, openDatabase, settleWal } from './database.ts';
 import { STORAGE_RETRY_MS, WAL_CHECKPOINT_BYTES } from './limits.ts';
 import { FileMoved, openedFiles } from './opened-files.ts';
 import type { Derivations } from './projection.ts';
@@ -31,6 +31,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
   let checkFiles: () => void;
   try {
     database = openDatabase(databasePath, derivations);
+    settleWal(database, databasePath);
     checkFiles = openedFiles(databasePath);
     updateViews(database, derivations);
     appender = new BatchAppender(database, derivations);
