@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { command, type Fault, fault, freePort } from '../support/fault.ts';
-import { checkInvariants, checkLog, checkRecent, endsLost } from '../support/invariants.ts';
+import { checkInvariants, checkLeft, checkRecent, endsLost } from '../support/invariants.ts';
 import { type Load, sampleDeliveries, startLoad } from '../support/load.ts';
 import { ended, type Program } from '../support/program.ts';
 import { until } from '../support/receiver.ts';
@@ -183,7 +183,7 @@ fault(
         statSync(`${folder.databasePath}-wal`).size >= bytes,
         'it was the last write that did not fit',
       );
-      checkLog(folder.databasePath, ledger);
+      checkLeft(folder.databasePath, ledger);
     }
     const program = folder.start(env);
     await load.finish();

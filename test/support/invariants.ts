@@ -5,7 +5,8 @@
  */
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { checkTables } from '../../src/core/check-tables.ts';
 import { EventLog } from '../../src/core/event-log.ts';
@@ -13,7 +14,7 @@ import { integrityProblems, verifyLog } from '../../src/core/verify-log.ts';
 import { derivations } from '../../src/projections/index.ts';
 import type { Ledger } from './ledger.ts';
 import { ended, type Program } from './program.ts';
-import { deliver, SECRET, until } from './receiver.ts';
+import { deliver, SECRET, temporaryFolder, until } from './receiver.ts';
 
 export const RECOVERY_MS = 10_000;
 export const MEMORY_BYTES_MAX = 300 * 1024 * 1024;
@@ -51,6 +52,19 @@ export function checkLog(
     return { events, acknowledged };
   } finally {
     database.close();
+  }
+}
+
+/** I1 to I4 on a copy of what a killed process has left, so that mending it is up to the next start. */
+export function checkLeft(databasePath: string, ledger: Pick<Ledger, 'entries'>): Sound {
+  const folder = temporaryFolder();
+  try {
+    const copy = join(folder.path, 'copy.db');
+    for (const suffix of ['', '-wal'])
+      if (existsSync(databasePath + suffix)) copyFileSync(databasePath + suffix, copy + suffix);
+    return checkLog(copy, ledger);
+  } finally {
+    folder.remove();
   }
 }
 
