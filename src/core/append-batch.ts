@@ -8,7 +8,7 @@ import type { Database } from 'better-sqlite3';
 import { bodyTimeMs } from './body-time.ts';
 import type { Delivery, Recorded } from './delivery.ts';
 import { readBody } from './event.ts';
-import { EventLog, type Head, type NewEvent } from './event-log.ts';
+import { EventLog, type Head, LogDamaged, type NewEvent } from './event-log.ts';
 import { foldEvent } from './fold-event.ts';
 import { LOG_RANGE_EVENTS } from './limits.ts';
 import type { Derivations, Projection } from './projection.ts';
@@ -39,9 +39,11 @@ export class BatchAppender {
     this.#states = new ProjectionStates(database);
   }
 
-  /** The log's last event, as committed. */
+  /** The log's last event, as committed. @throws LogDamaged */
   head(): Head {
-    return this.#log.head();
+    const head = this.#log.head();
+    if (!(head.chain instanceof Uint8Array)) throw new LogDamaged(head.seq);
+    return head;
   }
 
   /**
@@ -64,7 +66,7 @@ export class BatchAppender {
   }
 
   #appendAll(deliveries: readonly Delivery[]): BatchResult {
-    const before = this.#log.head();
+    const before = this.head();
     const { current, lagging, isBehind } = this.#currentTables(before);
     let head = before;
     const outcomes = deliveries.map((delivery) => {

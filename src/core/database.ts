@@ -19,7 +19,8 @@ export class DatabaseRefused extends Error {
   override name = 'DatabaseRefused';
 }
 
-const CREATE_RETRIES_MAX = 20;
+const RETRIES_MAX = 20;
+const RETRY_MS = 100;
 
 /**
  * Makes the file (0600; its side files follow) and its folder where they are missing. Call it before any
@@ -55,6 +56,24 @@ export function openDatabase(path: string, derivations: Derivations): Database {
     return database;
   } catch (error) {
     database?.close();
+    throw refusal(path, error);
+  }
+}
+
+/**
+ * A process that was killed before its fsync, or because that failed, leaves events that can be read and may never
+ * reach the disk; a repetition of one would be acknowledged without a write. A checkpoint writes them anew.
+ * @returns when all that can be read is fsynced
+ * @throws DatabaseRefused
+ */
+export function settleWal(database: Database, path: string): void {
+  try {
+    for (let attempt = 1; attempt <= RETRIES_MAX; attempt++) {
+      const [state] = database.pragma('wal_checkpoint(PASSIVE)') as { busy: number }[];
+      if (state?.busy === 0) return;
+      waitForAnother(); // it is in a checkpoint itself
+    }
+  } catch (error) {
     throw refusal(path, error);
   }
 }
@@ -127,10 +146,14 @@ function inWalMode(database: Database): void {
       database.pragma('journal_mode = WAL');
       return;
     } catch (error) {
-      if (storageFault(error) !== 'busy' || attempt === CREATE_RETRIES_MAX) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+      if (storageFault(error) !== 'busy' || attempt === RETRIES_MAX) throw error;
+      waitForAnother();
     }
   }
+}
+
+function waitForAnother(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
 }
 
 function createSchema(database: Database, derivations: Derivations): void {
@@ -176,6 +199,9 @@ function refusal(path: string, error: unknown): DatabaseRefused {
   }
   if (code.startsWith('SQLITE_READONLY')) {
     return refused(path, error, 'is read-only', 'make the file and its folder writable for this user');
+  }
+  if (code.startsWith('SQLITE_IOERR')) {
+    return refused(path, error, 'cannot be read or written', 'see what the system log says of its disk');
   }
   if (storageFault(error) === 'busy') {
     return refused(path, error, 'is locked by another process', 'end that process, or try again');

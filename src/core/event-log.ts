@@ -15,6 +15,17 @@ export interface Head {
   readonly chain: Uint8Array;
 }
 
+/** The file is damaged where the last event is: none can be linked to it. */
+export class LogDamaged extends Error {
+  override name = 'LogDamaged';
+
+  constructor(seq: number) {
+    super(
+      `the last event, seq ${seq}, is damaged: restore the file from a backup, \`npm run verify\` tells what else is wrong`,
+    );
+  }
+}
+
 /** An event's columns, but for `seq` and `chain`, which the log gives. */
 export interface NewEvent extends Omit<ChainedColumns, 'seq'> {
   readonly body: Uint8Array;

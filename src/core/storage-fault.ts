@@ -3,6 +3,8 @@
  */
 
 import Database from 'better-sqlite3';
+import { LogDamaged } from './event-log.ts';
+import { FileMoved } from './opened-files.ts';
 
 /**
  * - `full`, `busy`: nothing was written; the sender should send again; the process goes on.
@@ -14,6 +16,7 @@ export type StorageFault = 'full' | 'busy' | 'lost' | 'other';
 
 /** @param error anything that was thrown around a call to better-sqlite3 */
 export function storageFault(error: unknown): StorageFault {
+  if (error instanceof FileMoved || error instanceof LogDamaged) return 'lost';
   if (!(error instanceof Database.SqliteError)) return 'other';
   // The WAL's index could not grow: nothing was written. Other I/O errors leave the outcome unknown.
   if (error.code === 'SQLITE_IOERR_SHMSIZE') return 'full';

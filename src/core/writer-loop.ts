@@ -1,15 +1,16 @@
 /**
  * The writer thread: owns the one writing connection, commits a batch at a time, and reports an outcome for each
  * delivery. Checkpoints after the answers are on their way. On a fault that leaves the outcome of a commit
- * unknown it says so once and never touches the file again.
+ * unknown it says so once and never touches the file again; nor does it answer from a file that was moved away.
  */
 
 import { statSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import type { Database } from 'better-sqlite3';
 import { BatchAppender } from './append-batch.ts';
-import { DatabaseRefused, openDatabase } from './database.ts';
+import { DatabaseRefused, openDatabase, settleWal } from './database.ts';
 import { DRAIN_BUSY_TIMEOUT_MS, STORAGE_RETRY_MS, WAL_CHECKPOINT_BYTES } from './limits.ts';
+import { FileMoved, openedFiles } from './opened-files.ts';
 import type { Derivations } from './projection.ts';
 import { faultText, storageFault } from './storage-fault.ts';
 import { updateViews } from './views.ts';
@@ -27,8 +28,11 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
   let isCatchingUp = false;
   let database: Database;
   let appender: BatchAppender;
+  let checkFiles: () => void;
   try {
     database = openDatabase(databasePath, derivations);
+    settleWal(database, databasePath);
+    checkFiles = openedFiles(databasePath);
     updateViews(database, derivations);
     appender = new BatchAppender(database, derivations);
     const { lagging, isBehind } = appender.append([]);
@@ -52,6 +56,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
     if (message.kind === 'drain') return void database.pragma(`busy_timeout = ${DRAIN_BUSY_TIMEOUT_MS}`);
     try {
       const { outcomes, lagging, isBehind } = appender.append(unpackBatch(message));
+      checkFiles();
       send({ kind: 'committed', outcomes, lagging });
       if (isBehind) catchUpSoon();
       // A repetition writes nothing: it does not tell that storage works.
@@ -136,13 +141,27 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
     isClosed = true;
     clearTimeout(failing);
     port.removeAllListeners('message');
+    if (error instanceof FileMoved && !error.isShared) saveMoved();
     send({ kind: 'lost', text: faultText(error) });
+  }
+
+  /**
+   * Brings what was acknowledged into the database file, wherever it is now, and empties the WAL, which the next
+   * start would take for that of a file put in its place.
+   */
+  function saveMoved(): void {
+    try {
+      database.pragma('wal_checkpoint(TRUNCATE)');
+    } catch {
+      // It is lost either way, and that is said.
+    }
   }
 
   function close(): void {
     isClosed = true;
     clearTimeout(failing);
     try {
+      checkFiles(); // SQLite removes side files by their names
       const head = headOf(appender);
       database.pragma('wal_checkpoint(TRUNCATE)');
       database.close();

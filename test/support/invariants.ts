@@ -5,15 +5,16 @@
  */
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { checkTables } from '../../src/core/check-tables.ts';
 import { EventLog } from '../../src/core/event-log.ts';
 import { integrityProblems, verifyLog } from '../../src/core/verify-log.ts';
 import { derivations } from '../../src/projections/index.ts';
 import type { Ledger } from './ledger.ts';
-import type { Program } from './program.ts';
-import { deliver, SECRET, until } from './receiver.ts';
+import { ended, type Program } from './program.ts';
+import { deliver, SECRET, temporaryFolder, until } from './receiver.ts';
 
 export const RECOVERY_MS = 10_000;
 export const MEMORY_BYTES_MAX = 300 * 1024 * 1024;
@@ -51,6 +52,19 @@ export function checkLog(
     return { events, acknowledged };
   } finally {
     database.close();
+  }
+}
+
+/** I1 to I4 on a copy of what a killed process has left, so that mending it is up to the next start. */
+export function checkLeft(databasePath: string, ledger: Pick<Ledger, 'entries'>): Sound {
+  const folder = temporaryFolder();
+  try {
+    const copy = join(folder.path, 'copy.db');
+    for (const suffix of ['', '-wal'])
+      if (existsSync(databasePath + suffix)) copyFileSync(databasePath + suffix, copy + suffix);
+    return checkLog(copy, ledger);
+  } finally {
+    folder.remove();
   }
 }
 
@@ -141,4 +155,15 @@ export async function checkInvariants(program: Program, port: number, ledger: Le
   assert.deepEqual(exit, { code: 0, signal: null }, `the end of it: ${program.output()}${program.errors()}`);
   checkLines(program.output() + program.errors());
   return { ...checkLog(program.databasePath, ledger), recoveryMs, memoryBytes };
+}
+
+/** What must come of a database that cannot be trusted any more: one line, and the end by its own hand. @returns the line */
+export async function endsLost(program: Program): Promise<string> {
+  const { signal } = await ended(program);
+  const output = program.output();
+  assert.equal(signal, 'SIGKILL', output + program.errors());
+  const lines = output.split('\n').filter((line) => line.includes('the database cannot be trusted any more'));
+  assert.equal(lines.length, 1, output);
+  checkLines(output + program.errors());
+  return lines[0] ?? '';
 }

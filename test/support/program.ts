@@ -71,6 +71,18 @@ export function programFolder(options: { readonly isCompiled?: boolean } = {}): 
 
 const DATABASE = 'data/irisx.db';
 
+const END_MS_MAX = 30_000;
+
+/** @returns how it ended. @throws Error if it has not, in good time */
+export async function ended(program: Program): Promise<Exit> {
+  let exit: Exit | undefined;
+  void program.exit.then((how) => {
+    exit = how;
+  });
+  await until(() => exit !== undefined, `process ${program.pid} ends: ${program.output()}`, END_MS_MAX);
+  return program.exit;
+}
+
 function startProgram(folder: string, env: Record<string, string>, command: readonly string[]): Program {
   const [file = '', ...args] = command;
   const child = spawn(file, args, {

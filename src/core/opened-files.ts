@@ -1,0 +1,41 @@
+/**
+ * Tells whether the files of an open database are still those behind its path. SQLite goes on writing to a file that
+ * somebody has moved, replaced or deleted, where nobody would look for events.
+ */
+
+import { statSync } from 'node:fs';
+
+/** What the database was opened with is not behind its path any more. */
+export class FileMoved extends Error {
+  override name = 'FileMoved';
+  /** Another process has made a side file of its own for the same database and may be writing to both. */
+  readonly isShared: boolean;
+
+  constructor(path: string, isShared: boolean) {
+    super(`${path} was moved, replaced or deleted while it was open`);
+    this.isShared = isShared;
+  }
+}
+
+const SUFFIXES = ['-shm', '-wal', ''];
+
+/**
+ * @param databasePath just opened, in WAL mode
+ * @returns looks again, which takes about 10 µs, and throws FileMoved
+ */
+export function openedFiles(databasePath: string): () => void {
+  const opened = SUFFIXES.map((suffix) => fileBehind(databasePath + suffix));
+  return () => {
+    for (const [index, suffix] of SUFFIXES.entries()) {
+      const found = fileBehind(databasePath + suffix);
+      if (found !== opened[index])
+        throw new FileMoved(databasePath + suffix, suffix !== '' && found !== undefined);
+    }
+  };
+}
+
+/** While a file is open no other one has the same numbers. */
+function fileBehind(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found && `${found.dev}:${found.ino}`;
+}

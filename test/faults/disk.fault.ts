@@ -1,0 +1,240 @@
+/** A4 and A5: a disk that is full, that cannot be written any more, or that takes only a part of a write. */
+
+import assert from 'node:assert/strict';
+import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { command, type Fault, fault, freePort } from '../support/fault.ts';
+import { checkInvariants, checkLeft, checkRecent, endsLost } from '../support/invariants.ts';
+import { type Load, sampleDeliveries, startLoad } from '../support/load.ts';
+import { ended, type Program } from '../support/program.ts';
+import { until } from '../support/receiver.ts';
+import { callsOn, strace } from '../support/strace.ts';
+
+const DISK_MIB = 8;
+const FILLER_MIB = 3;
+/** SQLite makes the first part of the WAL's index with as many writes. */
+const INDEX_WRITES = 8;
+const INDEX_FAILURES = 20;
+const READ_ONLY_TRIES = 6;
+const SHORT_WRITES = 8;
+const EX_UNAVAILABLE = 69;
+
+fault(
+  'A4a',
+  'a full disk is answered 503 and read all the same, and is over as soon as there is room',
+  ['root', 'mount'],
+  async (given) => {
+    const { folder, ledger } = given;
+    const filler = join(mountDisk(given), 'filler');
+    writeUntil(filler, FILLER_MIB * 2 ** 20);
+    const port = await freePort();
+    const program = folder.start({ PORT: String(port) });
+    const { url } = await program.listening();
+    const load = startUnder(given, port);
+    const health = () => fetch(new URL('/health', url));
+    await until(async () => (await health()).status === 503, 'the disk is full', 60_000);
+    const fullAt = ledger.size;
+
+    assert.equal(((await (await health()).json()) as { status: string }).status, 'storage_failing');
+    assert.equal((await fetch(new URL('/webhooks', url))).status, 200);
+    assert.ok(checkRecent(folder.databasePath, ledger, 0) >= fullAt);
+    const said = program
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('refused with 503'));
+    assert.equal(said.length, 1);
+    assert.match(said[0] ?? '', /SQLITE_FULL.*free some disk space/);
+
+    rmSync(filler);
+    const freedMs = performance.now();
+    await until(async () => (await health()).status === 200, 'health after room was made');
+    await load.acknowledged(20);
+    const recoveredMs = performance.now() - freedMs;
+    await load.finish();
+    assert.deepEqual([...load.counts.statuses.keys()].toSorted(), [200, 503]);
+    assert.equal(load.counts.broken, 0);
+    const { events } = await checkInvariants(program, port, ledger);
+    given.report(
+      1,
+      `full after ${fullAt} events, ${load.counts.statuses.get(503)} × 503, 20 more ${recoveredMs.toFixed(0)} ms after there was room, ${events} in all`,
+    );
+  },
+);
+
+fault(
+  'A4b',
+  'a disk that is full when the index of the WAL grows is answered 503, and ends nothing',
+  ['strace'],
+  async (given) => {
+    const { folder, ledger } = given;
+    const port = await freePort();
+    await startAndStop(folder.start({ PORT: String(port) }));
+    const log = join(folder.path, 'trace');
+    const index = `${folder.databasePath}-shm`;
+    const inject = [`pwrite64:error=ENOSPC:when=${INDEX_WRITES + 1}..${INDEX_WRITES + INDEX_FAILURES}`];
+    const program = folder.start({ PORT: String(port) }, strace({ log, files: [index], inject }));
+    const load = startUnder(given, port);
+    await until(() => (load.counts.statuses.get(503) ?? 0) > 0, 'the index cannot grow', 60_000);
+    await load.acknowledged(200);
+    await load.finish();
+    assert.ok(callsOn(index, log).some(({ error }) => error === 'ENOSPC'));
+    assert.match(program.output(), /SQLITE_IOERR_SHMSIZE.*free some disk space/);
+    const { events } = await checkInvariants(program, port, ledger);
+    given.report(1, `${load.counts.statuses.get(503)} × 503, ${events} events`);
+  },
+);
+
+fault(
+  'A4c',
+  'a start on a full disk is refused in one line that says so',
+  ['root', 'mount'],
+  async (given) => {
+    const { folder, ledger } = given;
+    const filler = join(mountDisk(given), 'filler');
+    const port = await freePort();
+    const env = { PORT: String(port) };
+    const refused = async () => {
+      writeUntil(filler, Number.POSITIVE_INFINITY);
+      const line = await refusedStart(folder.start(env));
+      assert.match(line, /cannot be opened: the disk is full: free some space/);
+      rmSync(filler);
+    };
+    await refused(); // with no database
+    await startAndStop(folder.start(env));
+    await refused(); // with one
+
+    const killed = folder.start(env);
+    const load = startUnder(given, port);
+    await load.acknowledged(300);
+    killed.kill('SIGKILL');
+    await ended(killed);
+    await load.stop();
+    await refused(); // with one, and a WAL that belongs into it
+    const { events } = await checkInvariants(folder.start(env), port, ledger);
+    given.report(3, `without a database, with one, and with the WAL of a killed process (${events} events)`);
+  },
+);
+
+fault(
+  'A5a',
+  'a read-only file system is refused at the start, and ends the process when it becomes so',
+  ['root', 'mount', 'strace'],
+  async (given) => {
+    const { folder, ledger, random } = given;
+    const disk = mountDisk(given, 256);
+    const port = await freePort();
+    const env = { PORT: String(port) };
+    command('mount', '-o', 'remount,ro', disk);
+    assert.match(await refusedStart(folder.start(env)), /cannot be created: .*EROFS/);
+    command('mount', '-o', 'remount,rw', disk);
+    await startAndStop(folder.start(env));
+    command('mount', '-o', 'remount,ro', disk);
+    assert.match(
+      await refusedStart(folder.start(env)),
+      /cannot be opened: check that the file and its folder are readable and writable/,
+    );
+    command('mount', '-o', 'remount,rw', disk);
+
+    // Files that are open for writing keep a mount from being made read-only; a disk with errors does not ask.
+    const load = startUnder(given, port);
+    for (let attempt = 0; attempt < READ_ONLY_TRIES; attempt++) {
+      const log = join(folder.path, `trace-${attempt}`);
+      const files = ['', '-wal'].map((suffix) => folder.databasePath + suffix);
+      const inject = [`pwrite64:error=EROFS:when=${400 + random.below(2000)}+`];
+      const line = await endsLost(folder.start(env, strace({ log, files, inject })));
+      assert.match(line, /SQLITE_IOERR_WRITE/);
+      const calls = callsOn(folder.databasePath, log);
+      assert.equal(
+        calls.findIndex(({ error }) => error === 'EROFS'),
+        calls.length - 1,
+        'it was the last call',
+      );
+    }
+    const program = folder.start(env);
+    await load.finish();
+    const { events } = await checkInvariants(program, port, ledger);
+    given.report(
+      2 + READ_ONLY_TRIES,
+      `2 starts refused, ended ${READ_ONLY_TRIES} times under way, ${events} events`,
+    );
+  },
+);
+
+fault(
+  'A5b',
+  'a write of which only a part fits ends the process, and the next start is sound',
+  ['prlimit'],
+  async (given) => {
+    const { folder, ledger, random } = given;
+    const port = await freePort();
+    const env = { PORT: String(port) };
+    assert.match(
+      await refusedStart(folder.start(env, ['prlimit', '--fsize=40000'])),
+      /cannot be read or written/,
+    );
+    rmSync(dirname(folder.databasePath), { recursive: true });
+    await startAndStop(folder.start(env));
+    const load = startUnder(given, port);
+    for (let attempt = 0; attempt < SHORT_WRITES; attempt++) {
+      const bytes = statSync(folder.databasePath).size + 500_000 + random.below(1_000_000);
+      const line = await endsLost(folder.start(env, ['prlimit', `--fsize=${bytes}`]));
+      assert.match(line, /SQLITE_IOERR_WRITE/);
+      assert.ok(
+        statSync(`${folder.databasePath}-wal`).size >= bytes,
+        'it was the last write that did not fit',
+      );
+      checkLeft(folder.databasePath, ledger);
+    }
+    const program = folder.start(env);
+    await load.finish();
+    const { events } = await checkInvariants(program, port, ledger);
+    given.report(SHORT_WRITES, `${events} events`);
+  },
+);
+
+/** A disk of its own for the database. @returns where it is mounted */
+function mountDisk({ folder, after }: Fault, mib = DISK_MIB): string {
+  const path = dirname(folder.databasePath);
+  mkdirSync(path);
+  command('mount', '-t', 'tmpfs', '-o', `size=${mib}m`, 'tmpfs', path);
+  after(() => void command('umount', '--lazy', path));
+  return path;
+}
+
+/** Makes a file of so many bytes, or as large as the disk has room for. */
+function writeUntil(path: string, bytes: number): void {
+  const file = openSync(path, 'w');
+  const block = Buffer.alloc(4096);
+  try {
+    for (let written = 0; written < bytes; ) written += writeSync(file, block);
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+  } finally {
+    closeSync(file);
+  }
+}
+
+function startUnder(given: Fault, port: number): Load {
+  const load = startLoad({
+    port,
+    ledger: given.ledger,
+    connections: 8,
+    next: sampleDeliveries(given.seed),
+  });
+  given.after(() => load.stop());
+  return load;
+}
+
+async function startAndStop(program: Program): Promise<void> {
+  await program.listening();
+  program.kill('SIGTERM');
+  assert.equal((await ended(program)).code, 0, program.errors());
+}
+
+/** @returns the one line that it said */
+async function refusedStart(program: Program): Promise<string> {
+  const { code } = await ended(program);
+  assert.equal(code, EX_UNAVAILABLE, program.output() + program.errors());
+  assert.match(program.errors(), /^[^\n]+\n$/);
+  return program.errors();
+}

@@ -1,0 +1,256 @@
+/** A6 and A7: the file is not a sound log of ours: the server refuses it untouched, or `npm run verify` names what is wrong. */
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Sqlite from 'better-sqlite3';
+import { SCHEMA_VERSION } from '../../src/core/schema.ts';
+import { type Finished, run } from '../scripts/run-script.ts';
+import { type Fault, fault, freePort } from '../support/fault.ts';
+import { checkInvariants } from '../support/invariants.ts';
+import { sampleDeliveries, startLoad } from '../support/load.ts';
+import { ended, type Program } from '../support/program.ts';
+import { query, SECRET } from '../support/receiver.ts';
+
+const EVENTS = 3000;
+const CUTS = 24;
+const TRIES = 8;
+const PAGE_BYTES = 4096;
+const EX_UNAVAILABLE = 69;
+const VERIFY = fileURLToPath(new URL('../../dist/scripts/verify.js', import.meta.url));
+
+interface Foreign {
+  readonly what: string;
+  readonly says: RegExp;
+  readonly make: (path: string) => void;
+}
+
+const FOREIGN: readonly Foreign[] = [
+  {
+    what: 'garbage',
+    says: /is not a SQLite database: set DATABASE_URL/,
+    make: (path) => writeFileSync(path, Buffer.alloc(2 ** 20, 0xa5)),
+  },
+  {
+    what: 'a directory',
+    says: /is not a file: set DATABASE_URL/,
+    make: (path) => void mkdirSync(path),
+  },
+  {
+    what: 'another program’s database',
+    says: /is a database of another program/,
+    make: (path) => new Sqlite(path).exec('CREATE TABLE notes (text TEXT)').close(),
+  },
+  {
+    what: 'another program’s database in WAL mode',
+    says: /is a database of another program/,
+    make(path) {
+      const other = new Sqlite(path);
+      other.pragma('journal_mode = WAL');
+      other.exec('CREATE TABLE notes (text TEXT)').close();
+    },
+  },
+];
+
+fault(
+  'A6a',
+  'a file that is not a whole log of ours is refused in one line and left untouched, or found by verify',
+  [],
+  async (given) => {
+    const { folder } = given;
+    const path = folder.databasePath;
+    mkdirSync(dirname(path));
+    for (const { what, says, make } of FOREIGN) {
+      make(path);
+      assert.match((await startUntouched(given)) ?? '', says, what);
+      rmSync(path, { recursive: true });
+    }
+    const port = await recordSome(given);
+    const log = readFileSync(path);
+    const bodies = bodyDigests(path);
+
+    const newer = new Sqlite(path);
+    newer.pragma(`user_version = ${SCHEMA_VERSION + 1}`);
+    newer.close();
+    assert.match((await startUntouched(given)) ?? '', /by a newer version of this program/);
+
+    const outcomes = { refused: 0, found: 0, whole: 0 };
+    for (const bytes of cuts(given, log.length)) {
+      for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true }); // a reader leaves them
+      writeFileSync(path, log);
+      truncateSync(path, bytes);
+      const line = await startUntouched(given);
+      if (line === undefined) {
+        const isFound = (await verify(path)).code === 1;
+        if (!isFound)
+          assert.equal(bodyDigests(path), bodies, `cut to ${bytes} bytes: events are missing unnoticed`);
+        outcomes[isFound ? 'found' : 'whole'] += 1;
+      } else {
+        assert.match(line, /is (damaged|not a SQLite database): /, `cut to ${bytes} bytes: ${line}`);
+        outcomes.refused += 1;
+      }
+    }
+    for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
+    writeFileSync(path, log);
+    const { events } = await checkInvariants(folder.start({ PORT: String(port) }), port, given.ledger);
+    const tries = FOREIGN.length + 1 + CUTS;
+    given.report(
+      tries,
+      `${CUTS} cuts of ${events} events: ${outcomes.refused} refused, ${outcomes.found} found by verify, ${outcomes.whole} lacked nothing`,
+    );
+  },
+);
+
+fault(
+  'A7',
+  'verify names the first event that was changed or removed, and a tail that was cut',
+  [],
+  async (given) => {
+    const { folder, random } = given;
+    const path = folder.databasePath;
+    const port = await recordSome(given);
+    const sound = await verify(path);
+    assert.equal(sound.code, 0, sound.stdout);
+    const [, headSeq, headChain] = /^head: seq (\d+), chain ([0-9a-f]{64})$/m.exec(sound.stdout) ?? [];
+    const last = Number(headSeq);
+    const kept = `${path}.kept`;
+    copyFileSync(path, kept);
+
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const seq = flipByteOfBody(given, last);
+      const { code, stdout } = await verify(path);
+      assert.equal(code, 1);
+      assert.match(stdout, new RegExp(`^FAILED +chain: seq ${seq}: the body is not the one`, 'm'));
+      copyFileSync(kept, path);
+    }
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const seq = 1 + random.below(last - 1);
+      tamper(path, `DELETE FROM events WHERE seq = ${seq}`);
+      const { code, stdout } = await verify(path);
+      assert.equal(code, 1);
+      assert.match(stdout, new RegExp(`^FAILED +sequence: seq ${seq + 1}: it follows seq ${seq - 1}`, 'm'));
+      copyFileSync(kept, path);
+    }
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const seq = last - 1 - random.below(attempt === 0 ? 1 : 200);
+      tamper(path, `DELETE FROM events WHERE seq > ${seq}`);
+      const { code, stdout } = await verify(path, '--anchor', `${headSeq}:${headChain}`);
+      assert.equal(code, 1);
+      assert.match(
+        stdout,
+        new RegExp(`^FAILED +anchor: the log ends with seq ${seq}: its tail is missing`, 'm'),
+      );
+      copyFileSync(kept, path);
+    }
+    await checkInvariants(folder.start({ PORT: String(port) }), port, given.ledger);
+    given.report(
+      3 * TRIES,
+      `of ${last} events: ${TRIES} bytes flipped, ${TRIES} rows removed, ${TRIES} tails cut`,
+    );
+  },
+);
+
+/** A log of some thousand events, made by the server and closed by it. @returns the port that it had */
+async function recordSome({ folder, ledger, seed, after }: Fault): Promise<number> {
+  const port = await freePort();
+  const program = folder.start({ PORT: String(port) });
+  const load = startLoad({ port, ledger, connections: 32, next: sampleDeliveries(seed, EVENTS) });
+  after(() => load.stop());
+  await load.acknowledged(EVENTS);
+  await load.finish();
+  await stop(program);
+  return port;
+}
+
+async function stop(program: Program): Promise<void> {
+  program.kill('SIGTERM');
+  assert.equal((await ended(program)).code, 0, program.errors());
+}
+
+/** @returns the one line with which a start was refused, the file being as before; undefined: it was not refused */
+async function startUntouched({ folder }: Fault): Promise<string | undefined> {
+  const before = contents(dirname(folder.databasePath));
+  const program = folder.start();
+  const isOpen = await program.listening().then(
+    () => true,
+    () => false,
+  );
+  if (isOpen) {
+    await stop(program);
+    return undefined;
+  }
+  assert.equal((await ended(program)).code, EX_UNAVAILABLE);
+  assert.match(program.errors(), /^[^\n]+\n$/);
+  assert.equal(program.output(), '');
+  assert.deepEqual(contents(dirname(folder.databasePath)), before);
+  return program.errors();
+}
+
+/** What stands in a folder, by its bytes. */
+function contents(folder: string): string[] {
+  return readdirSync(folder)
+    .toSorted()
+    .map((name) => {
+      const path = `${folder}/${name}`;
+      if (statSync(path).isDirectory()) return `${name}: ${readdirSync(path)}`;
+      return `${name}: ${createHash('sha256').update(readFileSync(path)).digest('hex')}`;
+    });
+}
+
+/** Lengths to cut a file to: every other one at the end of a page, the first ones near its end. */
+function cuts({ random }: Fault, bytes: number): number[] {
+  const pages = bytes / PAGE_BYTES;
+  return Array.from({ length: CUTS }, (_, index) => {
+    const page = index < CUTS / 2 ? pages - 1 - (index >> 1) : random.below(pages - 1);
+    return page * PAGE_BYTES + (index % 2 === 0 ? 0 : 1 + random.below(PAGE_BYTES - 1));
+  });
+}
+
+function bodyDigests(path: string): string {
+  const digest = createHash('sha256');
+  for (const { body } of query(path, 'SELECT body FROM events ORDER BY seq'))
+    digest.update(body as Uint8Array);
+  return digest.digest('hex');
+}
+
+/** As `npm run verify` runs it. */
+function verify(path: string, ...args: string[]): Promise<Finished> {
+  const env = { DATABASE_URL: `file:${path}`, WEBHOOK_SECRET: SECRET };
+  return run(process.execPath, [VERIFY, ...args], { env });
+}
+
+/** Changes one byte of a stored body in the file itself. @returns whose */
+function flipByteOfBody({ folder, random }: Fault, last: number): number {
+  const file = readFileSync(folder.databasePath);
+  for (;;) {
+    const seq = 1 + random.below(last);
+    const [row] = query(folder.databasePath, 'SELECT body FROM events WHERE seq = ?', seq);
+    const body = Buffer.from(row?.['body'] as Uint8Array);
+    const start = file.indexOf(body);
+    // A long one lies in several pages; one that is there twice may be what an update has left.
+    if (start === -1 || file.indexOf(body, start + 1) !== -1) continue;
+    const at = start + random.below(body.length);
+    file[at] = (file[at] ?? 0) ^ (1 << random.below(8));
+    writeFileSync(folder.databasePath, file);
+    return seq;
+  }
+}
+
+/** Changes the file as nobody should: the triggers that forbid it are dropped first. */
+function tamper(path: string, sql: string): void {
+  const database = new Sqlite(path);
+  database.exec('DROP TRIGGER events_no_update; DROP TRIGGER events_no_delete');
+  database.exec(sql);
+  database.close();
+}

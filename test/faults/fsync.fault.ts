@@ -1,0 +1,213 @@
+/**
+ * A3: an fsync fails, or takes long. After one that fails nobody knows what is on the disk: no delivery of it is
+ * acknowledged, and the process ends without another call on the database's files.
+ */
+
+import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Fault, fault, freePort } from '../support/fault.ts';
+import { checkInvariants, checkRecovery, endsLost } from '../support/invariants.ts';
+import { quantile, sampleDeliveries, startLoad } from '../support/load.ts';
+import { ended } from '../support/program.ts';
+import { until } from '../support/receiver.ts';
+import { type Call, callsOn, strace } from '../support/strace.ts';
+
+const ONCE = 8;
+const FAILING_MS = 20_000;
+const DELAY_MS = 500;
+const SLOW_MS = 8_000;
+const HEALTH_MS_MAX = 100;
+const REFUSED_START = /^[^\n]* cannot be read or written: [^\n]*\(SQLITE_IOERR_FSYNC\)\)\n$/;
+
+fault(
+  'A3a',
+  'an fsync of the WAL that fails once acknowledges nothing and ends the process',
+  ['strace'],
+  async (given) => {
+    const { folder, ledger, random } = given;
+    const port = await freePort();
+    await startAndStop(given, port);
+    const load = startLoad({ port, ledger, connections: 8, next: sampleDeliveries(given.seed) });
+    given.after(() => load.stop());
+    for (let round = 0; round < ONCE; round++) {
+      const log = join(folder.path, `trace-${round}`);
+      const when = 4 + random.below(60);
+      const under = strace({ log, inject: [`fsync:error=EIO:when=${when}`] });
+      const program = folder.start({ PORT: String(port) }, under);
+      await endsLost(program);
+      assert.match(lastCall(folder.databasePath, log).file, /-wal$/);
+    }
+    const program = folder.start({ PORT: String(port) });
+    await load.finish();
+    const { events, acknowledged, recoveryMs } = await checkInvariants(program, port, ledger);
+    given.report(ONCE, `${acknowledged} of ${events} acknowledged, back in ${recoveryMs.toFixed(0)} ms`);
+  },
+);
+
+fault(
+  'A3b',
+  'while every fsync of the WAL fails, for 20 s and across restarts, nothing is acknowledged',
+  ['strace'],
+  async (given) => {
+    const { folder, ledger } = given;
+    const port = await freePort();
+    const load = startLoad({ port, ledger, connections: 8, next: sampleDeliveries(given.seed) });
+    given.after(() => load.stop());
+    const first = folder.start({ PORT: String(port) });
+    await load.acknowledged(100);
+    first.kill('SIGKILL'); // leaves a WAL, to which the next one adds
+    await first.exit;
+    const failing = async (when: number, log: string) => {
+      const files = [`${folder.databasePath}-wal`];
+      const inject = [`fsync:error=EIO:when=${when}+`];
+      const program = folder.start({ PORT: String(port) }, strace({ log, files, inject }));
+      return { program, code: (await ended(program)).code };
+    };
+    const underWay = await failing(4, join(folder.path, 'trace'));
+    await endsLost(underWay.program);
+    const known = ledger.size;
+
+    const untilMs = performance.now() + FAILING_MS;
+    let starts = 1;
+    for (; performance.now() < untilMs; starts++) {
+      const { program, code } = await failing(1, join(folder.path, `trace-${starts}`));
+      assert.equal(code, 69, program.output());
+      assert.match(program.errors(), REFUSED_START);
+    }
+    assert.equal(ledger.size, known, 'acknowledged without an fsync');
+    const program = folder.start({ PORT: String(port) });
+    await load.acknowledged(200);
+    await load.finish();
+    const { recoveryMs } = await checkInvariants(program, port, ledger);
+    given.report(starts, `0 acknowledged meanwhile, back in ${recoveryMs.toFixed(0)} ms`);
+  },
+);
+
+fault(
+  'A3c',
+  'an fsync of the database file that fails in a checkpoint ends the process, and loses nothing',
+  ['strace'],
+  async (given) => {
+    const { folder, ledger } = given;
+    const port = await freePort();
+    const files = [folder.databasePath];
+    await startAndStop(given, port);
+    const load = startLoad({ port, ledger, connections: 16, next: sampleDeliveries(given.seed) });
+    given.after(() => load.stop());
+    const start = (log: string) =>
+      folder.start({ PORT: String(port) }, strace({ log, files, inject: ['fsync:error=EIO:when=1'] }));
+
+    // Under way: the first fsync of this file is the first checkpoint's.
+    const underWay = join(folder.path, 'trace-under-way');
+    await endsLost(start(underWay));
+    const { atMs } = lastCall(folder.databasePath, underWay);
+    assert.ok(statSync(`${folder.databasePath}-wal`).mtimeMs <= atMs, 'the WAL was written after it');
+    const events = ledger.size;
+
+    // At the start, which checkpoints what that one left.
+    const atStart = start(join(folder.path, 'trace-start'));
+    assert.equal((await ended(atStart)).code, 69);
+    assert.match(atStart.errors(), REFUSED_START);
+
+    // At the end: after a clean stop there is no WAL, and the next one's is checkpointed when it stops.
+    const between = folder.start({ PORT: String(port) });
+    await load.acknowledged(100);
+    await load.finish();
+    between.kill('SIGTERM');
+    assert.equal((await ended(between)).code, 0);
+    const atEnd = start(join(folder.path, 'trace-end'));
+    await checkRecovery((await atEnd.listening()).port, ledger);
+    atEnd.kill('SIGTERM');
+    await endsLost(atEnd);
+
+    const program = folder.start({ PORT: String(port) });
+    await checkInvariants(program, (await program.listening()).port, ledger);
+    given.report(3, `under load after ${events} deliveries, at the start, and at SIGTERM`);
+  },
+);
+
+fault(
+  'A3d',
+  'a checkpoint for which the disk has no room is warned of, and deliveries go on',
+  ['strace'],
+  async (given) => {
+    const { folder, ledger } = given;
+    const port = await freePort();
+    await startAndStop(given, port);
+    const load = startLoad({ port, ledger, connections: 16, next: sampleDeliveries(given.seed) });
+    given.after(() => load.stop());
+    const log = join(folder.path, 'trace');
+    const inject = ['pwrite64:error=ENOSPC:when=1..2'];
+    const program = folder.start(
+      { PORT: String(port) },
+      strace({ log, files: [folder.databasePath], inject }),
+    );
+    const warnings = () => program.output().split('the WAL could not be checkpointed').length - 1;
+    await until(() => warnings() === 2, 'two warnings', 60_000);
+    const isCheckpointed = () =>
+      callsOn(folder.databasePath, log).some(({ name, error }) => name === 'fsync' && error === undefined);
+    await until(isCheckpointed, 'a checkpoint succeeds', 60_000);
+    const walBytes = statSync(`${folder.databasePath}-wal`).size;
+    await load.finish();
+    assert.deepEqual([...load.counts.statuses.keys()], [200]);
+    const { events } = await checkInvariants(program, port, ledger);
+    given.report(2, `${events} events, all 200; the WAL grew to ${(walBytes / 2 ** 20).toFixed(0)} MiB`);
+  },
+);
+
+fault(
+  'A3e',
+  'an fsync that takes half a second costs only time: larger batches, and health checks at once',
+  ['strace'],
+  async (given) => {
+    const { folder, ledger } = given;
+    const port = await freePort();
+    await startAndStop(given, port);
+    const log = join(folder.path, 'trace');
+    const program = folder.start(
+      { PORT: String(port) },
+      strace({ log, inject: [`fsync:delay_enter=${DELAY_MS * 1000}`] }),
+    );
+    const { url } = await program.listening();
+    const load = startLoad({ port, ledger, connections: 100, next: sampleDeliveries(given.seed) });
+    given.after(() => load.stop());
+    const healthMs: number[] = [];
+    const untilMs = performance.now() + SLOW_MS;
+    while (performance.now() < untilMs) {
+      const startMs = performance.now();
+      assert.equal((await fetch(new URL('/health', url))).status, 200);
+      healthMs.push(performance.now() - startMs);
+    }
+    await load.finish();
+    assert.deepEqual([...load.counts.statuses.keys()], [200]);
+    const fsyncs = callsOn(folder.databasePath, log).filter(({ name }) => name === 'fsync').length;
+    const perFsync = ledger.size / fsyncs;
+    assert.ok(perFsync > 20, `${ledger.size} acknowledged with ${fsyncs} fsyncs`);
+    const most = quantile(healthMs, 0.95);
+    assert.ok(most < HEALTH_MS_MAX, `95 of 100 health checks within ${most} ms`);
+    await checkInvariants(program, port, ledger);
+    given.report(
+      fsyncs,
+      `${ledger.size} acknowledged, ${perFsync.toFixed(0)} an fsync, p50 ${quantile(load.counts.tookMs, 0.5).toFixed(0)} ms; /health p95 ${most.toFixed(1)} ms, max ${Math.max(...healthMs).toFixed(0)} ms`,
+    );
+  },
+);
+
+/** Makes the database, so that a fault meets a server at work. */
+async function startAndStop({ folder }: Fault, port: number): Promise<void> {
+  const program = folder.start({ PORT: String(port) });
+  await program.listening();
+  program.kill('SIGTERM');
+  await program.exit;
+}
+
+/** @returns the call that failed: no other one on the database's files came after it */
+function lastCall(databasePath: string, log: string): Call {
+  const calls = callsOn(databasePath, log);
+  const failed = calls.findIndex(({ error }) => error !== undefined);
+  const call = calls[failed];
+  assert.ok(call, 'nothing failed');
+  assert.deepEqual(calls.slice(failed + 1), [], `after the failed ${call.name}`);
+  return call;
+}

@@ -1,0 +1,89 @@
+/** A8: a process dies between two writes of a batch, or of a checkpoint. */
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type Fault, fault, freePort } from '../support/fault.ts';
+import { checkInvariants, checkLeft } from '../support/invariants.ts';
+import { sampleDeliveries, startLoad } from '../support/load.ts';
+import { ended } from '../support/program.ts';
+import { callsOn, strace } from '../support/strace.ts';
+
+const BATCH_KILLS = 45;
+/** Of several batches: one of eight deliveries takes some dozen writes. */
+const BATCH_WRITES = 160;
+const CHECKPOINT_KILLS = 16;
+/** Of one checkpoint at the start: a page of the file each. */
+const CHECKPOINT_WRITES = 16;
+const LOADED_KILLS = 2;
+/** Of one under way, which has 16 MiB to write. */
+const LOADED_WRITES = 600;
+
+fault(
+  'A8a',
+  'a process killed at any write of a batch, also between insert and projection, leaves all of it or nothing',
+  ['strace'],
+  async (given) => {
+    const { folder, ledger, random } = given;
+    const port = await freePort();
+    await startAndStop(given, port);
+    const load = startLoad({ port, ledger, connections: 8, next: sampleDeliveries(given.seed) });
+    given.after(() => load.stop());
+    for (let kill = 0; kill < BATCH_KILLS; kill++)
+      await killAtWrite(given, port, '-wal', 1 + random.below(BATCH_WRITES));
+    const program = folder.start({ PORT: String(port) });
+    await load.finish();
+    const { events, acknowledged } = await checkInvariants(program, port, ledger);
+    given.report(BATCH_KILLS, `0 of ${acknowledged} lost, ${events} events`);
+  },
+);
+
+fault(
+  'A8b',
+  'a process killed at any write of a checkpoint, at the start or under way, loses nothing',
+  ['strace'],
+  async (given) => {
+    const { folder, ledger, random } = given;
+    const port = await freePort();
+    await startAndStop(given, port);
+    const load = startLoad({ port, ledger, connections: 16, next: sampleDeliveries(given.seed) });
+    given.after(() => load.stop());
+    for (let kill = 0; kill < LOADED_KILLS; kill++) {
+      await killAtWrite(given, port, '', 1 + random.below(LOADED_WRITES));
+      await startAndStop(given, port); // without a WAL the next checkpoint is one under way
+    }
+    for (let kill = 0; kill < CHECKPOINT_KILLS; kill++) {
+      const program = folder.start({ PORT: String(port) });
+      await load.acknowledged(50);
+      program.kill('SIGKILL');
+      await ended(program);
+      await killAtWrite(given, port, '', 1 + random.below(CHECKPOINT_WRITES));
+    }
+    const program = folder.start({ PORT: String(port) });
+    await load.finish();
+    const { events, acknowledged } = await checkInvariants(program, port, ledger);
+    given.report(
+      LOADED_KILLS + CHECKPOINT_KILLS,
+      `0 of ${acknowledged} lost, ${events} events; ${LOADED_KILLS} under way, ${CHECKPOINT_KILLS} at the start`,
+    );
+  },
+);
+
+let traces = 0;
+
+/** Starts the program, which dies at the write of this number on one of the database's files. */
+async function killAtWrite({ folder, ledger }: Fault, port: number, suffix: string, when: number) {
+  const file = folder.databasePath + suffix;
+  const log = join(folder.path, `trace-${traces++}`);
+  const inject = [`pwrite64:signal=KILL:when=${when}`];
+  const program = folder.start({ PORT: String(port) }, strace({ log, files: [file], inject }));
+  assert.equal((await ended(program)).signal, 'SIGKILL', program.errors());
+  assert.equal(callsOn(file, log).filter(({ name }) => name === 'pwrite64').length, when);
+  checkLeft(folder.databasePath, ledger);
+}
+
+async function startAndStop({ folder }: Fault, port: number): Promise<void> {
+  const program = folder.start({ PORT: String(port) });
+  await program.listening();
+  program.kill('SIGTERM');
+  assert.equal((await ended(program)).code, 0, program.errors());
+}

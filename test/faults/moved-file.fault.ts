@@ -1,0 +1,87 @@
+/**
+ * A6 under way: somebody moves, replaces or deletes the database's files while the server has them open. SQLite goes
+ * on writing to a file that has no name any more; what would be acknowledged then would be gone with the process.
+ */
+
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type Fault, fault, freePort } from '../support/fault.ts';
+import { checkInvariants, checkLog, endsLost } from '../support/invariants.ts';
+import { openLedger } from '../support/ledger.ts';
+import { sampleDeliveries, startLoad } from '../support/load.ts';
+
+interface Move {
+  readonly what: string;
+  /** @returns where the database file is that has what was acknowledged; undefined: where it was */
+  readonly move: (databasePath: string, aside: string) => string | undefined;
+}
+
+const MOVES: readonly Move[] = [
+  {
+    what: 'the WAL deleted',
+    move: (path) => void rmSync(`${path}-wal`),
+  },
+  {
+    what: 'the index of the WAL deleted',
+    move: (path) => void rmSync(`${path}-shm`),
+  },
+  {
+    what: 'the database file moved away',
+    move(path, aside) {
+      renameSync(path, join(aside, 'irisx.db'));
+      return join(aside, 'irisx.db');
+    },
+  },
+  {
+    what: 'the whole folder moved away',
+    move(path, aside) {
+      renameSync(dirname(path), join(aside, 'data'));
+      return join(aside, 'data/irisx.db');
+    },
+  },
+  {
+    what: 'a copy put in the place of the database file',
+    move(path, aside) {
+      copyFileSync(path, join(aside, 'copy.db')); // without its WAL, as people do
+      renameSync(path, join(aside, 'irisx.db'));
+      renameSync(join(aside, 'copy.db'), path);
+      return join(aside, 'irisx.db');
+    },
+  },
+];
+
+fault(
+  'A6b',
+  'a database file that is moved, replaced or deleted under a load is noticed before the next 200',
+  [],
+  async (given) => {
+    for (const [index, each] of MOVES.entries()) await moveUnderLoad(given, each, index);
+    given.report(MOVES.length, MOVES.map(({ what }) => what).join(', '));
+  },
+);
+
+async function moveUnderLoad(given: Fault, { what, move }: Move, index: number): Promise<void> {
+  const { folder, random } = given;
+  rmSync(dirname(folder.databasePath), { recursive: true, force: true });
+  const aside = join(folder.path, `aside-${index}`);
+  mkdirSync(aside);
+  const ledger = openLedger(join(folder.path, `ledger-${index}`));
+  given.after(() => ledger.close());
+  const port = await freePort();
+  const program = folder.start({ PORT: String(port) });
+  const load = startLoad({ port, ledger, connections: 8, next: sampleDeliveries(given.seed + index) });
+  given.after(() => load.stop());
+  await load.acknowledged(50 + random.below(400));
+
+  const moved = move(folder.databasePath, aside);
+  assert.match(await endsLost(program), /moved, replaced or deleted/, what);
+  await load.stop();
+  // All that was acknowledged until then, in whatever file was the database.
+  checkLog(moved ?? folder.databasePath, ledger);
+
+  const next = folder.start({ PORT: String(port) });
+  const newLedger = openLedger(join(folder.path, `new-ledger-${index}`));
+  given.after(() => newLedger.close());
+  await checkInvariants(next, port, moved === undefined ? ledger : newLedger);
+}
