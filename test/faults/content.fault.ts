@@ -41,8 +41,8 @@ const BODIES: Readonly<Record<string, (n: number) => string | Uint8Array>> = {
 };
 
 /**
- * Seen to fail with the body parsed on the main thread before it is appended (`JSON.parse` in receive.ts): the deepest
- * bodies got 503, internal_error.
+ * Seen to fail with the body stored by way of a string in append-batch.ts: the bytes of invalid UTF-8 were another's;
+ * and with the body parsed on the main thread in receive.ts: 503, internal_error.
  */
 fault('D24', 'bodies of any content are stored as they are and block nothing', [], async (given) => {
   const { folder, ledger } = given;
@@ -117,8 +117,7 @@ function anyDelivery(random: Random, n: number): Delivery {
 }
 
 /**
- * Seen to fail with `finite()` of fields.ts taking 1e400 for a number (isFinite left out): NOT NULL and type errors of
- * SQLite became failures that name no field.
+ * Seen to fail without the check for text in Fields.text(): the projection failed: value.toWellFormed is no function.
  */
 fault(
   'C20b',
