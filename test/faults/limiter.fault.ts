@@ -1,0 +1,85 @@
+/** D25: whoever forges his address is still one client, and no number of clients fills the memory. */
+
+import assert from 'node:assert/strict';
+import { fault, freePort } from '../support/fault.ts';
+import { checkInvariants, memoryPeakBytes } from '../support/invariants.ts';
+import { openRaw, request } from '../support/raw.ts';
+
+const LIMIT = 100;
+const FORGED = 10_000;
+const CLIENTS = 1_000_000;
+const PIPELINED = 500;
+
+const ipv4 = (n: number) => `${11 + (n >> 24)}.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`;
+
+/**
+ * Asks for a challenge, which counts, as each of `count` clients.
+ * @returns how many of the answers had each status
+ */
+async function askAs(
+  port: number,
+  count: number,
+  clientOf: (n: number) => string,
+): Promise<Map<number, number>> {
+  const statuses = new Map<number, number>();
+  const connection = await openRaw(port);
+  for (let n = 0; n < count; n += PIPELINED) {
+    const size = Math.min(PIPELINED, count - n);
+    const texts = Array.from({ length: size }, (_, index) =>
+      request('GET /webhooks?challenge=x HTTP/1.1', [`X-Forwarded-For: ${clientOf(n + index)}`]),
+    );
+    connection.send(texts.join(''));
+    for (let answer = 0; answer < size; answer++) {
+      const { status } = await connection.next();
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+  }
+  connection.close();
+  return statuses;
+}
+
+/** Seen to fail with `TRUST_PROXY=loopback` instead of `none`: none of 10,000 was refused. */
+fault('D25a', '10,000 forged X-Forwarded-For are one client where no proxy is trusted', [], async (given) => {
+  const port = await freePort();
+  const program = given.folder.start({
+    PORT: String(port),
+    TRUST_PROXY: 'none',
+    RATE_LIMIT_MAX: String(LIMIT),
+  });
+  await program.listening();
+  const statuses = await askAs(port, FORGED, ipv4);
+  assert.deepEqual(Object.fromEntries(statuses), { 200: LIMIT, 429: FORGED - LIMIT });
+  await checkInvariants(program, port, given.ledger);
+  given.report(FORGED, `${LIMIT} answered, ${FORGED - LIMIT} × 429`);
+});
+
+/** Seen to fail without the /64 in clientOf() of address-ranges.ts: none of 10,000 was refused. */
+fault('D25b', '10,000 IPv6 addresses of one /64 are one client', [], async (given) => {
+  const port = await freePort();
+  const program = given.folder.start({ PORT: String(port), RATE_LIMIT_MAX: String(LIMIT) });
+  await program.listening();
+  const statuses = await askAs(
+    port,
+    FORGED,
+    (n) => `2001:db8:1:2:${(n >> 8).toString(16)}::${(n & 255).toString(16)}`,
+  );
+  assert.deepEqual(Object.fromEntries(statuses), { 200: LIMIT, 429: FORGED - LIMIT });
+  await checkInvariants(program, port, given.ledger);
+  given.report(FORGED, `${LIMIT} answered, ${FORGED - LIMIT} × 429`);
+});
+
+/** Seen to fail without the bound on clients in rate-limiter.ts: SEEN_C */
+fault('D25c', '1,000,000 clients take a bounded memory', [], async (given) => {
+  const port = await freePort();
+  const program = given.folder.start({
+    PORT: String(port),
+    RATE_LIMIT_MAX: String(LIMIT),
+    LOG_LEVEL: 'warn',
+  });
+  await program.listening();
+  const statuses = await askAs(port, CLIENTS, ipv4);
+  assert.deepEqual(Object.fromEntries(statuses), { 200: CLIENTS });
+  const bytes = memoryPeakBytes(program.pid);
+  await checkInvariants(program, port, given.ledger);
+  given.report(CLIENTS, `${(bytes / 1e6).toFixed(0)} MB at most`);
+});
