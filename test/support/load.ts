@@ -7,6 +7,7 @@ import { seededRandom } from '../../scripts/cli/random.ts';
 import { sampleLog } from '../../scripts/cli/sample-log.ts';
 import type { Ledger } from './ledger.ts';
 import { openRaw, type RawConnection, signedRequest } from './raw.ts';
+import { until } from './receiver.ts';
 
 /** What is to be sent. */
 export interface Outgoing {
@@ -43,7 +44,7 @@ export interface Load {
   readonly counts: LoadCounts;
   /** Deliveries that were sent and never answered: they may be in the log or not. */
   readonly unanswered: Set<string>;
-  /** Takes no new deliveries, sends what it has until it is answered 200. */
+  /** Takes no new deliveries, sends what it has until it is answered 200. @throws Error if that takes too long */
   finish(): Promise<void>;
   /** Stops where it is. */
   stop(): Promise<void>;
@@ -52,6 +53,8 @@ export interface Load {
 }
 
 const RETRY_MS = 10;
+/** Longer than any fault lasts: a load that waits longer waits for a server that is gone. */
+const WAIT_MS_MAX = 100_000;
 
 export function startLoad(options: LoadOptions): Load {
   const { ledger, ratePerSecond } = options;
@@ -120,7 +123,11 @@ export function startLoad(options: LoadOptions): Load {
     unanswered,
     async finish() {
       isFinishing = true;
-      await senders;
+      let isFinished = false;
+      void senders.then(() => {
+        isFinished = true;
+      });
+      await until(() => isFinished, 'every delivery is answered 200', WAIT_MS_MAX);
     },
     async stop() {
       isStopped = true;
@@ -129,7 +136,12 @@ export function startLoad(options: LoadOptions): Load {
     },
     async acknowledged(count) {
       const goal = ledger.size + count;
-      while (ledger.size < goal && !isStopped) await pause(1);
+      const deadlineMs = performance.now() + WAIT_MS_MAX;
+      while (ledger.size < goal && !isStopped) {
+        if (performance.now() > deadlineMs)
+          throw new Error(`no ${count} acknowledged: ${goal - ledger.size} are missing`);
+        await pause(1);
+      }
     },
   };
 }
