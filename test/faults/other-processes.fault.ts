@@ -18,6 +18,10 @@ const LARGE_WAL_BYTES = WAL_KEPT_BYTES + 2 ** 20;
 /** It may grow by one more checkpoint's worth before it starts over, and by the batches that meet it. */
 const WAL_BYTES_MAX = LARGE_WAL_BYTES + 2 * WAL_CHECKPOINT_BYTES;
 
+/**
+ * Seen to fail with the log's head kept from one batch to the next: 304 of 2000 deliveries were taken, then
+ * no more.
+ */
 fault('B11a', 'two and four servers on one file under load keep one sound log', [], async (given) => {
   const { folder, ledger } = given;
   const next = sampleDeliveries(given.seed);
@@ -51,6 +55,9 @@ fault('B11a', 'two and four servers on one file under load keep one sound log', 
   given.report(2, figures.join('; '));
 });
 
+/**
+ * Seen to fail with a held lock taken for a lost file: the process ended, no delivery was taken any more.
+ */
 fault(
   'B11b',
   'a foreign writer that holds the lock for about three seconds costs time or 503, and HTTP stays alive',
@@ -94,6 +101,9 @@ fault(
   },
 );
 
+/**
+ * Seen to fail without checkpoints: the WAL was not cut back within 60 s.
+ */
 fault(
   'B12',
   'a foreign reader that keeps its transaction open costs disk alone, and the WAL is cut back when it leaves',
