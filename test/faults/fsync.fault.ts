@@ -50,8 +50,8 @@ fault(
 );
 
 /**
- * Seen to fail without the checkpoint at the start (settleWal): what the failed fsync had left in the WAL was
- * acknowledged as a repetition, 26 deliveries of it.
+ * Seen to fail without the checkpoint at the start (settleWal): the next start listened, and answered 200 with
+ * `duplicate` to four deliveries that the failed fsync had left in the WAL.
  */
 fault(
   'A3b',
