@@ -19,6 +19,9 @@ const READ_ONLY_TRIES = 6;
 const SHORT_WRITES = 8;
 const EX_UNAVAILABLE = 69;
 
+/**
+ * Seen to fail without the write that is tried each second: `/health` said 503 for 10 s after there was room.
+ */
 fault(
   'A4a',
   'a full disk is answered 503 and read all the same, and is over as soon as there is room',
@@ -61,6 +64,9 @@ fault(
   },
 );
 
+/**
+ * Seen to fail with SQLITE_IOERR_SHMSIZE taken for a lost file: the process ended, no delivery was taken any more.
+ */
 fault(
   'A4b',
   'a disk that is full when the index of the WAL grows is answered 503, and ends nothing',
@@ -84,6 +90,9 @@ fault(
   },
 );
 
+/**
+ * Seen to fail without the words for a full disk: the line advised to look at the permissions of the file.
+ */
 fault(
   'A4c',
   'a start on a full disk is refused in one line that says so',
@@ -115,6 +124,9 @@ fault(
   },
 );
 
+/**
+ * Seen to fail with I/O errors answered like a defect in a batch: the process was still there after 30 s.
+ */
 fault(
   'A5a',
   'a read-only file system is refused at the start, and ends the process when it becomes so',
@@ -160,6 +172,9 @@ fault(
   },
 );
 
+/**
+ * Seen to fail like A5a: the process was still there after 30 s.
+ */
 fault(
   'A5b',
   'a write of which only a part fits ends the process, and the next start is sound',

@@ -63,6 +63,10 @@ const FOREIGN: readonly Foreign[] = [
   },
 ];
 
+/**
+ * Seen to fail without the look at `application_id`: our schema was put into another program's file. And without the
+ * look at the last event's chain: a file cut within its last page was refused with a sentence about types of arguments.
+ */
 fault(
   'A6a',
   'a file that is not a whole log of ours is refused in one line and left untouched, or found by verify',
@@ -112,6 +116,9 @@ fault(
   },
 );
 
+/**
+ * Seen to fail without the comparison of digests in verify: `chain: bodies, times and links are as recorded`.
+ */
 fault(
   'A7',
   'verify names the first event that was changed or removed, and a tail that was cut',

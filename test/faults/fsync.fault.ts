@@ -20,6 +20,10 @@ const SLOW_MS = 8_000;
 const HEALTH_MS_MAX = 100;
 const REFUSED_START = /^[^\n]* cannot be read or written: [^\n]*\(SQLITE_IOERR_FSYNC\)\)\n$/;
 
+/**
+ * Seen to fail with I/O errors answered like a defect in a batch instead of ending the process: it was still there after
+ * 30 s.
+ */
 fault(
   'A3a',
   'an fsync of the WAL that fails once acknowledges nothing and ends the process',
@@ -45,6 +49,10 @@ fault(
   },
 );
 
+/**
+ * Seen to fail without the checkpoint at the start (settleWal): the next start listened, and answered 200 with
+ * `duplicate` to four deliveries that the failed fsync had left in the WAL.
+ */
 fault(
   'A3b',
   'while every fsync of the WAL fails, for 20 s and across restarts, nothing is acknowledged',
@@ -84,6 +92,9 @@ fault(
   },
 );
 
+/**
+ * Seen to fail with the error of a checkpoint only warned of: the process was still there after 30 s.
+ */
 fault(
   'A3c',
   'an fsync of the database file that fails in a checkpoint ends the process, and loses nothing',
@@ -127,6 +138,9 @@ fault(
   },
 );
 
+/**
+ * Seen to fail without the warning: the WAL grew and nothing was said within 60 s.
+ */
 fault(
   'A3d',
   'a checkpoint for which the disk has no room is warned of, and deliveries go on',
@@ -156,6 +170,9 @@ fault(
   },
 );
 
+/**
+ * Seen to fail with batches of at most 4 deliveries: about as few were acknowledged with an fsync.
+ */
 fault(
   'A3e',
   'an fsync that takes half a second costs only time: larger batches, and health checks at once',

@@ -18,6 +18,9 @@ const LOADED_KILLS = 2;
 /** Of one under way, which has 16 MiB to write. */
 const LOADED_WRITES = 600;
 
+/**
+ * Seen to fail with a commit between insert and projection: `I3: sms_messages …: missing in the live table`.
+ */
 fault(
   'A8a',
   'a process killed at any write of a batch, also between insert and projection, leaves all of it or nothing',
@@ -37,6 +40,9 @@ fault(
   },
 );
 
+/**
+ * Seen to fail with a journal that is kept in memory in the place of the WAL: `I4: database disk image is malformed`.
+ */
 fault(
   'A8b',
   'a process killed at any write of a checkpoint, at the start or under way, loses nothing',

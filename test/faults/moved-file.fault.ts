@@ -51,6 +51,10 @@ const MOVES: readonly Move[] = [
   },
 ];
 
+/**
+ * Seen to fail without the look between a commit and its answers: the server went on answering 200. And without the last
+ * checkpoint: all that was in a deleted WAL was lost (`I1`).
+ */
 fault(
   'A6b',
   'a database file that is moved, replaced or deleted under a load is noticed before the next 200',

@@ -40,7 +40,8 @@ export function checkLog(
     assert.deepEqual(integrityProblems(database), [], 'I4: integrity_check');
     const { events, sequence, chain, signatures } = verifyLog(new EventLog(database), secrets);
     assert.deepEqual({ sequence, chain, signatures }, NO_FAULT, 'I2: the log verifies');
-    const bodies = database.prepare('SELECT count(DISTINCT body_sha256) FROM events').pluck().get();
+    const distinct = 'SELECT count(DISTINCT body_sha256) FROM events WHERE seq <= ?'; // more may have come meanwhile
+    const bodies = database.prepare(distinct).pluck().get(events);
     assert.equal(bodies, events, 'I2: every body is there once');
     const acknowledged = checkAcknowledged(database, ledger);
     const { checks } = checkTables(databasePath, derivations);

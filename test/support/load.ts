@@ -7,6 +7,7 @@ import { seededRandom } from '../../scripts/cli/random.ts';
 import { sampleLog } from '../../scripts/cli/sample-log.ts';
 import type { Ledger } from './ledger.ts';
 import { openRaw, type RawConnection, signedRequest } from './raw.ts';
+import { until } from './receiver.ts';
 
 /** What is to be sent. */
 export interface Outgoing {
@@ -45,7 +46,7 @@ export interface Load {
   readonly unanswered: Set<string>;
   /** When all of `next` has been answered 200, or after finish() or stop(). */
   readonly done: Promise<unknown>;
-  /** Takes no new deliveries, sends what it has until it is answered 200. */
+  /** Takes no new deliveries, sends what it has until it is answered 200. @throws Error if that takes too long */
   finish(): Promise<void>;
   /** Stops where it is. */
   stop(): Promise<void>;
@@ -57,6 +58,9 @@ export interface Load {
 }
 
 const RETRY_MS = 10;
+/** Longer than any fault lasts: a load that waits longer waits for a server that is gone. */
+const WAIT_MS_MAX = 100_000;
+/** Without a single 200. */
 const SILENCE_MS_MAX = 40_000;
 
 export function startLoad(options: LoadOptions): Load {
@@ -127,7 +131,11 @@ export function startLoad(options: LoadOptions): Load {
     done,
     async finish() {
       isFinishing = true;
-      await done;
+      let isFinished = false;
+      void done.then(() => {
+        isFinished = true;
+      });
+      await until(() => isFinished, 'every delivery is answered 200', WAIT_MS_MAX);
     },
     async stop() {
       isStopped = true;

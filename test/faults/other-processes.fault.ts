@@ -1,0 +1,155 @@
+/** B11 and B12: other processes on the same file: more servers, one that keeps the write lock, one that keeps reading. */
+
+import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { WAL_CHECKPOINT_BYTES, WAL_KEPT_BYTES } from '../../src/core/limits.ts';
+import { type Fault, fault, freePort } from '../support/fault.ts';
+import { checkInvariants, checkLog } from '../support/invariants.ts';
+import { type Load, quantile, sampleDeliveries, startLoad } from '../support/load.ts';
+import { ended } from '../support/program.ts';
+import { until } from '../support/receiver.ts';
+
+const EVENTS = 2000;
+const LOCKED_MS = [2500, 3000, 3500];
+const HEALTH_MS_MAX = 100;
+/** What the WAL must have grown to before the reader leaves: it is cut back then. */
+const LARGE_WAL_BYTES = WAL_KEPT_BYTES + 2 ** 20;
+/** It may grow by one more checkpoint's worth before it starts over, and by the batches that meet it. */
+const WAL_BYTES_MAX = LARGE_WAL_BYTES + 2 * WAL_CHECKPOINT_BYTES;
+
+/**
+ * Seen to fail with the log's head kept from one batch to the next: 304 of 2000 deliveries were taken, then
+ * no more.
+ */
+fault('B11a', 'two and four servers on one file under load keep one sound log', [], async (given) => {
+  const { folder, ledger } = given;
+  const next = sampleDeliveries(given.seed);
+  const figures: string[] = [];
+  for (const count of [2, 4]) {
+    const ports = await Promise.all(Array.from({ length: count }, freePort));
+    const programs = ports.map((port) => folder.start({ PORT: String(port) }));
+    const startedMs = performance.now();
+    const loads = ports.map((port) => startLoad({ port, ledger, connections: 16 / count, next }));
+    given.after(() => Promise.all(loads.map((load) => load.stop())).then(() => {}));
+    await loads[0]?.acknowledged(EVENTS);
+    await Promise.all(loads.map((load) => load.finish()));
+    const seconds = (performance.now() - startedMs) / 1000;
+    assert.ok(
+      loads.every(({ counts }) => counts.tookMs.length > EVENTS / count / 4),
+      'all took part',
+    );
+    checkLog(folder.databasePath, ledger);
+    for (const [index, program] of programs.slice(1).entries()) {
+      program.kill('SIGTERM');
+      assert.equal((await ended(program)).code, 0, `${index}: ${program.output()}`);
+    }
+    const [first] = programs;
+    assert.ok(first);
+    const { events } = await checkInvariants(first, ports[0] ?? 0, ledger);
+    const statuses = loads.map(({ counts }) => counts.statuses.get(503) ?? 0);
+    figures.push(
+      `${count}: ${events} events in ${seconds.toFixed(1)} s, ${statuses.reduce((sum, n) => sum + n)} × 503`,
+    );
+  }
+  given.report(2, figures.join('; '));
+});
+
+/**
+ * Seen to fail with a held lock taken for a lost file: the process ended, no delivery was taken any more.
+ */
+fault(
+  'B11b',
+  'a foreign writer that holds the lock for about three seconds costs time or 503, and HTTP stays alive',
+  [],
+  async (given) => {
+    const { folder, ledger } = given;
+    const port = await freePort();
+    const program = folder.start({ PORT: String(port) });
+    const { url } = await program.listening();
+    const load = startUnder(given, port, 16);
+    await load.acknowledged(100);
+    const foreign = new Sqlite(folder.databasePath);
+    given.after(() => void foreign.close());
+    const healthMs: number[] = [];
+    const recoveredMs: number[] = [];
+    for (const lockedMs of LOCKED_MS) {
+      foreign.exec('BEGIN IMMEDIATE');
+      const known = ledger.size;
+      for (const endMs = performance.now() + lockedMs; performance.now() < endMs; ) {
+        const startMs = performance.now();
+        await (await fetch(new URL('/health', url))).text();
+        healthMs.push(performance.now() - startMs);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      assert.ok(ledger.size - known <= 16, 'more was acknowledged than was committed before the lock');
+      foreign.exec('ROLLBACK');
+      const freedMs = performance.now();
+      await load.acknowledged(100);
+      recoveredMs.push(performance.now() - freedMs);
+    }
+    await load.finish();
+    assert.deepEqual([...load.counts.statuses.keys()].toSorted(), [200, 503]);
+    assert.equal(load.counts.broken, 0);
+    const most = quantile(healthMs, 0.95);
+    assert.ok(most < HEALTH_MS_MAX, `95 of 100 health checks within ${most} ms`);
+    await checkInvariants(program, port, ledger);
+    given.report(
+      LOCKED_MS.length,
+      `${load.counts.statuses.get(503)} × 503, 100 more within ${Math.max(...recoveredMs).toFixed(0)} ms of the release; /health p95 ${most.toFixed(1)} ms, max ${Math.max(...healthMs).toFixed(0)} ms`,
+    );
+  },
+);
+
+/**
+ * Seen to fail without checkpoints: the WAL was not cut back within 60 s.
+ */
+fault(
+  'B12',
+  'a foreign reader that keeps its transaction open costs disk alone, and the WAL is cut back when it leaves',
+  [],
+  async (given) => {
+    const { folder, ledger } = given;
+    const port = await freePort();
+    const program = folder.start({ PORT: String(port) });
+    await program.listening();
+    const load = startUnder(given, port, 16);
+    await load.acknowledged(100);
+    const walBytes = () => statSync(`${folder.databasePath}-wal`).size;
+
+    const reader = new Sqlite(folder.databasePath, { readonly: true });
+    given.after(() => void reader.close());
+    reader.exec('BEGIN');
+    const events = reader.prepare('SELECT count(*) FROM events').pluck();
+    const seen = events.get();
+    await until(() => walBytes() > LARGE_WAL_BYTES, 'the WAL has grown', 120_000);
+    assert.equal(events.get(), seen);
+    reader.exec('COMMIT');
+    const whileReadBytes = walBytes();
+    let most = whileReadBytes;
+    await until(
+      () => {
+        most = Math.max(most, walBytes());
+        return walBytes() <= WAL_KEPT_BYTES;
+      },
+      'the WAL is cut back',
+      60_000,
+    );
+    await load.finish();
+    assert.ok(most < WAL_BYTES_MAX, `the WAL grew to ${most} bytes`);
+    assert.deepEqual([...load.counts.statuses.keys()], [200]);
+    reader.close();
+    const after = await checkInvariants(program, port, ledger);
+    const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+    given.report(
+      1,
+      `${after.events} events, all 200; the WAL ${mib(whileReadBytes)} with the reader, ${mib(most)} at most after it, then ${mib(WAL_KEPT_BYTES)}`,
+    );
+  },
+);
+
+function startUnder(given: Fault, port: number, connections: number): Load {
+  const load = startLoad({ port, ledger: given.ledger, connections, next: sampleDeliveries(given.seed) });
+  given.after(() => load.stop());
+  return load;
+}
