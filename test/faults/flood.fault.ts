@@ -30,7 +30,7 @@ async function floodFrom(given: Fault, localAddresses: readonly string[]): Promi
   const next = sampleDeliveries(given.seed, signed);
   const load = startLoad({ port, ledger, connections: 16, next, ratePerSecond: SIGNED_PER_SECOND });
   given.after(() => load.stop());
-  await load.done;
+  await load.acknowledged(signed);
   const { sent, answers } = await flood.look();
   const seconds = (performance.now() - startedMs) / 1000;
   await flood.end();
