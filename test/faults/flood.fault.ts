@@ -55,8 +55,8 @@ async function floodFrom(given: Fault, localAddresses: readonly string[]): Promi
 }
 
 /**
- * Seen to fail with RATE_LIMIT_SKIP_VERIFIED=false, which is how limiters usually count (SEEN_B): the sender got 429;
- * and without isSuppressed() in request-log.ts: the log was SEEN_LOG.
+ * Seen to fail with RATE_LIMIT_SKIP_VERIFIED=false, which is how limiters usually count (D26b: not one signed delivery
+ * was taken in 40 s), and without isSuppressed() in request-log.ts (7.6 MB of log).
  */
 fault('D26a', 'signed deliveries are all taken beside a flood from other addresses', [], (given) =>
   floodFrom(given, ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5']),

@@ -68,7 +68,7 @@ fault('D25b', '10,000 IPv6 addresses of one /64 are one client', [], async (give
   given.report(FORGED, `${LIMIT} answered, ${FORGED - LIMIT} × 429`);
 });
 
-/** Seen to fail without the bound on clients in rate-limiter.ts: SEEN_C */
+/** Seen to fail without the bound on clients in rate-limiter.ts: 371 MB. */
 fault('D25c', '1,000,000 clients take a bounded memory', [], async (given) => {
   const port = await freePort();
   const program = given.folder.start({
