@@ -15,6 +15,7 @@ import {
   HEADERS_BYTES_MAX,
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
+  PIPELINING_REQUESTS_MAX,
   REQUEST_TIMEOUT_MS,
   SOCKET_IDLE_MS,
   TIMEOUT_CHECK_MS,
@@ -76,6 +77,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   server.on('request', (request, response) => void serve(request, response, false));
   server.on('checkContinue', (request, response) => void serve(request, response, true));
   server.on('checkExpectation', (request, response) => {
+    if (isCutOff(request.socket)) return;
     const exchange = open(request, response, true);
     finish(exchange, refuse('expectation_failed'));
   });
@@ -106,6 +108,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     response: ServerResponse,
     expectsContinue: boolean,
   ): Promise<void> {
+    if (isCutOff(request.socket)) return;
     const exchange = open(request, response, expectsContinue);
     let answer: Answer | undefined;
     try {
@@ -115,6 +118,16 @@ export function createHttpServer(options: HttpOptions): HttpServer {
       answer = refuse('internal_error');
     }
     finish(exchange, answer);
+  }
+
+  /** Where much is under way, cuts off a client that does not wait for its answers. @returns whether it is cut off */
+  function isCutOff(socket: Socket): boolean {
+    if (socket.destroyed) return true;
+    const isPipelining = (exchangesOf.get(socket)?.size ?? 0) > 0;
+    if (!isPipelining || openExchanges.size < PIPELINING_REQUESTS_MAX) return false;
+    door.counters.add('pipelining_refused');
+    socket.destroy();
+    return true;
   }
 
   function route(exchange: Exchange): Promise<Answer | undefined> | Answer {
