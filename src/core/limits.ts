@@ -27,6 +27,11 @@ export const SOCKET_IDLE_MS = 12_000;
 export const ANSWER_WRITE_MS = 5_000;
 /** After an early refusal the rest of the request is read and dropped this long, so that the answer arrives whole. */
 export const LINGER_MS = 1_000;
+/**
+ * Requests under way beyond which a client must have its answer before it sends its next. Senders do so anyway; one
+ * that does not, and reads no answers, would have requests of 16 KiB held for it, dozens a connection.
+ */
+export const PIPELINING_REQUESTS_MAX = 2048;
 /** Bodies being read or waiting for the writer, together: what 64 requests of the largest default size take. */
 export const BUFFERED_BODIES_BYTES_MAX = 64 * 1024 * 1024;
 /** Pieces that one body may come in: each costs about 100 bytes beside its own, and 1-byte chunks would fill the memory. */

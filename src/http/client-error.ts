@@ -13,15 +13,22 @@ const CODES: Readonly<Record<string, RefusalCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
+/** What was answered, and under which id. */
+export interface Answered {
+  readonly id: string;
+  readonly status: number;
+  readonly code: RefusalCode;
+}
+
 /**
  * @param open the exchange under way whose request is the broken one, if it got that far
- * @returns the code that was answered, or undefined if nobody is left to read it
+ * @returns undefined if nobody is left to read an answer
  */
 export function answerClientError(
   error: NodeJS.ErrnoException,
   socket: Socket,
   open: Exchange | undefined,
-): RefusalCode | undefined {
+): Answered | undefined {
   if (error.code === 'ECONNRESET' || !socket.writable || open?.response.headersSent) {
     socket.destroy();
     return undefined;
@@ -43,5 +50,5 @@ export function answerClientError(
     ].join('\r\n'),
     () => socket.destroySoon(),
   );
-  return code;
+  return { id, status: answer.status, code };
 }

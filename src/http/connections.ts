@@ -1,25 +1,44 @@
-/** How many sockets one client address may hold, so that no address can take them all. */
+/** How many sockets there may be, and one client address may hold, so that no address can take them all. */
 
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { type AddressRanges, clientOf, normalAddress } from '../core/address-ranges.ts';
 import type { Counters } from '../core/counters.ts';
+import { CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT_MAX, REPEATED_WARNING_MS } from '../core/limits.ts';
+import type { Log } from '../core/logger.ts';
 
-/** Closes a client's sockets beyond `perClientMax` as they come. A trusted proxy speaks for many: no limit. */
-export function limitConnections(
-  server: Server,
-  perClientMax: number,
-  trustedProxies: AddressRanges,
-  counters: Counters,
-): void {
+export interface ConnectionsOptions {
+  readonly trustedProxies: AddressRanges;
+  readonly counters: Counters;
+  readonly log: Log;
+  readonly monotonicMs: () => number;
+}
+
+/**
+ * Closes sockets beyond the limits as they come, and says so at most once a minute. A trusted proxy speaks for many:
+ * for it only the limit of all sockets counts.
+ */
+export function limitConnections(server: Server, options: ConnectionsOptions): void {
+  const { trustedProxies, counters, log, monotonicMs } = options;
   const held = new Map<string, number>();
+  let silentUntilMs = Number.NEGATIVE_INFINITY;
+
+  function refused(reason: string): void {
+    counters.add('connections_refused');
+    if (monotonicMs() < silentUntilMs) return;
+    silentUntilMs = monotonicMs() + REPEATED_WARNING_MS;
+    log('warn', `a connection was refused: ${reason}; others like it are not logged for a minute`);
+  }
+
+  server.maxConnections = CONNECTIONS_MAX;
+  server.on('drop', () => refused(`all ${CONNECTIONS_MAX} are taken`));
   server.on('connection', (socket: Socket) => {
     const address = normalAddress(socket.remoteAddress ?? '');
     if (address === undefined || trustedProxies.has(address)) return;
     const client = clientOf(address);
     const count = held.get(client) ?? 0;
-    if (count >= perClientMax) {
-      counters.add('connections_refused');
+    if (count >= CONNECTIONS_PER_CLIENT_MAX) {
+      refused(`${client} holds ${CONNECTIONS_PER_CLIENT_MAX}`);
       socket.destroy();
       return;
     }

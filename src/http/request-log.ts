@@ -23,7 +23,12 @@ export interface RequestResult {
   readonly detail?: string | undefined;
 }
 
-export type RequestLog = (exchange: Exchange, result: RequestResult) => void;
+/** What is logged of a request; of one that could not be read there is no method, and `-` for its path. */
+export type Logged = Pick<Exchange, 'id' | 'path' | 'client' | 'receivedAtMs' | 'startedMs'> & {
+  readonly request?: Pick<Exchange['request'], 'method'>;
+};
+
+export type RequestLog = (logged: Logged, result: RequestResult) => void;
 
 /** The answers that every delivery of the sender gets: never left out. */
 const RECORDED = new Set(['recorded', 'duplicate', 'unusable']);
@@ -32,38 +37,42 @@ export function createRequestLog(options: RequestLogOptions): RequestLog {
   const { log, write, monotonicMs } = options;
   let second = 0;
   let refusals = 0;
+  let unlogged = 0;
 
   function isSuppressed(code: string): boolean {
-    const now = Math.floor(monotonicMs() / 1000);
-    if (now !== second) {
-      const left = refusals - LOGGED_REFUSALS_PER_SECOND_MAX;
-      if (left > 0)
-        log(
-          'warn',
-          `${left} more requests that recorded no delivery came within a second and are not logged`,
-        );
-      second = now;
-      refusals = 0;
-    }
     if (RECORDED.has(code)) return false;
+    const now = Math.floor(monotonicMs() / 1000);
+    if (now !== second) refusals = 0;
+    second = now;
     refusals += 1;
-    return refusals > LOGGED_REFUSALS_PER_SECOND_MAX;
+    if (refusals <= LOGGED_REFUSALS_PER_SECOND_MAX) return false;
+    if (unlogged === 0) setTimeout(tellUnlogged, 1000).unref();
+    unlogged += 1;
+    return true;
   }
 
-  return (exchange, { status, code, detail }) => {
+  function tellUnlogged(): void {
+    log(
+      'warn',
+      `${unlogged} more requests that recorded no delivery came within a second and are not logged`,
+    );
+    unlogged = 0;
+  }
+
+  return (logged, { status, code, detail }) => {
     if (options.isQuiet || isSuppressed(code)) return;
-    const ms = Math.round(monotonicMs() - exchange.startedMs);
-    const method = exchange.request.method ?? '-';
-    const path = harmless(exchange.path);
+    const ms = Math.round(monotonicMs() - logged.startedMs);
+    const method = logged.request?.method ?? '-';
+    const path = harmless(logged.path);
     if (options.format === 'json') {
-      const fields = { request_id: exchange.id, method, path, status, ms, code, client: exchange.client };
+      const fields = { request_id: logged.id, method, path, status, ms, code, client: logged.client };
       log('info', 'request', detail === undefined ? fields : { ...fields, detail });
       return;
     }
-    const arrived = new Date(exchange.receivedAtMs).toISOString();
-    const answered = new Date(exchange.receivedAtMs + ms).toISOString();
-    write(`[${arrived}] ${exchange.id} ${method} ${path}`);
+    const arrived = new Date(logged.receivedAtMs).toISOString();
+    const answered = new Date(logged.receivedAtMs + ms).toISOString();
+    write(`[${arrived}] ${logged.id} ${method} ${path}`);
     const outcome = status === 0 ? `aborted ${ms}ms` : `${status} ${ms}ms`;
-    write(`[${answered}] ${exchange.id} ${outcome} ${detail === undefined ? code : `${code} ${detail}`}`);
+    write(`[${answered}] ${logged.id} ${outcome} ${detail === undefined ? code : `${code} ${detail}`}`);
   };
 }

@@ -23,7 +23,7 @@ export function send(exchange: Exchange, answer: Answer, closes: boolean): boole
     ...answer.headers,
   });
   if (request.method === 'HEAD') response.end();
-  else if (isRead || exchange.expectsContinue || closes) response.end(text);
+  else if (isRead || closes) response.end(text);
   else {
     response.write(text);
     linger(exchange);

@@ -8,8 +8,6 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { AddressRanges } from '../core/address-ranges.ts';
 import {
   ANSWER_WRITE_MS,
-  CONNECTIONS_MAX,
-  CONNECTIONS_PER_CLIENT_MAX,
   DRAIN_CUT_MS,
   DRAIN_LOOK_MS,
   DRAIN_SILENT_MS,
@@ -17,6 +15,7 @@ import {
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
   LISTEN_BACKLOG,
+  PIPELINING_REQUESTS_MAX,
   REQUEST_TIMEOUT_MS,
   SOCKET_IDLE_MS,
   TIMEOUT_CHECK_MS,
@@ -24,7 +23,7 @@ import {
 import { type Answer, notFound, refuse, tooManyRequests } from './answers.ts';
 import { answerChallenge } from './challenge.ts';
 import { clientAddress } from './client.ts';
-import { answerClientError } from './client-error.ts';
+import { type Answered, answerClientError } from './client-error.ts';
 import { limitConnections } from './connections.ts';
 import { HEALTH_PATH, webhookEndpoint } from './endpoints.ts';
 import { type Exchange, requestId, splitTarget } from './exchange.ts';
@@ -78,16 +77,21 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   });
   server.timeout = SOCKET_IDLE_MS;
   server.maxHeadersCount = 0; // node:http would drop headers silently; HEADERS_BYTES_MAX bounds them
-  server.maxConnections = CONNECTIONS_MAX;
-  limitConnections(server, CONNECTIONS_PER_CLIENT_MAX, options.trustedProxies, door.counters);
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
+  });
+  limitConnections(server, {
+    trustedProxies: options.trustedProxies,
+    counters: door.counters,
+    log: door.log,
+    monotonicMs,
   });
 
   server.on('request', (request, response) => void serve(request, response, false));
   server.on('checkContinue', (request, response) => void serve(request, response, true));
   server.on('checkExpectation', (request, response) => {
+    if (isCutOff(request.socket)) return;
     const exchange = open(request, response, true);
     finish(exchange, refuse('expectation_failed'));
   });
@@ -97,8 +101,10 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     const broken = onSocket.find((exchange) => !exchange.request.complete);
     const earlier = onSocket.filter((exchange) => exchange !== broken);
     const answer = () => {
-      const code = answerClientError(error, socket as Socket, broken);
-      if (code !== undefined) door.counters.add(code);
+      const answered = answerClientError(error, socket as Socket, broken);
+      if (answered === undefined) return;
+      door.counters.add(answered.code);
+      if (broken === undefined) logUnreadable(answered, socket as Socket);
     };
     const last = earlier.at(-1);
     if (last === undefined) answer();
@@ -118,6 +124,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     response: ServerResponse,
     expectsContinue: boolean,
   ): Promise<void> {
+    if (isCutOff(request.socket)) return;
     const exchange = open(request, response, expectsContinue);
     let answer: Answer | undefined;
     try {
@@ -127,6 +134,23 @@ export function createHttpServer(options: HttpOptions): HttpServer {
       answer = refuse('internal_error');
     }
     finish(exchange, answer);
+  }
+
+  /** A request that never became an exchange. */
+  function logUnreadable({ id, ...result }: Answered, { remoteAddress }: Socket): void {
+    const client = clientAddress(remoteAddress, undefined, options.trustedProxies);
+    const startedMs = monotonicMs();
+    options.logRequest({ id, path: '-', client, receivedAtMs: options.now(), startedMs }, result);
+  }
+
+  /** Where much is under way, cuts off a client that does not wait for its answers. @returns whether it is cut off */
+  function isCutOff(socket: Socket): boolean {
+    if (socket.destroyed) return true;
+    const isPipelining = (exchangesOf.get(socket)?.size ?? 0) > 0;
+    if (!isPipelining || openExchanges.size < PIPELINING_REQUESTS_MAX) return false;
+    door.counters.add('pipelining_refused');
+    socket.destroy();
+    return true;
   }
 
   function route(exchange: Exchange): Promise<Answer | undefined> | Answer {

@@ -48,6 +48,17 @@ describe('Expect: 100-continue', () => {
     assert.equal(answers[0]?.headers['connection'], 'close');
   });
 
+  it('on a chunked body that grows over the limit is answered 413, and is read on until the answer has arrived', async () => {
+    const connection = await openRaw(receiver.port);
+    connection.send(expecting([...lines(''), 'Transfer-Encoding: chunked']));
+    assert.equal((await connection.next()).status, 100);
+    const chunk = `${BODY_BYTES_MAX.toString(16)}\r\n${'x'.repeat(BODY_BYTES_MAX)}\r\n`;
+    connection.send(chunk.repeat(20));
+    const [answer, ...more] = await connection.rest();
+    assert.equal(answer?.status, 413);
+    assert.deepEqual(more, []);
+  });
+
   it('without a signature is answered 401, without 100', async () => {
     const answers = await exchangeRaw(receiver.port, expecting(['Content-Length: 5']));
     assert.deepEqual(

@@ -20,6 +20,7 @@ const PACKAGES = {
   strace: 'strace',
   mount: 'mount',
   prlimit: 'util-linux',
+  python3: 'python3',
   faketime: 'faketime',
   slowhttptest: 'slowhttptest',
   'systemd-socket-activate': 'systemd',

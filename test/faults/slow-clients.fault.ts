@@ -1,0 +1,236 @@
+/** C14 to C16: clients that take their time, in crowds, with a sender beside them. */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import {
+  ANSWER_WRITE_MS,
+  BUFFERED_BODIES_BYTES_MAX,
+  CONNECTIONS_PER_CLIENT_MAX,
+  HEADERS_TIMEOUT_MS,
+  REQUEST_TIMEOUT_MS,
+  TIMEOUT_CHECK_MS,
+} from '../../src/core/limits.ts';
+import { startCrowd } from '../support/crowd.ts';
+import { type Fault, fault } from '../support/fault.ts';
+import { checkInvariants } from '../support/invariants.ts';
+import { type Load, quantile, sampleDeliveries, startLoad } from '../support/load.ts';
+import { request } from '../support/raw.ts';
+import { until } from '../support/receiver.ts';
+
+/** Of each kind. */
+const SLOW = 1000;
+const IDLE = 10_000;
+/** What a crowd that all runs out at once, and a busy machine, may add to a limit. */
+const SLACK_MS = 3000;
+/** The server may have seen a connection open before its client did. */
+const EARLY_MS = 500;
+/** What each of them makes the server write until it blocks is work, too: this fills half of its time. */
+const READERS_PER_SECOND = 100;
+const ANSWER_MS_MAX = 1000;
+const DELIVERIES_PER_SECOND = 50;
+const MIB = 1024 * 1024;
+
+/** Well-formed headers that anybody can make up. */
+function forgedHead(framing: string): string {
+  return request('POST /webhooks HTTP/1.1', [
+    `X-IRISX-Signature: ${'0'.repeat(64)}`,
+    `X-IRISX-Timestamp: ${Math.floor(Date.now() / 1000)}`,
+    framing,
+  ]);
+}
+
+function senderBeside({ ledger, seed, after }: Fault, port: number): Load {
+  const next = sampleDeliveries(seed);
+  const load = startLoad({ port, ledger, connections: 16, next, ratePerSecond: DELIVERIES_PER_SECOND });
+  after(() => load.stop());
+  return load;
+}
+
+/** Every delivery was taken at its first try, within a second of when it was due. @returns how it went */
+function assertUndisturbed({ counts }: Load): string {
+  const { statuses, refused, broken, tookMs } = counts;
+  assert.deepEqual([...statuses.keys()], [200], `answers to signed deliveries: ${[...statuses]}`);
+  assert.deepEqual({ refused, broken }, { refused: 0, broken: 0 });
+  const slowestMs = Math.max(...tookMs);
+  assert.ok(slowestMs < ANSWER_MS_MAX, `a signed delivery took ${slowestMs} ms`);
+  return `${tookMs.length} signed p99 ${quantile(tookMs, 0.99).toFixed(0)} ms, max ${slowestMs.toFixed(0)} ms`;
+}
+
+/**
+ * Without `headersTimeout` and `requestTimeout` (both 0) …
+ */
+fault(
+  'C14',
+  '1,000 slow headers and 1,000 slow bodies are closed in time, and deliveries beside them are quick',
+  [],
+  async (given) => {
+    const program = given.folder.start({ TRUST_PROXY: 'none' });
+    const { port } = await program.listening();
+    const load = senderBeside(given, port);
+    const crowd = (address: string, opening: string, text: string) => {
+      const drip = { text, everyMs: 500 };
+      const helper = startCrowd({ port, connections: SLOW, localAddresses: [address], opening, drip });
+      given.after(() => helper.end());
+      return helper;
+    };
+    const headers = crowd('127.0.0.2', 'POST /webhooks HTTP/1.1\r\nHost: a\r\nX-A: ', 'a');
+    const bodies = crowd('127.0.0.3', forgedHead('Transfer-Encoding: chunked'), '1\r\nx\r\n');
+
+    const figures: string[] = [];
+    for (const [name, helper, limitMs] of [
+      ['headers', headers, HEADERS_TIMEOUT_MS],
+      ['bodies', bodies, REQUEST_TIMEOUT_MS],
+    ] as const) {
+      await helper.ready;
+      const isOver = async () => (await helper.look()).open === 0;
+      await until(isOver, `no slow ${name} are left`, limitMs + TIMEOUT_CHECK_MS + SLACK_MS);
+      const { answers, closedAfterMs } = await helper.look();
+      // One that drips into a connection which has just been closed may be reset before it has read its answer.
+      const { 408: late = 0, reset = 0, ...others } = answers;
+      assert.deepEqual(others, {}, `other answers to slow ${name}`);
+      assert.ok(late >= SLOW / 2 && late + reset === SLOW, `${late} slow ${name} were answered 408`);
+      figures.push(`${name} closed within ${assertClosed(closedAfterMs, limitMs)}`);
+    }
+    await load.finish();
+    const undisturbed = assertUndisturbed(load);
+    const { memoryBytes } = await checkInvariants(program, port, given.ledger);
+    given.report(2 * SLOW, `${figures.join(', ')}; ${undisturbed}; ${(memoryBytes / MIB).toFixed(0)} MiB`);
+  },
+);
+
+/**
+ * Without isCutOff() in http/server.ts the process held 695 MB. Those that this leaves are cut off by the sweep of
+ * unwritten answers: without it …
+ */
+fault(
+  'C14b',
+  '1,000 slow readers are cut off in time, and deliveries beside them are quick',
+  ['python3'],
+  async (given) => {
+    const program = given.folder.start({ TRUST_PROXY: 'none' });
+    const { port } = await program.listening();
+    const load = senderBeside(given, port);
+    const limitMs = ANSWER_WRITE_MS + TIMEOUT_CHECK_MS;
+    const lastMs = (SLOW / READERS_PER_SECOND) * 1000 + limitMs + SLACK_MS;
+    const script = fileURLToPath(new URL('../support/slow-readers.py', import.meta.url));
+    const args = [script, port, '127.0.0.2', SLOW, READERS_PER_SECOND, lastMs / 1000].map(String);
+    const readers = spawn('python3', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    given.after(() => void readers.kill());
+    const seen = JSON.parse(await text(readers.stdout)) as { open: number; closed_after_s: number[] };
+    assert.equal(seen.open, 0, 'slow readers that are left');
+    const closed = assertClosed(
+      seen.closed_after_s.map((s) => s * 1000),
+      ANSWER_WRITE_MS,
+      0,
+    );
+    await until(() => openFiles(program.pid) < SLOW / 2, 'the server has closed their sockets');
+    await load.finish();
+    const undisturbed = assertUndisturbed(load);
+    const { memoryBytes } = await checkInvariants(program, port, given.ledger);
+    given.report(SLOW, `closed within ${closed}; ${undisturbed}; ${(memoryBytes / MIB).toFixed(0)} MiB`);
+  },
+);
+
+/** @returns after how many seconds the last one was closed: neither before its limit nor much later */
+function assertClosed(
+  closedAfterMs: readonly number[],
+  limitMs: number,
+  leastMs = limitMs - EARLY_MS,
+): string {
+  const [firstMs, lastMs] = [Math.min(...closedAfterMs), Math.max(...closedAfterMs)];
+  assert.ok(firstMs > leastMs, `closed after ${firstMs} ms`);
+  assert.ok(lastMs < limitMs + TIMEOUT_CHECK_MS + SLACK_MS, `closed after ${lastMs} ms`);
+  return `${(lastMs / 1000).toFixed(1)} s`;
+}
+
+/** How many files and sockets a process has open. */
+function openFiles(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** Without the byte budget of http/body.ts (`take` always true) the process held … */
+fault(
+  'C15',
+  '1,000 bodies lacking their last byte take a bounded memory and keep no delivery out',
+  [],
+  async (given) => {
+    const bodyBytes = MIB;
+    const program = given.folder.start();
+    const { port } = await program.listening();
+    const load = senderBeside(given, port);
+    const crowd = startCrowd({
+      port,
+      connections: SLOW,
+      localAddresses: ['127.0.0.2', '127.0.0.3'],
+      opening: forgedHead(`Content-Length: ${bodyBytes}`),
+      fillerBytes: bodyBytes - 1,
+    });
+    given.after(() => crowd.end());
+    await crowd.ready;
+    const isOver = async () => (await crowd.look()).open === 0;
+    await until(isOver, 'none is left', REQUEST_TIMEOUT_MS + TIMEOUT_CHECK_MS + 2 * SLACK_MS);
+    const { answers } = await crowd.look();
+    const room = Math.ceil(BUFFERED_BODIES_BYTES_MAX / (bodyBytes - 1));
+    const { 503: gaveWay = 0, 408: late = 0, ...others } = answers;
+    assert.deepEqual(others, {}, 'other answers');
+    assert.ok(gaveWay >= SLOW - room, `only ${gaveWay} gave way`);
+    await load.finish();
+    const undisturbed = assertUndisturbed(load);
+    const { memoryBytes } = await checkInvariants(program, port, given.ledger);
+    given.report(
+      SLOW,
+      `${gaveWay} gave way (503), ${late} were late (408); ${undisturbed}; ${(memoryBytes / MIB).toFixed(0)} MiB`,
+    );
+  },
+);
+
+/** Without limitConnections() of http/connections.ts … */
+fault(
+  'C16',
+  '10,000 idle connections take little memory and disturb no delivery, and one address cannot hold them all',
+  ['prlimit'],
+  async (given) => {
+    const program = given.folder.start({ TRUST_PROXY: 'none' }, ['prlimit', '--nofile=16384:16384']);
+    const { port } = await program.listening();
+    const opening = request('GET /health HTTP/1.1');
+    const addresses = Array.from(
+      { length: IDLE / CONNECTIONS_PER_CLIENT_MAX },
+      (_, index) => `127.0.0.${index + 2}`,
+    );
+    const idle = startCrowd({
+      port,
+      connections: IDLE,
+      localAddresses: addresses,
+      opening,
+      awaitsAnswers: true,
+    });
+    given.after(() => idle.end());
+    await idle.ready;
+    assert.deepEqual(await idle.look(), { open: IDLE, answers: { 200: IDLE }, closedAfterMs: [] });
+
+    const load = senderBeside(given, port);
+    await load.acknowledged(3 * DELIVERIES_PER_SECOND);
+    const greedy = startCrowd({
+      port,
+      connections: CONNECTIONS_PER_CLIENT_MAX + SLOW,
+      localAddresses: ['127.0.1.1'],
+      opening,
+      awaitsAnswers: true,
+    });
+    given.after(() => greedy.end());
+    await greedy.ready;
+    const { open } = await greedy.look();
+    assert.equal(open, CONNECTIONS_PER_CLIENT_MAX, 'what one address holds');
+    await load.acknowledged(3 * DELIVERIES_PER_SECOND);
+    await load.finish();
+    const undisturbed = assertUndisturbed(load);
+    assert.equal((await idle.look()).open, IDLE, 'they are still there');
+    await idle.end();
+    await greedy.end();
+    const { memoryBytes } = await checkInvariants(program, port, given.ledger);
+    given.report(IDLE, `${(memoryBytes / MIB).toFixed(0)} MiB; ${undisturbed}; one address held ${open}`);
+  },
+);
