@@ -65,6 +65,7 @@ events.on('test:fail', ({ name, details }) => {
 });
 events.on('test:stderr', ({ message }) => process.stderr.write(message));
 events.on('end', () => {
+  rows.sort((one, other) => one.id.localeCompare(other.id, 'en', { numeric: true }));
   const width = Math.max(...rows.map(({ title }) => title.length));
   const lines = rows.map(({ id, title, result, seconds, note }) => {
     const report = reports.get(id);

@@ -22,7 +22,6 @@ const PACKAGES = {
   prlimit: 'util-linux',
   python3: 'python3',
   faketime: 'faketime',
-  slowhttptest: 'slowhttptest',
   'systemd-socket-activate': 'systemd',
 } as const;
 
