@@ -10,7 +10,7 @@ import { type Exchange, mayHaveBody } from './exchange.ts';
  */
 export function send(exchange: Exchange, answer: Answer, closes: boolean): boolean {
   const { request, response } = exchange;
-  if (response.headersSent || response.destroyed) return false;
+  if (response.headersSent || response.destroyed || request.socket.destroyed) return false;
   const isText = typeof answer.body === 'string';
   const text = isText ? answer.body : JSON.stringify({ ...answer.body, request_id: exchange.id });
   const isRead = request.complete || !mayHaveBody(request);

@@ -186,13 +186,23 @@ export function createHttpServer(options: HttpOptions): HttpServer {
       startedMs: monotonicMs(),
     };
     openExchanges.add(exchange);
-    const onSocket = exchangesOf.get(request.socket) ?? new Set();
-    exchangesOf.set(request.socket, onSocket.add(exchange));
+    const onSocket = exchangesOf.get(request.socket) ?? watch(request.socket);
+    onSocket.add(exchange);
     response.on('close', () => {
       openExchanges.delete(exchange);
       onSocket.delete(exchange);
     });
     return exchange;
+  }
+
+  /** An answer that waits for its turn does not learn that its socket is gone. @returns the socket's exchanges */
+  function watch(socket: Socket): Set<Exchange> {
+    const onSocket = new Set<Exchange>();
+    exchangesOf.set(socket, onSocket);
+    socket.once('close', () => {
+      for (const exchange of onSocket) openExchanges.delete(exchange);
+    });
+    return onSocket;
   }
 
   function finish(exchange: Exchange, answer: Answer | undefined): void {
