@@ -85,7 +85,7 @@ async function openMany(given: Fault, port: number, count: number): Promise<RawC
   return opened;
 }
 
-/** Seen to fail with a drain in http/server.ts that does not wait for answers: SEEN_F */
+/** Seen to fail with process.exit() instead of receiver.close() in main.ts: the connections ended without answers. */
 fault('B10f', 'SIGTERM while the writer is inside a slow commit waits for it', ['strace'], async (given) => {
   const { folder, ledger } = given;
   const port = await freePort();
