@@ -3,18 +3,16 @@
  * happens to a delivery is told in receive.ts.
  */
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { AddressRanges } from '../core/address-ranges.ts';
 import {
-  ANSWER_WRITE_MS,
   DRAIN_CUT_MS,
   DRAIN_LOOK_MS,
   DRAIN_SILENT_MS,
   HEADERS_BYTES_MAX,
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
-  LISTEN_BACKLOG,
   PIPELINING_REQUESTS_MAX,
   REQUEST_TIMEOUT_MS,
   SOCKET_IDLE_MS,
@@ -28,9 +26,11 @@ import { limitConnections } from './connections.ts';
 import { HEALTH_PATH, webhookEndpoint } from './endpoints.ts';
 import { type Exchange, requestId, splitTarget } from './exchange.ts';
 import { answerHealth } from './health.ts';
+import { type ListenPlace, listen } from './listen.ts';
 import { type Door, receive } from './receive.ts';
 import type { RequestLog } from './request-log.ts';
 import { send } from './send.ts';
+import { watchUnderWay } from './under-way.ts';
 
 export interface HttpOptions {
   readonly door: Door;
@@ -40,11 +40,6 @@ export interface HttpOptions {
   readonly now: () => number;
   readonly monotonicMs: () => number;
 }
-
-/** Where to listen: a socket to open, or the descriptor of one that is open already. */
-export type ListenPlace =
-  | { readonly port: number; readonly host: string | undefined }
-  | { readonly fd: number };
 
 export interface HttpServer {
   /** @returns the address it listens on. @throws the error of `listen`, such as EADDRINUSE */
@@ -59,9 +54,6 @@ export interface HttpServer {
 export function createHttpServer(options: HttpOptions): HttpServer {
   const { door, monotonicMs } = options;
   const startedMs = monotonicMs();
-  const sockets = new Set<Socket>();
-  const openExchanges = new Set<Exchange>();
-  const exchangesOf = new WeakMap<Socket, Set<Exchange>>();
   let draining = false;
 
   const server = createServer({
@@ -77,10 +69,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   });
   server.timeout = SOCKET_IDLE_MS;
   server.maxHeadersCount = 0; // node:http would drop headers silently; HEADERS_BYTES_MAX bounds them
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
+  const underWay = watchUnderWay(server);
   limitConnections(server, {
     trustedProxies: options.trustedProxies,
     counters: door.counters,
@@ -97,7 +86,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   });
   server.on('connect', (_request, socket) => void socket.destroy());
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const onSocket = [...(exchangesOf.get(socket as Socket) ?? [])];
+    const onSocket = [...underWay.on(socket as Socket)];
     const broken = onSocket.find((exchange) => !exchange.request.complete);
     const earlier = onSocket.filter((exchange) => exchange !== broken);
     const answer = () => {
@@ -111,12 +100,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     else last.response.once('close', answer);
   });
 
-  const sweep = setInterval(() => {
-    const nowMs = monotonicMs();
-    for (const { answeredMs, request } of openExchanges) {
-      if (answeredMs !== undefined && nowMs - answeredMs > ANSWER_WRITE_MS) request.socket.destroy();
-    }
-  }, TIMEOUT_CHECK_MS);
+  const sweep = setInterval(() => underWay.closeStalled(monotonicMs()), TIMEOUT_CHECK_MS);
   sweep.unref();
 
   async function serve(
@@ -146,8 +130,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   /** Where much is under way, cuts off a client that does not wait for its answers. @returns whether it is cut off */
   function isCutOff(socket: Socket): boolean {
     if (socket.destroyed) return true;
-    const isPipelining = (exchangesOf.get(socket)?.size ?? 0) > 0;
-    if (!isPipelining || openExchanges.size < PIPELINING_REQUESTS_MAX) return false;
+    if (underWay.size < PIPELINING_REQUESTS_MAX || underWay.on(socket).size === 0) return false;
     door.counters.add('pipelining_refused');
     socket.destroy();
     return true;
@@ -185,24 +168,8 @@ export function createHttpServer(options: HttpOptions): HttpServer {
       receivedAtMs: options.now(),
       startedMs: monotonicMs(),
     };
-    openExchanges.add(exchange);
-    const onSocket = exchangesOf.get(request.socket) ?? watch(request.socket);
-    onSocket.add(exchange);
-    response.on('close', () => {
-      openExchanges.delete(exchange);
-      onSocket.delete(exchange);
-    });
+    underWay.add(exchange);
     return exchange;
-  }
-
-  /** An answer that waits for its turn does not learn that its socket is gone. @returns the socket's exchanges */
-  function watch(socket: Socket): Set<Exchange> {
-    const onSocket = new Set<Exchange>();
-    exchangesOf.set(socket, onSocket);
-    socket.once('close', () => {
-      for (const exchange of onSocket) openExchanges.delete(exchange);
-    });
-    return onSocket;
   }
 
   function finish(exchange: Exchange, answer: Answer | undefined): void {
@@ -225,15 +192,12 @@ export function createHttpServer(options: HttpOptions): HttpServer {
       draining = true;
       return new Promise((resolve) => {
         let closing: NodeJS.Timeout | undefined;
-        // node:http takes a connection that never sent anything for a busy one.
-        const silent = setTimeout(() => {
-          for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-        }, DRAIN_SILENT_MS);
+        const silent = setTimeout(() => underWay.closeSilent(), DRAIN_SILENT_MS);
         const cut = setTimeout(() => {
-          for (const exchange of openExchanges) exchange.cut?.();
+          underWay.cutBodies();
           // What the writer still has is waited for; connections on which no answer is due are closed.
           closing = setInterval(() => {
-            if (openExchanges.size === 0) server.closeAllConnections();
+            if (underWay.size === 0) server.closeAllConnections();
           }, DRAIN_LOOK_MS);
         }, DRAIN_CUT_MS);
         server.close(() => {
@@ -253,20 +217,4 @@ export function createHttpServer(options: HttpOptions): HttpServer {
 function isWellFormed({ rawHeaders, httpVersion }: IncomingMessage): boolean {
   const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
   return httpVersion === '1.1' ? hosts === 1 : httpVersion === '1.0' && hosts <= 1;
-}
-
-function listen(server: Server, place: ListenPlace): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    const onListening = () => {
-      server.off('error', reject);
-      const address = server.address();
-      if (typeof address === 'object' && address !== null) return resolve(address);
-      server.close();
-      reject(new Error('it is a Unix socket'));
-    };
-    server.once('error', reject);
-    // node:http takes the backlog of a descriptor only as an argument of its own.
-    if ('fd' in place) server.listen({ fd: place.fd }, LISTEN_BACKLOG, onListening);
-    else server.listen({ port: place.port, host: place.host, backlog: LISTEN_BACKLOG }, onListening);
-  });
 }

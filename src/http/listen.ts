@@ -1,0 +1,27 @@
+/** Starts to listen: on a port of our own, or on a socket that a supervisor holds. */
+
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { LISTEN_BACKLOG } from '../core/limits.ts';
+
+/** Where to listen: a socket to open, or the descriptor of one that is open already. */
+export type ListenPlace =
+  | { readonly port: number; readonly host: string | undefined }
+  | { readonly fd: number };
+
+/** @returns the address it listens on. @throws the error of `listen`, such as EADDRINUSE */
+export function listen(server: Server, place: ListenPlace): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    const onListening = () => {
+      server.off('error', reject);
+      const address = server.address();
+      if (typeof address === 'object' && address !== null) return resolve(address);
+      server.close();
+      reject(new Error('it is a Unix socket'));
+    };
+    server.once('error', reject);
+    // node:http takes the backlog of a descriptor only as an argument of its own.
+    if ('fd' in place) server.listen({ fd: place.fd }, LISTEN_BACKLOG, onListening);
+    else server.listen({ port: place.port, host: place.host, backlog: LISTEN_BACKLOG }, onListening);
+  });
+}
