@@ -41,7 +41,7 @@ export const BODY_PIECE_BYTES = 256;
 /** Sockets the process holds at once; an idle one costs about 10 KiB. */
 export const CONNECTIONS_MAX = 20_000;
 /** Connections that the kernel keeps for us until they are accepted: a burst, or a restart with a held socket. */
-export const LISTEN_BACKLOG = 1024;
+export const LISTEN_QUEUE_MAX = 1024;
 /** Sockets one client address may hold, unless it is a trusted proxy. The sender opens about ten. */
 export const CONNECTIONS_PER_CLIENT_MAX = 1_000;
 /** `?challenge=`: longer texts are not a sender's check. */

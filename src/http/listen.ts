@@ -2,7 +2,7 @@
 
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { LISTEN_BACKLOG } from '../core/limits.ts';
+import { LISTEN_QUEUE_MAX } from '../core/limits.ts';
 
 /** Where to listen: a socket to open, or the descriptor of one that is open already. */
 export type ListenPlace =
@@ -21,7 +21,7 @@ export function listen(server: Server, place: ListenPlace): Promise<AddressInfo>
     };
     server.once('error', reject);
     // node:http takes the backlog of a descriptor only as an argument of its own.
-    if ('fd' in place) server.listen({ fd: place.fd }, LISTEN_BACKLOG, onListening);
-    else server.listen({ port: place.port, host: place.host, backlog: LISTEN_BACKLOG }, onListening);
+    if ('fd' in place) server.listen({ fd: place.fd }, LISTEN_QUEUE_MAX, onListening);
+    else server.listen({ port: place.port, host: place.host, backlog: LISTEN_QUEUE_MAX }, onListening);
   });
 }

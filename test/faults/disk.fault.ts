@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { command, type Fault, fault, freePort } from '../support/fault.ts';
-import { checkInvariants, checkLeft, checkRecent, endsLost } from '../support/invariants.ts';
+import { checkInvariants, checkLeft, endsLost } from '../support/invariants.ts';
 import { type Load, sampleDeliveries, startLoad } from '../support/load.ts';
 import { ended, type Program } from '../support/program.ts';
 import { until } from '../support/receiver.ts';
+import { checkRecent } from '../support/sound-log.ts';
 import { callsOn, strace } from '../support/strace.ts';
 
 const DISK_MIB = 8;

@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { fault, freePort } from '../support/fault.ts';
-import { checkInvariants, checkRecent } from '../support/invariants.ts';
+import { checkInvariants } from '../support/invariants.ts';
 import { quantile, sampleDeliveries, startLoad } from '../support/load.ts';
 import { openRaw, signedRequest } from '../support/raw.ts';
+import { checkRecent } from '../support/sound-log.ts';
 
 const KILLS = 100;
 const START_MS_MAX = 1000;

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { BATCH_DELIVERIES_MAX, DRAIN_CUT_MS, DRAIN_MAX_MS } from '../../src/core/limits.ts';
 import { type Fault, fault, freePort } from '../support/fault.ts';
-import { checkInvariants, checkLines, checkLog, checkRecent } from '../support/invariants.ts';
+import { checkInvariants, checkLines, checkLog } from '../support/invariants.ts';
 import { quantile, sampleDeliveries, startLoad } from '../support/load.ts';
 import type { Program } from '../support/program.ts';
 import { openRaw, type RawConnection, signedRequest } from '../support/raw.ts';
 import { query, until } from '../support/receiver.ts';
+import { checkRecent } from '../support/sound-log.ts';
 import { callsOn, strace } from '../support/strace.ts';
 
 const TERMINATIONS = 50;

@@ -7,53 +7,21 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Sqlite, { type Database } from 'better-sqlite3';
-import { checkTables } from '../../src/core/check-tables.ts';
-import { EventLog } from '../../src/core/event-log.ts';
-import { integrityProblems, verifyLog } from '../../src/core/verify-log.ts';
-import { derivations } from '../../src/projections/index.ts';
 import type { Ledger } from './ledger.ts';
 import { ended, type Program } from './program.ts';
 import { deliver, SECRET, temporaryFolder, until } from './receiver.ts';
+import { checkSoundLog, type Sound } from './sound-log.ts';
 
 export const RECOVERY_MS = 10_000;
 export const MEMORY_BYTES_MAX = 300 * 1024 * 1024;
 
-export interface Sound {
-  /** In the log. */
-  readonly events: number;
-  /** In the ledger: every one of them is in the log. */
-  readonly acknowledged: number;
-}
-
-/**
- * I1 to I4, on a file that a server may have open.
- * @param secrets all that its events may be signed with; none: signatures are not looked at
- */
+/** I1 to I4, on a file that a server may have open; its events must be signed with SECRET unless `secrets` is empty. */
 export function checkLog(
   databasePath: string,
   ledger: Pick<Ledger, 'entries'>,
   secrets: readonly string[] = [SECRET],
 ): Sound {
-  const database = new Sqlite(databasePath, { readonly: true });
-  try {
-    assert.deepEqual(integrityProblems(database), [], 'I4: integrity_check');
-    const { events, sequence, chain, signatures } = verifyLog(new EventLog(database), secrets);
-    assert.deepEqual({ sequence, chain, signatures }, NO_FAULT, 'I2: the log verifies');
-    const distinct = 'SELECT count(DISTINCT body_sha256) FROM events WHERE seq <= ?'; // more may have come meanwhile
-    const bodies = database.prepare(distinct).pluck().get(events);
-    assert.equal(bodies, events, 'I2: every body is there once');
-    const acknowledged = checkAcknowledged(database, ledger);
-    const { checks } = checkTables(databasePath, derivations);
-    assert.deepEqual(
-      checks.flatMap(({ differences }) => differences),
-      [],
-      'I3: live tables equal rebuilt ones',
-    );
-    return { events, acknowledged };
-  } finally {
-    database.close();
-  }
+  return checkSoundLog(databasePath, ledger, secrets);
 }
 
 /** I1 to I4 on a copy of what a killed process has left, so that mending it is up to the next start. */
@@ -66,31 +34,6 @@ export function checkLeft(databasePath: string, ledger: Pick<Ledger, 'entries'>)
     return checkLog(copy, ledger);
   } finally {
     folder.remove();
-  }
-}
-
-const NO_FAULT = { sequence: undefined, chain: undefined, signatures: undefined };
-
-/**
- * I1 alone.
- * @param after entries of the ledger that are known to be in the log
- * @returns the number of entries looked at
- */
-export function checkAcknowledged(database: Database, ledger: Pick<Ledger, 'entries'>, after = 0): number {
-  const find = database.prepare('SELECT seq FROM events WHERE seq = ? AND body_sha256 = ?');
-  const entries = ledger.entries(after);
-  const lost = entries.filter(({ seq, digest }) => find.get(seq, Buffer.from(digest, 'hex')) === undefined);
-  assert.deepEqual(lost, [], 'I1: acknowledged and not in the log');
-  return entries.length;
-}
-
-/** I1 for what was acknowledged since `after`, on a file that a server may have open. */
-export function checkRecent(databasePath: string, ledger: Ledger, after: number): number {
-  const database = new Sqlite(databasePath, { readonly: true });
-  try {
-    return checkAcknowledged(database, ledger, after);
-  } finally {
-    database.close();
   }
 }
 

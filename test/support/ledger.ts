@@ -34,8 +34,7 @@ export function openLedger(path: string): Ledger {
       return size;
     },
     acknowledge(body, seq) {
-      const digest = createHash('sha256').update(body).digest('hex');
-      writeSync(file, `${digest} ${seq} ${Date.now()}\n`);
+      writeSync(file, `${digestOf(body)} ${seq} ${Date.now()}\n`);
       size += 1;
     },
     entries(after = 0) {
@@ -47,4 +46,9 @@ export function openLedger(path: string): Ledger {
     },
     close: () => closeSync(file),
   };
+}
+
+/** SHA-256, hex. */
+export function digestOf(body: string | Uint8Array): string {
+  return createHash('sha256').update(body).digest('hex');
 }

@@ -7,8 +7,13 @@ import Sqlite from 'better-sqlite3';
 import { readConfig } from '../../src/config.ts';
 import { generateSignature } from '../../src/core/signature.ts';
 import { openReceiver, type Receiver } from '../../src/receiver.ts';
+import { digestOf, type Entry } from './ledger.ts';
+import { checkSoundLog } from './sound-log.ts';
 
 export const SECRET = '5e'.repeat(32);
+
+/** What post() has seen acknowledged, by the origin of the receiver. */
+const acknowledged = new Map<string, Entry[]>();
 
 export interface TestReceiver {
   readonly url: string;
@@ -18,6 +23,7 @@ export interface TestReceiver {
   readonly lines: string[];
   /** Rows of a query over a connection of its own, which cannot write. */
   rows(sql: string, ...values: unknown[]): Record<string, unknown>[];
+  /** Ends it; then its log must be sound and hold all that was acknowledged. */
   close(): Promise<void>;
 }
 
@@ -27,6 +33,8 @@ export interface TestOptions {
   readonly now?: () => number;
   readonly monotonicMs?: () => number;
   readonly onLost?: (text: string) => void;
+  /** The log is not looked at in the end: other code has made a table that differs. */
+  readonly isNotSound?: boolean;
 }
 
 /** A new empty folder, and how to remove it. */
@@ -54,14 +62,18 @@ export async function startReceiver(options: TestOptions = {}): Promise<TestRece
     writeLine: (line) => lines.push(line),
     onLost: options.onLost ?? ((text) => lines.push(`LOST ${text}`)),
   });
+  const url = `http://127.0.0.1:${receiver.address.port}`;
+  acknowledged.set(url, []);
   return {
-    url: `http://127.0.0.1:${receiver.address.port}`,
+    url,
     port: receiver.address.port,
     databasePath,
     lines,
     rows: (sql, ...values) => query(databasePath, sql, ...values),
     async close() {
       await receiver.close();
+      if (options.isNotSound !== true)
+        checkSoundLog(databasePath, { entries: () => acknowledged.get(url) ?? [] }, []);
       folder?.remove();
     },
   };
@@ -123,11 +135,12 @@ export async function post(
   path = '/webhooks',
 ): Promise<JsonAnswer> {
   const response = await fetch(receiver.url + path, { method: 'POST', headers, body: body as string });
-  return {
-    status: response.status,
-    headers: response.headers,
-    json: (await response.json()) as Record<string, unknown>,
-  };
+  const json = (await response.json()) as Record<string, unknown>;
+  if (response.status === 200) {
+    const entry = { digest: digestOf(body), seq: json['seq'] as number, atMs: Date.now() };
+    acknowledged.get(receiver.url)?.push(entry);
+  }
+  return { status: response.status, headers: response.headers, json };
 }
 
 /** Waits until `condition` holds, looking again each 5 ms. */
