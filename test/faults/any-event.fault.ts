@@ -44,7 +44,7 @@ function anyDelivery(random: Random): Delivery {
   return delivery(body, { eventHeader: random.chance(0.7) ? type : null, signedAt });
 }
 
-/** With foldEvent() of core/fold-event.ts throwing on … */
+/** Seen to fail with foldEvent() of core/fold-event.ts throwing a FieldError on: `a batch that could not be appended`. */
 fault(
   'C20b',
   'any JSON in any field of any event gives a row, or a failure that names the field, and a rebuild the same',

@@ -33,8 +33,9 @@ function signed(name: string, type: string): Signed {
 }
 
 /**
- * Without watch() in http/server.ts 2,048 requests whose connection had broken were held for ever, and then every
- * pipelined request was cut off: 13,703 deliveries were recorded and not answered. With `return true` in matchesSignature() of core/signature.ts …
+ * Seen to fail with matchesSignature() of core/signature.ts always true: `recorded, but signed by nobody: 200 …`; and
+ * without letting go of a closed socket's exchanges in http/under-way.ts: `13682 were recorded and not answered`,
+ * because pipelined requests were cut off once 2,048 such were held for ever.
  */
 fault(
   'C20',
