@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { LOGGED_REFUSALS_PER_SECOND_MAX } from '../../src/core/limits.ts';
 import { type Fault, fault, freePort } from '../support/fault.ts';
-import { startFlood } from '../support/flood.ts';
+import { type FloodSeen, startFlood } from '../support/flood.ts';
 import { checkInvariants } from '../support/invariants.ts';
 import { quantile, sampleDeliveries, startLoad } from '../support/load.ts';
+import { until } from '../support/receiver.ts';
 
 const FORGED_PER_SECOND = 5000;
 const SIGNED_PER_SECOND = 50;
@@ -16,6 +17,10 @@ const FORGED_SHARE_MIN = 0.9;
 /** Of one logged refusal, and of one logged delivery: two lines each. */
 const LOGGED_BYTES_EACH = 320;
 
+function answersIn({ answers }: FloodSeen): number {
+  return Object.values(answers).reduce((sum, count) => sum + count, 0);
+}
+
 async function floodFrom(given: Fault, localAddresses: readonly string[]): Promise<void> {
   const { ledger } = given;
   const port = await freePort();
@@ -24,28 +29,31 @@ async function floodFrom(given: Fault, localAddresses: readonly string[]): Promi
   const flood = startFlood({ port, ratePerSecond: FORGED_PER_SECOND, connections: 64, localAddresses });
   given.after(() => flood.end());
   await flood.ready;
+  // A process's first second under a flood is spent compiling: what counts is a server that has been up.
+  await until(async () => answersIn(await flood.look()) > FORGED_PER_SECOND, 'the server is warm');
 
+  const before = answersIn(await flood.look());
   const startedMs = performance.now();
   const signed = SIGNED_PER_SECOND * SECONDS;
   const next = sampleDeliveries(given.seed, signed);
   const load = startLoad({ port, ledger, connections: 16, next, ratePerSecond: SIGNED_PER_SECOND });
   given.after(() => load.stop());
   await load.acknowledged(signed);
-  const { sent, answers } = await flood.look();
+  const seen = await flood.look();
+  const { sent, answers } = seen;
   const seconds = (performance.now() - startedMs) / 1000;
   await flood.end();
 
   assert.deepEqual(Object.fromEntries(load.counts.statuses), { 200: signed }, 'signed deliveries');
   const p99Ms = quantile(load.counts.tookMs, 0.99);
   assert.ok(p99Ms < P99_MS_MAX, `p99 ${p99Ms} ms`);
-  const answered = Object.values(answers).reduce((sum, count) => sum + count, 0);
-  const perSecond = answered / seconds;
+  const perSecond = (answersIn(seen) - before) / seconds;
   assert.ok(perSecond > FORGED_PER_SECOND * FORGED_SHARE_MIN, `only ${perSecond} forged a second`);
   assert.deepEqual(Object.keys(answers).sort(), ['401', '429'], JSON.stringify(answers));
 
   const { events } = await checkInvariants(program, port, ledger);
   assert.equal(events, signed + 1, 'nothing forged is in the log');
-  const bytesMax = (signed + LOGGED_REFUSALS_PER_SECOND_MAX * (seconds + 2)) * LOGGED_BYTES_EACH;
+  const bytesMax = (signed + LOGGED_REFUSALS_PER_SECOND_MAX * (seconds + 4)) * LOGGED_BYTES_EACH;
   const bytes = program.output().length;
   assert.ok(bytes < bytesMax, `${bytes} bytes of log`);
   given.report(
