@@ -97,10 +97,15 @@ fault('B10f', 'SIGTERM while the writer is inside a slow commit waits for it', [
     callsOn(`${program.databasePath}-wal`, tracing.log).filter(({ name }) => name === 'pwrite64').length;
   const writesBefore = writes();
   const bodies = Array.from({ length: 20 }, (_, n) => `{"event":"call.dtmf","data":{"slow":${n}}}`);
-  const answers = bodies.map(async (body) => {
-    const connection = await openRaw(port);
-    connection.send(signedRequest(body, { lines: ['Expect: 100-continue'] }).slice(0, -body.length));
-    assert.equal((await connection.next()).status, 100);
+  const asked = await Promise.all(
+    bodies.map(async (body) => {
+      const connection = await openRaw(port);
+      connection.send(signedRequest(body, { lines: ['Expect: 100-continue'] }).slice(0, -body.length));
+      assert.equal((await connection.next()).status, 100);
+      return { body, connection };
+    }),
+  );
+  const answers = asked.map(async ({ body, connection }) => {
     connection.send(body);
     const { status, body: text } = await connection.next();
     assert.equal(status, 200);
