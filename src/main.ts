@@ -49,7 +49,7 @@ async function main(): Promise<void> {
     onLost(text) {
       log(
         'fatal',
-        `the database cannot be trusted any more, nothing more is written: ${text}; ending, start again when the disk is well`,
+        `the database cannot be trusted any more, nothing more is written: ${text}; ending, the next start looks at it again`,
       );
       setTimeout(() => process.kill(process.pid, 'SIGKILL'), FATAL_FLUSH_MS);
     },
@@ -95,6 +95,12 @@ function announce(config: Config, { address, head }: Receiver, log: Log): void {
     ];
     writeLine(
       `\nIRISX webhook receiver\n${lines.map(([name, text]) => `  ${name.padEnd(12)} ${text}`).join('\n')}\n`,
+    );
+  }
+  if (config.isSocketOfAnother) {
+    log(
+      'warn',
+      'LISTEN_FDS is set, but LISTEN_PID names another process: the socket that a supervisor holds is not used; have it start node itself, not npm or a shell',
     );
   }
   if (config.skipSignatureVerification) {

@@ -63,19 +63,30 @@ export function openDatabase(path: string, derivations: Derivations): Database {
 /**
  * A process that was killed before its fsync, or because that failed, leaves events that can be read and may never
  * reach the disk; a repetition of one would be acknowledged without a write. A checkpoint writes them anew.
- * @returns when all that can be read is fsynced
+ * @returns whether all that can be read is fsynced; false where another process's reading held the checkpoint up
  * @throws DatabaseRefused
  */
-export function settleWal(database: Database, path: string): void {
+export function settleWal(database: Database, path: string): boolean {
   try {
     for (let attempt = 1; attempt <= RETRIES_MAX; attempt++) {
-      const [state] = database.pragma('wal_checkpoint(PASSIVE)') as { busy: number }[];
-      if (state?.busy === 0) return;
+      const { busy, log, checkpointed } = checkpointState(database);
+      if (busy === 0) return log === checkpointed;
       waitForAnother(); // it is in a checkpoint itself
     }
+    return false;
   } catch (error) {
     throw refusal(path, error);
   }
+}
+
+/** Runs a passive checkpoint. @returns frames in the WAL and frames of them in the database file */
+export function checkpointState(database: Database): { busy: number; log: number; checkpointed: number } {
+  const [state] = database.pragma('wal_checkpoint(PASSIVE)') as {
+    busy: number;
+    log: number;
+    checkpointed: number;
+  }[];
+  return state ?? { busy: 1, log: 0, checkpointed: 0 };
 }
 
 /**

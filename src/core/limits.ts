@@ -84,7 +84,7 @@ export const DRAIN_CUT_MS = 4_000;
 /** After SIGTERM, connections that have never sent a byte are closed at this: what was on its way has come. */
 export const DRAIN_SILENT_MS = 500;
 /** After SIGTERM, how long SQLite waits for another process's write lock, the last checkpoint's wait included. */
-export const DRAIN_BUSY_TIMEOUT_MS = 500;
+export const DRAIN_BUSY_TIMEOUT_MS = 250;
 /** From then on it is looked this often whether every answer has left. */
 export const DRAIN_LOOK_MS = 50;
 /** After SIGTERM the process ends by force at this; supervisors kill at 10 s. */
@@ -136,7 +136,10 @@ export function checkLimits(bodyBytesMax: number): string[] {
       BUSY_TIMEOUT_MS + 2 * DRAIN_BUSY_TIMEOUT_MS < DRAIN_MAX_MS,
       'BUSY_TIMEOUT_MS and twice DRAIN_BUSY_TIMEOUT_MS must be below DRAIN_MAX_MS',
     ],
-    [DRAIN_CUT_MS < DRAIN_MAX_MS, 'DRAIN_CUT_MS must be below DRAIN_MAX_MS'],
+    [
+      DRAIN_CUT_MS + 2 * DRAIN_BUSY_TIMEOUT_MS < DRAIN_MAX_MS,
+      'DRAIN_CUT_MS and twice DRAIN_BUSY_TIMEOUT_MS must be below DRAIN_MAX_MS',
+    ],
     [BATCH_BYTES_MAX <= QUEUE_BYTES_MAX, 'BATCH_BYTES_MAX must be at most QUEUE_BYTES_MAX'],
     [
       bodyBytesMax <= BUFFERED_BODIES_BYTES_MAX / 4,

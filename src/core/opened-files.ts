@@ -11,8 +11,8 @@ export class FileMoved extends Error {
   /** Another process has made a side file of its own for the same database and may be writing to both. */
   readonly isShared: boolean;
 
-  constructor(path: string, isShared: boolean) {
-    super(`${path} was moved, replaced or deleted while it was open`);
+  constructor(path: string, isShared: boolean, options?: ErrorOptions) {
+    super(`${path} was moved, replaced, deleted or made unreachable while it was open`, options);
     this.isShared = isShared;
   }
 }
@@ -34,8 +34,15 @@ export function openedFiles(databasePath: string): () => void {
   };
 }
 
-/** While a file is open no other one has the same numbers. */
+/**
+ * While a file is open no other one has the same numbers.
+ * @throws FileMoved too where the path cannot be looked at: nobody would find the events there
+ */
 function fileBehind(path: string): string | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found && `${found.dev}:${found.ino}`;
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found && `${found.dev}:${found.ino}`;
+  } catch (error) {
+    throw new FileMoved(path, false, { cause: error });
+  }
 }

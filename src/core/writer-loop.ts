@@ -8,7 +8,7 @@ import { statSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import type { Database } from 'better-sqlite3';
 import { BatchAppender } from './append-batch.ts';
-import { DatabaseRefused, openDatabase, settleWal } from './database.ts';
+import { checkpointState, DatabaseRefused, openDatabase, settleWal } from './database.ts';
 import { DRAIN_BUSY_TIMEOUT_MS, STORAGE_RETRY_MS, WAL_CHECKPOINT_BYTES } from './limits.ts';
 import { FileMoved, openedFiles } from './opened-files.ts';
 import type { Derivations } from './projection.ts';
@@ -26,12 +26,14 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
   const send = (message: FromWriter) => port.postMessage(message);
   let isClosed = false;
   let isCatchingUp = false;
+  let isDraining = false;
   let database: Database;
   let appender: BatchAppender;
   let checkFiles: () => void;
   try {
     database = openDatabase(databasePath, derivations);
-    settleWal(database, databasePath);
+    // A commit fsyncs all of the WAL: the next best where a reader keeps it from being written anew.
+    if (!settleWal(database, databasePath)) writeProbe(database);
     checkFiles = openedFiles(databasePath);
     updateViews(database, derivations);
     appender = new BatchAppender(database, derivations);
@@ -53,7 +55,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
 
   port.on('message', (message: ToWriter) => {
     if (message.kind === 'close') return close();
-    if (message.kind === 'drain') return void database.pragma(`busy_timeout = ${DRAIN_BUSY_TIMEOUT_MS}`);
+    if (message.kind === 'drain') return drain();
     try {
       const { outcomes, lagging, isBehind } = appender.append(unpackBatch(message));
       checkFiles();
@@ -70,6 +72,13 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
     }
     checkpointIfLarge();
   });
+
+  /** No long waits any more: neither for another process's lock nor to see whether it is gone. */
+  function drain(): void {
+    isDraining = true;
+    clearTimeout(failing);
+    database.pragma(`busy_timeout = ${DRAIN_BUSY_TIMEOUT_MS}`);
+  }
 
   function catchUpSoon(): void {
     if (!isCatchingUp) setImmediate(catchUp);
@@ -95,6 +104,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
 
   /** While storage fails, a small real write each second tells when it is over. */
   function retryLater(): void {
+    if (isDraining) return;
     failing ??= setTimeout(() => {
       failing = undefined;
       try {
@@ -116,15 +126,12 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
   }
 
   function checkpointIfLarge(): void {
-    const walBytes = statSync(`${databasePath}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    if (walBytes <= checkpointAtBytes) return;
+    let walBytes = 0;
     try {
-      const [state] = database.pragma('wal_checkpoint(PASSIVE)') as {
-        busy: number;
-        log: number;
-        checkpointed: number;
-      }[];
-      const whole = state?.busy === 0 && state.log === state.checkpointed;
+      walBytes = statSync(`${databasePath}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+      if (walBytes <= checkpointAtBytes) return;
+      const { busy, log, checkpointed } = checkpointState(database);
+      const whole = busy === 0 && log === checkpointed;
       // A whole checkpoint lets the WAL start over at its present size; after a partial one it grows on.
       checkpointAtBytes = whole ? Math.max(WAL_CHECKPOINT_BYTES, walBytes) : walBytes + WAL_CHECKPOINT_BYTES;
     } catch (error) {

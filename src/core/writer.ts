@@ -199,7 +199,7 @@ export class Writer {
     }
     const refused: Refused = { kind: 'refused', reason: REASONS[fault] };
     // One wait for a lock may take all the time that is left.
-    if (this.#isDraining) for (const { resolve } of this.#takeQueue()) resolve(refused);
+    if (this.#isDraining && fault === 'busy') for (const { resolve } of this.#takeQueue()) resolve(refused);
     this.#settle(() => refused);
   }
 

@@ -17,7 +17,13 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { BatchAppender } from '../../src/core/append-batch.ts';
-import { DatabaseRefused, openDatabase, openReadOnly, prepareDatabaseFile } from '../../src/core/database.ts';
+import {
+  DatabaseRefused,
+  openDatabase,
+  openReadOnly,
+  prepareDatabaseFile,
+  settleWal,
+} from '../../src/core/database.ts';
 import { BUSY_TIMEOUT_MS, WAL_KEPT_BYTES } from '../../src/core/limits.ts';
 import type { Derivations } from '../../src/core/projection.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from '../../src/core/schema.ts';
@@ -410,4 +416,22 @@ describe('several processes that open one new file at once', () => {
         ]);
       }
     }));
+});
+
+describe('settling the WAL', () => {
+  it('is whole unless another connection still reads from before its end', () => {
+    const test = openTestDatabase();
+    const append = (n: number) =>
+      new BatchAppender(test.database, derivations).append([delivery({ event: 'call.dtmf', data: { n } })]);
+    append(1);
+    const reader = new Sqlite(test.path, { readonly: true });
+    reader.exec('BEGIN');
+    reader.prepare('SELECT count(*) FROM events').get();
+    append(2);
+    assert.equal(settleWal(test.database, test.path), false);
+    reader.exec('COMMIT');
+    assert.equal(settleWal(test.database, test.path), true);
+    reader.close();
+    test.close();
+  });
 });

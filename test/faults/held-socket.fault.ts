@@ -3,7 +3,13 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { fault, freePort } from '../support/fault.ts';
-import { checkLines, checkLog, checkRecovery, memoryPeakBytes } from '../support/invariants.ts';
+import {
+  checkLines,
+  checkLog,
+  checkRecovery,
+  MEMORY_BYTES_MAX,
+  memoryPeakBytes,
+} from '../support/invariants.ts';
 import { sampleDeliveries, startLoad } from '../support/load.ts';
 import { until } from '../support/receiver.ts';
 
@@ -47,6 +53,7 @@ for (const [id, signal, ending] of [
       await load.finish();
       await checkRecovery(port, ledger);
       const memoryBytes = memoryPeakBytes(pid());
+      assert.ok(memoryBytes < MEMORY_BYTES_MAX, `${memoryBytes} bytes of memory`);
 
       holder.kill('SIGTERM');
       process.kill(pid(), 'SIGTERM');

@@ -76,10 +76,25 @@ export function fault(
           t.diagnostic(REPORT_MARK + JSON.stringify({ id, tries, figures } satisfies Report)),
         after: (undo) => void undos.push(undo),
       });
-    } finally {
-      for (const undo of undos.reverse()) await undo();
+    } catch (error) {
+      await undoAll(undos).catch(() => {}); // what went wrong first is what is told
+      throw error;
     }
+    await undoAll(undos);
   });
+}
+
+/** Every one of them, the last one first; what one throws is thrown when all have run. */
+async function undoAll(undos: readonly (() => void | Promise<void>)[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const undo of undos.toReversed()) {
+    try {
+      await undo();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
 }
 
 /** Where CI runs it, a case that cannot be provoked has failed. */

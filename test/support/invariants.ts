@@ -69,7 +69,8 @@ export function memoryPeakBytes(pid: number): number {
 }
 
 /** The texts that sample deliveries carry and no log line may repeat. */
-const MESSAGE_TEXT = /appointment|warehouse|verification code|still available|call me back|table for you/;
+const MESSAGE_TEXT =
+  /appointment|warehouse|verification code|still available|call me back|table for you|works for me|move it to next week|not arrived|Thursday/;
 
 /** I6, the half about log lines. @param output everything that a server has written */
 export function checkLines(output: string): void {
