@@ -11,8 +11,9 @@ export class FileMoved extends Error {
   /** Another process has made a side file of its own for the same database and may be writing to both. */
   readonly isShared: boolean;
 
-  constructor(path: string, isShared: boolean, options?: ErrorOptions) {
-    super(`${path} was moved, replaced, deleted or made unreachable while it was open`, options);
+  constructor(path: string, isShared: boolean, cause?: Error) {
+    const what = cause === undefined ? 'was moved, replaced or deleted' : 'could not be looked at any more';
+    super(`${path} ${what} while it was open`, { cause });
     this.isShared = isShared;
   }
 }
@@ -43,6 +44,6 @@ function fileBehind(path: string): string | undefined {
     const found = statSync(path, { throwIfNoEntry: false });
     return found && `${found.dev}:${found.ino}`;
   } catch (error) {
-    throw new FileMoved(path, false, { cause: error });
+    throw new FileMoved(path, false, error as Error);
   }
 }
