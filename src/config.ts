@@ -3,7 +3,7 @@
  * allowed. Nothing else in this program looks at the environment.
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type AddressRanges, parseAddressRanges } from './core/address-ranges.ts';
 import { checkLimits } from './core/limits.ts';
@@ -141,14 +141,19 @@ function set(env: Environment, name: string): string | undefined {
   return value === '' ? undefined : value;
 }
 
+/** SQLite puts its side files beside what a link points to, and so must we look for them there. */
+function linkTarget(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
+}
+
 function databasePath(url: string): { path: string } | { problem: string } {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase();
-  if (scheme === undefined) return { path: resolve(url) };
+  if (scheme === undefined) return { path: linkTarget(resolve(url)) };
   if (scheme === 'file') {
     const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
     if (path === '' || path.startsWith('//') || path.includes('?'))
       return { problem: `${JSON.stringify(url)}: must be file:PATH without a host or parameters` };
-    return { path: resolve(path) };
+    return { path: linkTarget(resolve(path)) };
   }
   return {
     problem: `${scheme}: databases are not supported: the log is a SQLite file; use file:PATH, as in file:data/irisx.db`,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { resolve } from 'node:path';
+import { realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Config, ConfigError, readConfig } from '../src/config.ts';
+import { temporaryFolder } from './support/receiver.ts';
 
 type Environment = Record<string, string | undefined>;
 
@@ -315,4 +317,15 @@ describe('a socket that a supervisor holds', () => {
       );
     }
   });
+});
+
+it('a database that is a link is known by what the link points to, where its side files are', (t) => {
+  const folder = temporaryFolder();
+  t.after(folder.remove);
+  const target = join(realpathSync(folder.path), 'target.db');
+  const link = join(folder.path, 'link.db');
+  symlinkSync(target, link);
+  writeFileSync(target, '');
+  assert.equal(readConfig({ DATABASE_URL: link }).databasePath, target);
+  assert.equal(readConfig({ DATABASE_URL: `file:${link}` }).databasePath, target);
 });
