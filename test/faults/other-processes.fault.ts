@@ -29,14 +29,22 @@ fault('B11a', 'two and four servers on one file under load keep one sound log', 
   for (const count of [2, 4]) {
     const ports = await Promise.all(Array.from({ length: count }, freePort));
     const programs = ports.map((port) => folder.start({ PORT: String(port) }));
+    await Promise.all(programs.map((program) => program.listening()));
     const startedMs = performance.now();
-    const loads = ports.map((port) => startLoad({ port, ledger, connections: 16 / count, next }));
+    // Each server gets its share: SQLite's waiting for the lock is not fair.
+    const shares = ports.map(() => {
+      let left = EVENTS / count;
+      return () => (left-- > 0 ? next() : undefined);
+    });
+    const loads = ports.map((port, index) =>
+      startLoad({ port, ledger, connections: 16 / count, next: shares[index] ?? next }),
+    );
     given.after(() => Promise.all(loads.map((load) => load.stop())).then(() => {}));
     await loads[0]?.acknowledged(EVENTS);
-    await Promise.all(loads.map((load) => load.finish()));
+    await Promise.all(loads.map((load) => load.done));
     const seconds = (performance.now() - startedMs) / 1000;
     assert.ok(
-      loads.every(({ counts }) => counts.tookMs.length > EVENTS / count / 4),
+      loads.every(({ counts }) => counts.tookMs.length === EVENTS / count),
       'all took part',
     );
     checkLog(folder.databasePath, ledger);
