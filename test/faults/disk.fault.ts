@@ -52,7 +52,10 @@ fault(
       .split('\n')
       .filter((line) => /refused with 503|storage works again/.test(line));
     for (const [index, line] of said.entries())
-      assert.match(line, index % 2 === 0 ? /refused with 503.*SQLITE_FULL.*free some disk space/ : /works again/);
+      assert.match(
+        line,
+        index % 2 === 0 ? /refused with 503.*SQLITE_FULL.*free some disk space/ : /works again/,
+      );
     assert.equal(said.length % 2, 1, said.join('\n'));
 
     rmSync(filler);
