@@ -3,8 +3,8 @@
  * folded into the projections; the commit returns when all of it is fsynced.
  */
 
-import { createHash } from 'node:crypto';
-import type { Database } from 'better-sqlite3';
+import { hash } from 'node:crypto';
+import type { Database, Statement } from 'better-sqlite3';
 import { bodyTimeMs } from './body-time.ts';
 import type { Delivery, Recorded } from './delivery.ts';
 import { readBody } from './event.ts';
@@ -13,7 +13,7 @@ import { foldEvent } from './fold-event.ts';
 import { LOG_RANGE_EVENTS } from './limits.ts';
 import type { Derivations, Projection } from './projection.ts';
 import { ProjectionStates } from './projection-state.ts';
-import { ProjectionTable } from './projection-table.ts';
+import { type AddFailure, ProjectionTable } from './projection-table.ts';
 import { storageFault } from './storage-fault.ts';
 
 export interface BatchResult {
@@ -24,6 +24,15 @@ export interface BatchResult {
   readonly isBehind: boolean;
 }
 
+/** What only another connection's commit can change, as of the last batch. */
+interface Known {
+  readonly head: Head;
+  /** The tables that reflect the whole log up to `head` and were made by this code's version of the projection. */
+  readonly current: readonly ProjectionTable[];
+  readonly lagging: string[];
+  readonly isBehind: boolean;
+}
+
 /** Appends batches over the one writing connection. */
 export class BatchAppender {
   readonly #database: Database;
@@ -31,12 +40,22 @@ export class BatchAppender {
   readonly #log: EventLog;
   readonly #states: ProjectionStates;
   readonly #tables = new Map<string, ProjectionTable>();
+  readonly #begin: Statement;
+  readonly #commit: Statement;
+  readonly #dataVersion: Statement;
+  #known: Known | undefined;
+  #knownVersion: unknown;
+  /** Of the batch under way: events that some stage could not use. */
+  readonly #failed = new Set<number>();
 
   constructor(database: Database, derivations: Derivations) {
     this.#database = database;
     this.#projections = derivations.projections;
     this.#log = new EventLog(database);
     this.#states = new ProjectionStates(database);
+    this.#begin = database.prepare('BEGIN IMMEDIATE');
+    this.#commit = database.prepare('COMMIT');
+    this.#dataVersion = database.prepare('PRAGMA data_version').pluck();
   }
 
   /** The log's last event, as committed. @throws LogDamaged */
@@ -53,37 +72,53 @@ export class BatchAppender {
    *   connection must not be used again
    */
   append(deliveries: readonly Delivery[]): BatchResult {
-    this.#database.exec('BEGIN IMMEDIATE');
+    this.#begin.run();
     try {
-      const result = this.#appendAll(deliveries);
-      this.#database.exec('COMMIT');
-      return result;
+      const before = this.#look();
+      const [outcomes, head] = this.#appendAll(deliveries, before);
+      this.#commit.run();
+      // A table that is behind must be looked at again, the others are as they were but for this batch.
+      this.#known = before.isBehind ? undefined : { ...before, head };
+      return { outcomes, lagging: before.lagging, isBehind: before.isBehind };
     } catch (error) {
+      this.#known = undefined;
       // After SQLITE_FULL the transaction is gone already; after a lost file nothing may be touched.
       if (storageFault(error) !== 'lost' && this.#database.inTransaction) this.#database.exec('ROLLBACK');
       throw error;
     }
   }
 
-  #appendAll(deliveries: readonly Delivery[]): BatchResult {
-    const before = this.head();
-    const { current, lagging, isBehind } = this.#currentTables(before);
+  /** Inside the transaction: from here on nobody else writes. */
+  #look(): Known {
+    const version = this.#dataVersion.get();
+    if (this.#known !== undefined && version === this.#knownVersion) return this.#known;
+    for (const table of this.#tables.values()) table.forget();
+    const head = this.head();
+    this.#knownVersion = version;
+    return { head, ...this.#currentTables(head) };
+  }
+
+  #appendAll(deliveries: readonly Delivery[], { head: before, current }: Known): [Recorded[], Head] {
+    this.#failed.clear();
     let head = before;
-    const outcomes = deliveries.map((delivery) => {
+    const recorded = deliveries.map((delivery) => {
       const [outcome, newHead] = this.#appendOne(delivery, head, current);
       head = newHead;
       return outcome;
     });
+    for (const table of current) table.write(this.#addFailure);
     if (head.seq > before.seq)
       for (const table of current) this.#states.advance(table.projection.name, head.seq);
-    return { outcomes, lagging, isBehind };
+    return [recorded.map((outcome) => this.#withError(outcome)), head];
   }
 
   #appendOne(delivery: Delivery, head: Head, tables: readonly ProjectionTable[]): [Recorded, Head] {
     const read = readBody(delivery.body, delivery.eventHeader);
+    const seq = head.seq + 1;
     const event: NewEvent = {
+      seq,
       body_time_ms: bodyTimeMs(read.json),
-      body_sha256: createHash('sha256').update(delivery.body).digest(),
+      body_sha256: hash('sha256', delivery.body, 'buffer'),
       body: delivery.body,
       type: read.type,
       event_id: read.eventId,
@@ -96,23 +131,39 @@ export class BatchAppender {
     };
     const appended = this.#log.append(event, head);
     if (appended.kind === 'duplicate') {
-      const { seq, type, event_header } = appended.first;
-      const otherEventHeader = event_header !== delivery.eventHeader;
-      const error = this.#log.failureOf(seq);
-      return [{ kind: 'recorded', seq, duplicate: true, type, error, otherEventHeader }, head];
+      const { first } = appended;
+      const otherEventHeader = first.event_header !== delivery.eventHeader;
+      return [
+        {
+          kind: 'recorded',
+          seq: first.seq,
+          duplicate: true,
+          type: first.type,
+          error: null,
+          otherEventHeader,
+        },
+        head,
+      ];
     }
-    const { seq } = appended.head;
-    const recorded = { seq, signedAt: delivery.signedAt };
-    const usable = foldEvent(read, recorded, tables, (...failure) => this.#log.addFailure(...failure));
-    const error = usable ? null : this.#log.failureOf(seq);
+    foldEvent(read, { seq, signedAt: delivery.signedAt }, tables, this.#addFailure);
     return [
-      { kind: 'recorded', seq, duplicate: false, type: read.type, error, otherEventHeader: false },
+      { kind: 'recorded', seq, duplicate: false, type: read.type, error: null, otherEventHeader: false },
       appended.head,
     ];
   }
 
-  /** The tables that reflect the whole log up to `head` and were made by this code's version of the projection. */
-  #currentTables(head: Head): { current: ProjectionTable[]; lagging: string[]; isBehind: boolean } {
+  /** What `failures` says of an outcome's event, once all rows are written. */
+  #withError(outcome: Recorded): Recorded {
+    const mayHaveFailed = outcome.duplicate || this.#failed.has(outcome.seq);
+    return mayHaveFailed ? { ...outcome, error: this.#log.failureOf(outcome.seq) } : outcome;
+  }
+
+  readonly #addFailure: AddFailure = (seq, stage, error) => {
+    this.#failed.add(seq);
+    this.#log.addFailure(seq, stage, error);
+  };
+
+  #currentTables(head: Head): Omit<Known, 'head'> {
     let isBehind = false;
     const states = this.#states.read();
     const current: ProjectionTable[] = [];
@@ -142,10 +193,10 @@ export class BatchAppender {
     if (after >= head.seq) return after;
     let applied = after;
     for (const recorded of this.#log.range(after, head.seq, LOG_RANGE_EVENTS)) {
-      const read = readBody(recorded.body, recorded.eventHeader);
-      foldEvent(read, recorded, [table], (...failure) => this.#log.addFailure(...failure));
+      foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, [table], this.#addFailure);
       applied = recorded.seq;
     }
+    table.write(this.#addFailure);
     this.#states.advance(table.projection.name, applied);
     return applied;
   }

@@ -11,7 +11,7 @@
  * stands for it.
  */
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** The columns that a link covers. */
 export interface ChainedColumns {
@@ -36,33 +36,34 @@ const NULL_LENGTH = 0xffffffff;
 
 /** @returns the 32 bytes that link `columns` to the event before it */
 export function chainLink(previous: Uint8Array, columns: ChainedColumns): Buffer {
-  const fixed = Buffer.allocUnsafe(FIXED_BYTES);
-  fixed.set(previous, 0);
-  fixed.writeBigInt64BE(BigInt(columns.seq), 32);
-  fixed.writeBigInt64BE(BigInt(columns.body_time_ms), 40);
-  fixed.set(columns.body_sha256, 48);
-  fixed.writeBigInt64BE(BigInt(columns.signed_at), 80);
-  fixed.writeBigInt64BE(BigInt(columns.received_at_ms), 88);
-  return createHash('sha256')
-    .update(fixed)
-    .update(withLength(columns.signature))
-    .update(withLength(columns.type))
-    .update(withLength(columns.event_id))
-    .update(withLength(columns.path))
-    .update(withLength(columns.event_header))
-    .update(withLength(columns.event_id_header))
-    .digest();
+  const { signature, type, event_id, path, event_header, event_id_header } = columns;
+  const texts = [type, event_id, path, event_header, event_id_header];
+  const bytes = texts.reduce((sum, text) => sum + 4 + (text === null ? 0 : Buffer.byteLength(text)), 0);
+  const encoded = Buffer.allocUnsafe(FIXED_BYTES + 4 + (signature?.byteLength ?? 0) + bytes);
+
+  encoded.set(previous, 0);
+  writeInteger(encoded, columns.seq, 32);
+  writeInteger(encoded, columns.body_time_ms, 40);
+  encoded.set(columns.body_sha256, 48);
+  writeInteger(encoded, columns.signed_at, 80);
+  writeInteger(encoded, columns.received_at_ms, 88);
+
+  let offset = encoded.writeUInt32BE(signature?.byteLength ?? NULL_LENGTH, FIXED_BYTES);
+  if (signature !== null) {
+    encoded.set(signature, offset);
+    offset += signature.byteLength;
+  }
+  for (const text of texts) {
+    const written = text === null ? NULL_LENGTH : encoded.write(text, offset + 4);
+    encoded.writeUInt32BE(written, offset);
+    offset += text === null ? 4 : 4 + written;
+  }
+  return hash('sha256', encoded, 'buffer');
 }
 
-function withLength(value: string | Uint8Array | null): Buffer {
-  if (value === null) {
-    const none = Buffer.allocUnsafe(4);
-    none.writeUInt32BE(NULL_LENGTH);
-    return none;
-  }
-  const bytes = typeof value === 'string' ? Buffer.from(value, 'utf8') : value;
-  const led = Buffer.allocUnsafe(4 + bytes.byteLength);
-  led.writeUInt32BE(bytes.byteLength);
-  led.set(bytes, 4);
-  return led;
+/** @param value a safe integer, negative ones included */
+function writeInteger(into: Buffer, value: number, offset: number): void {
+  const high = Math.floor(value / 2 ** 32);
+  into.writeInt32BE(high, offset);
+  into.writeUInt32BE(value - high * 2 ** 32, offset + 4);
 }

@@ -26,8 +26,8 @@ export class LogDamaged extends Error {
   }
 }
 
-/** An event's columns, but for `seq` and `chain`, which the log gives. */
-export interface NewEvent extends Omit<ChainedColumns, 'seq'> {
+/** An event's columns, but for `chain`, which the log gives. `seq` is the head's + 1. */
+export interface NewEvent extends ChainedColumns {
   readonly body: Uint8Array;
 }
 
@@ -66,7 +66,7 @@ const COLUMNS = `
 /** Statements over one connection. */
 export class EventLog {
   readonly #head: Statement<[], Head>;
-  readonly #insert: Statement<[StoredEvent]>;
+  readonly #insert: Statement;
   readonly #first: Statement<[number, Uint8Array], FirstRecording>;
   readonly #range: Statement<[number, number, number], RecordedDelivery>;
   readonly #stored: Statement<[number, number], StoredEvent>;
@@ -77,21 +77,7 @@ export class EventLog {
     this.#head = database.prepare('SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1');
     this.#insert = database.prepare(`
       INSERT INTO events (${COLUMNS})
-      VALUES (
-        @seq,
-        @body_time_ms,
-        @body_sha256,
-        @body,
-        @type,
-        @event_id,
-        @path,
-        @signature,
-        @signed_at,
-        @received_at_ms,
-        @event_header,
-        @event_id_header,
-        @chain
-      )
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (body_time_ms, body_sha256) DO NOTHING`);
     this.#first = database.prepare(
       'SELECT seq, type, event_header FROM events WHERE body_time_ms = ? AND body_sha256 = ?',
@@ -117,10 +103,24 @@ export class EventLog {
    * @param head the log's last event at this point of the transaction
    */
   append(event: NewEvent, head: Head): Appended {
-    const seq = head.seq + 1;
-    const chain = chainLink(head.chain, { ...event, seq });
-    const { changes } = this.#insert.run({ ...event, seq, chain });
-    if (changes === 1) return { kind: 'appended', head: { seq, chain } };
+    const chain = chainLink(head.chain, event);
+    // By position, in the order of COLUMNS: names would cost as much as the insert.
+    const { changes } = this.#insert.run(
+      event.seq,
+      event.body_time_ms,
+      event.body_sha256,
+      event.body,
+      event.type,
+      event.event_id,
+      event.path,
+      event.signature,
+      event.signed_at,
+      event.received_at_ms,
+      event.event_header,
+      event.event_id_header,
+      chain,
+    );
+    if (changes === 1) return { kind: 'appended', head: { seq: event.seq, chain } };
     const first = this.#first.get(event.body_time_ms, event.body_sha256);
     assert(
       first !== undefined,

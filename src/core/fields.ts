@@ -41,24 +41,24 @@ export class Fields {
 
   /** Text as sent, made well-formed Unicode (a lone surrogate would come back from SQLite as something else). */
   text(name: string): string | undefined {
-    const [sentAs, value] = this.#find(name);
+    const value = this.#find(name);
     if (value === undefined || value === '') return undefined;
-    if (typeof value !== 'string') throw wrong(sentAs, 'text', value);
+    if (typeof value !== 'string') throw this.#wrong(name, 'text', value);
     return value.toWellFormed();
   }
 
   /** Text that may be empty: an MMS without words states an empty message. */
   message(): string | undefined {
-    return this.#find('message')[1] === '' ? '' : this.text('message');
+    return this.#find('message') === '' ? '' : this.text('message');
   }
 
   /** An id or a phone number: text, or a safe integer ≥ 0, which is taken as its digits. */
   id(name: string): string | undefined {
-    const [sentAs, value] = this.#find(name);
+    const value = this.#find(name);
     if (value === undefined || value === '') return undefined;
     if (typeof value === 'string') return value.toWellFormed();
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return String(value);
-    throw wrong(sentAs, 'text or a whole number up to 2^53 - 1', value);
+    throw this.#wrong(name, 'text or a whole number up to 2^53 - 1', value);
   }
 
   /** Like `id`, but a missing one is an error: without it the event has no row. */
@@ -70,69 +70,89 @@ export class Fields {
 
   /** A finite number, or the same as decimal text. */
   number(name: string): number | undefined {
-    const [sentAs, value] = this.#find(name);
-    return finite(sentAs, value, 'a number');
+    return this.#finite(name, 'a number');
   }
 
   /** A finite number ≥ 0, or the same as decimal text. */
   quantity(name: string): number | undefined {
-    const [sentAs, value] = this.#find(name);
-    const number = finite(sentAs, value, 'a number ≥ 0');
-    if (number !== undefined && number < 0) throw wrong(sentAs, 'a number ≥ 0', value);
+    const number = this.#finite(name, 'a number ≥ 0');
+    if (number !== undefined && number < 0) throw this.#wrong(name, 'a number ≥ 0', this.#find(name));
     return number;
   }
 
   /** A whole number from 0 to 2^53 - 1, or the same as decimal text. */
   count(name: string): number | undefined {
-    const [sentAs, value] = this.#find(name);
-    const number = finite(sentAs, value, 'a whole number ≥ 0');
+    const number = this.#finite(name, 'a whole number ≥ 0');
     if (number === undefined) return undefined;
-    if (!Number.isSafeInteger(number) || number < 0) throw wrong(sentAs, 'a whole number ≥ 0', value);
+    if (!Number.isSafeInteger(number) || number < 0)
+      throw this.#wrong(name, 'a whole number ≥ 0', this.#find(name));
     return number;
   }
 
   /** Money in millionths of the currency's unit, so that sums are exact. */
   micros(name: string): number | undefined {
-    const [sentAs, value] = this.#find(name);
-    const number = finite(sentAs, value, 'an amount');
+    const number = this.#finite(name, 'an amount');
     if (number === undefined) return undefined;
     const micros = Math.round(number * MICROS_PER_UNIT);
-    if (!Number.isSafeInteger(micros)) throw wrong(sentAs, 'an amount below 9 billion', value);
+    if (!Number.isSafeInteger(micros)) throw this.#wrong(name, 'an amount below 9 billion', this.#find(name));
     return micros === 0 ? 0 : micros;
   }
 
   /** Milliseconds since 1970 UTC, from an integer (seconds or milliseconds) or ISO 8601 text. */
   timeMs(name: string): number | undefined {
-    const [sentAs, value] = this.#find(name);
-    return value === undefined || value === '' ? undefined : requireTimeMs(sentAs, value);
+    const value = this.#find(name);
+    if (value === undefined || value === '') return undefined;
+    return readableTimeMs(value) ?? requireTimeMs(this.#sentAs(name), value);
   }
 
   /** A list of texts, well-formed. An empty list is stated. */
   textList(name: string): string[] | undefined {
-    const [sentAs, value] = this.#find(name);
+    const value = this.#find(name);
     if (value === undefined) return undefined;
-    if (!Array.isArray(value)) throw wrong(sentAs, 'a list of texts', value);
+    if (!Array.isArray(value)) throw this.#wrong(name, 'a list of texts', value);
     return value.map((item: unknown, index) => {
-      if (typeof item !== 'string') throw wrong(`${sentAs}[${index}]`, 'text', item);
+      if (typeof item !== 'string') throw wrong(`${this.#sentAs(name)}[${index}]`, 'text', item);
       return item.toWellFormed();
     });
   }
 
   /** Whether this is the dashboard's test delivery: `"test": true` and no id of anything. */
   get isTest(): boolean {
-    return this.#data['test'] === true && SUBJECT_IDS.every((name) => (this.#find(name)[1] ?? '') === '');
+    return this.#data['test'] === true && SUBJECT_IDS.every((name) => (this.#find(name) ?? '') === '');
   }
 
-  /** The first spelling that states something, else the first that is an empty text. */
-  #find(name: string): [sentAs: string, value: unknown] {
-    let empty: string | undefined;
-    for (const spelling of SPELLINGS[name] ?? [name]) {
-      const value = this.#data[spelling];
-      if (value === '') empty ??= spelling;
-      else if (value !== undefined && value !== null) return [spelling, value];
-    }
-    return empty === undefined ? [name, undefined] : [empty, ''];
+  #finite(name: string, expected: string): number | undefined {
+    const value = this.#find(name);
+    if (value === undefined || value === '') return undefined;
+    const number = typeof value === 'string' && DECIMAL.test(value) ? Number(value) : value;
+    if (typeof number !== 'number' || !Number.isFinite(number)) throw this.#wrong(name, expected, value);
+    return number === 0 ? 0 : number;
   }
+
+  /** What the first spelling that states something states, else an empty text if one is sent. */
+  #find(name: string): unknown {
+    let found: unknown;
+    for (const spelling of spellingsOf(name)) {
+      const value = this.#data[spelling];
+      if (value === '') found = value;
+      else if (value !== undefined && value !== null) return value;
+    }
+    return found;
+  }
+
+  /** Under which of its names a field that states something was sent. */
+  #sentAs(name: string): string {
+    const isStated = (value: unknown) => value !== undefined && value !== null && value !== '';
+    return spellingsOf(name).find((spelling) => isStated(this.#data[spelling])) ?? name;
+  }
+
+  #wrong(name: string, expected: string, value: unknown): FieldError {
+    return wrong(this.#sentAs(name), expected, value);
+  }
+}
+
+function spellingsOf(name: string): readonly string[] {
+  return SPELLINGS[name] ?? [name];
 }
 
 /**
@@ -143,13 +163,6 @@ export function requireTimeMs(name: string, value: unknown): number {
   const ms = readableTimeMs(value);
   if (ms === undefined) throw wrong(name, 'ISO 8601 text or Unix time between 2000 and 2100', value);
   return ms;
-}
-
-function finite(sentAs: string, value: unknown, expected: string): number | undefined {
-  if (value === undefined || value === '') return undefined;
-  const number = typeof value === 'string' && DECIMAL.test(value) ? Number(value) : value;
-  if (typeof number !== 'number' || !Number.isFinite(number)) throw wrong(sentAs, expected, value);
-  return number === 0 ? 0 : number;
 }
 
 /** The reason names the field and the kind of value, never the value: it may be a person's words. */

@@ -60,6 +60,10 @@ export const VERIFY_OVER_LIMIT_BYTES_MAX = 64 * 1024;
 
 /** Deliveries of one transaction: large enough to share an fsync, small enough for a commit of some 20 ms. */
 export const BATCH_DELIVERIES_MAX = 512;
+/** Batches that the writer thread has at once: one that commits, and one that it finds ready after it. */
+export const BATCHES_IN_FLIGHT_MAX = 2;
+/** The second of them is sent when so many wait: fewer would cost an fsync more than they save. */
+export const BATCH_AHEAD_DELIVERIES_MIN = 16;
 /** Body bytes of one transaction (a single larger body makes a batch of its own). */
 export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 /** Deliveries waiting for the writer: about half a second of its work. */
@@ -74,6 +78,8 @@ export const STORAGE_RETRY_MS = 1_000;
 export const WAL_CHECKPOINT_BYTES = 16 * 1024 * 1024;
 /** The WAL file is cut back to this when it starts over after a long reader has left. */
 export const WAL_KEPT_BYTES = 64 * 1024 * 1024;
+/** Rows of one projection kept in memory between batches, at about 1 KiB: the calls of the last minutes. */
+export const ROWS_KEPT_MAX = 4096;
 /** Events read from the log at once: with bodies of the largest default size 100 MiB. A lagging table gets as many before each batch. */
 export const LOG_RANGE_EVENTS = 100;
 

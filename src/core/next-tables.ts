@@ -9,7 +9,7 @@ import type { EventLog } from './event-log.ts';
 import { foldEvent } from './fold-event.ts';
 import { LOG_RANGE_EVENTS } from './limits.ts';
 import type { Derivations, Projection } from './projection.ts';
-import { columnsOf, createTableSql, ProjectionTable } from './projection-table.ts';
+import { type AddFailure, columnsOf, createTableSql, ProjectionTable } from './projection-table.ts';
 import { failuresTable } from './schema.ts';
 import type { Briefly } from './write-briefly.ts';
 
@@ -62,7 +62,7 @@ export async function copyTables(
 /** The new tables in the live file, before the swap. */
 export class NextTables {
   readonly #tables: ProjectionTable[];
-  readonly #addFailure: (seq: number, stage: string, error: string) => void;
+  readonly #addFailure: AddFailure;
 
   constructor(database: Database, projections: readonly Projection[]) {
     this.#tables = projections.map(
@@ -79,6 +79,7 @@ export class NextTables {
       foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, this.#tables, this.#addFailure);
       applied = recorded.seq;
     }
+    for (const table of this.#tables) table.write(this.#addFailure);
     return applied;
   }
 }

@@ -1,12 +1,19 @@
 /**
  * The SQL of projection tables, generated from their definitions, and the one place that folds an event into a
- * row. A rebuild uses it on tables under another name or in another schema.
+ * row. Rows are kept in memory between events and written once by write(): a call's next event comes soon after. A
+ * rebuild uses it on tables under another name or in another schema.
  */
 
 import type { Database, Statement } from 'better-sqlite3';
+import { type ColumnCheck, columnCheck, misfit } from './column-check.ts';
 import type { Event } from './event.ts';
-import type { Projection, Row } from './projection.ts';
+import { FieldError } from './fields.ts';
+import { ROWS_KEPT_MAX } from './limits.ts';
+import type { Projection, Row, Value } from './projection.ts';
 import { faultText, storageFault } from './storage-fault.ts';
+
+/** Where failures are noted; `stage` is `parse` or a projection's name. */
+export type AddFailure = (seq: number, stage: string, error: string) => void;
 
 /** @param table where to make it: `calls`, or `calls_next`, or `scratch.calls` */
 export function createTableSql(projection: Projection, table: string): string {
@@ -20,24 +27,30 @@ export function columnsOf(projection: Projection): string[] {
   return Object.keys(projection.columns);
 }
 
-/** One open table that events are folded into. */
+/** One open table that events are folded into. What is folded is in the table only after write(). */
 export class ProjectionTable {
   readonly projection: Projection;
   readonly #select: Statement<[string], Row>;
-  readonly #upsert: Statement<[Row]>;
+  readonly #upsert: Statement<Value[]>;
+  readonly #columns: string[];
+  readonly #checks: ColumnCheck[];
+  /** Rows as the table has them, or will have them after write(). */
+  readonly #rows = new Map<string, Row>();
+  /** The rows that write() is to write, and the events in them since the last time. */
+  readonly #changed = new Map<string, Event[]>();
 
   /** Prepares the statements: the table must exist, in the projection's own version. */
   constructor(database: Database, projection: Projection, table: string) {
     this.projection = projection;
-    const columns = columnsOf(projection);
-    const others = columns.filter((column) => column !== projection.key);
+    this.#columns = columnsOf(projection);
+    this.#checks = Object.entries(projection.columns).map(([name, type]) => columnCheck(name, type));
+    const columns = this.#columns.join(', ');
+    const others = this.#columns.filter((column) => column !== projection.key);
     try {
-      this.#select = database.prepare(
-        `SELECT ${columns.join(', ')} FROM ${table} WHERE ${projection.key} = ?`,
-      );
+      this.#select = database.prepare(`SELECT ${columns} FROM ${table} WHERE ${projection.key} = ?`);
       this.#upsert = database.prepare(
-        `INSERT INTO ${table} (${columns.join(', ')})
-         VALUES (${columns.map((column) => `@${column}`).join(', ')})
+        `INSERT INTO ${table} (${columns})
+         VALUES (${this.#columns.map(() => '?').join(', ')})
          ON CONFLICT (${projection.key}) DO UPDATE SET ${others.map((c) => `${c} = excluded.${c}`).join(', ')}`,
       );
     } catch (error) {
@@ -49,15 +62,84 @@ export class ProjectionTable {
     }
   }
 
-  /**
-   * Folds one event into its row, within the caller's transaction. All or nothing: the row is computed first
-   * and written by one statement.
-   * @throws FieldError if the event cannot be used; then no row has changed
-   */
-  fold(event: Event): void {
-    const key = this.projection.keyOf(event);
-    if (key === undefined) return;
-    const row = this.#select.get(key);
-    this.#upsert.run(this.projection.fold(row, event, key));
+  /** Rows that write() would write now. */
+  get changedRows(): number {
+    return this.#changed.size;
   }
+
+  /**
+   * Folds one event into its row, in memory. What the event cannot be used for is noted, and changes no row.
+   * @throws only what storageFault() calls a fault of storage
+   */
+  fold(event: Event, addFailure: AddFailure): void {
+    this.#noting(event, addFailure, () => {
+      const key = this.projection.keyOf(event);
+      if (key === undefined) return;
+      this.#rows.set(key, this.#folded(event, key));
+      const events = this.#changed.get(key);
+      if (events === undefined) this.#changed.set(key, [event]);
+      else events.push(event);
+    });
+  }
+
+  /**
+   * Writes the rows that have changed, in the order in which they first did, within the caller's transaction.
+   * @throws only what storageFault() calls a fault of storage; call forget() then
+   */
+  write(addFailure: AddFailure): void {
+    for (const [key, events] of this.#changed) {
+      try {
+        this.#writeRow(this.#rows.get(key) as Row);
+      } catch (error) {
+        if (storageFault(error) !== 'other') throw error;
+        this.#writeEach(key, events, addFailure);
+      }
+    }
+    this.#changed.clear();
+    for (const key of this.#rows.keys()) {
+      if (this.#rows.size <= ROWS_KEPT_MAX) break;
+      this.#rows.delete(key);
+    }
+  }
+
+  /** A row breaks a constraint of its table: only one by one can be told with which event. */
+  #writeEach(key: string, events: readonly Event[], addFailure: AddFailure): void {
+    for (const event of events) {
+      this.#rows.delete(key);
+      this.#noting(event, addFailure, () => this.#writeRow(this.#folded(event, key)));
+    }
+  }
+
+  /** @returns the row with the event in it @throws FieldError, or what the projection throws */
+  #folded(event: Event, key: string): Row {
+    const row = this.projection.fold(this.#rows.get(key) ?? this.#select.get(key), event, key);
+    const wrong = misfit(row, this.#checks);
+    if (wrong !== undefined) throw new TypeError(wrong);
+    return row;
+  }
+
+  #writeRow(row: Row): void {
+    this.#upsert.run(...this.#columns.map((column) => row[column] as Value));
+  }
+
+  /** Does `work`; what is no fault of storage is a failure of this event alone. */
+  #noting(event: Event, addFailure: AddFailure, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (storageFault(error) !== 'other') throw error;
+      addFailure(event.seq, this.projection.name, reasonOf(error));
+    }
+  }
+
+  /** Drops what is in memory: after a rollback, or when another connection may have written to the table. */
+  forget(): void {
+    this.#rows.clear();
+    this.#changed.clear();
+  }
+}
+
+/** A FieldError explains itself; anything else is a defect of the projection, and says so. */
+function reasonOf(error: unknown): string {
+  return error instanceof FieldError ? error.message : `the projection failed: ${faultText(error)}`;
 }

@@ -26,7 +26,19 @@ function fromInteger(value: number): number | undefined {
   return value < SECONDS_LIMIT ? value * 1000 : value;
 }
 
+/** An event's time is read for its key and for its tables: the last text read is remembered. */
+let lastText = '';
+let lastMs: number | undefined;
+
 function fromIso(text: string): number | undefined {
+  if (text !== lastText) {
+    lastMs = parseIso(text);
+    lastText = text;
+  }
+  return lastMs;
+}
+
+function parseIso(text: string): number | undefined {
   const match = ISO_8601.exec(text);
   if (match === null) return undefined;
   const [

@@ -10,7 +10,7 @@ import type { EventLog } from './event-log.ts';
 import { foldEvent } from './fold-event.ts';
 import { BUSY_TIMEOUT_MS, LOG_RANGE_EVENTS } from './limits.ts';
 import type { Projection } from './projection.ts';
-import { createTableSql, ProjectionTable } from './projection-table.ts';
+import { type AddFailure, createTableSql, ProjectionTable } from './projection-table.ts';
 import { failuresTable } from './schema.ts';
 import { storageFault } from './storage-fault.ts';
 
@@ -69,14 +69,16 @@ export function openScratch(
     (projection) => new ProjectionTable(database, projection, `scratch.${projection.name}`),
   );
   const addFailure = database.prepare('INSERT INTO scratch.failures (seq, stage, error) VALUES (?, ?, ?)');
+  const note: AddFailure = (...failure) => void addFailure.run(...failure);
   let applied = 0;
 
   const foldRange = (upTo: number) => {
     for (const recorded of log.range(applied, upTo, LOG_RANGE_EVENTS)) {
       const read = readBody(recorded.body, recorded.eventHeader);
-      foldEvent(read, recorded, tables, (...failure) => addFailure.run(...failure));
+      foldEvent(read, recorded, tables, note);
       applied = recorded.seq;
     }
+    for (const table of tables) table.write(note);
     return applied;
   };
   const inTransaction = database.transaction(foldRange);

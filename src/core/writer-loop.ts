@@ -4,17 +4,23 @@
  * unknown it says so once and never touches the file again; nor does it answer from a file that was moved away.
  */
 
-import { statSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import type { Database } from 'better-sqlite3';
 import { BatchAppender } from './append-batch.ts';
-import { checkpointState, DatabaseRefused, openDatabase, settleWal } from './database.ts';
-import { DRAIN_BUSY_TIMEOUT_MS, STORAGE_RETRY_MS, WAL_CHECKPOINT_BYTES } from './limits.ts';
+import { checkpointsOf } from './checkpoints.ts';
+import { DatabaseRefused, openDatabase, settleWal } from './database.ts';
+import { DRAIN_BUSY_TIMEOUT_MS, STORAGE_RETRY_MS } from './limits.ts';
 import { FileMoved, openedFiles } from './opened-files.ts';
 import type { Derivations } from './projection.ts';
 import { faultText, storageFault } from './storage-fault.ts';
 import { updateViews } from './views.ts';
-import { type FromWriter, type ToWriter, unpackBatch, type WriterHead } from './writer-messages.ts';
+import {
+  type FromWriter,
+  packOutcomes,
+  type ToWriter,
+  unpackBatch,
+  type WriterHead,
+} from './writer-messages.ts';
 
 const PROBE_BYTES = 32 * 1024;
 
@@ -30,11 +36,13 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
   let database: Database;
   let appender: BatchAppender;
   let checkFiles: () => void;
+  let checkpoint: () => string | undefined;
   try {
     database = openDatabase(databasePath, derivations);
     // A commit fsyncs all of the WAL: the next best where a reader keeps it from being written anew.
     if (!settleWal(database, databasePath)) writeProbe(database);
     checkFiles = openedFiles(databasePath);
+    checkpoint = checkpointsOf(database, databasePath);
     updateViews(database, derivations);
     appender = new BatchAppender(database, derivations);
     const { lagging, isBehind } = appender.append([]);
@@ -51,15 +59,14 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
   }
 
   let failing: NodeJS.Timeout | undefined;
-  let checkpointAtBytes = WAL_CHECKPOINT_BYTES;
 
   port.on('message', (message: ToWriter) => {
     if (message.kind === 'close') return close();
     if (message.kind === 'drain') return drain();
     try {
-      const { outcomes, lagging, isBehind } = appender.append(unpackBatch(message));
+      const { outcomes, lagging, isBehind } = appender.append(unpackBatch(message.batch));
       checkFiles();
-      send({ kind: 'committed', outcomes, lagging });
+      send({ kind: 'committed', outcomes: packOutcomes(outcomes), lagging });
       if (isBehind) catchUpSoon();
       // A repetition writes nothing: it does not tell that storage works.
       if (outcomes.some(({ duplicate }) => !duplicate)) recovered();
@@ -126,21 +133,11 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
   }
 
   function checkpointIfLarge(): void {
-    let walBytes = 0;
     try {
-      walBytes = statSync(`${databasePath}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-      if (walBytes <= checkpointAtBytes) return;
-      const { busy, log, checkpointed } = checkpointState(database);
-      const whole = busy === 0 && log === checkpointed;
-      // A whole checkpoint lets the WAL start over at its present size; after a partial one it grows on.
-      checkpointAtBytes = whole ? Math.max(WAL_CHECKPOINT_BYTES, walBytes) : walBytes + WAL_CHECKPOINT_BYTES;
+      const problem = checkpoint();
+      if (problem !== undefined) send({ kind: 'warning', text: problem });
     } catch (error) {
-      if (storageFault(error) === 'lost') return lost(error);
-      checkpointAtBytes = walBytes + WAL_CHECKPOINT_BYTES;
-      send({
-        kind: 'warning',
-        text: `the WAL could not be checkpointed, it stays at ${walBytes} bytes: ${faultText(error)}`,
-      });
+      lost(error);
     }
   }
 

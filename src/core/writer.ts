@@ -1,13 +1,21 @@
 /**
  * The main thread's side of the writer: a bounded queue and group commit. While one batch commits, the next one
- * gathers; that is the whole of it, there is no timer. `append` resolves after the fsync, never before.
+ * gathers; there is no timer. Where many wait, a batch takes half of them, and another is on its way when it is
+ * committed: so both threads have work at any time. `append` resolves after the fsync, never before.
  */
 
 import type { Worker } from 'node:worker_threads';
 import type { Delivery, Outcome, Refused } from './delivery.ts';
-import { BATCH_BYTES_MAX, BATCH_DELIVERIES_MAX, QUEUE_BYTES_MAX, QUEUE_DELIVERIES_MAX } from './limits.ts';
+import {
+  BATCH_AHEAD_DELIVERIES_MIN,
+  BATCH_BYTES_MAX,
+  BATCH_DELIVERIES_MAX,
+  BATCHES_IN_FLIGHT_MAX,
+  QUEUE_BYTES_MAX,
+  QUEUE_DELIVERIES_MAX,
+} from './limits.ts';
 import type { Log } from './logger.ts';
-import { type FromWriter, packBatch, type WriterHead } from './writer-messages.ts';
+import { type FromWriter, packBatch, unpackOutcomes, type WriterHead } from './writer-messages.ts';
 
 /** `failing`: storage is busy or full, every second is tried again. `lost`: the process must end. */
 export type StorageState = 'ok' | 'failing' | 'lost';
@@ -32,7 +40,8 @@ export class Writer {
   readonly #events: WriterEvents;
   #queue: Waiting[] = [];
   #queueBytes = 0;
-  #inFlight: Waiting[] | undefined;
+  /** The batches that the thread has, in order; at most BATCHES_IN_FLIGHT_MAX. */
+  readonly #inFlight: Waiting[][] = [];
   #storage: StorageState = 'ok';
   #lagging: readonly string[] = [];
   #head: WriterHead = { seq: 0, chain: '' };
@@ -90,7 +99,7 @@ export class Writer {
 
   /** Deliveries that wait for a batch or are in one. */
   get pending(): number {
-    return this.#queue.length + (this.#inFlight?.length ?? 0);
+    return this.#inFlight.reduce((sum, batch) => sum + batch.length, this.#queue.length);
   }
 
   /**
@@ -103,14 +112,14 @@ export class Writer {
     return new Promise((resolve) => {
       this.#queue.push({ delivery, resolve });
       this.#queueBytes += delivery.body.byteLength;
-      if (this.#inFlight === undefined) this.#sendBatch();
+      this.#sendBatches();
     });
   }
 
   /** Makes the writer look at the tables again, by way of an empty batch, and report `lagging` anew. */
   refresh(): void {
-    if (this.#inFlight === undefined && this.#storage !== 'lost' && this.#closing.length === 0)
-      this.#sendBatch();
+    if (this.#inFlight.length === 0 && this.#storage !== 'lost' && this.#closing.length === 0)
+      this.#sendBatch(0);
   }
 
   /** Deliveries are still taken, but another process's lock is hardly waited for any more: close() will follow. */
@@ -129,7 +138,7 @@ export class Writer {
       this.#closing.push({ resolve, reject });
       if (this.#isClosed) resolve(this.#head);
       else if (this.#storage === 'lost') reject(lostError());
-      else if (this.#closing.length === 1 && this.#inFlight === undefined)
+      else if (this.#closing.length === 1 && this.#inFlight.length === 0)
         this.#thread.postMessage({ kind: 'close' });
     });
   }
@@ -143,19 +152,28 @@ export class Writer {
     return full ? { kind: 'refused', reason: 'queue_full' } : undefined;
   }
 
-  #sendBatch(): void {
+  #sendBatches(): void {
+    while (this.#queue.length > 0 && this.#inFlight.length < BATCHES_IN_FLIGHT_MAX) {
+      const half = Math.max(BATCH_AHEAD_DELIVERIES_MIN, Math.ceil(this.pending / 2));
+      if (this.#inFlight.length > 0 && this.#queue.length < half) return;
+      this.#sendBatch(Math.min(BATCH_DELIVERIES_MAX, half));
+    }
+  }
+
+  #sendBatch(most: number): void {
     let count = 0;
     let bytes = 0;
     for (const { delivery } of this.#queue) {
       const more = bytes + delivery.body.byteLength;
-      if (count === BATCH_DELIVERIES_MAX || (count > 0 && more > BATCH_BYTES_MAX)) break;
+      if (count === most || (count > 0 && more > BATCH_BYTES_MAX)) break;
       count++;
       bytes = more;
     }
-    this.#inFlight = this.#queue.splice(0, count);
+    const batch = this.#queue.splice(0, count);
     this.#queueBytes -= bytes;
-    const message = packBatch(this.#inFlight.map((waiting) => waiting.delivery));
-    this.#thread.postMessage(message, [message.bodies.buffer as ArrayBuffer]);
+    this.#inFlight.push(batch);
+    const packed = packBatch(batch.map((waiting) => waiting.delivery));
+    this.#thread.postMessage({ kind: 'batch', batch: packed }, [packed.bodies.buffer as ArrayBuffer]);
   }
 
   #receive(message: FromWriter): void {
@@ -168,8 +186,7 @@ export class Writer {
         return this.#setLagging(message.lagging);
       case 'committed':
         this.#setLagging(message.lagging);
-        this.#settle((index) => message.outcomes[index] ?? { kind: 'refused', reason: 'storage_failed' });
-        return;
+        return this.#committed(unpackOutcomes(message.outcomes));
       case 'refused':
         return this.#refused(message.fault, message.text);
       case 'recovered':
@@ -188,6 +205,10 @@ export class Writer {
     }
   }
 
+  #committed(outcomes: readonly Outcome[]): void {
+    this.#settle((index) => outcomes[index] ?? { kind: 'refused', reason: 'storage_failed' });
+  }
+
   #refused(fault: 'busy' | 'full' | 'other', text: string): void {
     if (fault === 'other') {
       this.#log('error', `a batch was rolled back and answered with 503: ${text}`);
@@ -203,21 +224,19 @@ export class Writer {
     this.#settle(() => refused);
   }
 
-  /** Answers the batch in flight and sends the next. */
+  /** Answers the first of the batches in flight and sends the next. */
   #settle(outcomeAt: (index: number) => Outcome): void {
-    const settled = this.#inFlight ?? [];
-    this.#inFlight = undefined;
-    if (this.#queue.length > 0) this.#sendBatch();
-    else if (this.#closing.length > 0) this.#thread.postMessage({ kind: 'close' });
+    const settled = this.#inFlight.shift() ?? [];
+    this.#sendBatches();
+    if (this.#inFlight.length === 0 && this.#closing.length > 0) this.#thread.postMessage({ kind: 'close' });
     for (const [index, { resolve }] of settled.entries()) resolve(outcomeAt(index));
   }
 
   #lose(text: string): void {
     if (this.#storage === 'lost') return;
     this.#storage = 'lost';
-    for (const { resolve } of [...(this.#inFlight ?? []), ...this.#takeQueue()])
+    for (const { resolve } of [...this.#inFlight.splice(0).flat(), ...this.#takeQueue()])
       resolve({ kind: 'refused', reason: 'storage_failed' });
-    this.#inFlight = undefined;
     for (const { reject } of this.#closing) reject(lostError());
     this.#events.onLost(text);
   }

@@ -1,5 +1,6 @@
 /** Who a request is from, behind proxies that are trusted and in spite of those that are not. */
 
+import type { Socket } from 'node:net';
 import { type AddressRanges, clientOf, normalAddress } from '../core/address-ranges.ts';
 
 /**
@@ -22,4 +23,20 @@ export function clientAddress(
     address = hop;
   }
   return clientOf(address);
+}
+
+/** clientAddress() of a socket's requests; without `X-Forwarded-For` it is looked up once a socket. */
+export function clientsBySocket(
+  trustedProxies: AddressRanges,
+): (socket: Socket, forwardedFor: string | undefined) => string {
+  const direct = new WeakMap<Socket, string>();
+  return (socket, forwardedFor) => {
+    if (forwardedFor !== undefined) return clientAddress(socket.remoteAddress, forwardedFor, trustedProxies);
+    let client = direct.get(socket);
+    if (client === undefined) {
+      client = clientAddress(socket.remoteAddress, undefined, trustedProxies);
+      direct.set(socket, client);
+    }
+    return client;
+  };
 }

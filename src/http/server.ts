@@ -20,7 +20,7 @@ import {
 } from '../core/limits.ts';
 import { type Answer, notFound, refuse, tooManyRequests } from './answers.ts';
 import { answerChallenge } from './challenge.ts';
-import { clientAddress } from './client.ts';
+import { clientsBySocket } from './client.ts';
 import { type Answered, answerClientError } from './client-error.ts';
 import { limitConnections } from './connections.ts';
 import { HEALTH_PATH, webhookEndpoint } from './endpoints.ts';
@@ -53,6 +53,7 @@ export interface HttpServer {
 
 export function createHttpServer(options: HttpOptions): HttpServer {
   const { door, monotonicMs } = options;
+  const clientOf = clientsBySocket(options.trustedProxies);
   const startedMs = monotonicMs();
   let draining = false;
 
@@ -121,8 +122,8 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   }
 
   /** A request that never became an exchange. */
-  function logUnreadable({ id, ...result }: Answered, { remoteAddress }: Socket): void {
-    const client = clientAddress(remoteAddress, undefined, options.trustedProxies);
+  function logUnreadable({ id, ...result }: Answered, socket: Socket): void {
+    const client = clientOf(socket, undefined);
     const startedMs = monotonicMs();
     options.logRequest({ id, path: '-', client, receivedAtMs: options.now(), startedMs }, result);
   }
@@ -163,7 +164,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
       id: requestId(request.headers['x-request-id']),
       path,
       query,
-      client: clientAddress(request.socket.remoteAddress, forwardedFor?.toString(), options.trustedProxies),
+      client: clientOf(request.socket, forwardedFor?.toString()),
       expectsContinue,
       receivedAtMs: options.now(),
       startedMs: monotonicMs(),

@@ -140,8 +140,8 @@ function stated({ fields, tabled }: Event): Stated<(typeof SETTLED)[number]> {
 }
 
 function newRow(callUuid: string, event: Event): CallRow {
+  const { status, status_at_ms, event_count, first_seq, last_seq } = lifecycle.begin(event);
   return {
-    ...lifecycle.begin(event),
     call_uuid: callUuid,
     tenant_id: null,
     direction: null,
@@ -159,6 +159,11 @@ function newRow(callUuid: string, event: Event): CallRow {
     duration_seconds: null,
     total_cost_micros: null,
     recording_url: null,
+    status,
+    status_at_ms,
+    event_count,
+    first_seq,
+    last_seq,
     value_times_ms: '[]',
   };
 }

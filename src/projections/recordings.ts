@@ -99,8 +99,8 @@ function stated({ fields, tabled }: Event): Stated<(typeof SETTLED)[number]> {
 }
 
 function newRow(recordingId: string, event: Event): RecordingRow {
+  const { status, status_at_ms, event_count, first_seq, last_seq } = lifecycle.begin(event);
   return {
-    ...lifecycle.begin(event),
     recording_id: recordingId,
     call_uuid: null,
     tenant_id: null,
@@ -113,6 +113,11 @@ function newRow(recordingId: string, event: Event): RecordingRow {
     confidence: null,
     completed_at_ms: null,
     transcribed_at_ms: null,
+    status,
+    status_at_ms,
+    event_count,
+    first_seq,
+    last_seq,
     value_times_ms: '[]',
   };
 }

@@ -25,14 +25,17 @@ export function settle<Column extends string, R extends Settled & { [name in Col
   atMs: number,
 ): void {
   const times = JSON.parse(row.value_times_ms) as (number | null)[];
-  columns.forEach((column, index) => {
+  let text = '';
+  for (const [index, column] of columns.entries()) {
     const value = stated[column];
-    if (value === undefined || value === null) return;
-    if (!isLater(atMs, value, times[index] ?? null, row[column])) return;
-    row[column] = value as R[Column];
-    times[index] = atMs;
-  });
-  row.value_times_ms = JSON.stringify(columns.map((_, index) => times[index] ?? null));
+    let timeMs = times[index] ?? null;
+    if (value !== undefined && value !== null && isLater(atMs, value, timeMs, row[column])) {
+      row[column] = value as R[Column];
+      timeMs = atMs;
+    }
+    text += index === 0 ? timeMs : `,${timeMs}`;
+  }
+  row.value_times_ms = `[${text}]`;
 }
 
 /** A status and its rank: a higher rank always wins, an equal one by time, then by the greater text. */

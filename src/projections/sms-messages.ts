@@ -118,8 +118,8 @@ function stated({ fields, tabled }: Event): Stated<(typeof SETTLED)[number]> {
 }
 
 function newRow(messageId: string, event: Event): SmsRow {
+  const { status, status_at_ms, event_count, first_seq, last_seq } = lifecycle.begin(event);
   return {
-    ...lifecycle.begin(event),
     message_id: messageId,
     tenant_id: null,
     direction: null,
@@ -137,6 +137,11 @@ function newRow(messageId: string, event: Event): SmsRow {
     delivered_at_ms: null,
     failed_at_ms: null,
     received_at_ms: null,
+    status,
+    status_at_ms,
+    event_count,
+    first_seq,
+    last_seq,
     value_times_ms: '[]',
   };
 }

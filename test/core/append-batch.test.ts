@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { afterEach, describe, it } from 'node:test';
+import Sqlite from 'better-sqlite3';
 import { BatchAppender } from '../../src/core/append-batch.ts';
 import { CHAIN_GENESIS, chainLink } from '../../src/core/chain.ts';
 import { openDatabase } from '../../src/core/database.ts';
 import type { Recorded } from '../../src/core/delivery.ts';
 import { EventLog } from '../../src/core/event-log.ts';
 import { FieldError } from '../../src/core/fields.ts';
-import { LOG_RANGE_EVENTS } from '../../src/core/limits.ts';
+import { LOG_RANGE_EVENTS, ROWS_KEPT_MAX } from '../../src/core/limits.ts';
 import type { Derivations, Projection } from '../../src/core/projection.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { openTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -26,6 +27,13 @@ function given(projections: Derivations = derivations): TestDatabase & { appende
 
 const call = (id: string, event = 'call.ringing', more: object = {}) =>
   delivery({ event, timestamp: T0_S, data: { call_uuid: id, ...more } });
+
+/** As another process does it: what an appender knows of the tables holds until another connection has written. */
+function fromOutside(path: string, sql: string, ...values: unknown[]): void {
+  const other = new Sqlite(path);
+  other.prepare(sql).run(...values);
+  other.close();
+}
 
 /** A projection of calls in two columns, whose fold does what the test wants. */
 function made(
@@ -306,8 +314,12 @@ describe('a projection that cannot use one event of a batch', () => {
       100,
       /^the projection failed: CHECK constraint failed: n < 100 \(SQLITE_CONSTRAINT_CHECK\)$/,
     ],
-    ['is NULL where none may be', null, /^the projection failed: NOT NULL constraint failed/],
-    ['is of another type', 'text', /^the projection failed: cannot store TEXT value in INTEGER column/],
+    [
+      'is NULL where none may be',
+      null,
+      /^the projection failed: the column n is INTEGER NOT NULL.*, got null$/,
+    ],
+    ['is of another type', '5', /^the projection failed: the column n is INTEGER.*, got text$/],
     ['is no value at all', undefined, /^the projection failed: /],
     ['cannot be bound', { a: 1 }, /^the projection failed: /],
   ] as const) {
@@ -388,12 +400,47 @@ describe('a projection that cannot use one event of a batch', () => {
   });
 });
 
+describe('what an appender keeps in memory', () => {
+  const statuses = (rows: TestDatabase['rows']) => rows('SELECT call_uuid, status FROM calls');
+
+  it('is dropped when another connection has written', () => {
+    const { appender, path, rows } = given();
+    appender.append([call('a')]);
+    fromOutside(path, "UPDATE calls SET status = 'completed', tenant_id = 't'");
+    appender.append([call('a', 'call.answered')]);
+    assert.deepEqual(rows('SELECT status, tenant_id, event_count FROM calls'), [
+      { status: 'completed', tenant_id: 't', event_count: 2 },
+    ]);
+  });
+
+  it('is dropped when a batch is rolled back', () => {
+    const { appender, database, rows } = given();
+    appender.append([call('a')]);
+    database.exec("CREATE TRIGGER full BEFORE UPDATE ON projections BEGIN SELECT RAISE(ROLLBACK, 'no'); END");
+    assert.throws(() => appender.append([call('a', 'call.completed'), call('b')]), /no/);
+    database.exec('DROP TRIGGER full');
+    assert.deepEqual(statuses(rows), [{ call_uuid: 'a', status: 'ringing' }]);
+    assert.equal(appender.append([call('a', 'call.answered')]).outcomes[0]?.seq, 2);
+    assert.deepEqual(statuses(rows), [{ call_uuid: 'a', status: 'answered' }]);
+  });
+
+  it('is no more than a bound, and what falls out of it is read again', () => {
+    const { appender, rows } = given();
+    const ids = Array.from({ length: ROWS_KEPT_MAX + 10 }, (_, n) => `call-${n}`);
+    appender.append(ids.map((id) => call(id)));
+    appender.append(ids.map((id) => call(id, 'call.answered')));
+    assert.deepEqual(rows('SELECT status, event_count, count(*) AS n FROM calls GROUP BY 1, 2'), [
+      { status: 'answered', event_count: 2, n: ids.length },
+    ]);
+  });
+});
+
 describe('a table of another version', () => {
   for (const version of [0, 2]) {
     it(`(${version} instead of 1) is left alone and reported, and the others go on`, () => {
-      const { appender, database, rows } = given();
+      const { appender, path, rows } = given();
       appender.append([call('a')]);
-      database.prepare("UPDATE projections SET version = ? WHERE name = 'calls'").run(version);
+      fromOutside(path, "UPDATE projections SET version = ? WHERE name = 'calls'", version);
       const { outcomes, lagging, isBehind } = appender.append([
         call('b'),
         call('a', 'call.completed'),
@@ -427,15 +474,16 @@ describe('a table of this version that lacks events', () => {
   /** `count` events that calls has not seen. */
   function lagging(count: number) {
     const it = given();
-    const setVersion = it.database.prepare("UPDATE projections SET version = ? WHERE name = 'calls'");
+    const setVersion = (version: number) =>
+      fromOutside(it.path, "UPDATE projections SET version = ? WHERE name = 'calls'", version);
     it.appender.append([call('shared')]);
-    setVersion.run(99);
+    setVersion(99);
     it.appender.append(
       Array.from({ length: count }, (_, n) =>
         call('shared', 'call.answered', { from: `+${n}`, answered_at: n % 10 === 9 ? 'x' : T0_S + n }),
       ),
     );
-    setVersion.run(1);
+    setVersion(1);
     return it;
   }
   const state = (rows: TestDatabase['rows']) =>

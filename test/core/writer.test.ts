@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import type { Delivery, Outcome, Recorded } from '../../src/core/delivery.ts';
 import {
+  BATCH_AHEAD_DELIVERIES_MIN,
   BATCH_BYTES_MAX,
   BATCH_DELIVERIES_MAX,
   QUEUE_BYTES_MAX,
@@ -13,32 +14,47 @@ import {
 } from '../../src/core/limits.ts';
 import type { LogLevel } from '../../src/core/logger.ts';
 import { Writer } from '../../src/core/writer.ts';
-import { type FromWriter, packBatch, type ToWriter, unpackBatch } from '../../src/core/writer-messages.ts';
+import {
+  type FromWriter,
+  packBatch,
+  packOutcomes,
+  type ToWriter,
+  unpackBatch,
+  unpackOutcomes,
+} from '../../src/core/writer-messages.ts';
 import { delivery } from '../support/events.ts';
 
 const HEAD = { seq: 7, chain: 'c0'.repeat(32) };
 
 class FakeThread extends EventEmitter {
   readonly messages: ToWriter[] = [];
+  #answered = 0;
 
   postMessage(message: ToWriter): void {
     this.messages.push(message);
   }
 
   say(message: FromWriter): void {
+    if (message.kind === 'committed' || message.kind === 'refused') this.#answered += 1;
     this.emit('message', message);
   }
 
-  /** The deliveries of the last batch. */
-  get batch(): Delivery[] {
-    const message = this.messages.at(-1);
-    assert.equal(message?.kind, 'batch');
-    return message?.kind === 'batch' ? unpackBatch(message) : [];
+  /** The deliveries of each batch, in order. */
+  get batches(): Delivery[][] {
+    return this.messages.flatMap((message) => (message.kind === 'batch' ? [unpackBatch(message.batch)] : []));
   }
 
-  /** Answers the batch in flight: seq 1, 2, 3, … */
+  /** The deliveries of the last message, which must be a batch. */
+  get batch(): Delivery[] {
+    assert.equal(this.messages.at(-1)?.kind, 'batch');
+    return this.batches.at(-1) ?? [];
+  }
+
+  /** Answers the first batch that has no answer yet: seq 1, 2, 3, … */
   commit(): void {
-    const outcomes = this.batch.map(
+    const batch = this.batches[this.#answered];
+    assert.ok(batch, 'every batch is answered');
+    const outcomes = batch.map(
       (_, index): Recorded => ({
         kind: 'recorded',
         seq: index + 1,
@@ -48,7 +64,7 @@ class FakeThread extends EventEmitter {
         otherEventHeader: false,
       }),
     );
-    this.say({ kind: 'committed', outcomes, lagging: [] });
+    this.say({ kind: 'committed', outcomes: packOutcomes(outcomes), lagging: [] });
   }
 }
 
@@ -91,6 +107,27 @@ describe('a batch between the threads', () => {
       arrived.map(({ body, ...fields }) => ({ ...fields, body: [...body] })),
       batch.map(({ body, ...fields }) => ({ ...fields, body: [...body] })),
     );
+  });
+});
+
+describe('the outcomes of a batch between the threads', () => {
+  it('arrive as they were sent', () => {
+    const plain: Recorded = {
+      kind: 'recorded',
+      seq: 8,
+      duplicate: false,
+      type: 'call.ringing',
+      error: null,
+      otherEventHeader: false,
+    };
+    const outcomes: Recorded[] = [
+      plain,
+      { ...plain, seq: 3, duplicate: true, otherEventHeader: true },
+      { ...plain, seq: 9, type: null, error: 'the body is empty' },
+      { ...plain, seq: 9, type: null, duplicate: true, error: 'the body is empty' },
+      { ...plain, seq: 10, type: null },
+    ];
+    assert.deepEqual(unpackOutcomes(structuredClone(packOutcomes(outcomes))), outcomes);
   });
 });
 
@@ -158,18 +195,41 @@ describe('group commit', () => {
     assert.deepEqual(sent, ['0', '1', '2', '3', '4']);
   });
 
+  it('sends one more batch ahead when half of those under way wait for it, and never a third', async () => {
+    const { thread, writer } = await openWriter();
+    const append = (count: number) => {
+      for (let n = 0; n < count; n++) void writer.append(one());
+    };
+    const sizes = () => thread.batches.map((batch) => batch.length);
+    append(1 + BATCH_AHEAD_DELIVERIES_MIN - 1);
+    assert.deepEqual(sizes(), [1]);
+    append(1);
+    assert.deepEqual(sizes(), [1, BATCH_AHEAD_DELIVERIES_MIN]);
+    append(100);
+    assert.deepEqual(sizes(), [1, BATCH_AHEAD_DELIVERIES_MIN], 'two are in flight');
+    thread.commit();
+    assert.equal(sizes()[2], (BATCH_AHEAD_DELIVERIES_MIN + 100) / 2);
+    thread.commit();
+    assert.equal(sizes().length, 3, 'fewer wait than are in flight');
+    thread.commit();
+    assert.equal(
+      sizes()[3],
+      100 - (BATCH_AHEAD_DELIVERIES_MIN + 100) / 2,
+      'but none waits for an idle thread',
+    );
+  });
+
   it('takes as many deliveries into a batch as its limit, and no more', async () => {
-    for (const [count, inBatch] of [
-      [BATCH_DELIVERIES_MAX - 1, BATCH_DELIVERIES_MAX - 1],
-      [BATCH_DELIVERIES_MAX, BATCH_DELIVERIES_MAX],
-      [BATCH_DELIVERIES_MAX + 1, BATCH_DELIVERIES_MAX],
+    for (const [waiting, inBatch] of [
+      [2 * BATCH_DELIVERIES_MAX - BATCH_AHEAD_DELIVERIES_MIN - 2, BATCH_DELIVERIES_MAX - 1],
+      [2 * BATCH_DELIVERIES_MAX - BATCH_AHEAD_DELIVERIES_MIN, BATCH_DELIVERIES_MAX],
+      [2 * BATCH_DELIVERIES_MAX - BATCH_AHEAD_DELIVERIES_MIN + 1, BATCH_DELIVERIES_MAX],
     ] as const) {
       const { thread, writer } = await openWriter();
-      void writer.append(one());
-      for (let n = 0; n < count; n++) void writer.append(one());
+      for (let n = 0; n < 1 + BATCH_AHEAD_DELIVERIES_MIN + waiting; n++) void writer.append(one());
       thread.commit();
       assert.equal(thread.batch.length, inBatch);
-      assert.equal(writer.pending, count);
+      assert.equal(writer.pending, BATCH_AHEAD_DELIVERIES_MIN + waiting);
     }
   });
 
@@ -192,10 +252,11 @@ describe('group commit', () => {
 });
 
 describe('the queue', () => {
-  it('takes as many deliveries as its limit beside the batch in flight, and refuses the next', async () => {
+  it('takes as many deliveries as its limit beside the batches in flight, and refuses the next', async () => {
     const { thread, writer } = await openWriter();
     const delivered = one(1);
-    void writer.append(delivered);
+    for (let n = 0; n < 1 + BATCH_AHEAD_DELIVERIES_MIN; n++) void writer.append(delivered);
+    assert.equal(thread.batches.length, 2);
     for (let n = 0; n < QUEUE_DELIVERIES_MAX - 1; n++) void writer.append(delivered);
     const last = writer.append(delivered);
     assert.equal(await isSettled(last), false);
@@ -265,18 +326,20 @@ describe('a lost file', () => {
   ] as const) {
     it(`(${how}) refuses what is in flight, what waits and what comes, and is told once`, async () => {
       const { thread, writer, lost } = await openWriter();
-      const waiting = [writer.append(one()), writer.append(one()), writer.append(one())];
+      const count = 1 + BATCH_AHEAD_DELIVERIES_MIN + 3;
+      const waiting = Array.from({ length: count }, () => writer.append(one()));
+      assert.equal(thread.messages.length, 2);
       lose(thread);
       thread.emit('exit', 1);
-      assert.deepEqual((await Promise.all(waiting)).map(kindOf), Array(3).fill('storage_failed'));
+      assert.deepEqual((await Promise.all(waiting)).map(kindOf), Array(count).fill('storage_failed'));
       assert.deepEqual(await writer.append(one()), { kind: 'refused', reason: 'storage_failed' });
       assert.equal(writer.storage, 'lost');
       assert.equal(writer.pending, 0);
       assert.equal(lost.length, 1);
-      assert.equal(thread.messages.length, 1, 'nothing more is sent to the thread');
+      assert.equal(thread.messages.length, 2, 'nothing more is sent to the thread');
       writer.refresh();
       await assert.rejects(writer.close(), /the database was lost/);
-      assert.equal(thread.messages.length, 1);
+      assert.equal(thread.messages.length, 2);
     });
   }
 
@@ -293,15 +356,18 @@ describe('a lost file', () => {
 describe('closing the writer', () => {
   it('writes what is queued first, refuses what comes, and tells the head left behind', async () => {
     const { thread, writer, lost } = await openWriter();
-    const queued = [writer.append(one()), writer.append(one())];
+    const count = 1 + BATCH_AHEAD_DELIVERIES_MIN + 1;
+    const queued = Array.from({ length: count }, () => writer.append(one()));
     const closing = writer.close();
     assert.deepEqual(await writer.append(one()), { kind: 'refused', reason: 'shutting_down' });
-    assert.equal(thread.messages.length, 1);
-    thread.commit();
-    assert.equal(thread.messages.at(-1)?.kind, 'batch');
-    thread.commit();
+    assert.equal(thread.messages.length, 2);
+    for (const batches of [2, 3, 3]) {
+      assert.equal(thread.messages.at(-1)?.kind, 'batch');
+      thread.commit();
+      assert.equal(thread.batches.length, batches);
+    }
     assert.equal(thread.messages.at(-1)?.kind, 'close');
-    assert.deepEqual((await Promise.all(queued)).map(kindOf), ['recorded', 'recorded']);
+    assert.deepEqual((await Promise.all(queued)).map(kindOf), Array(count).fill('recorded'));
     assert.equal(await isSettled(closing), false);
     const head = { seq: 9, chain: 'd0'.repeat(32) };
     thread.say({ kind: 'closed', head });
@@ -380,7 +446,7 @@ describe('tables that lack events', () => {
     writer.refresh();
     assert.equal(thread.messages.length, 1);
     assert.deepEqual(thread.batch, []);
-    thread.say({ kind: 'committed', outcomes: [], lagging: [] });
+    thread.say({ kind: 'committed', outcomes: packOutcomes([]), lagging: [] });
     assert.deepEqual(writer.lagging, []);
     const closing = writer.close();
     writer.refresh();

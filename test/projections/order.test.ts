@@ -30,7 +30,7 @@ type Rows = Record<string, unknown>[];
 /** One database that every history starts anew in, with the same tables once more for folding the log again. */
 class World {
   readonly #database: Database = openInMemory();
-  readonly #appender = new BatchAppender(this.#database, derivations);
+  #appender = new BatchAppender(this.#database, derivations);
   readonly #log = new EventLog(this.#database);
   readonly #again: ProjectionTable[];
   readonly #addFailureAgain: (seq: number, stage: string, error: string) => void;
@@ -70,6 +70,7 @@ class World {
     const events = this.#log.range(0, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
     for (const recorded of events)
       foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, this.#again, this.#addFailureAgain);
+    for (const table of this.#again) table.write(this.#addFailureAgain);
   }
 
   /** Every table with all its columns. */
@@ -104,6 +105,7 @@ class World {
 
   #setVersion(name: string, version: number): void {
     this.#prepare('UPDATE projections SET version = ? WHERE name = ?').run(version, name);
+    this.#appender = new BatchAppender(this.#database, derivations); // one notices only other connections' writes
   }
 
   #empty(): void {
@@ -113,6 +115,8 @@ class World {
       this.#prepare(`DELETE FROM ${schema}.failures`).run();
       for (const { name } of derivations.projections) this.#prepare(`DELETE FROM ${schema}.${name}`).run();
     }
+    this.#appender = new BatchAppender(this.#database, derivations);
+    for (const table of this.#again) table.forget();
   }
 
   #prepare(sql: string): Statement<unknown[]> {

@@ -1,0 +1,43 @@
+/**
+ * Whether a value may stand in a column, decided before SQLite sees it: a row kept in memory must be the row that the
+ * table will give back. Stricter than a STRICT table, which would take `'5'` for a number.
+ */
+
+import { kindOf } from './fields.ts';
+import type { Row } from './projection.ts';
+
+export interface ColumnCheck {
+  readonly name: string;
+  /** As declared: `TEXT NOT NULL`. */
+  readonly type: string;
+  readonly mayBeNull: boolean;
+  readonly fits: (value: unknown) => boolean;
+}
+
+const FITS: Readonly<Record<string, (value: unknown) => boolean>> = {
+  TEXT: (value) => typeof value === 'string' && value.isWellFormed(),
+  INTEGER: (value) => Number.isSafeInteger(value),
+  REAL: (value) => Number.isFinite(value),
+};
+
+/**
+ * @param type what follows the column's name in CREATE TABLE
+ * @throws Error if it does not begin with TEXT, INTEGER or REAL
+ */
+export function columnCheck(name: string, type: string): ColumnCheck {
+  const [kind = ''] = type.split(' ');
+  const fits = FITS[kind];
+  if (fits === undefined)
+    throw new Error(`the column ${name} is ${JSON.stringify(type)}: its type must be TEXT, INTEGER or REAL`);
+  return { name, type, mayBeNull: !/\bNOT NULL\b/i.test(type), fits };
+}
+
+/** @returns what is wrong with the first value that does not fit; undefined if the whole row does */
+export function misfit(row: Row, checks: readonly ColumnCheck[]): string | undefined {
+  for (const { name, type, mayBeNull, fits } of checks) {
+    const value: unknown = row[name];
+    if (value === null ? mayBeNull : fits(value)) continue;
+    return `the column ${name} is ${type}, got ${kindOf(value)}`;
+  }
+  return undefined;
+}
