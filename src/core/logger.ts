@@ -22,12 +22,23 @@ export interface LoggerOptions {
   readonly write: (line: string) => void;
 }
 
+let second = Number.NaN;
+let isoSecond = '';
+
+/** Date's toISOString(), with what lines of one second have in common made once. */
+export function isoTime(ms: number): string {
+  const now = Math.floor(ms / 1000);
+  if (now !== second) isoSecond = new Date(now * 1000).toISOString().slice(0, -'000Z'.length);
+  second = now;
+  return `${isoSecond}${String(ms - now * 1000).padStart(3, '0')}Z`;
+}
+
 /** @returns a Log that drops what is below its level */
 export function createLogger(options: LoggerOptions): Log {
   const least = LOG_LEVELS.indexOf(options.level);
   return (level, message, fields = {}) => {
     if (LOG_LEVELS.indexOf(level) < least) return;
-    const time = new Date(options.now()).toISOString();
+    const time = isoTime(options.now());
     options.write(
       options.format === 'json' ? jsonLine(time, level, message, fields) : textLine(time, level, message),
     );

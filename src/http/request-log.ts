@@ -4,7 +4,7 @@
  */
 
 import { LOGGED_REFUSALS_PER_SECOND_MAX } from '../core/limits.ts';
-import { harmless, type Log, type LogFormat } from '../core/logger.ts';
+import { harmless, isoTime, type Log, type LogFormat } from '../core/logger.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface RequestLogOptions {
@@ -69,8 +69,8 @@ export function createRequestLog(options: RequestLogOptions): RequestLog {
       log('info', 'request', detail === undefined ? fields : { ...fields, detail });
       return;
     }
-    const arrived = new Date(logged.receivedAtMs).toISOString();
-    const answered = new Date(logged.receivedAtMs + ms).toISOString();
+    const arrived = isoTime(logged.receivedAtMs);
+    const answered = isoTime(logged.receivedAtMs + ms);
     write(`[${arrived}] ${logged.id} ${method} ${path}`);
     const outcome = status === 0 ? `aborted ${ms}ms` : `${status} ${ms}ms`;
     write(`[${answered}] ${logged.id} ${outcome} ${detail === undefined ? code : `${code} ${detail}`}`);

@@ -11,17 +11,22 @@ import { type Exchange, mayHaveBody } from './exchange.ts';
 export function send(exchange: Exchange, answer: Answer, closes: boolean): boolean {
   const { request, response } = exchange;
   if (response.headersSent || response.destroyed || request.socket.destroyed) return false;
-  const isText = typeof answer.body === 'string';
-  const text = isText ? answer.body : JSON.stringify({ ...answer.body, request_id: exchange.id });
+  const { body } = answer;
+  const isText = typeof body === 'string';
+  const text = isText ? body : JSON.stringify({ ...body, request_id: exchange.id });
   const isRead = request.complete || !mayHaveBody(request);
 
-  response.writeHead(answer.status, {
-    'Content-Type': isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(text as string),
-    'X-Request-Id': exchange.id,
-    ...(closes || !isRead ? { Connection: 'close' } : {}),
-    ...answer.headers,
-  });
+  const headers = [
+    'Content-Type',
+    isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8',
+    'Content-Length',
+    String(Buffer.byteLength(text)),
+    'X-Request-Id',
+    exchange.id,
+  ];
+  if (closes || !isRead) headers.push('Connection', 'close');
+  for (const name in answer.headers) headers.push(name, answer.headers[name] ?? '');
+  response.writeHead(answer.status, headers);
   if (request.method === 'HEAD') response.end();
   else if (isRead || closes) response.end(text);
   else {
