@@ -63,7 +63,6 @@ function check({ databasePath }: Config, isMeant: (name: string) => boolean): nu
 
 const PHASES: Readonly<Record<RebuildProgress['phase'], string>> = {
   fold: 'reading the log',
-  copy: 'copying rows',
   clean: 'removing the old',
 };
 

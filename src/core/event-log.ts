@@ -48,6 +48,8 @@ export type Appended =
   | { readonly kind: 'appended'; readonly head: Head }
   | { readonly kind: 'duplicate'; readonly first: FirstRecording };
 
+const REPLACEMENT_CHARACTER = '\ufffd';
+
 const COLUMNS = `
   seq,
   body_time_ms,
@@ -68,7 +70,8 @@ export class EventLog {
   readonly #head: Statement<[], Head>;
   readonly #insert: Statement;
   readonly #first: Statement<[number, Uint8Array], FirstRecording>;
-  readonly #range: Statement<[number, number, number], RecordedDelivery>;
+  readonly #range: Statement<[number, number, number], RecordedDelivery & { readonly body: string }>;
+  readonly #body: Statement<[number], Uint8Array>;
   readonly #stored: Statement<[number, number], StoredEvent>;
   readonly #addFailure: Statement<[number, string, string]>;
   readonly #failures: Statement<[number], { error: string }>;
@@ -83,9 +86,10 @@ export class EventLog {
       'SELECT seq, type, event_header FROM events WHERE body_time_ms = ? AND body_sha256 = ?',
     );
     this.#range = database.prepare(
-      `SELECT seq, body, event_header AS eventHeader, signed_at AS signedAt
+      `SELECT seq, CAST(body AS TEXT) AS body, event_header AS eventHeader, signed_at AS signedAt
        FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
     );
+    this.#body = database.prepare<[number], Uint8Array>('SELECT body FROM events WHERE seq = ?').pluck();
     this.#stored = database.prepare(`SELECT ${COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
     this.#addFailure = database.prepare(
       'INSERT INTO failures (seq, stage, error) VALUES (?, ?, ?) ON CONFLICT (seq, stage) DO UPDATE SET error = excluded.error',
@@ -131,7 +135,11 @@ export class EventLog {
 
   /** Up to `limit` deliveries with `after` < seq ≤ `upTo`, in order. */
   range(after: number, upTo: number, limit: number): RecordedDelivery[] {
-    return this.#range.all(after, upTo, limit);
+    return this.#range.all(after, upTo, limit).map((recorded) => {
+      // Either it was sent, or SQLite's text has it in the place of bytes that are no UTF-8.
+      if (!recorded.body.includes(REPLACEMENT_CHARACTER)) return recorded;
+      return { ...recorded, body: this.#body.get(recorded.seq) ?? '' };
+    });
   }
 
   /** Up to `limit` whole events with seq > `after`, in order. */

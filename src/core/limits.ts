@@ -118,8 +118,10 @@ export const EVENT_TYPE_CHARS_MAX = 128;
 
 /** The longest transaction of a rebuild on the live file, and the pause after it: SQLite's waiting is not fair. */
 export const REBUILD_TRANSACTION_MS = 5;
-/** Rows copied in the first of these transactions; later ones adapt to the time that it took. */
-export const REBUILD_COPY_ROWS_FIRST = 100;
+/** Rows written in the first of these transactions; later ones adapt to the time that it took. */
+export const REBUILD_ROWS_FIRST = 100;
+/** Events folded in memory before their rows are written: most subjects' events are in one such piece. */
+export const REBUILD_FOLD_EVENTS = 5_000;
 /** The last transaction of a rebuild folds at most this many events before the swap. */
 export const REBUILD_REMAINDER_EVENTS_MAX = 50;
 /** A server that finds a rebuild under way in another process looks again after this. */

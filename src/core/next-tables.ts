@@ -3,84 +3,96 @@
  * place, and the old ones, `…_old`, removed a few rows at a time.
  */
 
-import type { Database } from 'better-sqlite3';
+import type { Database, Statement } from 'better-sqlite3';
 import { readBody } from './event.ts';
 import type { EventLog } from './event-log.ts';
 import { foldEvent } from './fold-event.ts';
-import { LOG_RANGE_EVENTS } from './limits.ts';
+import { BATCH_BYTES_MAX, LOG_RANGE_EVENTS, REBUILD_FOLD_EVENTS } from './limits.ts';
 import type { Derivations, Projection } from './projection.ts';
-import { type AddFailure, columnsOf, createTableSql, ProjectionTable } from './projection-table.ts';
+import { type AddFailure, createTableSql, ProjectionTable } from './projection-table.ts';
 import { failuresTable } from './schema.ts';
 import type { Briefly } from './write-briefly.ts';
 
-/** Told after each piece of work. `fold` counts events, `copy` and `clean` rows. */
+/** Told after each piece of work. `fold` counts events, `clean` rows. */
 export interface RebuildProgress {
-  readonly phase: 'fold' | 'copy' | 'clean';
+  readonly phase: 'fold' | 'clean';
   readonly done: number;
   readonly total: number;
 }
 
-/** Copies the scratch tables into new ones in the live file. @returns rows by table */
-export async function copyTables(
-  database: Database,
-  projections: readonly Projection[],
-  briefly: Briefly,
-  onProgress: (progress: RebuildProgress) => void,
-): Promise<Record<string, number>> {
-  const sources = [
-    ...projections.map((projection) => ({
-      name: projection.name,
-      sql: createTableSql(projection, `main.${projection.name}_next`),
-      columns: columnsOf(projection),
-    })),
-    { name: 'failures', sql: failuresTable('main.failures_next'), columns: ['seq', 'stage', 'error'] },
-  ];
-  const count = (name: string) =>
-    database.prepare(`SELECT count(*) FROM scratch.${name}`).pluck().get() as number;
-  const rows = Object.fromEntries(sources.map(({ name }) => [name, count(name)]));
-  const total = Object.values(rows).reduce((sum, n) => sum + n, 0);
-  let done = 0;
-  for (const { name, sql, columns } of sources) {
-    await briefly(() => {
-      database.exec(sql);
-      return 0;
-    });
-    const list = columns.join(', ');
-    const copy = database.prepare(
-      `INSERT INTO main.${name}_next (rowid, ${list}) SELECT rowid, ${list} FROM scratch.${name} WHERE rowid > ? ORDER BY rowid LIMIT ?`,
-    );
-    for (let copied = 0; copied < (rows[name] ?? 0); ) {
-      // Scratch rows were only ever inserted, so their rowids are 1, 2, 3, …
-      copied += await briefly((limit) => copy.run(copied, limit).changes);
-      onProgress({ phase: 'copy', done: done + copied, total });
-    }
-    done += rows[name] ?? 0;
-  }
-  return rows;
-}
-
-/** The new tables in the live file, before the swap. */
+/** The new tables in the live file, before the swap. Events are folded in memory, and their rows written after it. */
 export class NextTables {
-  readonly #tables: ProjectionTable[];
-  readonly #addFailure: AddFailure;
+  readonly #database: Database;
+  readonly #projections: readonly Projection[];
+  readonly #log: EventLog;
+  readonly #tables: ProjectionTable[] = [];
+  readonly #failures: Parameters<AddFailure>[] = [];
+  #insertFailure: Statement<[number, string, string]> | undefined;
+  #folded = 0;
 
-  constructor(database: Database, projections: readonly Projection[]) {
-    this.#tables = projections.map(
-      (projection) => new ProjectionTable(database, projection, `main.${projection.name}_next`),
-    );
-    const insert = database.prepare('INSERT INTO main.failures_next (seq, stage, error) VALUES (?, ?, ?)');
-    this.#addFailure = (...failure) => void insert.run(...failure);
+  constructor(database: Database, projections: readonly Projection[], log: EventLog) {
+    this.#database = database;
+    this.#projections = projections;
+    this.#log = log;
   }
 
-  /** Folds up to `limit` events after `after`. @returns the last seq folded */
-  fold(log: EventLog, after: number, limit: number): number {
-    let applied = after;
-    for (const recorded of log.range(after, Number.MAX_SAFE_INTEGER, Math.min(limit, LOG_RANGE_EVENTS))) {
-      foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, this.#tables, this.#addFailure);
-      applied = recorded.seq;
+  /** Makes the empty tables, within the caller's transaction; none of them may exist. */
+  create(): void {
+    for (const projection of this.#projections) {
+      const table = `main.${projection.name}_next`;
+      this.#database.exec(createTableSql(projection, table));
+      this.#tables.push(new ProjectionTable(this.#database, projection, table));
     }
-    for (const table of this.#tables) table.write(this.#addFailure);
-    return applied;
+    this.#database.exec(failuresTable('main.failures_next'));
+    this.#insertFailure = this.#database.prepare(
+      'INSERT INTO main.failures_next (seq, stage, error) VALUES (?, ?, ?)',
+    );
+  }
+
+  /** The last event that is folded; it is in the tables when write() has nothing more to do. */
+  get folded(): number {
+    return this.#folded;
+  }
+
+  /**
+   * Folds the next events in memory, about REBUILD_FOLD_EVENTS of them, up to `upTo`; takes no lock.
+   * @throws Error if the log cannot be read on before `upTo`
+   */
+  fold(upTo: number): void {
+    const end = Math.min(upTo, this.#folded + REBUILD_FOLD_EVENTS);
+    let bytes = 0;
+    while (this.#folded < end && bytes < BATCH_BYTES_MAX) {
+      const before = this.#folded;
+      for (const recorded of this.#log.range(before, end, LOG_RANGE_EVENTS)) {
+        const note: AddFailure = (...failure) => void this.#failures.push(failure);
+        foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, this.#tables, note);
+        bytes += recorded.body.length;
+        this.#folded = recorded.seq;
+      }
+      if (this.#folded === before)
+        throw new Error(`the log cannot be read beyond seq ${before} of ${upTo}: npm run verify`);
+    }
+  }
+
+  /** Writes up to `limit` rows of what is folded, within the caller's transaction. @returns how many; 0: all is written */
+  write(limit: number): number {
+    const insert = this.#insertFailure;
+    let written = 0;
+    for (const table of this.#tables)
+      written += table.write((...failure) => void insert?.run(...failure), limit - written);
+    for (const failure of this.#failures.splice(0, limit - written)) {
+      insert?.run(...failure);
+      written += 1;
+    }
+    return written;
+  }
+
+  /** Rows by table. */
+  count(): Record<string, number> {
+    const names = [...this.#projections.map(({ name }) => name), 'failures'];
+    const count = (name: string) =>
+      this.#database.prepare(`SELECT count(*) FROM main.${name}_next`).pluck().get() as number;
+    return Object.fromEntries(names.map((name) => [name, count(name)]));
   }
 }
 

@@ -83,23 +83,29 @@ export class ProjectionTable {
   }
 
   /**
-   * Writes the rows that have changed, in the order in which they first did, within the caller's transaction.
+   * Writes rows that have changed, in the order in which they first did, within the caller's transaction.
+   * @param rowsMax how many of them
+   * @returns how many
    * @throws only what storageFault() calls a fault of storage; call forget() then
    */
-  write(addFailure: AddFailure): void {
+  write(addFailure: AddFailure, rowsMax: number = Number.POSITIVE_INFINITY): number {
+    let written = 0;
     for (const [key, events] of this.#changed) {
+      if (written === rowsMax) return written;
       try {
         this.#writeRow(this.#rows.get(key) as Row);
       } catch (error) {
         if (storageFault(error) !== 'other') throw error;
         this.#writeEach(key, events, addFailure);
       }
+      this.#changed.delete(key);
+      written += 1;
     }
-    this.#changed.clear();
     for (const key of this.#rows.keys()) {
       if (this.#rows.size <= ROWS_KEPT_MAX) break;
       this.#rows.delete(key);
     }
+    return written;
   }
 
   /** A row breaks a constraint of its table: only one by one can be told with which event. */

@@ -1,7 +1,8 @@
 /**
- * Rebuilds projections beside a running server: fold the whole log into a scratch file, copy the rows into new
- * tables, swap. SQLite's waiting is not fair, so whatever holds the live file's write lock is short (5 ms) and
- * followed by a pause as long. Until the swap the live tables are untouched; killed at any moment, nothing is lost.
+ * Rebuilds projections beside a running server: fold the log in memory, a piece at a time, write the rows into new
+ * tables, swap. SQLite's waiting is not fair, so whatever holds the live file's write lock is short (5 ms) and, while
+ * others write, followed by a pause as long. Until the swap the live tables are untouched; killed at any moment,
+ * nothing is lost.
  */
 
 import type { Database } from 'better-sqlite3';
@@ -9,16 +10,10 @@ import { openDatabase } from './database.ts';
 import { EventLog } from './event-log.ts';
 import { PARSE_STAGE } from './fold-event.ts';
 import { REBUILD_REMAINDER_EVENTS_MAX } from './limits.ts';
-import {
-  cleanLeftovers,
-  copyTables,
-  exchangeTable,
-  NextTables,
-  type RebuildProgress,
-} from './next-tables.ts';
+import { cleanLeftovers, exchangeTable, NextTables, type RebuildProgress } from './next-tables.ts';
 import type { Derivations, Projection } from './projection.ts';
 import { ProjectionStates } from './projection-state.ts';
-import { openScratch } from './scratch.ts';
+import { lockScratch } from './scratch.ts';
 import { withoutViews } from './views.ts';
 import { brieflyWriting } from './write-briefly.ts';
 
@@ -76,44 +71,39 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     const states = new ProjectionStates(database).read();
     for (const projection of projections) refuseNewer(projection, states.get(projection.name)?.version ?? 0);
     const log = new EventLog(database);
-    const scratch = openScratch(database, `${databasePath}-rebuild`, projections, log);
+    const unlock = lockScratch(database, `${databasePath}-rebuild`);
     try {
-      const upTo = log.head().seq;
-      let applied = 0;
-      while (applied < upTo) {
-        const folded = scratch.foldRange(upTo);
-        if (folded === applied) throw unreadable(applied, upTo);
-        applied = folded;
-        onProgress({ phase: 'fold', done: applied, total: upTo });
-        await pause(0);
-      }
+      // Nothing of this needs to be durable before the swap, whose fsync covers it.
+      database.pragma('synchronous = NORMAL');
       const briefly = brieflyWriting(database, pause, monotonicMs);
       await cleanLeftovers(database, derivations, briefly, onProgress);
-      const rows = await copyTables(database, projections, briefly, onProgress);
-      const brieflyFolding = brieflyWriting(database, pause, monotonicMs);
-      const next = new NextTables(database, projections);
-      while (log.head().seq - applied > REBUILD_REMAINDER_EVENTS_MAX) {
-        await brieflyFolding((limit) => {
-          const after = applied;
-          applied = next.fold(log, applied, limit);
-          if (applied === after) throw unreadable(applied, log.head().seq);
-          return applied - after;
-        });
+      const next = new NextTables(database, projections, log);
+      await briefly(() => {
+        next.create();
+        return 0;
+      });
+      for (
+        let head = log.head().seq;
+        head - next.folded > REBUILD_REMAINDER_EVENTS_MAX;
+        head = log.head().seq
+      ) {
+        next.fold(head);
+        while ((await briefly((limit) => next.write(limit))) > 0);
+        onProgress({ phase: 'fold', done: next.folded, total: head });
       }
-      const seq = swap(database, derivations, projections, next, log, applied);
+      const rows = next.count();
+      database.pragma('synchronous = FULL');
+      const seq = swap(database, derivations, projections, next, log);
+      database.pragma('synchronous = NORMAL');
       await cleanLeftovers(database, derivations, briefly, onProgress);
       const failures = database.prepare('SELECT count(*) FROM failures').pluck().get() as number;
       return { seq, rows, failures };
     } finally {
-      scratch.close();
+      unlock();
     }
   } finally {
     database.close();
   }
-}
-
-function unreadable(applied: number, head: number): Error {
-  return new Error(`the log cannot be read beyond seq ${applied} of ${head}: npm run verify`);
 }
 
 /** The one moment in which the tables change hands. @returns the seq that they reflect */
@@ -123,13 +113,13 @@ function swap(
   projections: readonly Projection[],
   next: NextTables,
   log: EventLog,
-  applied: number,
 ): number {
   const exchange = database.transaction(() => {
     const states = new ProjectionStates(database).read();
     for (const projection of projections) refuseNewer(projection, states.get(projection.name)?.version ?? 0);
-    let seq = applied;
-    for (const head = log.head().seq; seq < head; ) seq = next.fold(log, seq, head - seq);
+    const { seq } = log.head();
+    while (next.folded < seq) next.fold(seq);
+    next.write(Number.POSITIVE_INFINITY);
     const rebuilt = [PARSE_STAGE, ...projections.map(({ name }) => name)];
     if (projections.length < derivations.projections.length) {
       database

@@ -1,6 +1,6 @@
 /**
- * A scratch database beside the live one, attached to the same connection: here the log is folded again from its
- * first event. Its exclusive lock is what keeps two rebuilds apart; the kernel frees it when a process dies.
+ * A scratch database beside the live one, attached to the same connection. Its exclusive lock is what keeps two
+ * rebuilds apart; the kernel frees it when a process dies. A comparison folds the log into it from the first event.
  */
 
 import { closeSync, fstatSync, openSync, rmSync, statSync } from 'node:fs';
@@ -30,17 +30,16 @@ export interface Scratch {
 }
 
 const CACHE_KIB = 64 * 1024;
+/** Folded in one transaction: most subjects' events are in one such piece, so that their row is written once. */
+const EVENTS_AT_ONCE = 5000;
 
 /**
+ * Attaches the scratch file as `scratch` and locks it.
  * @param path of the scratch file; what a dead process left there is dropped
+ * @returns detaches and removes the file, which frees the lock
  * @throws RebuildUnderWay
  */
-export function openScratch(
-  database: Database,
-  path: string,
-  projections: readonly Projection[],
-  log: EventLog,
-): Scratch {
+export function lockScratch(database: Database, path: string): () => void {
   const inode = inodeOfNew(path);
   let isAttached = false;
   try {
@@ -61,7 +60,20 @@ export function openScratch(
   } finally {
     database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   }
+  return () => {
+    rmSync(path, { force: true });
+    database.exec('DETACH scratch');
+  };
+}
 
+/** @throws RebuildUnderWay */
+export function openScratch(
+  database: Database,
+  path: string,
+  projections: readonly Projection[],
+  log: EventLog,
+): Scratch {
+  const close = lockScratch(database, path);
   for (const projection of projections)
     database.exec(createTableSql(projection, `scratch.${projection.name}`));
   database.exec(failuresTable('scratch.failures'));
@@ -73,11 +85,15 @@ export function openScratch(
   let applied = 0;
 
   const foldRange = (upTo: number) => {
-    for (const recorded of log.range(applied, upTo, LOG_RANGE_EVENTS)) {
-      const read = readBody(recorded.body, recorded.eventHeader);
-      foldEvent(read, recorded, tables, note);
-      applied = recorded.seq;
-    }
+    const end = Math.min(upTo, applied + EVENTS_AT_ONCE);
+    let before: number;
+    do {
+      before = applied;
+      for (const recorded of log.range(applied, end, LOG_RANGE_EVENTS)) {
+        foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, tables, note);
+        applied = recorded.seq;
+      }
+    } while (applied > before && applied < end);
     for (const table of tables) table.write(note);
     return applied;
   };
@@ -86,10 +102,7 @@ export function openScratch(
   return {
     // Inside a caller's snapshot there is a transaction already.
     foldRange: (upTo) => (database.inTransaction ? foldRange(upTo) : inTransaction(upTo)),
-    close() {
-      rmSync(path, { force: true });
-      database.exec('DETACH scratch');
-    },
+    close,
   };
 }
 

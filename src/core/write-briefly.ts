@@ -1,7 +1,7 @@
-/** Writing beside a server without starving it: short transactions with pauses as long, because SQLite is not fair. */
+/** Writing beside a server without starving it: short transactions, and pauses as long while it writes, because SQLite is not fair. */
 
 import type { Database } from 'better-sqlite3';
-import { REBUILD_COPY_ROWS_FIRST, REBUILD_TRANSACTION_MS } from './limits.ts';
+import { REBUILD_ROWS_FIRST, REBUILD_TRANSACTION_MS } from './limits.ts';
 
 const TRANSACTIONS_PER_CHECKPOINT = 50;
 
@@ -9,20 +9,26 @@ const TRANSACTIONS_PER_CHECKPOINT = 50;
 export type Work = (limit: number) => number;
 
 /**
- * Runs one piece of work in a write transaction of about REBUILD_TRANSACTION_MS, then pauses as long. The next
- * one's size follows from the time that this one took.
+ * Runs one piece of work in a write transaction of about REBUILD_TRANSACTION_MS, then pauses as long if another
+ * connection has written since the last. The next one's size follows from the time that this one took.
  */
 export function brieflyWriting(
   database: Database,
   pause: (ms: number) => Promise<void>,
   monotonicMs: () => number,
 ) {
-  let limit = REBUILD_COPY_ROWS_FIRST;
+  let limit = REBUILD_ROWS_FIRST;
   let sinceCheckpoint = 0;
-  const write = database.transaction((work: Work) => work(limit));
+  let version: unknown;
+  const dataVersion = database.prepare('PRAGMA data_version').pluck();
+  const write = database.transaction((work: Work) => {
+    const before = version;
+    version = dataVersion.get();
+    return { done: work(limit), isAlone: version === before };
+  });
   return async (work: Work): Promise<number> => {
     const startMs = monotonicMs();
-    const done = write.immediate(work);
+    const { done, isAlone } = write.immediate(work);
     const tookMs = Math.max(0.1, monotonicMs() - startMs);
     limit = Math.min(5000, Math.max(10, Math.round((limit * REBUILD_TRANSACTION_MS) / tookMs)));
     sinceCheckpoint += 1;
@@ -30,7 +36,7 @@ export function brieflyWriting(
       sinceCheckpoint = 0;
       database.pragma('wal_checkpoint(PASSIVE)'); // or the server's writer finds our whole copy in the WAL
     }
-    await pause(Math.max(REBUILD_TRANSACTION_MS, Math.ceil(tookMs)));
+    await pause(isAlone ? 0 : Math.max(REBUILD_TRANSACTION_MS, Math.ceil(tookMs)));
     return done;
   };
 }

@@ -94,14 +94,14 @@ export const calls: Projection<CallRow> = {
   fold(row, event, callUuid) {
     const next: CallRow = row === undefined ? newRow(callUuid, event) : { ...row };
     lifecycle.advance(next, event);
-    settle(next, SETTLED, stated(event), event.occurredAtMs);
+    settle(next, SETTLED, statedBy(event), event.occurredAtMs);
     return next;
   },
 };
 
 /** What this type of event may state: a `duration` of 0 in `call.answered` is not the call's duration. */
-function stated({ fields, tabled }: Event): Stated<(typeof SETTLED)[number]> {
-  const common = {
+function statedBy({ fields, tabled }: Event): Stated<(typeof SETTLED)[number]> {
+  const stated: Stated<(typeof SETTLED)[number]> = {
     tenant_id: fields.id('tenant_id'),
     direction: fields.text('direction'),
     from_number: fields.id('from_number'),
@@ -109,34 +109,28 @@ function stated({ fields, tabled }: Event): Stated<(typeof SETTLED)[number]> {
   };
   switch (tabled) {
     case 'call.answered':
-      return { ...common, answered_by: fields.text('answered_by') };
+      stated.answered_by = fields.text('answered_by');
+      break;
     case 'call.cancelled':
-      return {
-        ...common,
-        cancelled_by: fields.text('cancelled_by'),
-        hangup_cause: fields.id('hangup_cause'),
-      };
+      stated.cancelled_by = fields.text('cancelled_by');
+      stated.hangup_cause = fields.id('hangup_cause');
+      break;
     case 'call.failed':
-      return {
-        ...common,
-        error_code: fields.id('error_code'),
-        error_message: fields.text('error_message'),
-        hangup_cause: fields.id('hangup_cause'),
-      };
+      stated.error_code = fields.id('error_code');
+      stated.error_message = fields.text('error_message');
+      stated.hangup_cause = fields.id('hangup_cause');
+      break;
     case 'call.completed':
-      return {
-        ...common,
-        duration_seconds: fields.quantity('duration_seconds'),
-        total_cost_micros: fields.micros('total_cost'),
-        hangup_cause: fields.id('hangup_cause'),
-        recording_url: fields.text('recording_url'),
-      };
+      stated.duration_seconds = fields.quantity('duration_seconds');
+      stated.total_cost_micros = fields.micros('total_cost');
+      stated.hangup_cause = fields.id('hangup_cause');
+      stated.recording_url = fields.text('recording_url');
+      break;
     case 'call.no_answer':
     case 'call.busy':
-      return { ...common, hangup_cause: fields.id('hangup_cause') };
-    default:
-      return common;
+      stated.hangup_cause = fields.id('hangup_cause');
   }
+  return stated;
 }
 
 function newRow(callUuid: string, event: Event): CallRow {

@@ -74,28 +74,27 @@ export const recordings: Projection<RecordingRow> = {
   fold(row, event, recordingId) {
     const next: RecordingRow = row === undefined ? newRow(recordingId, event) : { ...row };
     lifecycle.advance(next, event);
-    settle(next, SETTLED, stated(event), event.occurredAtMs);
+    settle(next, SETTLED, statedBy(event), event.occurredAtMs);
     return next;
   },
 };
 
-function stated({ fields, tabled }: Event): Stated<(typeof SETTLED)[number]> {
-  const common = { call_uuid: fields.id('call_uuid'), tenant_id: fields.id('tenant_id') };
-  if (tabled === 'recording.transcribed') {
-    return {
-      ...common,
-      transcription: fields.text('transcription'),
-      language: fields.text('language'),
-      confidence: fields.number('confidence'),
-    };
-  }
-  return {
-    ...common,
-    recording_url: fields.text('recording_url'),
-    duration_seconds: fields.quantity('duration_seconds'),
-    size_bytes: fields.count('size_bytes'),
-    format: fields.text('format'),
+function statedBy({ fields, tabled }: Event): Stated<(typeof SETTLED)[number]> {
+  const stated: Stated<(typeof SETTLED)[number]> = {
+    call_uuid: fields.id('call_uuid'),
+    tenant_id: fields.id('tenant_id'),
   };
+  if (tabled === 'recording.transcribed') {
+    stated.transcription = fields.text('transcription');
+    stated.language = fields.text('language');
+    stated.confidence = fields.number('confidence');
+  } else {
+    stated.recording_url = fields.text('recording_url');
+    stated.duration_seconds = fields.quantity('duration_seconds');
+    stated.size_bytes = fields.count('size_bytes');
+    stated.format = fields.text('format');
+  }
+  return stated;
 }
 
 function newRow(recordingId: string, event: Event): RecordingRow {

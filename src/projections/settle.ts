@@ -11,7 +11,7 @@ export interface Settled {
 }
 
 /** What one event states; undefined is "not stated". */
-export type Stated<Column extends string> = { readonly [name in Column]?: Value | undefined };
+export type Stated<Column extends string> = { [name in Column]?: Value | undefined };
 
 /**
  * Puts what an event states into `row`.

@@ -89,15 +89,15 @@ export const smsMessages: Projection<SmsRow> = {
   fold(row, event, messageId) {
     const next: SmsRow = row === undefined ? newRow(messageId, event) : { ...row };
     lifecycle.advance(next, event);
-    settle(next, SETTLED, stated(event), event.occurredAtMs);
+    settle(next, SETTLED, statedBy(event), event.occurredAtMs);
     return next;
   },
 };
 
-function stated({ fields, tabled }: Event): Stated<(typeof SETTLED)[number]> {
+function statedBy({ fields, tabled }: Event): Stated<(typeof SETTLED)[number]> {
   const message = fields.message();
   const mediaUrls = fields.textList('media_urls');
-  const common = {
+  const stated: Stated<(typeof SETTLED)[number]> = {
     tenant_id: fields.id('tenant_id'),
     direction: fields.text('direction'),
     from_number: fields.id('from_number'),
@@ -107,14 +107,12 @@ function stated({ fields, tabled }: Event): Stated<(typeof SETTLED)[number]> {
     media_urls: mediaUrls === undefined ? undefined : JSON.stringify(mediaUrls),
     media_count: fields.count('media_count') ?? mediaUrls?.length,
   };
-  switch (tabled) {
-    case 'sms.received':
-      return { ...common, keyword: keywordOf(message) };
-    case 'sms.failed':
-      return { ...common, error_code: fields.id('error_code'), error_message: fields.text('error_message') };
-    default:
-      return common;
+  if (tabled === 'sms.received') stated.keyword = keywordOf(message);
+  if (tabled === 'sms.failed') {
+    stated.error_code = fields.id('error_code');
+    stated.error_message = fields.text('error_message');
   }
+  return stated;
 }
 
 function newRow(messageId: string, event: Event): SmsRow {
