@@ -126,6 +126,35 @@ describe('a rebuild', () => {
     remove();
   });
 
+  it('reads bodies as the appender did, valid UTF-8 or not', () => {
+    const { path, remove } = filledDatabase(0);
+    const database = openDatabase(path, derivations);
+    const message = (id: string, bytes: number[]) =>
+      Buffer.concat([
+        Buffer.from(`{"event":"sms.sent","data":{"message_id":"${id}","message":"`),
+        Buffer.from(bytes),
+        Buffer.from('"}}'),
+      ]);
+    const bodies = [
+      message('replacement', [0xef, 0xbf, 0xbd]),
+      message('invalid', [0xff]),
+      message('surrogate', [0xed, 0xa0, 0x80]),
+      message('emoji', [0xf0, 0x9f, 0x98, 0x80]),
+      Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), message('marked', [0x41])]),
+      message('nul', [0x41, 0x00, 0x42]),
+      Buffer.alloc(0),
+    ];
+    const { outcomes } = new BatchAppender(database, derivations).append(
+      bodies.map((body) => ({ ...delivery(0), body })),
+    );
+    const rows = database.prepare('SELECT message_id FROM sms_messages ORDER BY 1').pluck().all();
+    database.close();
+    assert.deepEqual(rows, ['emoji', 'marked', 'replacement']);
+    assert.equal(outcomes.filter(({ error }) => error !== null).length, 4);
+    assert.deepEqual(differences(path), []);
+    remove();
+  });
+
   it('puts damaged tables right and leaves nothing of itself behind', async () => {
     const { path, remove } = filledDatabase(1400);
     damageCalls(path);
