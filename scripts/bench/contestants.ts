@@ -45,7 +45,12 @@ export const ONE_BY_ONE: Contestant = {
   name: 'one transaction an event',
   program: [compiled('scripts/bench/one-by-one')],
 };
-export const RECEIVER: Contestant = { letter: '', name: 'this receiver', program: [compiled('src/main')] };
+/** As `npm start` starts it. */
+export const RECEIVER: Contestant = {
+  letter: '',
+  name: 'this receiver',
+  program: ['--max-semi-space-size=4', compiled('src/main')],
+};
 
 /** Express is no dependency of this project: it is installed beside its server, once. */
 export function installExpress(): void {

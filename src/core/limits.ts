@@ -79,7 +79,7 @@ export const WAL_CHECKPOINT_BYTES = 16 * 1024 * 1024;
 /** The WAL file is cut back to this when it starts over after a long reader has left. */
 export const WAL_KEPT_BYTES = 64 * 1024 * 1024;
 /** Rows of one projection kept in memory between batches, at about 1 KiB: the calls of the last minutes. */
-export const ROWS_KEPT_MAX = 4096;
+export const ROWS_KEPT_MAX = 2048;
 /** Events read from the log at once: with bodies of the largest default size 100 MiB. A lagging table gets as many before each batch. */
 export const LOG_RANGE_EVENTS = 100;
 
