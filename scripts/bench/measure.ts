@@ -16,7 +16,7 @@ type FromGenerator =
 export type Load = Pick<Run, 'connections' | 'seconds' | 'warmUpSeconds' | 'seed' | 'ratePerSecond'>;
 
 /** Bare node:http on a fast machine; the deliveries of a run are prepared for it. */
-const RATE_MAX = 45_000;
+const RATE_MAX = 60_000;
 
 /** Runs a generator against a server that is there already. */
 export function loadServer(port: number, load: Load): Promise<RunResult> {
