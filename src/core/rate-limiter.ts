@@ -41,9 +41,8 @@ export function createRateLimiter(
   function giveBack(client: string, index: number): void {
     const counts = index === windowIndex ? current : index === windowIndex - 1 ? previous : undefined;
     const count = counts?.get(client);
-    if (counts === undefined || count === undefined) return;
-    if (count > 1) counts.set(client, count - 1);
-    else counts.delete(client);
+    if (counts === undefined || count === undefined || count === 0) return;
+    counts.set(client, count - 1);
   }
 
   return {
@@ -57,7 +56,8 @@ export function createRateLimiter(
       if (now + before * (1 - elapsedMs / windowMs) + 1 > requestsMax) {
         return { kind: 'over', retryAfterS: retryAfterS(requestsMax, windowMs, elapsedMs, before, now) };
       }
-      if (now === 0 && current.size >= clientsMax) current.delete(current.keys().next().value ?? client);
+      if (!current.has(client) && current.size >= clientsMax)
+        current.delete(current.keys().next().value ?? client);
       current.set(client, now + 1);
       let given = false;
       return {

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import { BODY_PIECE_BYTES, BODY_PIECES_MAX } from '../core/limits.ts';
+import { InOrder } from './in-order.ts';
 
 /**
  * Bodies in memory, together. Every byte taken is given back when its request has been answered. When it is used
@@ -9,7 +10,7 @@ import { BODY_PIECE_BYTES, BODY_PIECES_MAX } from '../core/limits.ts';
  */
 export interface ByteBudget {
   /** How to give up each unfinished body, the oldest first. */
-  readonly unfinished: Set<() => void>;
+  readonly unfinished: InOrder<() => void>;
   /** @returns whether `bytes` more fit; then they are counted */
   take(bytes: number): boolean;
   giveBack(bytes: number): void;
@@ -18,7 +19,7 @@ export interface ByteBudget {
 export function createByteBudget(bytesMax: number): ByteBudget {
   let taken = 0;
   return {
-    unfinished: new Set(),
+    unfinished: new InOrder(),
     take(bytes) {
       if (taken + bytes > bytesMax) return false;
       taken += bytes;
@@ -61,7 +62,7 @@ export function captureBody(request: IncomingMessage, bytesMax: number, budget: 
   const body = new Promise<CapturedBody>((resolve) => {
     settle = (captured) => {
       request.off('data', onData).off('end', onEnd).off('close', onClose);
-      budget.unfinished.delete(giveUp);
+      leaveUnfinished();
       if (captured.kind !== 'whole') chunks.length = 0;
       resolve(captured);
     };
@@ -77,7 +78,7 @@ export function captureBody(request: IncomingMessage, bytesMax: number, budget: 
   /** @returns whether `more` bytes fit, after older unfinished bodies have been given up for them */
   const makeRoom = (more: number): boolean => {
     while (!budget.take(more)) {
-      const [oldest] = budget.unfinished;
+      const oldest = budget.unfinished.first;
       if (oldest === undefined || oldest === giveUp) return false;
       oldest();
     }
@@ -100,7 +101,7 @@ export function captureBody(request: IncomingMessage, bytesMax: number, budget: 
     settle(request.complete ? { kind: 'whole', bytes: whole } : { kind: 'broken-off' });
   };
   const onClose = () => settle({ kind: 'broken-off' });
-  budget.unfinished.add(giveUp);
+  const leaveUnfinished = budget.unfinished.add(giveUp);
   request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
 
   return {

@@ -87,7 +87,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   });
   server.on('connect', (_request, socket) => void socket.destroy());
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const onSocket = [...underWay.on(socket as Socket)];
+    const onSocket = underWay.on(socket as Socket);
     const broken = onSocket.find((exchange) => !exchange.request.complete);
     const earlier = onSocket.filter((exchange) => exchange !== broken);
     const answer = () => {
@@ -131,7 +131,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   /** Where much is under way, cuts off a client that does not wait for its answers. @returns whether it is cut off */
   function isCutOff(socket: Socket): boolean {
     if (socket.destroyed) return true;
-    if (underWay.size < PIPELINING_REQUESTS_MAX || underWay.on(socket).size === 0) return false;
+    if (underWay.size < PIPELINING_REQUESTS_MAX || underWay.on(socket).length === 0) return false;
     door.counters.add('pipelining_refused');
     socket.destroy();
     return true;

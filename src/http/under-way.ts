@@ -7,12 +7,13 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { ANSWER_WRITE_MS } from '../core/limits.ts';
 import type { Exchange } from './exchange.ts';
+import { InOrder } from './in-order.ts';
 
 export interface UnderWay {
   /** Exchanges in all. */
   readonly size: number;
   /** The exchanges of one connection, in the order of their requests. */
-  on(socket: Socket): ReadonlySet<Exchange>;
+  on(socket: Socket): Exchange[];
   /** Adds an exchange, and lets go of it by itself when it is over. */
   add(exchange: Exchange): void;
   /** Closes connections whose answer has not been read for ANSWER_WRITE_MS. */
@@ -23,19 +24,17 @@ export interface UnderWay {
   cutBodies(): void;
 }
 
-const NONE: ReadonlySet<Exchange> = new Set();
-
 export function watchUnderWay(server: Server): UnderWay {
-  const all = new Set<Exchange>();
-  const bySocket = new Map<Socket, Set<Exchange>>();
+  const all = new InOrder<Exchange>();
+  const bySocket = new Map<Socket, InOrder<{ readonly exchange: Exchange; readonly leave: () => void }>>();
 
   server.on('connection', (socket: Socket) => {
-    const own = new Set<Exchange>();
+    const own = new InOrder<{ readonly exchange: Exchange; readonly leave: () => void }>();
     bySocket.set(socket, own);
     socket.once('close', () => {
       bySocket.delete(socket);
       // An answer that waits for its turn does not learn that its socket is gone.
-      for (const exchange of own) all.delete(exchange);
+      for (const { leave } of own) leave();
     });
   });
 
@@ -43,15 +42,15 @@ export function watchUnderWay(server: Server): UnderWay {
     get size() {
       return all.size;
     },
-    on: (socket) => bySocket.get(socket) ?? NONE,
+    on: (socket) => Array.from(bySocket.get(socket) ?? [], ({ exchange }) => exchange),
     add(exchange) {
       const own = bySocket.get(exchange.request.socket);
       if (own === undefined) return; // it is gone already
-      all.add(exchange);
-      own.add(exchange);
+      const leave = all.add(exchange);
+      const leaveOwn = own.add({ exchange, leave });
       exchange.response.on('close', () => {
-        all.delete(exchange);
-        own.delete(exchange);
+        leave();
+        leaveOwn();
       });
     },
     closeStalled(nowMs) {
