@@ -74,8 +74,11 @@ export const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 export const BUSY_TIMEOUT_MS = 3_000;
 /** While storage fails, a small real write is tried this often, so that recovery needs no traffic. */
 export const STORAGE_RETRY_MS = 1_000;
-/** The WAL is checkpointed when it has outgrown this; after an attempt that was held up, when it has grown by it. */
-export const WAL_CHECKPOINT_BYTES = 16 * 1024 * 1024;
+/**
+ * The WAL is checkpointed when it has outgrown this; after an attempt that was held up, when it has grown by it. The
+ * next batch waits for it: on a large log some 15 ms, four times the size twice as long.
+ */
+export const WAL_CHECKPOINT_BYTES = 4 * 1024 * 1024;
 /** The WAL file is cut back to this when it starts over after a long reader has left. */
 export const WAL_KEPT_BYTES = 64 * 1024 * 1024;
 /** Rows of one projection kept in memory between batches, at about 1 KiB: the calls of the last minutes. */
