@@ -15,7 +15,7 @@ const CHECKPOINT_KILLS = 16;
 /** Of one checkpoint at the start: a page of the file each. */
 const CHECKPOINT_WRITES = 16;
 const LOADED_KILLS = 2;
-/** Of one under way, which has 16 MiB to write. */
+/** Of those under way, each of which has WAL_CHECKPOINT_BYTES to write. */
 const LOADED_WRITES = 600;
 
 /**

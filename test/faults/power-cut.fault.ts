@@ -27,7 +27,7 @@ import { until } from '../support/receiver.ts';
 
 const IMAGES = 600;
 const IMAGES_UNSYNCED = 200;
-/** Few, so that batches are small: more commits, and a WAL of 16 MiB after fewer events. */
+/** Few, so that batches are small: more commits, and a full WAL after fewer events. */
 const CONNECTIONS = 4;
 /** Acknowledged at least before the first stop, after the second start, and after the WAL has begun again. */
 const EVENTS = 200;
@@ -57,7 +57,7 @@ fault('A2b', 'the same with synchronous=NORMAL is seen to lose events', ['strace
 });
 
 interface Recording {
-  /** How often the second run's WAL must have begun again at its start, each time after a checkpoint of 16 MiB. */
+  /** How often the second run's WAL must have begun again at its start, each time after a checkpoint. */
   readonly walRestarts: number;
   readonly env?: Record<string, string>;
 }
