@@ -17,7 +17,7 @@ export interface Projection<R extends Row = Row> {
   readonly version: number;
   /** The unique column that `keyOf` gives. */
   readonly key: keyof R & string;
-  /** Column → SQL type and constraints, in order; the key's must have `NOT NULL UNIQUE`. */
+  /** Column → SQL type (`TEXT`, `INTEGER`, `REAL`) and constraints, in order; the key's must have `NOT NULL UNIQUE`. */
   readonly columns: Readonly<Record<keyof R & string, string>>;
   /** Column → full definition of generated columns, if any. */
   readonly generated?: Readonly<Record<string, string>>;

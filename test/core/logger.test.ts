@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LOGGED_TEXT_CHARS_MAX } from '../../src/core/limits.ts';
-import { createLogger, harmless, LOG_LEVELS, type LogFormat, type LogLevel } from '../../src/core/logger.ts';
+import {
+  createLogger,
+  harmless,
+  isoTime,
+  LOG_LEVELS,
+  type LogFormat,
+  type LogLevel,
+} from '../../src/core/logger.ts';
 
 /** Everything that ends a line, moves a cursor or turns text around. */
 const DANGEROUS = [
@@ -121,5 +128,17 @@ describe('a record', () => {
       const kept = written.map((line) => JSON.parse(line).level as string);
       assert.deepEqual(kept, LOG_LEVELS.slice(LOG_LEVELS.indexOf(level)));
     }
+  });
+});
+
+describe('a time in a line', () => {
+  it('is that of Date, whichever second came before', () => {
+    const times = [
+      1_705_329_131_007, 1_705_329_131_999, 1_705_329_132_000, 1_705_329_131_010, 0, -1, 253_402_300_799_999,
+    ];
+    assert.deepEqual(
+      times.map(isoTime),
+      times.map((ms) => new Date(ms).toISOString()),
+    );
   });
 });
