@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import Sqlite from 'better-sqlite3';
 import { command, type Fault, fault, freePort } from '../support/fault.ts';
 import { checkInvariants, checkLeft, endsLost } from '../support/invariants.ts';
 import { type Load, sampleDeliveries, startLoad } from '../support/load.ts';
@@ -89,8 +90,13 @@ fault(
     const index = `${folder.databasePath}-shm`;
     const inject = [`pwrite64:error=ENOSPC:when=${INDEX_WRITES + 1}..${INDEX_WRITES + INDEX_FAILURES}`];
     const program = folder.start({ PORT: String(port) }, strace({ log, files: [index], inject }));
+    await program.listening();
+    const reader = new Sqlite(folder.databasePath, { readonly: true });
+    reader.exec('BEGIN');
+    reader.prepare('SELECT count(*) FROM events').get(); // holds up the checkpoints: the WAL outgrows its first index
     const load = startUnder(given, port);
     await until(() => (load.counts.statuses.get(503) ?? 0) > 0, 'the index cannot grow', 60_000);
+    reader.close();
     await load.acknowledged(200);
     await load.finish();
     assert.ok(callsOn(index, log).some(({ error }) => error === 'ENOSPC'));

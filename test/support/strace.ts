@@ -39,8 +39,7 @@ const LINE = /^\d+ +(\d+\.\d+) (\w+)\((?:\d+<([^>]*)>|"([^"]*)")(.*)$/;
 
 /** Calls on files whose path begins with `path`, in their order; sockets and terminals have other paths. */
 export function callsOn(path: string, log: string): Call[] {
-  return readFileSync(log, 'latin1')
-    .split('\n')
+  return wholeLines(log)
     .map((line) => LINE.exec(line))
     .filter((match) => match !== null)
     .map(([, seconds, name = '', opened, named, rest = '']) => ({
@@ -50,4 +49,24 @@ export function callsOn(path: string, log: string): Call[] {
       error: /= -1 (E[A-Z]+)/.exec(rest)?.[1],
     }))
     .filter(({ file }) => file.startsWith(path));
+}
+
+const RESUMED = /^(\d+) +\d+\.\d+ <\.\.\. \w+ resumed>(.*)$/;
+
+/** A call during which another thread made one stands on two lines, its result on the second. */
+function wholeLines(log: string): string[] {
+  const lines: string[] = [];
+  const unfinished = new Map<string, number>();
+  for (const line of readFileSync(log, 'latin1').split('\n')) {
+    const [, thread = '', rest = ''] = RESUMED.exec(line) ?? [];
+    const begun = unfinished.get(thread);
+    if (begun !== undefined) {
+      lines[begun] += rest;
+      unfinished.delete(thread);
+      continue;
+    }
+    if (line.endsWith('<unfinished ...>')) unfinished.set(line.split(' ')[0] ?? '', lines.length);
+    lines.push(line);
+  }
+  return lines;
 }
