@@ -144,8 +144,8 @@ export function checkLimits(bodyBytesMax: number): string[] {
     [SOCKET_IDLE_MS > REQUEST_TIMEOUT_MS, 'SOCKET_IDLE_MS must be above REQUEST_TIMEOUT_MS'],
     [BUSY_TIMEOUT_MS < SENDER_TIMEOUT_MS, 'BUSY_TIMEOUT_MS must be below SENDER_TIMEOUT_MS'],
     [
-      BUSY_TIMEOUT_MS + 2 * DRAIN_BUSY_TIMEOUT_MS < DRAIN_MAX_MS,
-      'BUSY_TIMEOUT_MS and twice DRAIN_BUSY_TIMEOUT_MS must be below DRAIN_MAX_MS',
+      BUSY_TIMEOUT_MS + (BATCHES_IN_FLIGHT_MAX + 1) * DRAIN_BUSY_TIMEOUT_MS < DRAIN_MAX_MS,
+      'BUSY_TIMEOUT_MS and three times DRAIN_BUSY_TIMEOUT_MS must be below DRAIN_MAX_MS',
     ],
     [
       DRAIN_CUT_MS + 2 * DRAIN_BUSY_TIMEOUT_MS < DRAIN_MAX_MS,

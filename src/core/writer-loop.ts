@@ -63,6 +63,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
   port.on('message', (message: ToWriter) => {
     if (message.kind === 'close') return close();
     if (message.kind === 'drain') return drain();
+    if (!isDraining && Atomics.load(message.isDraining, 0) === 1) drain();
     try {
       const { outcomes, lagging, isBehind } = appender.append(unpackBatch(message.batch));
       checkFiles();

@@ -23,7 +23,8 @@ export interface PackedOutcomes {
 }
 
 export type ToWriter =
-  | { readonly kind: 'batch'; readonly batch: PackedBatch }
+  /** `isDraining[0]`, shared memory, is 1 from drain() on: that message may wait behind this one. */
+  | { readonly kind: 'batch'; readonly batch: PackedBatch; readonly isDraining: Int32Array }
   /** `close` will follow soon: no long waits any more. */
   | { readonly kind: 'drain' }
   | { readonly kind: 'close' };

@@ -15,7 +15,13 @@ import {
   QUEUE_DELIVERIES_MAX,
 } from './limits.ts';
 import type { Log } from './logger.ts';
-import { type FromWriter, packBatch, unpackOutcomes, type WriterHead } from './writer-messages.ts';
+import {
+  type FromWriter,
+  packBatch,
+  type ToWriter,
+  unpackOutcomes,
+  type WriterHead,
+} from './writer-messages.ts';
 
 /** `failing`: storage is busy or full, every second is tried again. `lost`: the process must end. */
 export type StorageState = 'ok' | 'failing' | 'lost';
@@ -47,7 +53,8 @@ export class Writer {
   #head: WriterHead = { seq: 0, chain: '' };
   /** Who waits for the end; empty while nobody has asked for it. */
   #closing: { resolve: (head: WriterHead) => void; reject: (error: Error) => void }[] = [];
-  #isDraining = false;
+  /** Shared with the thread, which may be waiting for a lock with another batch before it. */
+  readonly #isDraining = new Int32Array(new SharedArrayBuffer(4));
   /** The thread has closed the database: that it ends now is no fault. */
   #isClosed = false;
 
@@ -124,7 +131,7 @@ export class Writer {
 
   /** Deliveries are still taken, but another process's lock is hardly waited for any more: close() will follow. */
   drain(): void {
-    this.#isDraining = true;
+    Atomics.store(this.#isDraining, 0, 1);
     if (this.#storage !== 'lost') this.#thread.postMessage({ kind: 'drain' });
   }
 
@@ -173,7 +180,8 @@ export class Writer {
     this.#queueBytes -= bytes;
     this.#inFlight.push(batch);
     const packed = packBatch(batch.map((waiting) => waiting.delivery));
-    this.#thread.postMessage({ kind: 'batch', batch: packed }, [packed.bodies.buffer as ArrayBuffer]);
+    const message: ToWriter = { kind: 'batch', batch: packed, isDraining: this.#isDraining };
+    this.#thread.postMessage(message, [packed.bodies.buffer as ArrayBuffer]);
   }
 
   #receive(message: FromWriter): void {
@@ -220,7 +228,8 @@ export class Writer {
     }
     const refused: Refused = { kind: 'refused', reason: REASONS[fault] };
     // One wait for a lock may take all the time that is left.
-    if (this.#isDraining && fault === 'busy') for (const { resolve } of this.#takeQueue()) resolve(refused);
+    if (this.#isDraining[0] === 1 && fault === 'busy')
+      for (const { resolve } of this.#takeQueue()) resolve(refused);
     this.#settle(() => refused);
   }
 
