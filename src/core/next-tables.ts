@@ -60,11 +60,11 @@ export class NextTables {
    */
   fold(upTo: number): void {
     const end = Math.min(upTo, this.#folded + REBUILD_FOLD_EVENTS);
+    const note: AddFailure = (...failure) => void this.#failures.push(failure);
     let bytes = 0;
     while (this.#folded < end && bytes < BATCH_BYTES_MAX) {
       const before = this.#folded;
       for (const recorded of this.#log.range(before, end, LOG_RANGE_EVENTS)) {
-        const note: AddFailure = (...failure) => void this.#failures.push(failure);
         foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, this.#tables, note);
         bytes += recorded.body.length;
         this.#folded = recorded.seq;

@@ -1,4 +1,4 @@
-/** Writing beside a server without starving it: short transactions, and pauses as long while it writes, because SQLite is not fair. */
+/** Writing beside a server without starving it: short transactions, and pauses as long while it writes. SQLite is not fair. */
 
 import type { Database } from 'better-sqlite3';
 import { REBUILD_ROWS_FIRST, REBUILD_TRANSACTION_MS } from './limits.ts';
