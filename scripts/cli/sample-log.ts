@@ -1,7 +1,10 @@
-/** A long mixed stream of sample deliveries: many calls and conversations at once, every documented type and shape. */
+/**
+ * A long mixed stream of sample deliveries, in order of time as the sender has them: many calls and conversations at
+ * once, every documented type and shape.
+ */
 
 import type { Random } from './random.ts';
-import { type SampleDelivery, SHAPES, sampleEvent } from './sample-events.ts';
+import { type SampleDelivery, SHAPES, sampleEvent, sampleTimeMs } from './sample-events.ts';
 import { nextMessage, type Subject, sampleSubject } from './sample-subject.ts';
 
 /** How many of a hundred stories go this way. */
@@ -27,43 +30,55 @@ const STORIES: readonly (readonly [percent: number, types: readonly string[]])[]
   [12, ['sms.received']],
 ];
 
-/** Stories under way at one time: their events come interleaved. */
-const OPEN_STORIES = 40;
-/** Between the beginnings of two stories. */
+/** Between the beginnings of two stories: about as a busy office has them, some 15 events a second. */
 const GAP_MS_MAX = 400;
 const KEYWORDS = ['STOP', 'START', 'HELP'] as const;
 const KEYWORD_CHANCE = 0.1;
 
-interface Story {
+interface Due {
+  /** When it happens, milliseconds since 1970 UTC. */
+  readonly atMs: number;
+  readonly type: string;
   readonly subject: Subject;
-  readonly types: readonly string[];
-  next: number;
 }
 
 /**
  * @param startedAtMs of the first story, milliseconds since 1970 UTC
- * @returns `count` deliveries, no two alike; one subject's come in their order
+ * @returns `count` deliveries, no two alike, in the order in which they happen
  */
 export function* sampleLog(random: Random, count: number, startedAtMs: number): Generator<SampleDelivery> {
-  let clockMs = startedAtMs;
-  const begin = (): Story => {
-    clockMs += 1 + random.below(GAP_MS_MAX);
-    const subject = sampleSubject(random, clockMs);
-    const types = pickTypes(random);
-    const isKeyword = types[0] === 'sms.received' && random.next() < KEYWORD_CHANCE;
-    const told = isKeyword ? nextMessage(subject, random, clockMs, random.pick(KEYWORDS)) : subject;
-    return { subject: told, types, next: 0 };
-  };
-  const open = Array.from({ length: OPEN_STORIES }, begin);
+  /** What is still to happen, the next one last. */
+  const due: Due[] = [];
+  let beginsAtMs = startedAtMs;
   for (let made = 0; made < count; made++) {
-    const place = random.below(open.length);
-    const held = open[place];
-    const story = held === undefined || held.next === held.types.length ? begin() : held;
-    open[place] = story;
-    const type = story.types[story.next] ?? 'call.initiated';
-    story.next += 1;
-    yield sampleEvent(type, story.subject, random.pick(SHAPES));
+    while ((due.at(-1)?.atMs ?? Number.POSITIVE_INFINITY) >= beginsAtMs) {
+      for (const event of story(random, beginsAtMs)) insert(due, event);
+      beginsAtMs += 1 + random.below(GAP_MS_MAX);
+    }
+    const { type, subject } = due.pop() as Due;
+    yield sampleEvent(type, subject, random.pick(SHAPES));
   }
+}
+
+/** One call or conversation, from its beginning to its end. */
+function story(random: Random, startedAtMs: number): Due[] {
+  const subject = sampleSubject(random, startedAtMs);
+  const types = pickTypes(random);
+  const isKeyword = types[0] === 'sms.received' && random.next() < KEYWORD_CHANCE;
+  const told = isKeyword ? nextMessage(subject, random, startedAtMs, random.pick(KEYWORDS)) : subject;
+  return types.map((type) => ({ atMs: sampleTimeMs(type, told), type, subject: told }));
+}
+
+/** Keeps `due` in order; of two at one time the one that is there already happens first. */
+function insert(due: Due[], event: Due): void {
+  let low = 0;
+  let high = due.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((due[middle] as Due).atMs > event.atMs) low = middle + 1;
+    else high = middle;
+  }
+  due.splice(low, 0, event);
 }
 
 function pickTypes(random: Random): readonly string[] {
