@@ -1,8 +1,10 @@
 /** `npm run bench:growth`: what becomes of speed, size and start as the log grows. */
 
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { fork } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { rebuild } from '../src/core/rebuild.ts';
 import { derivations } from '../src/projections/index.ts';
@@ -13,8 +15,9 @@ import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 const USAGE = `
 npm run bench:growth [-- options]
 Fills a log in steps and prints for each step: deliveries a second (closed loop, 64 connections), p99 at half of the
-empty log's rate (open loop), bytes on disk an event, start to first 200, rebuild rate beside what reading and parsing
-the log alone gives, and the time of all report views. At five million events it takes about half an hour and 8 GB.
+empty log's rate (open loop), the same while the tables are rebuilt, bytes on disk an event, start to first 200, rebuild
+rate beside what reading and parsing the log alone gives, and the time of all report views. At five million events it
+takes about an hour and 8 GB.
 
   --events N   of the last step; default 5000000
   --folder F   where the log is made and left; default a temporary folder that is removed
@@ -32,6 +35,7 @@ interface Step {
   readonly events: number;
   readonly perSecond: number;
   readonly p99Ms: number;
+  readonly rebuildingP99Ms: number;
   readonly bytesAnEvent: number;
   readonly startMs: number;
   readonly rebuiltPerSecond: number;
@@ -45,6 +49,7 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   if (!Number.isInteger(eventsMax) || eventsMax < 1000)
     throw new UsageError('--events must be a whole number of at least 1000');
   const folder = values.folder ?? mkdtempSync(join(tmpdir(), 'irisx-growth-'));
+  mkdirSync(folder, { recursive: true });
   try {
     const steps: Step[] = [];
     for (const [index, share] of STEPS.entries()) {
@@ -84,6 +89,7 @@ async function measureStep(folder: string, index: number, emptyPerSecond?: numbe
   let startMs: number;
   let perSecond: number;
   let p99Ms: number;
+  let rebuildingP99Ms: number;
   try {
     while (!(await fetch(`http://127.0.0.1:${server.port}/health`)).ok);
     startMs = performance.now() - startedMs;
@@ -94,7 +100,12 @@ async function measureStep(folder: string, index: number, emptyPerSecond?: numbe
     });
     perSecond = throughput.answered / throughput.seconds;
     const ratePerSecond = Math.round((emptyPerSecond ?? perSecond) / 2);
-    p99Ms = (await loadServer(server.port, { ...closed, seed: 3000 + index, ratePerSecond })).p99Ms;
+    const open = { ...closed, ratePerSecond };
+    p99Ms = (await loadServer(server.port, { ...open, seed: 3000 + index })).p99Ms;
+    rebuildingP99Ms = await whileRebuilding(
+      databasePath(folder),
+      async () => (await loadServer(server.port, { ...open, seed: 4000 + index })).p99Ms,
+    );
   } finally {
     await server.stop();
   }
@@ -104,11 +115,24 @@ async function measureStep(folder: string, index: number, emptyPerSecond?: numbe
     events,
     perSecond,
     p99Ms,
+    rebuildingP99Ms,
     bytesAnEvent: statSync(path).size / events,
     startMs,
     ...(await rebuildRates(path, events)),
     reportMs: reportMs(path),
   };
+}
+
+/** Does `work` while a process of its own rebuilds the tables, and waits for the end of that. */
+async function whileRebuilding<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const child = fork(fileURLToPath(new URL('./bench/rebuild-again.js', import.meta.url)), [path]);
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const result = await work().finally(() => {
+    if (child.connected) child.disconnect();
+  });
+  const code = await ended;
+  if (code !== 0) throw new Error(`the rebuild beside the server ended with ${code}`);
+  return result;
 }
 
 async function rebuildRates(path: string, events: number) {
@@ -151,6 +175,7 @@ const COLUMNS: readonly (readonly [title: string, of: (step: Step, first: Step) 
   ['deliveries/s', ({ perSecond }) => whole(perSecond)],
   ['of empty', ({ perSecond }, first) => (perSecond / first.perSecond).toFixed(2)],
   ['p99 ms', ({ p99Ms }) => p99Ms.toFixed(2)],
+  ['rebuilding', ({ rebuildingP99Ms }) => rebuildingP99Ms.toFixed(2)],
   ['bytes/event', ({ bytesAnEvent }) => whole(bytesAnEvent)],
   ['start ms', ({ startMs }) => whole(startMs)],
   ['rebuilt/s', ({ rebuiltPerSecond }) => whole(rebuiltPerSecond)],

@@ -1,4 +1,7 @@
-/** Fills a log with sample events through the writer's code, in large batches; a process of its own. */
+/**
+ * Fills a log with sample events of the past through the writer's code, in large batches; a process of its own. They
+ * follow upon those that are there.
+ */
 
 import { BatchAppender } from '../../src/core/append-batch.ts';
 import { openDatabase, prepareDatabaseFile } from '../../src/core/database.ts';
@@ -8,12 +11,20 @@ import { sampleBatches } from './sample-batches.ts';
 
 const [, , path = '', count = '0', seed = '1'] = process.argv;
 const BATCHES_PER_CHECKPOINT = 50;
+/** Five million sample events take four days. */
+const FIRST_MS_AGO = 30 * 24 * 3_600_000;
 
 prepareDatabaseFile(path);
 const database = openDatabase(path, derivations);
 const appender = new BatchAppender(database, derivations);
+const nowMs = Date.now();
+const lastMs = database
+  .prepare('SELECT max(body_time_ms) FROM events WHERE body_time_ms < ?')
+  .pluck()
+  .get(nowMs - FIRST_MS_AGO / 2);
+const startedAtMs = Number(lastMs ?? nowMs - FIRST_MS_AGO);
 let batches = 0;
-for (const batch of sampleBatches(Number(count), BATCH_DELIVERIES_MAX, Number(seed))) {
+for (const batch of sampleBatches(Number(count), BATCH_DELIVERIES_MAX, Number(seed), startedAtMs)) {
   appender.append(batch);
   batches += 1;
   if (batches % BATCHES_PER_CHECKPOINT === 0) database.pragma('wal_checkpoint(PASSIVE)');

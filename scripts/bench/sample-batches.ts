@@ -4,11 +4,19 @@ import type { Delivery } from '../../src/core/delivery.ts';
 import { seededRandom } from '../cli/random.ts';
 import { sampleLog } from '../cli/sample-log.ts';
 
-/** @returns batches of up to `size`, `count` deliveries in all, no two alike under one seed */
-export function* sampleBatches(count: number, size: number, seed: number): Generator<Delivery[]> {
+/**
+ * @param startedAtMs when the first of them happens, milliseconds since 1970 UTC
+ * @returns batches of up to `size`, `count` deliveries in all, no two alike under one seed
+ */
+export function* sampleBatches(
+  count: number,
+  size: number,
+  seed: number,
+  startedAtMs: number,
+): Generator<Delivery[]> {
   const nowMs = Date.now();
   let batch: Delivery[] = [];
-  for (const { type, eventId, body } of sampleLog(seededRandom(seed), count, nowMs)) {
+  for (const { type, eventId, body } of sampleLog(seededRandom(seed), count, startedAtMs)) {
     batch.push({
       body: Buffer.from(body),
       path: '/webhooks',

@@ -19,7 +19,7 @@ const appender = new BatchAppender(database, derivations);
 // Made as they are needed, outside the measured time: a large heap of them would cost the appender's collector.
 let tookMs = 0;
 let events = 0;
-for (const batch of sampleBatches(Number.POSITIVE_INFINITY, Number(batchDeliveries), 1)) {
+for (const batch of sampleBatches(Number.POSITIVE_INFINITY, Number(batchDeliveries), 1, Date.now())) {
   const startedMs = performance.now();
   appender.append(batch);
   checkpoint();

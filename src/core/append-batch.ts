@@ -14,7 +14,7 @@ import { LOG_RANGE_EVENTS } from './limits.ts';
 import type { Derivations, Projection } from './projection.ts';
 import { ProjectionStates } from './projection-state.ts';
 import { type AddFailure, ProjectionTable } from './projection-table.ts';
-import { storageFault } from './storage-fault.ts';
+import { WriteTransactions } from './write-transactions.ts';
 
 export interface BatchResult {
   readonly outcomes: Recorded[];
@@ -35,13 +35,12 @@ interface Known {
 
 /** Appends batches over the one writing connection. */
 export class BatchAppender {
+  readonly transactions: WriteTransactions;
   readonly #database: Database;
   readonly #projections: readonly Projection[];
   readonly #log: EventLog;
   readonly #states: ProjectionStates;
   readonly #tables = new Map<string, ProjectionTable>();
-  readonly #begin: Statement;
-  readonly #commit: Statement;
   readonly #dataVersion: Statement;
   #known: Known | undefined;
   #knownVersion: unknown;
@@ -53,8 +52,7 @@ export class BatchAppender {
     this.#projections = derivations.projections;
     this.#log = new EventLog(database);
     this.#states = new ProjectionStates(database);
-    this.#begin = database.prepare('BEGIN IMMEDIATE');
-    this.#commit = database.prepare('COMMIT');
+    this.transactions = new WriteTransactions(database);
     this.#dataVersion = database.prepare('PRAGMA data_version').pluck();
   }
 
@@ -72,18 +70,16 @@ export class BatchAppender {
    *   connection must not be used again
    */
   append(deliveries: readonly Delivery[]): BatchResult {
-    this.#begin.run();
     try {
-      const before = this.#look();
-      const [outcomes, head] = this.#appendAll(deliveries, before);
-      this.#commit.run();
-      // A table that is behind must be looked at again, the others are as they were but for this batch.
-      this.#known = before.isBehind ? undefined : { ...before, head };
-      return { outcomes, lagging: before.lagging, isBehind: before.isBehind };
+      return this.transactions.run(() => {
+        const before = this.#look();
+        const [outcomes, head] = this.#appendAll(deliveries, before);
+        // A table that is behind must be looked at again, the others are as they were but for this batch.
+        this.#known = before.isBehind ? undefined : { ...before, head };
+        return { outcomes, lagging: before.lagging, isBehind: before.isBehind };
+      });
     } catch (error) {
       this.#known = undefined;
-      // After SQLITE_FULL the transaction is gone already; after a lost file nothing may be touched.
-      if (storageFault(error) !== 'lost' && this.#database.inTransaction) this.#database.exec('ROLLBACK');
       throw error;
     }
   }

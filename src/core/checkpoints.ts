@@ -16,19 +16,20 @@ import { faultText, storageFault } from './storage-fault.ts';
 export function checkpointsOf(database: Database, databasePath: string): () => string | undefined {
   const walPath = `${databasePath}-wal`;
   let atBytes = WAL_CHECKPOINT_BYTES;
+  let lastBytes = 0;
   return () => {
     let walBytes = 0;
     try {
       walBytes = statSync(walPath, { throwIfNoEntry: false })?.size ?? 0;
+      // SQLite cuts a WAL that starts over back to that size (WAL_CHECKPOINT_BYTES, `journal_size_limit`).
+      if (walBytes < lastBytes) atBytes = WAL_CHECKPOINT_BYTES;
+      lastBytes = walBytes;
       if (walBytes <= atBytes) return undefined;
-      const { busy, log, checkpointed } = checkpointState(database);
-      const whole = busy === 0 && log === checkpointed;
-      // A whole checkpoint lets the WAL start over at its present size; after a partial one it grows on.
-      atBytes = whole ? Math.max(WAL_CHECKPOINT_BYTES, walBytes) : walBytes + WAL_CHECKPOINT_BYTES;
+      atBytes = walBytes + WAL_CHECKPOINT_BYTES;
+      checkpointState(database);
       return undefined;
     } catch (error) {
       if (storageFault(error) === 'lost') throw error;
-      atBytes = walBytes + WAL_CHECKPOINT_BYTES;
       return `the WAL could not be checkpointed, it stays at ${walBytes} bytes: ${faultText(error)}`;
     }
   };

@@ -6,7 +6,7 @@
 import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { BUSY_TIMEOUT_MS, WAL_KEPT_BYTES } from './limits.ts';
+import { BUSY_TIMEOUT_MS, WAL_CHECKPOINT_BYTES } from './limits.ts';
 import { makeFolder } from './make-folder.ts';
 import type { Derivations } from './projection.ts';
 import { createTableSql } from './projection-table.ts';
@@ -135,7 +135,7 @@ function setPragmas(database: Database, path: string): void {
     busy_timeout: BUSY_TIMEOUT_MS,
     wal_autocheckpoint: 0,
     trusted_schema: 0,
-    journal_size_limit: WAL_KEPT_BYTES,
+    journal_size_limit: WAL_CHECKPOINT_BYTES,
   };
   for (const [name, value] of Object.entries(wanted)) database.pragma(`${name} = ${value}`);
   // A fresh connection reports its own default until the file's header has been read.

@@ -72,15 +72,15 @@ export const QUEUE_DELIVERIES_MAX = 10_000;
 export const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** How long SQLite waits for another process's write lock before a batch is refused with 503. */
 export const BUSY_TIMEOUT_MS = 3_000;
+/** Within that time it is looked this often whether the lock is free: a rebuild's pauses are five times as long and more. */
+export const LOCK_LOOK_US = 200;
 /** While storage fails, a small real write is tried this often, so that recovery needs no traffic. */
 export const STORAGE_RETRY_MS = 1_000;
 /**
- * The WAL is checkpointed when it has outgrown this; after an attempt that was held up, when it has grown by it. The
- * next batch waits for it: on a large log some 15 ms, four times the size twice as long.
+ * The WAL is checkpointed when it has outgrown this, or after an attempt that was held up has grown by it, and is cut
+ * back to it when it starts over. The next batch waits for the checkpoint: some 10 ms.
  */
 export const WAL_CHECKPOINT_BYTES = 4 * 1024 * 1024;
-/** The WAL file is cut back to this when it starts over after a long reader has left. */
-export const WAL_KEPT_BYTES = 64 * 1024 * 1024;
 /** Rows of one projection kept in memory between batches, at about 1 KiB: the calls of the last minutes. */
 export const ROWS_KEPT_MAX = 2048;
 /** Events read from the log at once: with bodies of the largest default size 100 MiB. A lagging table gets as many before each batch. */
@@ -119,10 +119,14 @@ export const EVENT_TYPE_CHARS_MAX = 128;
 
 // --- rebuild ----------------------------------------------------------------------------------------------
 
-/** The longest transaction of a rebuild on the live file, and the pause after it: SQLite's waiting is not fair. */
-export const REBUILD_TRANSACTION_MS = 5;
+/** A rebuild's transaction on the live file while others write, and the pause after it: their batches wait for it. */
+export const REBUILD_TRANSACTION_MS = 2;
+/** The same while nobody else writes: the first batch that comes waits for it. */
+export const REBUILD_ALONE_MS = 5;
 /** Rows written in the first of these transactions; later ones adapt to the time that it took. */
 export const REBUILD_ROWS_FIRST = 100;
+/** The fewest, however slow the machine. */
+export const REBUILD_ROWS_MIN = 10;
 /** Events folded in memory before their rows are written: most subjects' events are in one such piece. */
 export const REBUILD_FOLD_EVENTS = 5_000;
 /** The last transaction of a rebuild folds at most this many events before the swap. */

@@ -1,6 +1,6 @@
 /**
  * Rebuilds projections beside a running server: fold the log in memory, a piece at a time, write the rows into new
- * tables, swap. SQLite's waiting is not fair, so whatever holds the live file's write lock is short (5 ms) and, while
+ * tables, swap. SQLite's waiting is not fair, so whatever holds the live file's write lock is short and, while
  * others write, followed by a pause as long. Until the swap the live tables are untouched; killed at any moment,
  * nothing is lost.
  */
@@ -16,6 +16,7 @@ import { ProjectionStates } from './projection-state.ts';
 import { lockScratch } from './scratch.ts';
 import { withoutViews } from './views.ts';
 import { brieflyWriting } from './write-briefly.ts';
+import { WriteTransactions } from './write-transactions.ts';
 
 export interface RebuildOptions {
   readonly databasePath: string;
@@ -75,7 +76,8 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     try {
       // Nothing of this needs to be durable before the swap, whose fsync covers it.
       database.pragma('synchronous = NORMAL');
-      const briefly = brieflyWriting(database, pause, monotonicMs);
+      const transactions = new WriteTransactions(database);
+      const briefly = brieflyWriting(database, transactions, pause, monotonicMs);
       await cleanLeftovers(database, derivations, briefly, onProgress);
       const next = new NextTables(database, projections, log);
       await briefly(() => {
@@ -93,7 +95,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
       }
       const rows = next.count();
       database.pragma('synchronous = FULL');
-      const seq = swap(database, derivations, projections, next, log);
+      const seq = transactions.run(() => swap(database, derivations, projections, next, log));
       database.pragma('synchronous = NORMAL');
       await cleanLeftovers(database, derivations, briefly, onProgress);
       const failures = database.prepare('SELECT count(*) FROM failures').pluck().get() as number;
@@ -106,7 +108,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   }
 }
 
-/** The one moment in which the tables change hands. @returns the seq that they reflect */
+/** The one moment in which the tables change hands, within the caller's transaction. @returns the seq that they reflect */
 function swap(
   database: Database,
   derivations: Derivations,
@@ -114,31 +116,28 @@ function swap(
   next: NextTables,
   log: EventLog,
 ): number {
-  const exchange = database.transaction(() => {
-    const states = new ProjectionStates(database).read();
-    for (const projection of projections) refuseNewer(projection, states.get(projection.name)?.version ?? 0);
-    const { seq } = log.head();
-    while (next.folded < seq) next.fold(seq);
-    next.write(Number.POSITIVE_INFINITY);
-    const rebuilt = [PARSE_STAGE, ...projections.map(({ name }) => name)];
-    if (projections.length < derivations.projections.length) {
-      database
-        .prepare(
-          `INSERT INTO main.failures_next (seq, stage, error)
-           SELECT seq, stage, error FROM main.failures WHERE stage NOT IN (${rebuilt.map(() => '?').join(', ')})`,
-        )
-        .run(...rebuilt);
-    }
-    const setState = database.prepare(
-      `INSERT INTO projections (name, version, applied_seq) VALUES (?, ?, ?)
-       ON CONFLICT (name) DO UPDATE SET version = excluded.version, applied_seq = excluded.applied_seq`,
-    );
-    withoutViews(database, derivations, () => {
-      for (const { name } of projections) exchangeTable(database, name);
-      exchangeTable(database, 'failures');
-    });
-    for (const { name, version } of projections) setState.run(name, version, seq);
-    return seq;
+  const states = new ProjectionStates(database).read();
+  for (const projection of projections) refuseNewer(projection, states.get(projection.name)?.version ?? 0);
+  const { seq } = log.head();
+  while (next.folded < seq) next.fold(seq);
+  next.write(Number.POSITIVE_INFINITY);
+  const rebuilt = [PARSE_STAGE, ...projections.map(({ name }) => name)];
+  if (projections.length < derivations.projections.length) {
+    database
+      .prepare(
+        `INSERT INTO main.failures_next (seq, stage, error)
+         SELECT seq, stage, error FROM main.failures WHERE stage NOT IN (${rebuilt.map(() => '?').join(', ')})`,
+      )
+      .run(...rebuilt);
+  }
+  const setState = database.prepare(
+    `INSERT INTO projections (name, version, applied_seq) VALUES (?, ?, ?)
+     ON CONFLICT (name) DO UPDATE SET version = excluded.version, applied_seq = excluded.applied_seq`,
+  );
+  withoutViews(database, derivations, () => {
+    for (const { name } of projections) exchangeTable(database, name);
+    exchangeTable(database, 'failures');
   });
-  return exchange.immediate();
+  for (const { name, version } of projections) setState.run(name, version, seq);
+  return seq;
 }

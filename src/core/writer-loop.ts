@@ -85,7 +85,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
   function drain(): void {
     isDraining = true;
     clearTimeout(failing);
-    database.pragma(`busy_timeout = ${DRAIN_BUSY_TIMEOUT_MS}`);
+    appender.transactions.waitMaxMs = DRAIN_BUSY_TIMEOUT_MS;
   }
 
   function catchUpSoon(): void {
@@ -117,7 +117,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
       failing = undefined;
       try {
         database.pragma('wal_checkpoint(PASSIVE)'); // lets a full WAL start over
-        writeProbe(database);
+        appender.transactions.run(() => writeProbe(database));
         send({ kind: 'recovered' });
       } catch (error) {
         if (storageFault(error) === 'lost') return lost(error);
@@ -168,6 +168,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
     try {
       checkFiles(); // SQLite removes side files by their names
       const head = headOf(appender);
+      database.pragma(`busy_timeout = ${appender.transactions.waitMaxMs}`);
       database.pragma('wal_checkpoint(TRUNCATE)');
       database.close();
       send({ kind: 'closed', head });

@@ -24,7 +24,7 @@ import {
   prepareDatabaseFile,
   settleWal,
 } from '../../src/core/database.ts';
-import { BUSY_TIMEOUT_MS, WAL_KEPT_BYTES } from '../../src/core/limits.ts';
+import { BUSY_TIMEOUT_MS, WAL_CHECKPOINT_BYTES } from '../../src/core/limits.ts';
 import type { Derivations } from '../../src/core/projection.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from '../../src/core/schema.ts';
 import { updateViews } from '../../src/core/views.ts';
@@ -88,7 +88,7 @@ describe('a fresh database', () => {
       assert.equal(pragma('busy_timeout'), BUSY_TIMEOUT_MS);
       assert.equal(pragma('wal_autocheckpoint'), 0);
       assert.equal(pragma('trusted_schema'), 0);
-      assert.equal(pragma('journal_size_limit'), WAL_KEPT_BYTES);
+      assert.equal(pragma('journal_size_limit'), WAL_CHECKPOINT_BYTES);
       assert.equal(pragma('application_id'), APPLICATION_ID);
       assert.equal(pragma('user_version'), SCHEMA_VERSION);
       assert.equal(pragma('integrity_check'), 'ok');

@@ -23,7 +23,11 @@ describe('the limits', () => {
     for (const [name, value] of Object.entries(limits)) {
       if (typeof value === 'function') continue;
       assert.ok(Number.isSafeInteger(value) && value > 0, name);
-      assert.match(name, /_(MS|S|BYTES|BYTES_MAX|CHARS_MAX|[A-Z]+_MAX|[A-Z]+_MIN|EVENTS|MAX|FIRST)$/, name);
+      assert.match(
+        name,
+        /_(US|MS|S|BYTES|BYTES_MAX|CHARS_MAX|[A-Z]+_MAX|[A-Z]+_MIN|EVENTS|MAX|FIRST)$/,
+        name,
+      );
     }
   });
 

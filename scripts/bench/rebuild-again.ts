@@ -1,0 +1,22 @@
+/** Rebuilds all tables as `npm run rebuild` does, again and again until the process that forked it disconnects. */
+
+import { setTimeout as wait } from 'node:timers/promises';
+import { lowerPriority } from '../../src/core/low-priority.ts';
+import { rebuild } from '../../src/core/rebuild.ts';
+import { derivations } from '../../src/projections/index.ts';
+
+const [, , databasePath = ''] = process.argv;
+lowerPriority();
+let isWanted = true;
+process.once('disconnect', () => {
+  isWanted = false;
+});
+while (isWanted) {
+  await rebuild({
+    databasePath,
+    derivations,
+    projections: derivations.projections,
+    pause: async (ms) => void (await wait(ms)),
+    monotonicMs: () => performance.now(),
+  });
+}

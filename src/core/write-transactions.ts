@@ -1,0 +1,56 @@
+/**
+ * The writer's transactions. SQLite waits for another process's write lock by sleeping longer each time, up to 100 ms,
+ * and so misses the pauses that a rebuild makes for it: here it is looked five times a millisecond.
+ */
+
+import type { Database, Statement } from 'better-sqlite3';
+import { BUSY_TIMEOUT_MS, LOCK_LOOK_US } from './limits.ts';
+import { storageFault } from './storage-fault.ts';
+
+/** Takes over the waiting of `database`: its `busy_timeout` is 0 from then on. */
+export class WriteTransactions {
+  readonly #database: Database;
+  readonly #begin: Statement;
+  readonly #commit: Statement;
+  readonly #clock = new Int32Array(new SharedArrayBuffer(4));
+  /** How long run() waits for the lock. */
+  waitMaxMs = BUSY_TIMEOUT_MS;
+
+  constructor(database: Database) {
+    database.pragma('busy_timeout = 0');
+    this.#database = database;
+    this.#begin = database.prepare('BEGIN IMMEDIATE');
+    this.#commit = database.prepare('COMMIT');
+  }
+
+  /**
+   * @param work runs with the write lock held
+   * @returns after the commit's fsync
+   * @throws what `work` or SQLite throws, SQLITE_BUSY after waitMaxMs; the transaction is rolled back then, unless the
+   *   file is lost: after that the connection must not be used again
+   */
+  run<T>(work: () => T): T {
+    this.#take();
+    try {
+      const result = work();
+      this.#commit.run();
+      return result;
+    } catch (error) {
+      // After SQLITE_FULL the transaction is gone already; after a lost file nothing may be touched.
+      if (storageFault(error) !== 'lost' && this.#database.inTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #take(): void {
+    const untilMs = performance.now() + this.waitMaxMs;
+    for (;;) {
+      try {
+        return void this.#begin.run();
+      } catch (error) {
+        if (storageFault(error) !== 'busy' || performance.now() >= untilMs) throw error;
+      }
+      Atomics.wait(this.#clock, 0, 0, LOCK_LOOK_US / 1000);
+    }
+  }
+}
