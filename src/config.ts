@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { type AddressRanges, parseAddressRanges } from './core/address-ranges.ts';
 import { checkLimits } from './core/limits.ts';
 import { LOG_LEVELS, type LogFormat, type LogLevel } from './core/logger.ts';
+import type { ForwardOptions } from './handlers/forward.ts';
 
 export interface Config {
   /** 0: any free port. */
@@ -32,6 +33,16 @@ export interface Config {
   readonly rateLimitWindowMs: number;
   readonly rateLimitSkipVerified: boolean;
   readonly trustedProxies: AddressRanges;
+  readonly handlers: {
+    /** The user's module, absolute; undefined: the handlers of src/handlers. */
+    readonly modulePath: string | undefined;
+    /** Of one run, milliseconds. */
+    readonly timeoutMs: number;
+    /** Runs at one time. */
+    readonly runsMax: number;
+    /** Undefined: nothing is forwarded. */
+    readonly forward: ForwardOptions | undefined;
+  };
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }
@@ -107,6 +118,9 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
     problems.push('SKIP_SIGNATURE_VERIFICATION=true: allowed only with NODE_ENV=development set beside it');
   }
 
+  const modulePath = set(env, 'HANDLERS');
+  const forward = forwardConfig(env, problems);
+
   const hasSocket = set(env, 'LISTEN_FDS') !== undefined;
   const isSocketOurs = hasSocket && set(env, 'LISTEN_PID') === String(pid);
   if (isSocketOurs) integer('LISTEN_FDS', 1, 1, 1, ': this program listens on one socket');
@@ -127,12 +141,52 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
     rateLimitWindowMs: integer('RATE_LIMIT_WINDOW_MS', 1000, 86_400_000, 900_000, ' (milliseconds)'),
     rateLimitSkipVerified: oneOf('RATE_LIMIT_SKIP_VERIFIED', ['true', 'false'], 'true') === 'true',
     trustedProxies: 'wrong' in trusted ? { has: () => false } : trusted,
+    handlers: {
+      modulePath: modulePath === undefined ? undefined : resolve(modulePath),
+      timeoutMs: integer('HANDLER_TIMEOUT_MS', 100, 3_600_000, 30_000, ' (milliseconds)'),
+      runsMax: integer('HANDLER_CONCURRENCY', 1, 64, 8, ' (runs at one time)'),
+      forward,
+    },
     logLevel: oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     logFormat: oneOf('LOG_FORMAT', ['text', 'json'], environment === 'production' ? 'json' : 'text'),
   };
   if (problems.length === 0) problems.push(...checkLimits(bodyBytesMax));
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+const EVENT_CHOICE = /^(\*|[a-z0-9_-]+(\.[a-z0-9_-]+)*(\.\*)?)$/;
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+const KEY_BYTES_MIN = 24;
+const KEY_BYTES_MAX = 64;
+
+function forwardConfig(env: Environment, problems: string[]): ForwardOptions | undefined {
+  const url = set(env, 'FORWARD_URL');
+  const secret = set(env, 'FORWARD_SECRET');
+  if (url === undefined) {
+    for (const name of ['FORWARD_EVENTS', 'FORWARD_SECRET'])
+      if (set(env, name) !== undefined)
+        problems.push(`${name} is set without FORWARD_URL: nothing is forwarded`);
+    return undefined;
+  }
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (!/^https?:$/.test(parsed?.protocol ?? '') || parsed?.username !== '' || parsed.password !== '')
+    problems.push(
+      `FORWARD_URL=${JSON.stringify(url)}: must be an http or https address without a name and a password`,
+    );
+  const events = (set(env, 'FORWARD_EVENTS') ?? '*').split(',').map((event) => event.trim());
+  const strange = events.find((event) => !EVENT_CHOICE.test(event));
+  if (strange !== undefined)
+    problems.push(
+      `FORWARD_EVENTS: must be event types separated by commas, as call.failed, call.* or *; ${JSON.stringify(strange)} is none`,
+    );
+  const base64 = (secret ?? '').replace(/^whsec_/, '');
+  const key = Buffer.from(BASE64.test(base64) ? base64 : '', 'base64');
+  if (secret === undefined || key.length < KEY_BYTES_MIN || key.length > KEY_BYTES_MAX)
+    problems.push(
+      `FORWARD_SECRET ${secret === undefined ? 'is not set' : 'is wrong'}: must be whsec_ and the base64 of ${KEY_BYTES_MIN} to ${KEY_BYTES_MAX} bytes; \`echo whsec_$(openssl rand -base64 32)\` makes one`,
+    );
+  return { url, events, key };
 }
 
 /** An empty value in `.env` is as good as none. */

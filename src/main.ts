@@ -3,6 +3,7 @@
 import { relative } from 'node:path';
 import { type Config, ConfigError, EX_CONFIG, loadEnvFile, readConfig } from './config.ts';
 import { developmentSecret, developmentSecretPath } from './core/development-secret.ts';
+import { HandlersRefused } from './core/handler.ts';
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
 import { createLogger, type Log } from './core/logger.ts';
 import { flushLines, writeLine } from './output.ts';
@@ -123,7 +124,7 @@ function hostOf(address: string): string {
 }
 
 main().catch((error: unknown) => {
-  const isConfig = error instanceof ConfigError;
+  const isConfig = error instanceof ConfigError || error instanceof HandlersRefused;
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(isConfig ? EX_CONFIG : EX_UNAVAILABLE);
 });

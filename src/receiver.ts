@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import type { Config } from './config.ts';
 import { createCounters } from './core/counters.ts';
 import { prepareDatabaseFile } from './core/database.ts';
+import { HandlersRefused } from './core/handler.ts';
 import { BUFFERED_BODIES_BYTES_MAX } from './core/limits.ts';
 import { createLogger, LOG_LEVELS } from './core/logger.ts';
 import { createRateLimiter } from './core/rate-limiter.ts';
@@ -16,6 +17,7 @@ import { createByteBudget } from './http/body.ts';
 import { createClockWarning } from './http/clock-warning.ts';
 import { createRequestLog } from './http/request-log.ts';
 import { createHttpServer } from './http/server.ts';
+import { keepHandling } from './keep-handling.ts';
 import { keepRebuilt } from './keep-rebuilt.ts';
 import { startThread } from './threads.ts';
 
@@ -44,7 +46,10 @@ export interface Receiver {
   close(): Promise<WriterHead>;
 }
 
-/** @throws Error whose message is one line for the operator: the database or the port cannot be used */
+/**
+ * @throws Error whose message is one line for the operator: the database, the port or the handlers (HandlersRefused)
+ *   cannot be used
+ */
 export async function openReceiver(options: ReceiverOptions): Promise<Receiver> {
   const { config, writeLine } = options;
   const now = options.now ?? Date.now;
@@ -54,8 +59,10 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
 
   prepareDatabaseFile(config.databasePath);
   const rebuilder = keepRebuilt(config.databasePath, log, () => writer.refresh());
+  const handling = keepHandling({ databasePath: config.databasePath, ...config.handlers }, log);
   const writer: Writer = await Writer.open(startThread('writer-thread', config.databasePath), log, {
     onLost: options.onLost,
+    onCommitted: () => handling.wake(),
     onLagging: (lagging) => rebuilder.onLagging(lagging),
   });
 
@@ -87,19 +94,24 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
 
   let address: AddressInfo;
   try {
+    await handling.loaded;
+    handling.start();
     address = await http.listen(config.listenFd === undefined ? config : { fd: config.listenFd });
   } catch (error) {
+    await handling.close();
     await rebuilder.close();
     await writer.close().catch(() => undefined);
+    if (error instanceof HandlersRefused) throw error;
     throw new Error(listenProblem(error as NodeJS.ErrnoException, config), { cause: error });
   }
   return {
     address,
     head: writer.head,
     async close() {
+      const handled = handling.close();
       writer.drain();
       await http.drain();
-      await rebuilder.close();
+      await Promise.all([handled, rebuilder.close()]);
       const head = await writer.close();
       log('info', `stopped; the log ends with seq ${head.seq}, chain ${head.chain}`, {
         counts: counters.read(),

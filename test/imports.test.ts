@@ -13,7 +13,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/core': [],
   'src/projections': ['src/core'],
   'src/http': ['src/core'],
-  src: ['src/core', 'src/http', 'src/projections'],
+  'src/handlers': ['src/core'],
+  src: ['src/core', 'src/http', 'src/projections', 'src/handlers'],
   scripts: ['src/core', 'src/projections', 'src/config.ts'],
 };
 

@@ -73,6 +73,7 @@ export class EventLog {
   readonly #range: Statement<[number, number, number], RecordedDelivery & { readonly body: string }>;
   readonly #body: Statement<[number], Uint8Array>;
   readonly #stored: Statement<[number, number], StoredEvent>;
+  readonly #chain: Statement<[number], Uint8Array>;
   readonly #addFailure: Statement<[number, string, string]>;
   readonly #failures: Statement<[number], { error: string }>;
 
@@ -91,6 +92,7 @@ export class EventLog {
     );
     this.#body = database.prepare<[number], Uint8Array>('SELECT body FROM events WHERE seq = ?').pluck();
     this.#stored = database.prepare(`SELECT ${COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
+    this.#chain = database.prepare<[number], Uint8Array>('SELECT chain FROM events WHERE seq = ?').pluck();
     this.#addFailure = database.prepare(
       'INSERT INTO failures (seq, stage, error) VALUES (?, ?, ?) ON CONFLICT (seq, stage) DO UPDATE SET error = excluded.error',
     );
@@ -145,6 +147,11 @@ export class EventLog {
   /** Up to `limit` whole events with seq > `after`, in order. */
   stored(after: number, limit: number): StoredEvent[] {
     return this.#stored.all(after, limit);
+  }
+
+  /** An event's link of the chain; empty if there is no such event. */
+  chainOf(seq: number): Uint8Array {
+    return this.#chain.get(seq) ?? new Uint8Array();
   }
 
   /** Notes that `stage` could not use event `seq`. */

@@ -136,6 +136,43 @@ export const REBUILD_RETRY_MS = 5_000;
 /** After a rebuild has failed: it reads the whole log, and what was wrong is seldom mended by itself. */
 export const REBUILD_FAILED_RETRY_MS = 600_000;
 
+// --- handlers ---------------------------------------------------------------------------------------------
+
+/** After a run's first failure; doubled after each further one. */
+export const RUN_RETRY_FIRST_MS = 1_000;
+/** The longest time between two attempts. */
+export const RUN_RETRY_LAST_MS = 3_600_000;
+/** Then a run is dead, after about half an hour: what is down for longer is for a person to see. */
+export const RUN_ATTEMPTS_MAX = 12;
+/** An error's text is cut to this in the state file. */
+export const RUN_ERROR_CHARS_MAX = 1_000;
+/** Events that may be started beyond the first one that is unfinished: so many may run again after a crash. */
+export const RUNS_AHEAD_EVENTS_MAX = 1_000;
+/** Events read from the log at once for handlers: with bodies of the largest default size 32 MiB. */
+export const HANDLER_READ_EVENTS_MAX = 32;
+/** State is written so long after a change at the latest; a crash makes what ended since then run again. */
+export const RUN_STATE_WRITE_MS = 100;
+/** How often the handlers' thread looks for what no message tells: events and commands of other processes. */
+export const HANDLERS_LOOK_MS = 1_000;
+/** After a wake the thread looks this much later, so that a burst of commits costs few messages. */
+export const HANDLERS_WAKE_MS = 5;
+/** Warnings of handlers logged in one second; the rest is counted in one line. */
+export const LOGGED_FAILURES_PER_SECOND_MAX = 10;
+/** A thread that does not yield for the time that a run may take and this is ended. */
+export const HANDLERS_UNYIELDING_MS = 2_000;
+/** Between the end of a thread of handlers that has died and the start of the next; doubled while they go on dying. */
+export const HANDLERS_RESTART_FIRST_MS = 1_000;
+/** The longest such time. */
+export const HANDLERS_RESTART_LAST_MS = 60_000;
+/** A module of handlers must have loaded within this. */
+export const HANDLERS_LOAD_MS = 10_000;
+/** After SIGTERM runs under way may take so long to end; the others run again after the next start. */
+export const HANDLERS_CLOSE_MS = 1_000;
+/** Memory of the handlers' code, beyond which its thread is ended: a leak there is not the receiver's. */
+export const HANDLERS_HEAP_BYTES = 256 * 1024 * 1024;
+/** A forward target's answer is waited for so long; as long as the standard's own senders wait. */
+export const FORWARD_TIMEOUT_MS = 15_000;
+
 /**
  * Relations between limits that the design depends on.
  * @param bodyBytesMax the configured `MAX_BODY_BYTES`, in bytes

@@ -34,6 +34,8 @@ interface Waiting {
 export interface WriterEvents {
   /** The outcome of a commit is unknown: flush the answers and end the process without closing the database. */
   onLost(text: string): void;
+  /** A batch is committed and can be read. */
+  onCommitted(): void;
   /** The projections that lack events have changed; empty when all are whole. */
   onLagging(lagging: readonly string[]): void;
 }
@@ -194,6 +196,7 @@ export class Writer {
         return this.#setLagging(message.lagging);
       case 'committed':
         this.#setLagging(message.lagging);
+        this.#events.onCommitted();
         return this.#committed(unpackOutcomes(message.outcomes));
       case 'refused':
         return this.#refused(message.fault, message.text);

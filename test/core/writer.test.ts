@@ -78,6 +78,7 @@ async function openWriter(lagging: string[] = []) {
     (level, message) => logged.push([level, message]),
     {
       onLost: (text) => lost.push(text),
+      onCommitted() {},
       onLagging: (names) => laggings.push(names),
     },
   );
@@ -144,6 +145,7 @@ describe('opening the writer', () => {
     const lost: string[] = [];
     const opening = Writer.open(thread as unknown as Worker, () => {}, {
       onLost: (text) => lost.push(text),
+      onCommitted() {},
       onLagging() {},
     });
     thread.say({ kind: 'cannot-open', text: 'x.db is damaged: restore it' });
@@ -158,7 +160,11 @@ describe('opening the writer', () => {
       (thread: FakeThread) => thread.emit('exit', 1),
     ]) {
       const thread = new FakeThread();
-      const opening = Writer.open(thread as unknown as Worker, () => {}, { onLost() {}, onLagging() {} });
+      const opening = Writer.open(thread as unknown as Worker, () => {}, {
+        onLost() {},
+        onCommitted() {},
+        onLagging() {},
+      });
       fail(thread);
       await assert.rejects(opening, /no such module|ended with code 1/);
     }

@@ -1,0 +1,45 @@
+/** A consumer: something that is to see events of the log, each at least once. Handlers are one, forwarding another. */
+
+import type { Event } from './event.ts';
+import type { Json } from './fields.ts';
+import type { HandlerContext } from './handler.ts';
+
+/** One event of the log, read. */
+export interface LoggedEvent {
+  /** As sent, or the header's where the body has none. */
+  readonly type: string;
+  readonly json: Json;
+  /** Undefined where the type has no table, or the event could not be read as one. */
+  readonly event: Event | undefined;
+  readonly signedAt: Date;
+}
+
+export interface Consumer {
+  /** Under this name its state is kept. */
+  readonly name: string;
+  /** A run that takes longer has failed. */
+  readonly timeoutMs: number;
+  /** Runs at one time. */
+  readonly runsMax: number;
+  /** Whether its code can keep the thread busy for ever: it is the user's. */
+  readonly isForeign: boolean;
+  /** Whether events of this type, as sent, are for it: the others are passed over unread. */
+  wants(type: string): boolean;
+  /** One run. What it throws, or rejects with, is a failure. */
+  run(logged: LoggedEvent, context: HandlerContext): unknown;
+}
+
+/** A failure that knows more than that it is one. */
+export class RunFailed extends Error {
+  override name = 'RunFailed';
+  /** No further attempt can help. */
+  readonly isFinal: boolean;
+  /** The next attempt shall wait at least so long. */
+  readonly retryAfterMs: number;
+
+  constructor(message: string, more: { isFinal?: boolean; retryAfterMs?: number; cause?: unknown } = {}) {
+    super(message, { cause: more.cause });
+    this.isFinal = more.isFinal ?? false;
+    this.retryAfterMs = more.retryAfterMs ?? 0;
+  }
+}

@@ -1,0 +1,345 @@
+/**
+ * Takes one consumer through the log: starts its runs in the order of `seq`, several at a time, tries failed ones again
+ * later, and keeps its position. At least once: an event is behind the position only when its run has ended well, or
+ * has a row among the failed ones.
+ */
+
+import { retryDelayMs } from './backoff.ts';
+import { type Consumer, RunFailed } from './consumer.ts';
+import { interpret, readBody } from './event.ts';
+import type { EventLog, StoredEvent } from './event-log.ts';
+import type { HandlerContext } from './handler.ts';
+import {
+  HANDLER_READ_EVENTS_MAX,
+  RUN_ATTEMPTS_MAX,
+  RUN_RETRY_LAST_MS,
+  RUN_STATE_WRITE_MS,
+  RUNS_AHEAD_EVENTS_MAX,
+} from './limits.ts';
+import type { FailedRun, Position, RunStore } from './run-store.ts';
+
+export interface DispatcherOptions {
+  readonly consumer: Consumer;
+  readonly log: EventLog;
+  readonly store: RunStore;
+  /** Wall clock, milliseconds. */
+  readonly now: () => number;
+  /** From 0 to below 1. */
+  readonly random: () => number;
+  /** What a run may use beside its event. */
+  readonly tools: Pick<HandlerContext, 'log' | 'query'>;
+  /** Told which events are under way: if the thread dies now, it was one of these. */
+  readonly onUnderWay: (seqs: readonly number[]) => void;
+}
+
+interface Run {
+  readonly seq: number;
+  readonly attempt: number;
+  /** It has a row among the failed ones. */
+  readonly isRetry: boolean;
+  readonly isAlone: boolean;
+  readonly abort: AbortController;
+  readonly timeout: NodeJS.Timeout;
+}
+
+/** Events that one pump() looks at before others get their turn. */
+const LOOKS_MAX = 256;
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #consumer: Consumer;
+  readonly #store: RunStore;
+  #position: Position;
+  /** The next event to look at. */
+  #next: number;
+  /** The last event with a failed run at the beginning: up to there an event beyond the position may have one. */
+  #failedUpTo: number;
+  /** Read ahead, `#next` first. */
+  #ahead: StoredEvent[] = [];
+  readonly #underWay = new Map<number, Run>();
+  /** To be written. */
+  #failed: FailedRun[] = [];
+  #ended: number[] = [];
+  #writing: NodeJS.Timeout | undefined;
+  /** When a failed run is to be tried again; known after each write. */
+  #retryAtMs = Number.NEGATIVE_INFINITY;
+  #retry: NodeJS.Timeout | undefined;
+  #due: FailedRun[] = [];
+  #isRetryNext = false;
+  #pump: NodeJS.Immediate | undefined;
+  #closing: { readonly whenIdle: () => void } | undefined;
+
+  /** Begins where the consumer stood; a new one at the log's end: what is in the log already is history to it. */
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#consumer = options.consumer;
+    this.#store = options.store;
+    this.#position = this.#knownPosition();
+    this.#next = this.#position.seq + 1;
+    this.#failedUpTo = this.#store.lastFailedSeq(this.#consumer.name);
+  }
+
+  /** Starts what can be started now. The rest starts by itself, but for new events: wake it for these. */
+  pump(): void {
+    clearImmediate(this.#pump);
+    this.#pump = undefined;
+    if (this.#closing !== undefined) return;
+    this.#readDue();
+    let looks = 0;
+    while (this.#canStart() && this.#startOne()) {
+      looks += 1;
+      if (looks === LOOKS_MAX) {
+        this.#pumpSoon();
+        break;
+      }
+    }
+    this.#writeSoon();
+  }
+
+  /** Another connection has changed the state: runs may be due, or the position moved. */
+  reload(): void {
+    this.#retryAtMs = Number.NEGATIVE_INFINITY;
+    const position = this.#store.position(this.#consumer.name);
+    if (position === undefined || position.generation === this.#position.generation) return;
+    this.#position = position;
+    this.#next = position.seq + 1;
+    this.#failedUpTo = this.#store.lastFailedSeq(this.#consumer.name);
+    this.#ahead = [];
+  }
+
+  /**
+   * Notes what was under way in a thread that has died. One event alone is to blame; of several nobody knows which,
+   * so each is tried again with nothing beside it.
+   */
+  blame(seqs: readonly number[], reason: string): void {
+    const isKnown = seqs.length === 1;
+    for (const seq of seqs) {
+      const attempts = this.#store.failedRun(this.#consumer.name, seq)?.attempts ?? 0;
+      if (isKnown) this.#noteFailure({ seq, attempt: attempts + 1, isAlone: true }, new Error(reason));
+      else this.#addFailed(seq, attempts, `under way when ${reason}`, 0, true);
+    }
+    this.#write();
+    this.#failedUpTo = Math.max(this.#failedUpTo, ...seqs);
+  }
+
+  /** Starts nothing more. @returns when all that is under way has ended, or after `waitMs`; the state is written then */
+  async close(waitMs: number): Promise<void> {
+    const idle = new Promise<void>((resolve) => {
+      this.#closing = { whenIdle: resolve };
+      setTimeout(resolve, this.#underWay.size === 0 ? 0 : waitMs);
+    });
+    clearTimeout(this.#retry);
+    clearImmediate(this.#pump);
+    await idle;
+    for (const { abort, timeout } of this.#underWay.values()) {
+      clearTimeout(timeout);
+      abort.abort(new Error('the receiver is shutting down'));
+    }
+    this.#write();
+  }
+
+  #canStart(): boolean {
+    if (this.#underWay.size >= this.#consumer.runsMax) return false;
+    for (const run of this.#underWay.values()) if (run.isAlone) return false;
+    // Nothing starts beside one that is to run alone, nor before it once it is due.
+    return this.#underWay.size === 0 || this.#due[0]?.isAlone !== true;
+  }
+
+  /** Retries and new events in turn. @returns whether an event was looked at */
+  #startOne(): boolean {
+    const isRetry = this.#due.length > 0 && (this.#due[0]?.isAlone === true || this.#isRetryNext);
+    this.#isRetryNext = !isRetry;
+    if (isRetry) return this.#startRetry();
+    return this.#startNew() || this.#startRetry();
+  }
+
+  #startRetry(): boolean {
+    const failed = this.#due.shift();
+    if (failed === undefined) return false;
+    const [event] = this.#options.log.stored(failed.seq - 1, 1);
+    if (event?.seq === failed.seq) this.#start(event, failed);
+    else this.#ended.push(failed.seq); // the log was put back to an earlier state
+    return true;
+  }
+
+  #startNew(): boolean {
+    if (this.#next - this.#settledSeq() > RUNS_AHEAD_EVENTS_MAX) return false;
+    if (this.#ahead.length === 0) {
+      this.#ahead = this.#options.log.stored(this.#next - 1, HANDLER_READ_EVENTS_MAX);
+    }
+    const event = this.#ahead.shift();
+    if (event === undefined) return false;
+    this.#next = event.seq + 1;
+    if (event.type !== null && this.#consumer.wants(event.type) && !this.#hasFailed(event.seq))
+      this.#start(event, undefined);
+    return true;
+  }
+
+  #hasFailed(seq: number): boolean {
+    return seq <= this.#failedUpTo && this.#store.failedRun(this.#consumer.name, seq) !== undefined;
+  }
+
+  #start(stored: StoredEvent, failed: FailedRun | undefined): void {
+    const { seq } = stored;
+    const abort = new AbortController();
+    const { timeoutMs } = this.#consumer;
+    const tookTooLong = () => {
+      const error = new Error(`it took longer than ${timeoutMs} ms`);
+      abort.abort(error);
+      this.#finish(run, error);
+    };
+    const run: Run = {
+      seq,
+      attempt: (failed?.attempts ?? 0) + 1,
+      isRetry: failed !== undefined,
+      isAlone: failed?.isAlone ?? false,
+      abort,
+      timeout: setTimeout(tookTooLong, timeoutMs),
+    };
+    this.#underWay.set(seq, run);
+    this.#tellUnderWay();
+    this.#call(stored, run).then(
+      () => this.#finish(run, undefined),
+      (error: unknown) => this.#finish(run, error ?? new Error('it failed with nothing')),
+    );
+  }
+
+  async #call(stored: StoredEvent, run: Run): Promise<void> {
+    const { tools } = this.#options;
+    const read = readBody(stored.body, stored.event_header);
+    const signedAt = new Date(stored.signed_at * 1000);
+    const interpretation = interpret(read, { seq: stored.seq, signedAt: stored.signed_at });
+    const context: HandlerContext = {
+      event: stored.type ?? '',
+      seq: stored.seq,
+      idempotencyKey: Buffer.from(stored.body_sha256).toString('hex'),
+      attempt: run.attempt,
+      path: stored.path,
+      signedAt,
+      receivedAt: new Date(stored.received_at_ms),
+      body: Buffer.from(stored.body).toString('utf8'),
+      signal: run.abort.signal,
+      log: (level, message) => tools.log(level, `seq ${stored.seq}: ${message}`),
+      query: tools.query,
+    };
+    const event = interpretation.kind === 'event' ? interpretation.event : undefined;
+    await this.#consumer.run({ type: stored.type ?? '', json: read.json ?? {}, event, signedAt }, context);
+  }
+
+  #finish(run: Run, error: unknown): void {
+    if (this.#underWay.get(run.seq) !== run) return; // its time was over before
+    this.#underWay.delete(run.seq);
+    clearTimeout(run.timeout);
+    this.#tellUnderWay();
+    if (error !== undefined) this.#noteFailure(run, error);
+    else if (run.isRetry) this.#ended.push(run.seq);
+    this.#writeSoon();
+    if (this.#closing === undefined) this.#pumpSoon();
+    else if (this.#underWay.size === 0) this.#closing.whenIdle();
+  }
+
+  #noteFailure({ seq, attempt, isAlone }: Pick<Run, 'seq' | 'attempt' | 'isAlone'>, error: unknown): void {
+    const { isFinal, retryAfterMs } =
+      error instanceof RunFailed ? error : { isFinal: false, retryAfterMs: 0 };
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const delayMs = isFinal ? undefined : retryDelayMs(attempt, this.#options.random());
+    const waitMs =
+      delayMs === undefined ? undefined : Math.max(delayMs, Math.min(retryAfterMs, RUN_RETRY_LAST_MS));
+    this.#addFailed(seq, attempt, text, waitMs, isAlone);
+    const what = `${this.#consumer.name}: seq ${seq} failed, attempt ${attempt} of ${RUN_ATTEMPTS_MAX}`;
+    if (waitMs !== undefined)
+      this.#options.tools.log('warn', `${what}, again in ${(waitMs / 1000).toFixed(1)} s: ${text}`);
+    else
+      this.#options.tools.log(
+        'error',
+        `${what}, not tried again: ${text}; npm run handlers -- retry ${seq} tries it again`,
+      );
+  }
+
+  #addFailed(
+    seq: number,
+    attempts: number,
+    error: string,
+    waitMs: number | undefined,
+    isAlone: boolean,
+  ): void {
+    const failedAtMs = this.#options.now();
+    const nextAtMs = waitMs === undefined ? null : failedAtMs + waitMs;
+    const consumer = this.#consumer.name;
+    this.#failed.push({ consumer, seq, attempts, error, failedAtMs, nextAtMs, isAlone });
+  }
+
+  /** Failed runs whose time has come, and a timer for the next. */
+  #readDue(): void {
+    if (this.#due.length > 0 || this.#options.now() < this.#retryAtMs) return;
+    this.#write(); // or what has just ended would be found again
+    const nowMs = this.#options.now();
+    const due = this.#store.due(this.#consumer.name, nowMs, HANDLER_READ_EVENTS_MAX);
+    this.#due = due
+      .filter(({ seq }) => !this.#underWay.has(seq))
+      .sort((one, other) => Number(other.isAlone) - Number(one.isAlone));
+    if (this.#due.length === 0) this.#awaitRetry(nowMs);
+  }
+
+  #awaitRetry(nowMs: number): void {
+    clearTimeout(this.#retry);
+    this.#retryAtMs = this.#store.nextAtMs(this.#consumer.name, nowMs) ?? Number.POSITIVE_INFINITY;
+    if (this.#retryAtMs === Number.POSITIVE_INFINITY || this.#closing !== undefined) return;
+    this.#retry = setTimeout(() => this.pump(), Math.min(this.#retryAtMs - nowMs, RUN_RETRY_LAST_MS));
+  }
+
+  #pumpSoon(): void {
+    this.#pump ??= setImmediate(() => this.pump());
+  }
+
+  #writeSoon(): void {
+    if (this.#closing !== undefined || !this.#hasChanges()) return;
+    this.#writing ??= setTimeout(() => this.#write(), RUN_STATE_WRITE_MS);
+  }
+
+  #hasChanges(): boolean {
+    return this.#settledSeq() !== this.#position.seq || this.#failed.length > 0 || this.#ended.length > 0;
+  }
+
+  #write(): void {
+    clearTimeout(this.#writing);
+    this.#writing = undefined;
+    if (!this.#hasChanges()) return;
+    const seq = this.#settledSeq();
+    const { generation } = this.#position;
+    const position = { seq, chain: this.#options.log.chainOf(seq), generation };
+    const [failed, ended] = [this.#failed, this.#ended];
+    this.#failed = [];
+    this.#ended = [];
+    const isOurs = this.#store.write(this.#consumer.name, { position, failed, ended });
+    this.#position = position;
+    if (!isOurs) this.reload();
+    if (failed.length > 0 && this.#due.length === 0) this.#awaitRetry(this.#options.now());
+  }
+
+  /** What is before each new event that is under way. */
+  #settledSeq(): number {
+    let settled = this.#next - 1;
+    for (const run of this.#underWay.values()) if (!run.isRetry && run.seq <= settled) settled = run.seq - 1;
+    return settled;
+  }
+
+  #tellUnderWay(): void {
+    if (this.#consumer.isForeign) this.#options.onUnderWay([...this.#underWay.keys()]);
+  }
+
+  #knownPosition(): Position {
+    const { consumer, log, store, tools } = this.#options;
+    const position = store.position(consumer.name);
+    if (position !== undefined && Buffer.compare(position.chain, log.chainOf(position.seq)) === 0)
+      return position;
+    const head = log.head();
+    if (position !== undefined)
+      tools.log(
+        'warn',
+        `${consumer.name}: event ${position.seq}, the last one seen, is not in this log, which was perhaps put back from a backup; going on after its end, seq ${head.seq}; npm run handlers -- --replay-from SEQ goes back`,
+      );
+    store.moveTo(consumer.name, head.seq, log.chainOf(head.seq));
+    return store.position(consumer.name) as Position;
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * The thread of the handlers: takes the lock that only one process on a log has, opens the log for reading and the state,
+ * and runs a dispatcher for each consumer. Commits of this process wake it; once a second it looks for what others did.
+ */
+
+import type { MessagePort } from 'node:worker_threads';
+import type { Database } from 'better-sqlite3';
+import type { Consumer } from './consumer.ts';
+import { openReadOnly } from './database.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { EventLog } from './event-log.ts';
+import { lockFile } from './file-lock.ts';
+import type { FromHandlers, SharedState, ToHandlers } from './handlers-messages.ts';
+import {
+  HANDLERS_CLOSE_MS,
+  HANDLERS_LOOK_MS,
+  HANDLERS_WAKE_MS,
+  LOGGED_FAILURES_PER_SECOND_MAX,
+} from './limits.ts';
+import type { LogLevel } from './logger.ts';
+import { RunStore, runStoreLockPath, runStorePath } from './run-store.ts';
+
+export interface HandlersOptions {
+  readonly port: MessagePort;
+  readonly databasePath: string;
+  readonly consumers: readonly Consumer[];
+  readonly shared: SharedState;
+  /** What was under way in the thread before, which died, and of what. */
+  readonly dead: { readonly seqs: readonly number[]; readonly reason: string } | undefined;
+}
+
+interface Running {
+  readonly database: Database;
+  readonly store: RunStore;
+  readonly dispatchers: readonly Dispatcher[];
+  readonly unlock: () => void;
+}
+
+/** Runs until `close`. @throws what SQLite throws */
+export function runHandlers({ port, databasePath, consumers, shared, dead }: HandlersOptions): void {
+  const say = (message: FromHandlers) => port.postMessage(message);
+  const log = quietly((level, text) => say({ kind: 'log', level, text }));
+  let running: Running | undefined;
+  let isStarted = false;
+  let wakes: NodeJS.Timeout | undefined;
+  let logVersion: unknown;
+  let stateVersion: unknown;
+
+  const look = setInterval(() => {
+    shared.beat();
+    if (isStarted) running ??= begin();
+    if (running === undefined) return;
+    const { database, store, dispatchers } = running;
+    const found = [database.pragma('data_version', { simple: true }), store.dataVersion()];
+    if (found[0] === logVersion && found[1] === stateVersion) return;
+    if (found[1] !== stateVersion) for (const dispatcher of dispatchers) dispatcher.reload();
+    [logVersion, stateVersion] = found;
+    for (const dispatcher of dispatchers) dispatcher.pump();
+  }, HANDLERS_LOOK_MS);
+
+  port.on('message', (message: ToHandlers) => {
+    if (message.kind === 'start') start();
+    else if (message.kind === 'wake') wakes ??= setTimeout(wake, HANDLERS_WAKE_MS);
+    else void close();
+  });
+
+  function start(): void {
+    isStarted = true;
+    running = begin();
+  }
+
+  /** Another process has the lock: undefined. */
+  function begin(): Running | undefined {
+    const unlock = lockFile(runStoreLockPath(databasePath));
+    if (unlock === undefined) return undefined;
+    const store = new RunStore(runStorePath(databasePath));
+    const database = openReadOnly(databasePath);
+    const query = (sql: string, ...values: readonly unknown[]) =>
+      database.prepare<unknown[], Record<string, unknown>>(sql).all(...values);
+    const dispatchers = consumers.map((consumer) => {
+      const dispatcher = new Dispatcher({
+        consumer,
+        log: new EventLog(database),
+        store,
+        now: Date.now,
+        random: Math.random,
+        tools: { log, query },
+        onUnderWay(seqs) {
+          shared.underWay = seqs;
+        },
+      });
+      if (consumer.isForeign && dead !== undefined) dispatcher.blame(dead.seqs, dead.reason);
+      return dispatcher;
+    });
+    shared.underWay = [];
+    const begun = { database, store, dispatchers, unlock };
+    running = begun;
+    wake();
+    return begun;
+  }
+
+  function wake(): void {
+    wakes = undefined;
+    shared.askForWaking();
+    for (const dispatcher of running?.dispatchers ?? []) dispatcher.pump();
+  }
+
+  async function close(): Promise<void> {
+    clearInterval(look);
+    clearTimeout(wakes);
+    port.removeAllListeners('message');
+    await Promise.all((running?.dispatchers ?? []).map((dispatcher) => dispatcher.close(HANDLERS_CLOSE_MS)));
+    running?.database.close();
+    running?.store.close();
+    running?.unlock();
+    say({ kind: 'closed' });
+    port.close();
+  }
+}
+
+/** Warnings beyond the first of a second are only counted: what they told is in the state file. */
+function quietly(log: (level: LogLevel, text: string) => void): (level: LogLevel, text: string) => void {
+  let second = 0;
+  let count = 0;
+  return (level, text) => {
+    const now = Math.floor(performance.now() / 1000);
+    if (now !== second) {
+      if (count > LOGGED_FAILURES_PER_SECOND_MAX)
+        log('warn', `${count - LOGGED_FAILURES_PER_SECOND_MAX} more warnings of handlers in one second`);
+      second = now;
+      count = 0;
+    }
+    if (level === 'warn') count += 1;
+    if (level !== 'warn' || count <= LOGGED_FAILURES_PER_SECOND_MAX) log(level, text);
+  };
+}

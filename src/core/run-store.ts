@@ -1,0 +1,288 @@
+/**
+ * The state of the handlers, in a file of its own beside the log: how far each consumer has come, and the runs that
+ * have failed. A run that went well leaves nothing but a higher position. All SQL on that file is here.
+ *
+ * Not fsynced at each write: after a power cut the position is an older one, and what came after it runs again.
+ */
+
+import { dirname, join } from 'node:path';
+import Sqlite, { type Database, type Statement } from 'better-sqlite3';
+import { BUSY_TIMEOUT_MS, RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from './limits.ts';
+import { makeFile } from './make-file.ts';
+import { faultText } from './storage-fault.ts';
+
+/** "IRSH" in ASCII. */
+const APPLICATION_ID = 0x49525348;
+const SCHEMA_VERSION = 1;
+const FILE_NAME = 'handlers.db';
+
+const SCHEMA = `
+CREATE TABLE consumers (
+  name          TEXT    NOT NULL UNIQUE,
+  settled_seq   INTEGER NOT NULL,
+  settled_chain BLOB    NOT NULL,
+  generation    INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE failed_runs (
+  consumer     TEXT    NOT NULL,
+  seq          INTEGER NOT NULL,
+  attempts     INTEGER NOT NULL,
+  error        TEXT    NOT NULL,
+  failed_at_ms INTEGER NOT NULL,
+  next_at_ms   INTEGER,
+  is_alone     INTEGER NOT NULL,
+  UNIQUE (consumer, seq)
+) STRICT;
+CREATE INDEX failed_runs_by_time ON failed_runs (consumer, next_at_ms);
+`;
+
+/** The state file of a log: beside it. */
+export function runStorePath(databasePath: string): string {
+  return join(dirname(databasePath), FILE_NAME);
+}
+
+/** Its lock: of the processes on a log, the one that has it runs the handlers. */
+export function runStoreLockPath(databasePath: string): string {
+  return `${runStorePath(databasePath)}-lock`;
+}
+
+/** The file cannot be used. `message` is one line for the operator. */
+export class RunStoreRefused extends Error {
+  override name = 'RunStoreRefused';
+}
+
+/** How far a consumer has come. */
+export interface Position {
+  /** Each event up to this one has been handled, passed over, or has a row in `failed_runs`. */
+  readonly seq: number;
+  /** That event's link of the chain: tells whether the log is still the same one. Empty for seq 0. */
+  readonly chain: Uint8Array;
+  /** Raised when a person moves the position: what was under way before must not move it back. */
+  readonly generation: number;
+}
+
+export interface FailedRun {
+  readonly consumer: string;
+  readonly seq: number;
+  /** How many have failed. */
+  readonly attempts: number;
+  readonly error: string;
+  readonly failedAtMs: number;
+  /** Milliseconds since 1970; null: dead, none will follow. */
+  readonly nextAtMs: number | null;
+  /** It was under way when the thread died, as others were: the next time nothing runs beside it, and it is known. */
+  readonly isAlone: boolean;
+}
+
+/** What has changed since the last write. */
+export interface RunChanges {
+  readonly position: Position;
+  readonly failed: readonly FailedRun[];
+  /** Runs that had failed before and have now ended well. */
+  readonly ended: readonly number[];
+}
+
+type Row = Omit<FailedRun, 'isAlone'> & { readonly isAlone: number };
+
+const COLUMNS = `
+  consumer,
+  seq,
+  attempts,
+  error,
+  failed_at_ms AS failedAtMs,
+  next_at_ms AS nextAtMs,
+  is_alone AS isAlone`;
+
+export class RunStore {
+  readonly #database: Database;
+  readonly #position: Statement;
+  readonly #due: Statement;
+  readonly #nextAt: Statement;
+  readonly #failedRun: Statement;
+  readonly #fail: Statement;
+  readonly #end: Statement;
+  readonly #move: Statement;
+  readonly #dataVersion: Statement;
+
+  /** @throws RunStoreRefused */
+  constructor(path: string) {
+    this.#database = open(path);
+    this.#position = this.#database.prepare(
+      'SELECT settled_seq AS seq, settled_chain AS chain, generation FROM consumers WHERE name = ?',
+    );
+    // A clock that was set back must not postpone a run beyond the longest delay.
+    this.#due = this.#database.prepare(`
+      SELECT ${COLUMNS} FROM failed_runs
+      WHERE consumer = @consumer AND (next_at_ms <= @nowMs OR next_at_ms > @nowMs + ${2 * RUN_RETRY_LAST_MS})
+      ORDER BY next_at_ms LIMIT @limit`);
+    this.#nextAt = this.#database
+      .prepare('SELECT min(next_at_ms) FROM failed_runs WHERE consumer = ? AND next_at_ms > ?')
+      .pluck();
+    this.#failedRun = this.#database.prepare(
+      `SELECT ${COLUMNS} FROM failed_runs WHERE consumer = ? AND seq = ?`,
+    );
+    this.#fail = this.#database.prepare(`
+      INSERT INTO failed_runs (consumer, seq, attempts, error, failed_at_ms, next_at_ms, is_alone)
+      VALUES (@consumer, @seq, @attempts, @error, @failedAtMs, @nextAtMs, @isAlone)
+      ON CONFLICT (consumer, seq) DO UPDATE SET
+        attempts = excluded.attempts,
+        error = excluded.error,
+        failed_at_ms = excluded.failed_at_ms,
+        next_at_ms = excluded.next_at_ms,
+        is_alone = excluded.is_alone`);
+    this.#end = this.#database.prepare('DELETE FROM failed_runs WHERE consumer = ? AND seq = ?');
+    this.#move = this.#database.prepare(`
+      UPDATE consumers SET settled_seq = @seq, settled_chain = @chain
+      WHERE name = @consumer AND generation = @generation`);
+    this.#dataVersion = this.#database.prepare('PRAGMA data_version').pluck();
+  }
+
+  /** Another one when another connection has written to the file. */
+  dataVersion(): unknown {
+    return this.#dataVersion.get();
+  }
+
+  position(consumer: string): Position | undefined {
+    return this.#position.get(consumer) as Position | undefined;
+  }
+
+  /** Sets a consumer's position; no write of what is under way can move it back. Makes a new one. */
+  moveTo(consumer: string, seq: number, chain: Uint8Array): void {
+    this.#database
+      .prepare(
+        `INSERT INTO consumers (name, settled_seq, settled_chain, generation) VALUES (?, ?, ?, 1)
+         ON CONFLICT (name) DO UPDATE SET
+           settled_seq = excluded.settled_seq,
+           settled_chain = excluded.settled_chain,
+           generation = generation + 1`,
+      )
+      .run(consumer, seq, chain);
+  }
+
+  /** @returns whether the position is still the consumer's own; if not, all but the position is written */
+  write(consumer: string, { position, failed, ended }: RunChanges): boolean {
+    return this.#database
+      .transaction(() => {
+        for (const run of failed) {
+          this.#fail.run({
+            ...run,
+            error: run.error.slice(0, RUN_ERROR_CHARS_MAX),
+            isAlone: Number(run.isAlone),
+          });
+        }
+        for (const seq of ended) this.#end.run(consumer, seq);
+        return this.#move.run({ consumer, ...position }).changes === 1;
+      })
+      .immediate();
+  }
+
+  /** Runs whose time has come, the longest due first. */
+  due(consumer: string, nowMs: number, limit: number): FailedRun[] {
+    return (this.#due.all({ consumer, nowMs, limit }) as Row[]).map(runOf);
+  }
+
+  /** When the next run that is not due is; undefined: there is none. */
+  nextAtMs(consumer: string, nowMs: number): number | undefined {
+    return (this.#nextAt.get(consumer, nowMs) as number | null) ?? undefined;
+  }
+
+  consumers(): (Position & { readonly name: string; readonly waiting: number; readonly dead: number })[] {
+    return this.#database
+      .prepare<[], Position & { readonly name: string; readonly waiting: number; readonly dead: number }>(
+        `SELECT
+           name,
+           settled_seq AS seq,
+           settled_chain AS chain,
+           generation,
+           (SELECT count(*) FROM failed_runs WHERE consumer = name AND next_at_ms IS NOT NULL) AS waiting,
+           (SELECT count(*) FROM failed_runs WHERE consumer = name AND next_at_ms IS NULL) AS dead
+         FROM consumers ORDER BY name`,
+      )
+      .all();
+  }
+
+  failedRun(consumer: string, seq: number): FailedRun | undefined {
+    const row = this.#failedRun.get(consumer, seq) as Row | undefined;
+    return row === undefined ? undefined : runOf(row);
+  }
+
+  /** 0: none has failed. */
+  lastFailedSeq(consumer: string): number {
+    return Number(
+      this.#database.prepare('SELECT max(seq) FROM failed_runs WHERE consumer = ?').pluck().get(consumer) ??
+        0,
+    );
+  }
+
+  /** All failed runs in the order of the log, at most `limit` of them. */
+  failed(limit: number): FailedRun[] {
+    return (
+      this.#database
+        .prepare(`SELECT ${COLUMNS} FROM failed_runs ORDER BY seq, consumer LIMIT ?`)
+        .all(limit) as Row[]
+    ).map(runOf);
+  }
+
+  /** Makes failed runs due now, with all their attempts before them. @param seqs undefined: all @returns how many */
+  retry(seqs: readonly number[] | undefined, nowMs: number): number {
+    const set = 'UPDATE failed_runs SET attempts = 0, next_at_ms = ?';
+    if (seqs === undefined) return this.#database.prepare(set).run(nowMs).changes;
+    return this.#each(seqs, this.#database.prepare(`${set} WHERE seq = ?`), nowMs);
+  }
+
+  /** Forgets failed runs: they will not be tried again. @returns how many */
+  skip(seqs: readonly number[]): number {
+    return this.#each(seqs, this.#database.prepare('DELETE FROM failed_runs WHERE seq = ?'));
+  }
+
+  #each(seqs: readonly number[], statement: Statement, ...values: unknown[]): number {
+    return this.#database
+      .transaction(() => seqs.reduce((sum, seq) => sum + statement.run(...values, seq).changes, 0))
+      .immediate();
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}
+
+function runOf(row: Row): FailedRun {
+  return { ...row, isAlone: row.isAlone !== 0 };
+}
+
+function open(path: string): Database {
+  let database: Database | undefined;
+  try {
+    makeFile(path);
+    database = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
+    const id = database.pragma('application_id', { simple: true });
+    const version = database.pragma('user_version', { simple: true }) as number;
+    const tables = database.prepare('SELECT count(*) FROM sqlite_master').pluck().get();
+    if (id !== APPLICATION_ID && (id !== 0 || tables !== 0))
+      throw new RunStoreRefused(`${path} is a database of another program: move it away`);
+    if (version > SCHEMA_VERSION)
+      throw new RunStoreRefused(`${path} was written by a newer version of this program: update the program`);
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = NORMAL');
+    createSchema(database);
+    return database;
+  } catch (error) {
+    database?.close();
+    if (error instanceof RunStoreRefused) throw error;
+    throw new RunStoreRefused(`${path} cannot be used for the state of the handlers: ${faultText(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function createSchema(database: Database): void {
+  database
+    .transaction(() => {
+      if (database.pragma('user_version', { simple: true }) !== 0) return; // another process was first
+      database.exec(SCHEMA);
+      database.pragma(`application_id = ${APPLICATION_ID}`);
+      database.pragma(`user_version = ${SCHEMA_VERSION}`);
+    })
+    .immediate();
+}

@@ -1,0 +1,106 @@
+/**
+ * Forwards chosen events to a URL, signed per Standard Webhooks, so that the next hop verifies them with a stock
+ * library. Redirects are not followed: what is signed for one address is not for another.
+ */
+
+import { createHmac } from 'node:crypto';
+import type { Consumer, LoggedEvent } from '../core/consumer.ts';
+import { RunFailed } from '../core/consumer.ts';
+import { tabledType } from '../core/event-types.ts';
+import type { HandlerContext } from '../core/handler.ts';
+import { handlerData } from '../core/handler-data.ts';
+import { FORWARD_TIMEOUT_MS, RUN_RETRY_LAST_MS } from '../core/limits.ts';
+import { eventText } from './event-text.ts';
+
+export interface ForwardOptions {
+  /** http or https, without credentials. */
+  readonly url: string;
+  /** Event types; `call.*` is a family, `*` all. */
+  readonly events: readonly string[];
+  /** The key itself, 24 to 64 bytes. */
+  readonly key: Uint8Array;
+}
+
+const RUNS_MAX = 8;
+
+/** @param nowMs wall clock, milliseconds: each attempt is signed with its own time */
+export function forwardConsumer({ url, events, key }: ForwardOptions, nowMs: () => number): Consumer {
+  const chosen = new Set(events.map(oneName));
+  return {
+    name: 'forward',
+    timeoutMs: FORWARD_TIMEOUT_MS,
+    runsMax: RUNS_MAX,
+    isForeign: false,
+    wants(type) {
+      const name = oneName(type);
+      return chosen.has('*') || chosen.has(name) || chosen.has(`${name.split('.')[0]}.*`);
+    },
+    async run(logged, context) {
+      const body = JSON.stringify(payloadOf(logged, context));
+      const id = `evt_${context.idempotencyKey}`;
+      const timestamp = String(Math.floor(nowMs() / 1000));
+      const response = await post(url, {
+        method: 'POST',
+        redirect: 'manual',
+        signal: context.signal,
+        headers: {
+          'content-type': 'application/json',
+          'user-agent': 'IRISX-Webhook-Receiver',
+          'webhook-id': id,
+          'webhook-timestamp': timestamp,
+          'webhook-signature': standardSignature(key, id, timestamp, body),
+        },
+        body,
+      });
+      await response.body?.cancel();
+      if (!response.ok) throw refusal(response);
+    },
+  };
+}
+
+/** `v1,` and the base64 of an HMAC-SHA256 over id, time and body. */
+export function standardSignature(key: Uint8Array, id: string, timestamp: string, body: string): string {
+  return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
+}
+
+/** What is sent: `text` is what chat tools show. */
+function payloadOf(logged: LoggedEvent, context: HandlerContext) {
+  const { type, event, json, signedAt } = logged;
+  return {
+    type: oneName(type),
+    timestamp: (event === undefined ? signedAt : new Date(event.occurredAtMs)).toISOString(),
+    seq: context.seq,
+    text: eventText(logged),
+    data: (event === undefined ? undefined : handlerData(event)) ?? json['data'] ?? json,
+  };
+}
+
+function oneName(type: string): string {
+  return tabledType(type) ?? type;
+}
+
+async function post(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (error) {
+    const { cause } = error as { cause?: { code?: string; message?: string } };
+    throw new RunFailed(
+      `FORWARD_URL cannot be reached: ${cause?.code ?? cause?.message ?? (error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function refusal({ status, headers }: Response): RunFailed {
+  const answered = `FORWARD_URL answered ${status}`;
+  if (status === 410) return new RunFailed(`${answered}: it is gone`, { isFinal: true });
+  if (status >= 300 && status < 400)
+    return new RunFailed(
+      `${answered} with ${headers.get('location') ?? 'no address'}: redirects are not followed`,
+    );
+  const seconds = Number(headers.get('retry-after') ?? 0);
+  const retryAfterMs = seconds > 0 ? Math.min(seconds * 1000, RUN_RETRY_LAST_MS) : 0;
+  return new RunFailed(answered, { retryAfterMs });
+}

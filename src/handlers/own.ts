@@ -1,0 +1,25 @@
+/** The consumer that calls the handlers. */
+
+import type { Consumer } from '../core/consumer.ts';
+import { tabledType } from '../core/event-types.ts';
+import type { Handlers } from '../core/handler.ts';
+import { handlerData, isHandled } from '../core/handler-data.ts';
+
+/** @param timeoutMs of one run @param runsMax at one time */
+export function handlersConsumer(handlers: Handlers, timeoutMs: number, runsMax: number): Consumer {
+  return {
+    name: 'handlers',
+    timeoutMs,
+    runsMax,
+    isForeign: true,
+    wants(type) {
+      const tabled = tabledType(type);
+      return isHandled(tabled) && handlers.has(tabled);
+    },
+    run({ event }, context) {
+      const data = event === undefined ? undefined : handlerData(event);
+      if (event === undefined || data === undefined || !isHandled(event.tabled)) return undefined;
+      return handlers.get(event.tabled)?.(data, context);
+    },
+  };
+}

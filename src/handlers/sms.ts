@@ -1,0 +1,11 @@
+/** What happens after an event of a message is in the log; see calls.ts. Opt-outs need no code: `contacts` has them. */
+
+import { doNothing, type Handler } from '../core/handler.ts';
+
+export const handleSmsSent: Handler<'sms.sent'> = doNothing;
+
+export const handleSmsDelivered: Handler<'sms.delivered'> = doNothing;
+
+export const handleSmsFailed: Handler<'sms.failed'> = doNothing;
+
+export const handleSmsReceived: Handler<'sms.received'> = doNothing;
