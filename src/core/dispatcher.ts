@@ -52,8 +52,8 @@ export class Dispatcher {
   #position: Position;
   /** The next event to look at. */
   #next: number;
-  /** The last event with a failed run at the beginning: up to there an event beyond the position may have one. */
-  #failedUpTo: number;
+  /** Events beyond the position at the beginning that had a failed run: that is tried again, they are not new. */
+  #failedBefore: Set<number>;
   /** Read ahead, `#next` first. */
   #ahead: StoredEvent[] = [];
   readonly #underWay = new Map<number, Run>();
@@ -76,7 +76,7 @@ export class Dispatcher {
     this.#store = options.store;
     this.#position = this.#knownPosition();
     this.#next = this.#position.seq + 1;
-    this.#failedUpTo = this.#store.lastFailedSeq(this.#consumer.name);
+    this.#failedBefore = this.#failedBeyond();
   }
 
   /** Starts what can be started now. The rest starts by itself, but for new events: wake it for these. */
@@ -103,7 +103,7 @@ export class Dispatcher {
     if (position === undefined || position.generation === this.#position.generation) return;
     this.#position = position;
     this.#next = position.seq + 1;
-    this.#failedUpTo = this.#store.lastFailedSeq(this.#consumer.name);
+    this.#failedBefore = this.#failedBeyond();
     this.#ahead = [];
   }
 
@@ -119,7 +119,7 @@ export class Dispatcher {
       else this.#addFailed(seq, attempts, `under way when ${reason}`, 0, true);
     }
     this.#write();
-    this.#failedUpTo = Math.max(this.#failedUpTo, ...seqs);
+    this.#failedBefore = this.#failedBeyond();
   }
 
   /** Starts nothing more. @returns when all that is under way has ended, or after `waitMs`; the state is written then */
@@ -170,13 +170,13 @@ export class Dispatcher {
     const event = this.#ahead.shift();
     if (event === undefined) return false;
     this.#next = event.seq + 1;
-    if (event.type !== null && this.#consumer.wants(event.type) && !this.#hasFailed(event.seq))
-      this.#start(event, undefined);
+    const isNew = !this.#failedBefore.delete(event.seq);
+    if (isNew && event.type !== null && this.#consumer.wants(event.type)) this.#start(event, undefined);
     return true;
   }
 
-  #hasFailed(seq: number): boolean {
-    return seq <= this.#failedUpTo && this.#store.failedRun(this.#consumer.name, seq) !== undefined;
+  #failedBeyond(): Set<number> {
+    return new Set(this.#store.failedSeqsAfter(this.#consumer.name, this.#position.seq));
   }
 
   #start(stored: StoredEvent, failed: FailedRun | undefined): void {
@@ -278,14 +278,19 @@ export class Dispatcher {
     this.#due = due
       .filter(({ seq }) => !this.#underWay.has(seq))
       .sort((one, other) => Number(other.isAlone) - Number(one.isAlone));
-    if (this.#due.length === 0) this.#awaitRetry(nowMs);
+    if (this.#due.length > 0) return;
+    this.#retryAtMs = Number.POSITIVE_INFINITY;
+    const nextAtMs = this.#store.nextAtMs(this.#consumer.name, nowMs);
+    if (nextAtMs !== undefined) this.#retryAt(nextAtMs);
   }
 
-  #awaitRetry(nowMs: number): void {
+  /** Looks for due runs then, if not earlier. */
+  #retryAt(atMs: number): void {
+    if (atMs >= this.#retryAtMs || this.#closing !== undefined) return;
+    this.#retryAtMs = atMs;
     clearTimeout(this.#retry);
-    this.#retryAtMs = this.#store.nextAtMs(this.#consumer.name, nowMs) ?? Number.POSITIVE_INFINITY;
-    if (this.#retryAtMs === Number.POSITIVE_INFINITY || this.#closing !== undefined) return;
-    this.#retry = setTimeout(() => this.pump(), Math.min(this.#retryAtMs - nowMs, RUN_RETRY_LAST_MS));
+    const waitMs = Math.max(0, atMs - this.#options.now());
+    this.#retry = setTimeout(() => this.pump(), Math.min(waitMs, RUN_RETRY_LAST_MS));
   }
 
   #pumpSoon(): void {
@@ -314,7 +319,7 @@ export class Dispatcher {
     const isOurs = this.#store.write(this.#consumer.name, { position, failed, ended });
     this.#position = position;
     if (!isOurs) this.reload();
-    if (failed.length > 0 && this.#due.length === 0) this.#awaitRetry(this.#options.now());
+    for (const { nextAtMs } of failed) if (nextAtMs !== null) this.#retryAt(nextAtMs);
   }
 
   /** What is before each new event that is under way. */

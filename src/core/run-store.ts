@@ -160,6 +160,16 @@ export class RunStore {
       .run(consumer, seq, chain);
   }
 
+  /** Everything from `from` on is to run again; runs from there on that have failed are forgotten. */
+  replayFrom(consumer: string, from: number, chain: Uint8Array): void {
+    this.#database
+      .transaction(() => {
+        this.#database.prepare('DELETE FROM failed_runs WHERE consumer = ? AND seq >= ?').run(consumer, from);
+        this.moveTo(consumer, from - 1, chain);
+      })
+      .immediate();
+  }
+
   /** @returns whether the position is still the consumer's own; if not, all but the position is written */
   write(consumer: string, { position, failed, ended }: RunChanges): boolean {
     return this.#database

@@ -1,0 +1,160 @@
+/** `npm run handlers`: how far handlers and forwarding have come, what has failed, and what is to become of it. */
+
+import { existsSync } from 'node:fs';
+import { openReadOnly } from '../src/core/database.ts';
+import { EventLog } from '../src/core/event-log.ts';
+import { lockFile } from '../src/core/file-lock.ts';
+import { RUN_ATTEMPTS_MAX } from '../src/core/limits.ts';
+import { harmless } from '../src/core/logger.ts';
+import { RunStore, runStoreLockPath, runStorePath } from '../src/core/run-store.ts';
+import { alignedLines } from './cli/aligned-lines.ts';
+import { type Arguments, runCommand, UsageError } from './cli/command.ts';
+import { readEnvironment, requireDatabase } from './cli/environment.ts';
+import { counted, duration, grouped } from './cli/numbers.ts';
+
+const USAGE = `
+npm run handlers -- status
+npm run handlers -- failed
+npm run handlers -- retry SEQ … | retry --all
+npm run handlers -- skip SEQ …
+npm run handlers -- --replay-from SEQ [--only handlers|forward]
+Looks at the runs of handlers and of forwarding, also while the server runs.
+
+  status         how far each has come, and how many runs have failed
+  failed         the runs that have failed: those that will be tried again, and those that are dead, after
+                 ${RUN_ATTEMPTS_MAX} attempts
+  retry          tries failed runs again now, with all attempts before them
+  skip           forgets failed runs: they are not tried again
+  --replay-from  runs everything from this event on again, once more, also what went well; beyond the log's end:
+                 passes over what is left
+  --only         of the two, only this one
+`;
+
+const OPTIONS = {
+  all: { type: 'boolean' },
+  'replay-from': { type: 'string' },
+  only: { type: 'string' },
+} as const;
+
+const FAILED_MAX = 1000;
+const ERROR_CHARS_MAX = 200;
+
+function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
+  const [command, ...rest] = positionals;
+  const replayFrom = values['replay-from'];
+  if ((command === undefined) === (replayFrom === undefined))
+    throw new UsageError('say one of status, failed, retry, skip, or --replay-from SEQ');
+  if (values.all === true && command !== 'retry') throw new UsageError('--all is for retry');
+  if (values.only !== undefined && replayFrom === undefined)
+    throw new UsageError('--only is for --replay-from');
+
+  const config = readEnvironment();
+  requireDatabase(config);
+  const path = runStorePath(config.databasePath);
+  if (!existsSync(path)) {
+    throw new Error(
+      'no handler has run yet: put one into src/handlers, or set HANDLERS or FORWARD_URL, and start the server',
+    );
+  }
+  const store = new RunStore(path);
+  const database = openReadOnly(config.databasePath);
+  try {
+    const log = new EventLog(database);
+    if (replayFrom !== undefined) return replay(store, log, seqOf(replayFrom), values.only);
+    if (command === 'status') return none(rest) ?? status(store, log, config.databasePath);
+    if (command === 'failed') return none(rest) ?? failed(store);
+    if (command === 'retry') return retry(store, values.all === true, rest.map(seqOf));
+    if (command === 'skip') return skip(store, rest.map(seqOf));
+    throw new UsageError(`there is no command ${JSON.stringify(command)}, but status, failed, retry, skip`);
+  } finally {
+    database.close();
+    store.close();
+  }
+}
+
+function seqOf(text: string): number {
+  const seq = /^\d{1,15}$/.test(text) ? Number(text) : 0;
+  if (seq === 0) throw new UsageError(`${JSON.stringify(text)} is no seq: a whole number from 1`);
+  return seq;
+}
+
+function none(rest: readonly string[]): undefined {
+  if (rest.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(rest[0])}`);
+  return undefined;
+}
+
+function status(store: RunStore, log: EventLog, databasePath: string): number {
+  const head = log.head().seq;
+  const rows = store
+    .consumers()
+    .map(({ name, seq, waiting, dead }) => [
+      name,
+      grouped(seq),
+      grouped(Math.max(0, head - seq)),
+      grouped(waiting),
+      grouped(dead),
+    ]);
+  print(alignedLines(['consumer', 'seq', 'behind', 'waiting', 'dead'], rows, [1, 2, 3, 4]));
+  const unlock = lockFile(runStoreLockPath(databasePath));
+  unlock?.();
+  print([
+    `the log's last event is seq ${grouped(head)}; ${unlock === undefined ? 'a server runs them' : 'no server runs them now'}`,
+  ]);
+  return 0;
+}
+
+function failed(store: RunStore): number {
+  const runs = store.failed(FAILED_MAX + 1);
+  const nowMs = Date.now();
+  const rows = runs
+    .slice(0, FAILED_MAX)
+    .map(({ consumer, seq, attempts, nextAtMs, error }) => [
+      String(seq),
+      consumer,
+      String(attempts),
+      nextAtMs === null ? 'dead' : nextAtMs <= nowMs ? 'now' : `in ${duration(nextAtMs - nowMs)}`,
+      harmless(error, ERROR_CHARS_MAX),
+    ]);
+  if (rows.length === 0) print(['no run has failed']);
+  else print(alignedLines(['seq', 'consumer', 'attempts', 'next', 'error'], rows, [0, 2]));
+  if (runs.length > FAILED_MAX) print([`these are the first ${grouped(FAILED_MAX)}`]);
+  return 0;
+}
+
+function retry(store: RunStore, isAll: boolean, seqs: readonly number[]): number {
+  if (isAll === seqs.length > 0) throw new UsageError('retry needs SEQ … or --all');
+  const count = store.retry(isAll ? undefined : seqs, Date.now());
+  print([`${counted(count, 'run')} will be tried again now`]);
+  return isAll ? 0 : told(seqs, count);
+}
+
+function skip(store: RunStore, seqs: readonly number[]): number {
+  if (seqs.length === 0) throw new UsageError('skip needs SEQ …');
+  const count = store.skip(seqs);
+  print([`${counted(count, 'run')} will not be tried again`]);
+  return told(seqs, count);
+}
+
+/** Something was asked of a run that has not failed: that is said, and is no success. */
+function told(seqs: readonly number[], count: number): number {
+  if (count >= new Set(seqs).size) return 0;
+  print(['the others have no failed run: see failed; --replay-from runs also what went well']);
+  return 1;
+}
+
+function replay(store: RunStore, log: EventLog, from: number, only: string | undefined): number {
+  const names = store.consumers().map(({ name }) => name);
+  if (only !== undefined && !names.includes(only))
+    throw new UsageError(`--only must be ${names.join(' or ')}, not ${JSON.stringify(only)}`);
+  const head = log.head().seq;
+  if (from > head + 1) throw new UsageError(`--replay-from must be from 1 to ${head + 1}, not ${from}`);
+  for (const name of only === undefined ? names : [only]) store.replayFrom(name, from, log.chainOf(from - 1));
+  print([`${counted(head - from + 1, 'event')} from seq ${from} on will run again`]);
+  return 0;
+}
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+await runCommand(USAGE, OPTIONS, main);

@@ -1,0 +1,363 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it, mock } from 'node:test';
+import { BatchAppender } from '../../src/core/append-batch.ts';
+import { type Consumer, RunFailed } from '../../src/core/consumer.ts';
+import { Dispatcher } from '../../src/core/dispatcher.ts';
+import { EventLog } from '../../src/core/event-log.ts';
+import type { HandlerContext } from '../../src/core/handler.ts';
+import {
+  RUN_ATTEMPTS_MAX,
+  RUN_RETRY_FIRST_MS,
+  RUN_RETRY_LAST_MS,
+  RUN_STATE_WRITE_MS,
+  RUNS_AHEAD_EVENTS_MAX,
+} from '../../src/core/limits.ts';
+import { RunStore } from '../../src/core/run-store.ts';
+import { derivations } from '../../src/projections/index.ts';
+import { openTestDatabase, type TestDatabase } from '../support/database.ts';
+import { delivery, T0_S } from '../support/events.ts';
+
+const TIMEOUT_MS = 5_000;
+const RUNS_MAX = 3;
+/** With it no delay is spread: `random() + 0.5` is 1. */
+const NO_JITTER = 0.5;
+
+const opened: { close(): void }[] = [];
+beforeEach(() => {
+  mock.timers.enable({ apis: ['setTimeout', 'setImmediate', 'Date'], now: T0_S * 1000 });
+});
+afterEach(() => {
+  mock.timers.reset();
+  for (const each of opened.splice(0).reverse()) each.close();
+});
+
+/** A run that the test ends. */
+interface Started {
+  readonly seq: number;
+  readonly attempt: number;
+  readonly context: HandlerContext;
+  end(error?: unknown): void;
+}
+
+function given(events: number, type = 'call.ringing') {
+  const test: TestDatabase = openTestDatabase();
+  opened.push(test);
+  const appender = new BatchAppender(test.database, derivations);
+  let made = 0;
+  const append = (count: number, of = type) => {
+    const deliveries = Array.from({ length: count }, () =>
+      delivery({ event: of, timestamp: T0_S, data: { call_uuid: `call-${made++}` } }),
+    );
+    if (count > 0) appender.append(deliveries);
+  };
+  append(events);
+  const storePath = join(test.path, '..', 'handlers.db');
+  const log = new EventLog(test.database);
+  const lines: string[] = [];
+
+  /** A new process: a connection of its own to the state, and runs that are ended one by one. */
+  function dispatch(more: Partial<Consumer> = {}) {
+    const store = new RunStore(storePath);
+    opened.push(store);
+    const started: Started[] = [];
+    const underWay: (readonly number[])[] = [];
+    const consumer: Consumer = {
+      name: 'handlers',
+      timeoutMs: TIMEOUT_MS,
+      runsMax: RUNS_MAX,
+      isForeign: true,
+      wants: (sent) => sent === type,
+      run: (_logged, context) =>
+        new Promise<void>((resolve, reject) => {
+          const end = (error?: unknown) => (error === undefined ? resolve() : reject(error as Error));
+          started.push({ seq: context.seq, attempt: context.attempt, context, end });
+        }),
+      ...more,
+    };
+    const dispatcher = new Dispatcher({
+      consumer,
+      log,
+      store,
+      now: Date.now,
+      random: () => NO_JITTER,
+      tools: { log: (level, text) => void lines.push(`${level} ${text}`), query: () => [] },
+      onUnderWay: (seqs) => void underWay.push(seqs),
+    });
+    const seqs = () => started.map(({ seq }) => seq);
+    const running = () => underWay.at(-1) ?? [];
+    /** Ends a run that is under way. */
+    const end = async (seq: number, error?: unknown) => {
+      started.findLast((run) => run.seq === seq)?.end(error);
+      await settle();
+    };
+    const position = () => store.position('handlers')?.seq;
+    return { dispatcher, store, started, seqs, running, end, position };
+  }
+  /** A consumer that stands before the first event. */
+  const fromStart = (more: Partial<Consumer> = {}) => {
+    const store = new RunStore(storePath);
+    store.moveTo('handlers', 0, new Uint8Array());
+    store.close();
+    return dispatch(more);
+  };
+  return { append, dispatch, fromStart, lines, log, storePath, test };
+}
+
+/** Lets promises and immediates run. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) {
+    for (let n = 0; n < 10; n++) await Promise.resolve();
+    mock.timers.tick(0);
+  }
+}
+
+async function closed(dispatcher: Dispatcher): Promise<void> {
+  const closing = dispatcher.close(0);
+  await pass(0);
+  await closing;
+}
+
+async function pass(ms: number): Promise<void> {
+  mock.timers.tick(ms);
+  await settle();
+}
+
+describe('a dispatcher', () => {
+  it('begins at the log’s end for a consumer that is new', async () => {
+    const { append, dispatch } = given(5);
+    const { dispatcher, seqs, position } = dispatch();
+    dispatcher.pump();
+    assert.deepEqual(seqs(), []);
+    assert.equal(position(), 5);
+    append(1);
+    dispatcher.pump();
+    assert.deepEqual(seqs(), [6]);
+  });
+
+  it('starts runs in the order of seq, so many at one time', async () => {
+    const { fromStart } = given(5);
+    const { dispatcher, seqs, end } = fromStart();
+    dispatcher.pump();
+    assert.deepEqual(seqs(), [1, 2, 3]);
+    await end(2);
+    assert.deepEqual(seqs(), [1, 2, 3, 4]);
+    await end(1);
+    await end(3);
+    await end(4);
+    assert.deepEqual(seqs(), [1, 2, 3, 4, 5]);
+  });
+
+  it('passes over events that are not for it', async () => {
+    const { append, fromStart } = given(1);
+    append(300, 'call.dtmf');
+    append(1);
+    const { dispatcher, seqs, end, position } = fromStart();
+    dispatcher.pump();
+    await end(1);
+    await settle();
+    assert.deepEqual(seqs(), [1, 302]);
+    await end(302);
+    await pass(RUN_STATE_WRITE_MS);
+    assert.equal(position(), 302);
+  });
+
+  it('tries a failed run again after one second, then two, and goes on with the others meanwhile', async () => {
+    const { fromStart } = given(4);
+    const { dispatcher, started, seqs, end, store } = fromStart({ runsMax: 1 });
+    dispatcher.pump();
+    await end(1, new TypeError('no'));
+    assert.deepEqual(seqs(), [1, 2]);
+    await end(2);
+    await end(3);
+    await end(4);
+    await pass(RUN_RETRY_FIRST_MS - 1);
+    assert.deepEqual(seqs(), [1, 2, 3, 4]);
+    await pass(1);
+    assert.deepEqual(seqs(), [1, 2, 3, 4, 1]);
+    assert.equal(started.at(-1)?.attempt, 2);
+    await end(1, new Error('still no'));
+    await pass(RUN_STATE_WRITE_MS);
+    assert.deepEqual(
+      store.failed(9).map(({ seq, attempts, error }) => ({ seq, attempts, error })),
+      [{ seq: 1, attempts: 2, error: 'Error: still no' }],
+    );
+    await pass(2 * RUN_RETRY_FIRST_MS - RUN_STATE_WRITE_MS - 1);
+    assert.equal(started.length, 5);
+    await pass(1);
+    assert.equal(started.at(-1)?.attempt, 3);
+    await end(1);
+    await pass(RUN_STATE_WRITE_MS);
+    assert.deepEqual(store.failed(9), []);
+  });
+
+  it(`gives up after ${RUN_ATTEMPTS_MAX} attempts, and says so`, async () => {
+    const { fromStart, lines } = given(1);
+    const { dispatcher, started, end, store, position } = fromStart();
+    dispatcher.pump();
+    for (let attempt = 1; attempt <= RUN_ATTEMPTS_MAX; attempt++) {
+      assert.equal(started.length, attempt);
+      await end(1, new Error('never'));
+      await pass(RUN_STATE_WRITE_MS);
+      await pass(RUN_RETRY_LAST_MS);
+    }
+    assert.equal(started.length, RUN_ATTEMPTS_MAX);
+    const [dead] = store.failed(9);
+    assert.equal(dead?.nextAtMs, null);
+    assert.equal(dead?.attempts, RUN_ATTEMPTS_MAX);
+    assert.equal(position(), 1);
+    assert.match(
+      lines.at(-1) ?? '',
+      /^error handlers: seq 1 failed, attempt 12 of 12, not tried again: Error: never; npm run handlers -- retry 1/,
+    );
+  });
+
+  it('never tries again what is final, and waits as long as a failure asks for', async () => {
+    const { fromStart } = given(2);
+    const { dispatcher, seqs, end, store } = fromStart();
+    dispatcher.pump();
+    await end(1, new RunFailed('gone', { isFinal: true }));
+    await end(2, new RunFailed('later', { retryAfterMs: 60_000 }));
+    await pass(RUN_STATE_WRITE_MS);
+    assert.deepEqual(
+      store.failed(9).map(({ nextAtMs, failedAtMs }) => nextAtMs && nextAtMs - failedAtMs),
+      [null, 60_000],
+    );
+    await pass(59_000);
+    assert.deepEqual(seqs(), [1, 2]);
+    await pass(1_000);
+    assert.deepEqual(seqs(), [1, 2, 2]);
+  });
+
+  it('counts a run that takes too long as failed, tells it so, and does not heed how it ends', async () => {
+    const { fromStart } = given(1);
+    const { dispatcher, started, end, store } = fromStart();
+    dispatcher.pump();
+    await pass(TIMEOUT_MS - 1);
+    assert.equal(started[0]?.context.signal.aborted, false);
+    await pass(1);
+    assert.equal(started[0]?.context.signal.aborted, true);
+    await end(1);
+    await pass(RUN_STATE_WRITE_MS);
+    assert.deepEqual(
+      store.failed(9).map(({ seq, error }) => [seq, error]),
+      [[1, `Error: it took longer than ${TIMEOUT_MS} ms`]],
+    );
+  });
+
+  it('runs again after a crash what had not ended, and what came after it, but nothing twice that had failed', async () => {
+    const { dispatch, fromStart } = given(4);
+    const before = fromStart();
+    before.dispatcher.pump();
+    await before.end(2);
+    await before.end(3, new Error('no'));
+    await pass(RUN_STATE_WRITE_MS);
+    assert.equal(before.position(), 0, '1 has not ended');
+    const after = dispatch();
+    after.dispatcher.pump();
+    assert.deepEqual(after.seqs(), [1, 2, 4]);
+    await pass(RUN_RETRY_FIRST_MS);
+    await after.end(1);
+    assert.deepEqual(after.seqs(), [1, 2, 4, 3]);
+    assert.equal(after.started.at(-1)?.attempt, 2);
+  });
+
+  it(`starts at most ${RUNS_AHEAD_EVENTS_MAX} events beyond one that does not end`, async () => {
+    const { fromStart } = given(RUNS_AHEAD_EVENTS_MAX + 20);
+    const { dispatcher, started } = fromStart({ timeoutMs: 1e9 });
+    dispatcher.pump();
+    for (let turn = 0; turn < RUNS_AHEAD_EVENTS_MAX + 20; turn++) {
+      for (const run of started.slice(1)) run.end();
+      await settle();
+    }
+    assert.equal(started.at(-1)?.seq, RUNS_AHEAD_EVENTS_MAX + 1);
+  });
+
+  it('blames the one event that was under way when its thread died', async () => {
+    const { dispatch, fromStart } = given(3);
+    fromStart({ runsMax: 1 }).dispatcher.pump();
+    const { dispatcher, seqs, store } = dispatch();
+    dispatcher.blame([1], 'it did not yield');
+    dispatcher.pump();
+    assert.deepEqual(seqs(), [2, 3]);
+    assert.deepEqual(
+      store.failed(9).map(({ seq, attempts, error }) => [seq, attempts, error]),
+      [[1, 1, 'Error: it did not yield']],
+    );
+  });
+
+  it('tries each of several suspects with nothing beside it, and counts no attempt', async () => {
+    const { dispatch, fromStart } = given(5);
+    fromStart().dispatcher.pump();
+    const { dispatcher, started, running, end } = dispatch();
+    dispatcher.blame([1, 2, 3], 'the thread died');
+    dispatcher.pump();
+    for (const seq of [1, 2, 3]) {
+      assert.deepEqual(running(), [seq]);
+      assert.equal(started.at(-1)?.attempt, 1);
+      await end(seq);
+    }
+    assert.deepEqual(running(), [4, 5]);
+  });
+
+  it('runs again from where a person has moved it, whatever is under way', async () => {
+    const { dispatch, fromStart, storePath } = given(3);
+    const { dispatcher, seqs, end, position } = fromStart({ runsMax: 1 });
+    dispatcher.pump();
+    await end(1);
+    await end(2);
+    const person = new RunStore(storePath);
+    person.replayFrom('handlers', 1, new Uint8Array());
+    person.close();
+    dispatcher.reload();
+    await end(3);
+    assert.deepEqual(seqs(), [1, 2, 3, 1]);
+    await end(1);
+    await pass(RUN_STATE_WRITE_MS);
+    assert.equal(position(), 1);
+    await closed(dispatcher);
+    assert.equal(dispatch().position(), 1);
+  });
+
+  it('writes no position over one that a person has moved, before it has seen that', async () => {
+    const { fromStart, storePath } = given(3);
+    const { dispatcher, end, position } = fromStart({ runsMax: 1 });
+    dispatcher.pump();
+    const person = new RunStore(storePath);
+    person.replayFrom('handlers', 1, new Uint8Array());
+    person.close();
+    await end(1);
+    await pass(RUN_STATE_WRITE_MS);
+    assert.equal(position(), 0);
+  });
+
+  it('goes on at the end of a log that is not the one it knew', async () => {
+    const { fromStart, dispatch, storePath, lines } = given(5);
+    const { dispatcher, end } = fromStart({ runsMax: 1 });
+    dispatcher.pump();
+    await end(1);
+    await closed(dispatcher);
+    const store = new RunStore(storePath);
+    store.moveTo('handlers', 3, new Uint8Array(32));
+    store.close();
+    const after = dispatch();
+    after.dispatcher.pump();
+    assert.deepEqual(after.seqs(), []);
+    assert.equal(after.position(), 5);
+    assert.match(lines.at(-1) ?? '', /^warn handlers: event 3, the last one seen, is not in this log/);
+  });
+
+  it('waits for what is under way when it closes, but not for ever', async () => {
+    const { fromStart } = given(5);
+    const { dispatcher, seqs, started, end, position } = fromStart();
+    dispatcher.pump();
+    const closing = dispatcher.close(1_000);
+    await end(1);
+    assert.deepEqual(seqs(), [1, 2, 3], 'starts nothing more');
+    await end(2);
+    await pass(1_000);
+    await closing;
+    assert.equal(started[2]?.context.signal.aborted, true);
+    assert.equal(position(), 2);
+  });
+});
