@@ -146,7 +146,7 @@ export const RUN_RETRY_LAST_MS = 3_600_000;
 export const RUN_ATTEMPTS_MAX = 12;
 /** An error's text is cut to this in the state file. */
 export const RUN_ERROR_CHARS_MAX = 1_000;
-/** Events that may be started beyond the first one that is unfinished: so many may run again after a crash. */
+/** Events that may be started beyond those that have all ended: so many may run again after a crash. */
 export const RUNS_AHEAD_EVENTS_MAX = 1_000;
 /** Events read from the log at once for handlers: with bodies of the largest default size 32 MiB. */
 export const HANDLER_READ_EVENTS_MAX = 32;

@@ -217,12 +217,11 @@ export class RunStore {
     return row === undefined ? undefined : runOf(row);
   }
 
-  /** 0: none has failed. */
-  lastFailedSeq(consumer: string): number {
-    return Number(
-      this.#database.prepare('SELECT max(seq) FROM failed_runs WHERE consumer = ?').pluck().get(consumer) ??
-        0,
-    );
+  failedSeqsAfter(consumer: string, seq: number): number[] {
+    return this.#database
+      .prepare('SELECT seq FROM failed_runs WHERE consumer = ? AND seq > ?')
+      .pluck()
+      .all(consumer, seq) as number[];
   }
 
   /** All failed runs in the order of the log, at most `limit` of them. */
