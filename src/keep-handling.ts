@@ -36,8 +36,8 @@ export interface Handling {
    * @throws HandlersRefused
    */
   readonly loaded: Promise<void>;
-  /** The database is open. */
-  start(): void;
+  /** The database is open. @returns when no later event can be taken for one of before */
+  start(): Promise<void>;
   /** Something was committed. */
   wake(): void;
   /** @returns when runs under way have ended or been given up, and the state is written */
@@ -52,6 +52,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
   const shared = SharedState.create(options.runsMax);
   let thread: Worker | undefined;
   let isStarted = false;
+  let onStarted = () => {};
   let isClosing = false;
   let restart: NodeJS.Timeout | undefined;
   let restartMs = HANDLERS_RESTART_FIRST_MS;
@@ -95,6 +96,8 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
         case 'refused':
           death = { text: message.text, isForeign: false };
           return onLoaded(message.text);
+        case 'started':
+          return onStarted();
         case 'log':
           return log(message.level, message.text);
         case 'died':
@@ -110,6 +113,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
       clearInterval(watch);
       const { text, isForeign } = death ?? { text: `it ended with code ${code}`, isForeign: true };
       onLoaded(text);
+      onStarted();
       if (isStarted && !isClosing) replace(text, isForeign);
     });
   }
@@ -153,9 +157,13 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
 
   return {
     loaded,
-    start() {
+    async start() {
       isStarted = true;
-      if (thread !== undefined) begin();
+      if (thread === undefined) return;
+      await new Promise<void>((resolve) => {
+        onStarted = resolve;
+        begin();
+      });
     },
     wake() {
       if (thread !== undefined && shared.takeWaking()) say({ kind: 'wake' });

@@ -95,7 +95,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
   let address: AddressInfo;
   try {
     await handling.loaded;
-    handling.start();
+    await handling.start();
     address = await http.listen(config.listenFd === undefined ? config : { fd: config.listenFd });
   } catch (error) {
     await handling.close();

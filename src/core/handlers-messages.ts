@@ -15,6 +15,8 @@ export type FromHandlers =
   | { readonly kind: 'nothing' }
   /** The handlers cannot be used; `text` is for the operator. */
   | { readonly kind: 'refused'; readonly text: string }
+  /** It runs the handlers from now on, or waits until the process that does has ended. */
+  | { readonly kind: 'started' }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly text: string }
   /** The thread ends: something in it failed that belongs to no run. `isForeign`: in the user's code, as far as is known. */
   | { readonly kind: 'died'; readonly text: string; readonly isForeign: boolean }

@@ -67,6 +67,7 @@ export function runHandlers({ port, databasePath, consumers, shared, dead }: Han
   function start(): void {
     isStarted = true;
     running = begin();
+    say({ kind: 'started' });
   }
 
   /** Another process has the lock: undefined. */

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { seededRandom } from '../../scripts/cli/random.ts';
+import { SHAPES, sampleEvent } from '../../scripts/cli/sample-events.ts';
+import { sampleSubject } from '../../scripts/cli/sample-subject.ts';
+import { HANDLED_TYPES, handlerData } from '../../src/core/handler-data.ts';
+import { eventOf } from '../support/events.ts';
+
+const subject = sampleSubject(seededRandom(1), Date.UTC(2026, 0, 5, 9));
+
+describe('the data of a handler', () => {
+  it('is the same for all three body shapes, and has every member that the documentation shows', () => {
+    for (const type of HANDLED_TYPES) {
+      const [first, ...others] = SHAPES.map((shape) => {
+        const { body } = sampleEvent(type, subject, shape);
+        return handlerData(eventOf(body, { eventHeader: type }));
+      });
+      assert.ok(first !== undefined, type);
+      for (const other of others) assert.deepEqual(other, first, type);
+      const documented = (JSON.parse(sampleEvent(type, subject).body) as { data: object }).data;
+      assert.deepEqual(first, documented, type);
+    }
+  });
+
+  it('leaves out what cannot be used, and keeps the rest', () => {
+    const data = { call_uuid: 'call-1', duration_seconds: -5, total_cost: 'much', direction: 'inbound' };
+    assert.deepEqual(handlerData(eventOf({ event: 'call.completed', data })), {
+      call_uuid: 'call-1',
+      direction: 'inbound',
+    });
+  });
+
+  it('gives times as ISO 8601 in UTC and amounts in units', () => {
+    const data = { call_uuid: 7, ended_at: 1_767_603_600, total_cost: '0.0125' };
+    assert.deepEqual(handlerData(eventOf({ event: 'call.completed', data })), {
+      call_uuid: '7',
+      ended_at: '2026-01-05T09:00:00.000Z',
+      total_cost: 0.0125,
+    });
+  });
+
+  it('takes the call’s id for a recording’s where that is missing', () => {
+    const event = eventOf({ event: 'recording.ready', data: { call_id: 'call-1', format: 'wav' } });
+    assert.deepEqual(handlerData(event), { recording_id: 'call-1', call_uuid: 'call-1', format: 'wav' });
+  });
+
+  it('is none without the subject’s id, and none for a type without a handler', () => {
+    assert.equal(
+      handlerData(eventOf({ event: 'call.completed', data: { from: '+12025550100' } })),
+      undefined,
+    );
+    assert.equal(handlerData(eventOf({ event: 'sms.queued', data: { message_id: 'm' } })), undefined);
+  });
+});

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, it } from 'node:test';
+import { Webhook } from 'standardwebhooks';
+import { type LoggedEvent, RunFailed } from '../../src/core/consumer.ts';
+import type { HandlerContext } from '../../src/core/handler.ts';
+import { forwardConsumer } from '../../src/handlers/forward.ts';
+import { eventOf } from '../support/events.ts';
+
+const KEY = randomBytes(32);
+const SECRET = `whsec_${KEY.toString('base64')}`;
+
+interface Came {
+  readonly method: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+const targets: Server[] = [];
+afterEach(() => {
+  for (const target of targets.splice(0)) {
+    target.closeAllConnections();
+    target.close();
+  }
+});
+
+/** A target that notes what comes and answers as told. */
+async function target(answer: (response: ServerResponse) => void) {
+  const came: Came[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.setEncoding('utf8').on('data', (text: string) => {
+      body += text;
+    });
+    request.on('end', () => {
+      came.push({ method: request.method, headers: request.headers, body });
+      answer(response);
+    });
+  });
+  targets.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, came };
+}
+
+function logged(type: string, data: object): LoggedEvent {
+  const json = { event: type, timestamp: '2026-01-05T09:00:00Z', data };
+  return { type, json, event: eventOf(json), signedAt: new Date('2026-01-05T09:00:01Z') };
+}
+
+const failed = logged('call.failed', {
+  call_id: 'call-1',
+  from: '+12025550100',
+  to: '+12025550101',
+  error_code: 'CARRIER_REJECTED',
+});
+
+function contextOf(signal: AbortSignal = new AbortController().signal): HandlerContext {
+  return {
+    event: 'call.failed',
+    seq: 7,
+    idempotencyKey: 'ab'.repeat(32),
+    attempt: 1,
+    path: '/webhooks',
+    signedAt: new Date(),
+    receivedAt: new Date(),
+    body: '',
+    signal,
+    log() {},
+    query: () => [],
+  };
+}
+
+const forwardTo = (url: string, nowMs = Date.now) => forwardConsumer({ url, events: ['*'], key: KEY }, nowMs);
+
+describe('forwarding', () => {
+  it('sends what a stock library verifies, with a sentence for a chat', async () => {
+    const { url, came } = await target((response) => response.writeHead(204).end());
+    await forwardTo(url).run(failed, contextOf());
+    const [request] = came;
+    assert.ok(request);
+    assert.equal(request.method, 'POST');
+    const payload = new Webhook(SECRET).verify(request.body, request.headers as Record<string, string>);
+    assert.deepEqual(payload, {
+      type: 'call.failed',
+      timestamp: '2026-01-05T09:00:00.000Z',
+      seq: 7,
+      text: 'Call failed: +12025550100 → +12025550101, CARRIER_REJECTED',
+      data: {
+        call_uuid: 'call-1',
+        from_number: '+12025550100',
+        to_number: '+12025550101',
+        error_code: 'CARRIER_REJECTED',
+      },
+    });
+    assert.throws(() =>
+      new Webhook(SECRET).verify(`${request.body} `, request.headers as Record<string, string>),
+    );
+  });
+
+  it('keeps the id from one attempt to the next, and signs with the time of each', async () => {
+    const { url, came } = await target((response) => response.end());
+    let nowMs = Date.now();
+    const { run } = forwardTo(url, () => nowMs);
+    await run(failed, contextOf());
+    nowMs += 60_000;
+    await run(failed, contextOf());
+    const [first, second] = came.map(({ headers }) => headers);
+    assert.equal(first?.['webhook-id'], second?.['webhook-id']);
+    assert.equal(Number(second?.['webhook-timestamp']) - Number(first?.['webhook-timestamp']), 60);
+    assert.notEqual(first?.['webhook-signature'], second?.['webhook-signature']);
+  });
+
+  it('sends a type that has no table with its own data', async () => {
+    const { url, came } = await target((response) => response.end());
+    const json = { event: 'tenant.limit.warning', data: { tenant_id: 't', percent: 90 } };
+    await forwardTo(url).run(
+      { type: 'tenant.limit.warning', json, event: undefined, signedAt: new Date(0) },
+      contextOf(),
+    );
+    const { text, data, timestamp } = JSON.parse(came[0]?.body ?? '') as Record<string, unknown>;
+    assert.deepEqual(
+      [text, data, timestamp],
+      ['tenant.limit.warning', { tenant_id: 't', percent: 90 }, '1970-01-01T00:00:00.000Z'],
+    );
+  });
+
+  it('chooses events by type, in any spelling, by family, or all', () => {
+    const chosen = (...events: string[]) => forwardConsumer({ url: '', events, key: KEY }, Date.now).wants;
+    const types = ['call.failed', 'call.canceled', 'mms.received', 'email.opened'];
+    assert.deepEqual(types.filter(chosen('call.failed', 'call.cancelled')), ['call.failed', 'call.canceled']);
+    assert.deepEqual(types.filter(chosen('sms.*')), ['mms.received']);
+    assert.deepEqual(types.filter(chosen('*')), types);
+  });
+
+  for (const status of [400, 404, 429, 500, 503]) {
+    it(`fails with ${status}, to be tried again`, async () => {
+      const { url } = await target((response) =>
+        response.writeHead(status, { 'retry-after': '120' }).end('no'),
+      );
+      await assert.rejects(
+        async () => forwardTo(url).run(failed, contextOf()),
+        (error: RunFailed) => {
+          assert.equal(error.message, `FORWARD_URL answered ${status}`);
+          assert.deepEqual([error.isFinal, error.retryAfterMs], [false, 120_000]);
+          return true;
+        },
+      );
+    });
+  }
+
+  it('gives up at once on a target that is gone', async () => {
+    const { url } = await target((response) => response.writeHead(410).end());
+    await assert.rejects(
+      async () => forwardTo(url).run(failed, contextOf()),
+      (error: RunFailed) => error instanceof RunFailed && error.isFinal,
+    );
+  });
+
+  it('follows no redirect', async () => {
+    const other = await target((response) => response.end());
+    const { url } = await target((response) => response.writeHead(307, { location: other.url }).end());
+    await assert.rejects(
+      async () => forwardTo(url).run(failed, contextOf()),
+      (error: RunFailed) => error.message.includes(`answered 307 with ${other.url}`) && !error.isFinal,
+    );
+    assert.equal(other.came.length, 0);
+  });
+
+  it('fails where nobody listens, and when its time is over', async () => {
+    const { url } = await target(() => {}); // never answers
+    const abort = new AbortController();
+    const slow = assert.rejects(
+      async () => forwardTo(url).run(failed, contextOf(abort.signal)),
+      /cannot be reached/,
+    );
+    abort.abort(new Error('it took too long'));
+    await slow;
+    await assert.rejects(
+      async () => forwardTo('http://127.0.0.1:1/').run(failed, contextOf()),
+      /^RunFailed: FORWARD_URL cannot be reached: (ECONNREFUSED|bad port)$/,
+    );
+  });
+
+  it('does not read an endless answer', async () => {
+    const { url } = await target((response) => {
+      response.writeHead(200);
+      const more = setInterval(() => response.write('x'.repeat(1024)), 1);
+      response.on('close', () => clearInterval(more));
+    });
+    await forwardTo(url).run(failed, contextOf());
+  });
+});

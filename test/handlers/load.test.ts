@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, it } from 'node:test';
+import { HANDLER_NAMES } from '../../src/core/handler.ts';
+import { HANDLED_TYPES } from '../../src/core/handler-data.ts';
+import * as calls from '../../src/handlers/calls.ts';
+import { loadHandlers } from '../../src/handlers/load.ts';
+import * as recordings from '../../src/handlers/recordings.ts';
+import * as sms from '../../src/handlers/sms.ts';
+import { temporaryFolder } from '../support/receiver.ts';
+
+const folders: { remove: () => void }[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) folder.remove();
+});
+
+function modulePath(source: string, name = 'handlers.mjs'): string {
+  const folder = temporaryFolder();
+  folders.push(folder);
+  const path = join(folder.path, name);
+  writeFileSync(path, source);
+  return path;
+}
+
+/** One line that begins with the variable. */
+function refused(path: string, message: RegExp) {
+  return assert.rejects(loadHandlers(path), (error: Error) => {
+    assert.equal(error.name, 'HandlersRefused');
+    assert.doesNotMatch(error.message, /\n/);
+    assert.ok(error.message.startsWith(`HANDLERS=${path}`), error.message);
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+describe('the handlers of src/handlers', () => {
+  it('are one for each documented type, under its name, and do nothing until somebody writes them', async () => {
+    const exported = Object.keys({ ...calls, ...sms, ...recordings });
+    assert.deepEqual(exported.toSorted(), HANDLED_TYPES.map((type) => HANDLER_NAMES[type]).toSorted());
+    assert.equal(exported.length, 14);
+    assert.equal((await loadHandlers(undefined)).size, 0);
+  });
+});
+
+describe('a module of handlers', () => {
+  it('may export any of the names, and what else it likes', async () => {
+    const path = modulePath(
+      'export function handleSmsReceived() {}\nexport const handleCallFailed = async () => {};\nexport const other = 1;',
+    );
+    assert.deepEqual([...(await loadHandlers(path)).keys()].toSorted(), ['call.failed', 'sms.received']);
+  });
+
+  it('is refused with a name that begins like a handler’s and is none; the right ones are listed', async () => {
+    const path = modulePath('export function handleCallComplete() {}');
+    await refused(path, /exports handleCallComplete, which is no handler's name: .*handleCallCompleted/);
+  });
+
+  it('is refused where a handler is no function, or there is none', async () => {
+    await refused(modulePath('export const handleCallFailed = 1;'), /not as a function: number/);
+    await refused(modulePath('export const nothing = 1;'), /exports no handler: export a function under/);
+  });
+
+  it('is refused where it cannot be found or read, with what to do', async () => {
+    await refused(join(temporaryFolder().path, 'none.mjs'), /there is no such file/);
+    await refused(modulePath('export const x = ;'), /Unexpected token ';' \(SyntaxError\): node --check /);
+    await refused(modulePath("import './gone.mjs';"), /Cannot find module '.*gone\.mjs'/);
+    await refused(modulePath('throw new TypeError("not\\ntoday");'), /cannot be loaded: not \(TypeError\)$/);
+    await refused(
+      modulePath('', 'handlers.txt'),
+      /Unknown file extension ".txt" .*compile it to a \.mjs file/,
+    );
+  });
+});
