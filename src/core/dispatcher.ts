@@ -233,7 +233,9 @@ export class Dispatcher {
     this.#tellUnderWay();
     if (error !== undefined) this.#noteFailure(run, error);
     else if (run.isRetry) this.#ended.push(run.seq);
-    this.#writeSoon();
+    if (run.isAlone)
+      this.#write(); // the next one may cost the thread, and this is known then
+    else this.#writeSoon();
     if (this.#closing === undefined) this.#pumpSoon();
     else if (this.#underWay.size === 0) this.#closing.whenIdle();
   }

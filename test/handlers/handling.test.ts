@@ -2,10 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
+import { rebuild } from '../../src/core/rebuild.ts';
 import { runStorePath } from '../../src/core/run-store.ts';
+import { derivations } from '../../src/projections/index.ts';
 import { deliver, startReceiver, type TestReceiver, temporaryFolder, until } from '../support/receiver.ts';
 
 const folders: { remove: () => void }[] = [];
@@ -88,5 +92,185 @@ describe('a handler', () => {
     assert.equal(context['aborted'], false);
     assert.match(String(context['idempotencyKey']), /^[0-9a-f]{64}$/);
     assert.deepEqual(context['rows'], [{ call_uuid: 'call-1', status: 'completed' }]);
+  });
+
+  it('that throws is tried again; receiving and the other events go on', async () => {
+    const { seen, start, state } = given(`export async function handleCallCompleted(data, context) {
+      note('completed', data, { attempt: context.attempt });
+      if (data.call_uuid === 'bad' && context.attempt === 1) throw new TypeError('not yet');
+    }`);
+    const receiver = await start();
+    await deliver(receiver, completed('bad'));
+    await deliver(receiver, completed('good'));
+    await until(() => seen().length === 3, 'both have run, one of them twice');
+    assert.deepEqual(
+      seen().map(({ data, context }) => [data['call_uuid'], context['attempt']]),
+      [
+        ['bad', 1],
+        ['good', 1],
+        ['bad', 2],
+      ],
+    );
+    assert.ok(
+      receiver.lines.some((line) =>
+        /WARN handlers: seq 1 failed, attempt 1 of 12, again in [\d.]+ s: TypeError: not yet$/.test(line),
+      ),
+    );
+    await until(() => state('SELECT * FROM failed_runs').length === 0, 'nothing is left of it');
+  });
+
+  it('that never returns costs its thread: receiving goes on, the others run, it is tried again', async () => {
+    const { seen, start, state } = given(`export function handleCallCompleted(data, context) {
+      note('completed', data, { attempt: context.attempt });
+      if (data.call_uuid === 'endless' && context.attempt === 1) for (;;);
+    }`);
+    const receiver = await start({ HANDLER_TIMEOUT_MS: '500' });
+    await deliver(receiver, completed('endless'));
+    await until(() => seen().length === 1, 'it runs');
+    const answers = await Promise.all(['one', 'two', 'three'].map((id) => deliver(receiver, completed(id))));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 200],
+    );
+    await until(() => seen().length === 5, 'all have run, the endless one twice', 20_000);
+    const runs = seen().map(({ data, context }) => `${data['call_uuid']} ${context['attempt']}`);
+    assert.deepEqual(runs.toSorted(), ['endless 1', 'endless 2', 'one 1', 'three 1', 'two 1']);
+    assert.ok(
+      receiver.lines.some((line) =>
+        /ERROR the handlers' thread has ended: the handler did not yield for \d+ ms, with seq 1 under way/.test(
+          line,
+        ),
+      ),
+      receiver.lines.join('\n'),
+    );
+    await until(() => state('SELECT * FROM failed_runs').length === 0, 'nothing is left of it');
+  });
+
+  it('that ends its thread is found out among those beside it', async () => {
+    const { seen, start, state } = given(`export async function handleCallCompleted(data, context) {
+      note('completed', data, { attempt: context.attempt });
+      if (data.call_uuid === 'deadly') setTimeout(() => { throw new Error('nobody catches this') }, 20);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }`);
+    const receiver = await start();
+    await Promise.all(['a', 'deadly', 'b'].map((id) => deliver(receiver, completed(id))));
+    await until(
+      () => state('SELECT * FROM failed_runs WHERE attempts > 0').length === 1,
+      'one is to blame',
+      20_000,
+    );
+    const [failed] = state('SELECT seq, error FROM failed_runs WHERE attempts > 0');
+    assert.match(String(failed?.['error']), /nobody catches this/);
+    const [row] = receiver.rows('SELECT seq FROM events_json WHERE body LIKE ?', '%deadly%');
+    assert.equal(failed?.['seq'], row?.['seq']);
+    await until(
+      () => ['a', 'b'].every((id) => seen().some(({ data }) => data['call_uuid'] === id)),
+      'the others run',
+    );
+  });
+
+  it('runs in one of several processes on a log, and in another one when that has ended', async () => {
+    const { seen, start } = given(`export function handleCallCompleted(data, context) {
+      note('completed', data, {});
+    }`);
+    const first = await start();
+    const second = await start();
+    await deliver(second, completed('one'));
+    await until(() => seen().length === 1, 'the first has seen what the second recorded');
+    receivers.splice(receivers.indexOf(first), 1);
+    await first.close();
+    await deliver(second, completed('two'));
+    await until(() => seen().length === 2, 'the second has taken over');
+    assert.deepEqual(
+      seen().map(({ data }) => data['call_uuid']),
+      ['one', 'two'],
+    );
+  });
+
+  it('is not run again by a rebuild, nor for what was in the log before the first start with handlers', async () => {
+    const { databasePath, seen, start } = given(`export function handleCallCompleted(data, context) {
+      note('completed', data, {});
+    }`);
+    const without = await startReceiver({ databasePath });
+    await deliver(without, completed('before'));
+    await without.close();
+    const receiver = await start();
+    await deliver(receiver, completed('after'));
+    await until(() => seen().length === 1, 'it has run');
+    await rebuild({
+      databasePath,
+      derivations,
+      projections: derivations.projections,
+      pause: () => Promise.resolve(),
+      monotonicMs: () => performance.now(),
+    });
+    await deliver(receiver, completed('last'));
+    await until(() => seen().length === 2, 'it has run for the next');
+    assert.deepEqual(
+      seen().map(({ data }) => data['call_uuid']),
+      ['after', 'last'],
+    );
+  });
+
+  it('does not start a receiver whose module is wrong, in one line, nor leave one behind', async () => {
+    const { modulePath, start } = given('export function handleCallComplete() {}');
+    await assert.rejects(start(), (error: Error) => {
+      assert.equal(error.name, 'HandlersRefused');
+      assert.match(error.message, new RegExp(`^HANDLERS=${modulePath} exports handleCallComplete, .*$`));
+      return true;
+    });
+  });
+
+  it('goes on where it stood after a stop', async () => {
+    const { seen, start } = given(`export function handleCallCompleted(data, context) {
+      note('completed', data, {});
+    }`);
+    for (const id of ['one', 'two']) {
+      const receiver = await start();
+      await deliver(receiver, completed(id));
+      await until(() => seen().some(({ data }) => data['call_uuid'] === id), 'it has run');
+      receivers.splice(0);
+      await receiver.close();
+    }
+    assert.equal(seen().length, 2);
+  });
+});
+
+describe('forwarding beside a receiver', () => {
+  it('goes by configuration alone, and survives a target that is down for a while', async () => {
+    const bodies: string[] = [];
+    let isDown = true;
+    const target = createServer((request, response) => {
+      let body = '';
+      request.setEncoding('utf8').on('data', (text: string) => {
+        body += text;
+      });
+      request.on('end', () => {
+        if (!isDown) bodies.push(body);
+        response.writeHead(isDown ? 500 : 200).end();
+      });
+    });
+    await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
+    const folder = temporaryFolder();
+    folders.push(folder);
+    const receiver = await startReceiver({
+      databasePath: join(folder.path, 'irisx.db'),
+      env: {
+        FORWARD_URL: `http://127.0.0.1:${(target.address() as AddressInfo).port}/`,
+        FORWARD_EVENTS: 'call.completed',
+        FORWARD_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+      },
+    });
+    receivers.push(receiver);
+    await deliver(receiver, completed('call-1'));
+    await deliver(receiver, { event: 'call.ringing', data: { call_uuid: 'call-1' } });
+    await until(
+      () => receiver.lines.some((line) => line.includes('forward: seq 1 failed')),
+      'it has been tried',
+    );
+    isDown = false;
+    await until(() => bodies.length === 1, 'it has come');
+    assert.equal((JSON.parse(bodies[0] ?? '') as Record<string, unknown>)['seq'], 1);
+    target.close();
   });
 });

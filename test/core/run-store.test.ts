@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, it } from 'node:test';
+import Sqlite from 'better-sqlite3';
+import { lockFile } from '../../src/core/file-lock.ts';
+import { RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../src/core/limits.ts';
+import { type FailedRun, RunStore } from '../../src/core/run-store.ts';
+import { modeOf } from '../support/database.ts';
+import { temporaryFolder } from '../support/receiver.ts';
+
+const opened: (() => void)[] = [];
+afterEach(() => {
+  for (const close of opened.splice(0).reverse()) close();
+});
+
+const NONE = new Uint8Array();
+
+function given() {
+  const folder = temporaryFolder();
+  opened.push(folder.remove);
+  const path = join(folder.path, 'handlers.db');
+  const open = () => {
+    const store = new RunStore(path);
+    opened.push(() => store.close());
+    return store;
+  };
+  return { path, open, store: open() };
+}
+
+const failed = (seq: number, more: Partial<FailedRun> = {}): FailedRun => ({
+  consumer: 'handlers',
+  seq,
+  attempts: 1,
+  error: 'no',
+  failedAtMs: 1_000,
+  nextAtMs: 2_000,
+  isAlone: false,
+  ...more,
+});
+
+const at = (seq: number, generation = 1) => ({ seq, chain: NONE, generation });
+
+describe('the state of the handlers', () => {
+  it('is a file for its user alone, with its side files', () => {
+    const { path, store } = given();
+    store.moveTo('handlers', 1, NONE);
+    for (const suffix of ['', '-wal', '-shm']) assert.equal(modeOf(path + suffix), '0600');
+  });
+
+  it('keeps positions and failed runs for the next process', () => {
+    const { store, open } = given();
+    assert.equal(store.position('handlers'), undefined);
+    store.moveTo('handlers', 3, Buffer.from('abc'));
+    const run = failed(5, { isAlone: true, nextAtMs: null });
+    assert.equal(
+      store.write('handlers', {
+        position: { ...at(5), chain: Buffer.from('def') },
+        failed: [run],
+        ended: [],
+      }),
+      true,
+    );
+    const later = open();
+    assert.deepEqual(later.position('handlers'), { seq: 5, chain: Buffer.from('def'), generation: 1 });
+    assert.deepEqual(later.failed(9), [run]);
+    assert.deepEqual(later.failedRun('handlers', 5), run);
+    assert.equal(later.failedRun('forward', 5), undefined);
+    assert.deepEqual(later.failedSeqsAfter('handlers', 4), [5]);
+    assert.deepEqual(later.failedSeqsAfter('handlers', 5), []);
+  });
+
+  it('refuses a position of before a person has moved it, and keeps the rest of that write', () => {
+    const { store } = given();
+    store.moveTo('handlers', 3, NONE);
+    store.replayFrom('handlers', 1, NONE);
+    assert.equal(store.write('handlers', { position: at(4), failed: [failed(4)], ended: [] }), false);
+    assert.equal(store.position('handlers')?.seq, 0);
+    assert.equal(store.failed(9).length, 1);
+  });
+
+  it('gives the runs that are due, the longest due first, and when the next one is', () => {
+    const { store } = given();
+    store.moveTo('handlers', 9, NONE);
+    const runs = [
+      failed(1, { nextAtMs: 300 }),
+      failed(2, { nextAtMs: 100 }),
+      failed(3, { nextAtMs: 301 }),
+      failed(4, { nextAtMs: null }),
+    ];
+    store.write('handlers', { position: at(9), failed: runs, ended: [] });
+    const due = (nowMs: number, limit = 9) => store.due('handlers', nowMs, limit).map(({ seq }) => seq);
+    assert.deepEqual(due(99), []);
+    assert.deepEqual(due(300), [2, 1]);
+    assert.deepEqual(due(300, 1), [2]);
+    assert.equal(store.nextAtMs('handlers', 300), 301);
+    assert.equal(store.nextAtMs('handlers', 301), undefined);
+    assert.deepEqual(due(-2 * RUN_RETRY_LAST_MS + 299), [1, 3], 'the clock was set back');
+  });
+
+  it('makes failed runs due with all their attempts, forgets them, and says how many', () => {
+    const { store } = given();
+    store.moveTo('handlers', 9, NONE);
+    const runs = [failed(1, { nextAtMs: null, attempts: 12 }), failed(2), failed(3)];
+    store.write('handlers', { position: at(9), failed: runs, ended: [] });
+    assert.equal(store.retry([1, 8], 50), 1);
+    assert.deepEqual(store.failedRun('handlers', 1), failed(1, { attempts: 0, nextAtMs: 50 }));
+    assert.equal(store.retry(undefined, 60), 3);
+    assert.equal(store.skip([2, 3, 4]), 2);
+    assert.deepEqual(
+      store.failed(9).map(({ seq }) => seq),
+      [1],
+    );
+    store.write('handlers', { position: at(9), failed: [], ended: [1] });
+    assert.deepEqual(store.failed(9), []);
+  });
+
+  it('forgets what had failed from where it is to run again', () => {
+    const { store } = given();
+    store.moveTo('handlers', 9, NONE);
+    store.write('handlers', { position: at(9), failed: [failed(4), failed(5)], ended: [] });
+    store.replayFrom('handlers', 5, NONE);
+    assert.deepEqual(
+      store.failed(9).map(({ seq }) => seq),
+      [4],
+    );
+    assert.deepEqual(store.consumers(), [
+      { name: 'handlers', seq: 4, chain: Buffer.alloc(0), generation: 2, waiting: 1, dead: 0 },
+    ]);
+  });
+
+  it('cuts a long error', () => {
+    const { store } = given();
+    store.moveTo('handlers', 1, NONE);
+    store.write('handlers', {
+      position: at(1),
+      failed: [failed(1, { error: 'x'.repeat(5_000) })],
+      ended: [],
+    });
+    assert.equal(store.failed(1)[0]?.error.length, RUN_ERROR_CHARS_MAX);
+  });
+
+  it('leaves a file of another program alone', () => {
+    const { path, store } = given();
+    const other = `${path}.other`;
+    const foreign = new Sqlite(other);
+    foreign.exec('CREATE TABLE theirs (a)');
+    foreign.close();
+    assert.throws(
+      () => new RunStore(other),
+      /^RunStoreRefused: .* is a database of another program: move it away$/,
+    );
+    writeFileSync(other, 'no database at all, but long enough to be looked at as one'.repeat(9));
+    const { size } = statSync(other);
+    assert.throws(
+      () => new RunStore(other),
+      /cannot be used for the state of the handlers: file is not a database/,
+    );
+    assert.equal(statSync(other).size, size);
+    const newer = new Sqlite(path);
+    newer.pragma('user_version = 2');
+    newer.close();
+    assert.throws(() => new RunStore(path), /written by a newer version of this program/);
+    assert.equal(store.position('handlers'), undefined);
+  });
+});
+
+describe('the lock of the handlers', () => {
+  it('is one at a time, and is free again when its holder lets it go', () => {
+    const { path } = given();
+    const unlock = lockFile(`${path}-lock`);
+    assert.ok(unlock !== undefined);
+    assert.equal(lockFile(`${path}-lock`), undefined);
+    assert.equal(lockFile(`${path}-lock`), undefined, 'looking does not free it');
+    unlock();
+    const again = lockFile(`${path}-lock`);
+    assert.ok(again !== undefined);
+    again();
+    assert.equal(modeOf(`${path}-lock`), '0600');
+  });
+});
