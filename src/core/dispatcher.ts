@@ -292,7 +292,11 @@ export class Dispatcher {
     this.#retryAtMs = atMs;
     clearTimeout(this.#retry);
     const waitMs = Math.max(0, atMs - this.#options.now());
-    this.#retry = setTimeout(() => this.pump(), Math.min(waitMs, RUN_RETRY_LAST_MS));
+    const look = () => {
+      this.#retryAtMs = Number.NEGATIVE_INFINITY; // a timer may be a little early
+      this.pump();
+    };
+    this.#retry = setTimeout(look, Math.min(waitMs, RUN_RETRY_LAST_MS));
   }
 
   #pumpSoon(): void {

@@ -55,6 +55,7 @@ function given(events: number, type = 'call.ringing') {
   const storePath = join(test.path, '..', 'handlers.db');
   const log = new EventLog(test.database);
   const lines: string[] = [];
+  const clock = { lateMs: 0 };
 
   /** A new process: a connection of its own to the state, and runs that are ended one by one. */
   function dispatch(more: Partial<Consumer> = {}) {
@@ -79,7 +80,7 @@ function given(events: number, type = 'call.ringing') {
       consumer,
       log,
       store,
-      now: Date.now,
+      now: () => Date.now() - clock.lateMs,
       random: () => NO_JITTER,
       tools: { log: (level, text) => void lines.push(`${level} ${text}`), query: () => [] },
       onUnderWay: (seqs) => void underWay.push(seqs),
@@ -101,7 +102,7 @@ function given(events: number, type = 'call.ringing') {
     store.close();
     return dispatch(more);
   };
-  return { append, dispatch, fromStart, lines, log, storePath, test };
+  return { append, clock, dispatch, fromStart, lines, log, storePath, test };
 }
 
 /** Lets promises and immediates run. */
@@ -189,6 +190,19 @@ describe('a dispatcher', () => {
     await end(1);
     await pass(RUN_STATE_WRITE_MS);
     assert.deepEqual(store.failed(9), []);
+  });
+
+  it('tries again also where its timer is earlier than the clock', async () => {
+    const { clock, fromStart } = given(1);
+    const { dispatcher, seqs, end } = fromStart();
+    dispatcher.pump();
+    await end(1, new Error('no'));
+    await pass(RUN_STATE_WRITE_MS);
+    clock.lateMs = 1;
+    await pass(RUN_RETRY_FIRST_MS - RUN_STATE_WRITE_MS);
+    assert.deepEqual(seqs(), [1]);
+    await pass(1);
+    assert.deepEqual(seqs(), [1, 1]);
   });
 
   it(`gives up after ${RUN_ATTEMPTS_MAX} attempts, and says so`, async () => {

@@ -83,7 +83,7 @@ events.resume();
 
 /** Anything else is a file, or a test that `--only` has left out. */
 function isCase(name: string): boolean {
-  return /^[A-D]\d+[a-z]? /.test(name) && (only.length === 0 || only.some((pattern) => pattern.test(name)));
+  return /^[A-E]\d+[a-z]? /.test(name) && (only.length === 0 || only.some((pattern) => pattern.test(name)));
 }
 
 function ended(name: string, result: Row['result'], ms: number, note: string): void {
