@@ -41,6 +41,7 @@ describe('an empty environment', () => {
       rateLimitMax: 1000,
       rateLimitWindowMs: 900_000,
       rateLimitSkipVerified: true,
+      handlers: { modulePath: undefined, timeoutMs: 30_000, runsMax: 8, forward: undefined },
       logLevel: 'info',
       logFormat: 'text',
     });
@@ -60,12 +61,69 @@ describe('an empty environment', () => {
   });
 });
 
+describe('forwarding', () => {
+  const KEY = Buffer.alloc(32, 7);
+  const FORWARD_SECRET = `whsec_${KEY.toString('base64')}`;
+  const FORWARD_URL = 'https://example.com/hook';
+
+  it('has a URL, a key, and all events unless some are chosen', () => {
+    const { forward } = readConfig({ FORWARD_URL, FORWARD_SECRET }).handlers;
+    assert.deepEqual(forward, { url: FORWARD_URL, events: ['*'], key: KEY });
+    const chosen = readConfig({ FORWARD_URL, FORWARD_SECRET, FORWARD_EVENTS: 'call.failed, sms.*' });
+    assert.deepEqual(chosen.handlers.forward?.events, ['call.failed', 'sms.*']);
+    const bare = readConfig({ FORWARD_URL, FORWARD_SECRET: KEY.toString('base64') });
+    assert.deepEqual(bare.handlers.forward?.key, KEY);
+  });
+
+  it('needs an address that can be posted to', () => {
+    for (const url of ['example.com', 'ftp://example.com/', 'https://me:word@example.com/'])
+      assert.match(
+        onlyProblem({ FORWARD_URL: url, FORWARD_SECRET }),
+        /^FORWARD_URL=".*": must be an http or https/,
+      );
+  });
+
+  it('needs a secret of 24 to 64 bytes', () => {
+    assert.match(onlyProblem({ FORWARD_URL }), /^FORWARD_SECRET is not set: .*openssl rand -base64 32/);
+    for (const bytes of [23, 65]) {
+      const short = `whsec_${Buffer.alloc(bytes, 7).toString('base64')}`;
+      assert.match(onlyProblem({ FORWARD_URL, FORWARD_SECRET: short }), /^FORWARD_SECRET is wrong/);
+    }
+    for (const bytes of [24, 64])
+      assert.deepEqual(
+        problems({ FORWARD_URL, FORWARD_SECRET: Buffer.alloc(bytes, 7).toString('base64') }),
+        [],
+      );
+    assert.match(
+      onlyProblem({ FORWARD_URL, FORWARD_SECRET: `whsec_${'ö'.repeat(40)}` }),
+      /^FORWARD_SECRET is wrong/,
+    );
+  });
+
+  it('takes types and families of events alone', () => {
+    for (const events of ['call failed', 'call.failed,,sms.sent', 'call.*.x'])
+      assert.match(
+        onlyProblem({ FORWARD_URL, FORWARD_SECRET, FORWARD_EVENTS: events }),
+        /^FORWARD_EVENTS: must be/,
+      );
+  });
+
+  it('is named as useless without an address', () => {
+    assert.equal(
+      onlyProblem({ FORWARD_SECRET }),
+      'FORWARD_SECRET is set without FORWARD_URL: nothing is forwarded',
+    );
+  });
+});
+
 describe('whole numbers', () => {
   const NUMBERS: [name: string, min: number, max: number, read: (config: Config) => number][] = [
     ['PORT', 0, 65_535, ({ port }) => port],
     ['MAX_AGE', 1, 86_400, ({ maxAgeS }) => maxAgeS],
     ['MAX_BODY_BYTES', 1024, 16_777_216, ({ bodyBytesMax }) => bodyBytesMax],
     ['RATE_LIMIT_MAX', 0, 1_000_000_000, ({ rateLimitMax }) => rateLimitMax],
+    ['HANDLER_TIMEOUT_MS', 100, 3_600_000, ({ handlers }) => handlers.timeoutMs],
+    ['HANDLER_CONCURRENCY', 1, 64, ({ handlers }) => handlers.runsMax],
     ['RATE_LIMIT_WINDOW_MS', 1000, 86_400_000, ({ rateLimitWindowMs }) => rateLimitWindowMs],
   ];
 

@@ -1,0 +1,190 @@
+/** `npm run handlers` on the state that a server leaves. */
+
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { EX_USAGE } from '../../scripts/cli/command.ts';
+import { EX_CONFIG } from '../../src/config.ts';
+import { lockFile } from '../../src/core/file-lock.ts';
+import { type FailedRun, RunStore, runStoreLockPath, runStorePath } from '../../src/core/run-store.ts';
+import { run, runScript } from './run-script.ts';
+import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
+
+const EVENTS = 20;
+
+let database: SampleDatabase;
+beforeEach(() => {
+  database = sampleDatabase();
+  database.append(EVENTS);
+});
+afterEach(() => database.remove());
+
+function withStore<T>(use: (store: RunStore) => T): T {
+  const store = new RunStore(runStorePath(database.path));
+  try {
+    return use(store);
+  } finally {
+    store.close();
+  }
+}
+
+const failed = (seq: number, more: Partial<FailedRun> = {}): FailedRun => ({
+  consumer: 'handlers',
+  seq,
+  attempts: 2,
+  error: 'TypeError: no',
+  failedAtMs: 0,
+  nextAtMs: 0,
+  isAlone: false,
+  ...more,
+});
+
+/** Both consumers stand at 15; of the handlers' runs 3 is dead, 5 and 7 wait. */
+function stateOfServer(): void {
+  withStore((store) => {
+    store.moveTo('handlers', 15, new Uint8Array());
+    store.moveTo('forward', EVENTS, new Uint8Array());
+    const runs = [
+      failed(3, { attempts: 12, nextAtMs: null }),
+      failed(5),
+      failed(7, { nextAtMs: Date.now() + 3_600_000, error: 'two\nlines' }),
+    ];
+    const position = { seq: 15, chain: new Uint8Array(), generation: 1 };
+    store.write('handlers', { position, failed: runs, ended: [] });
+  });
+}
+
+async function handlers(...args: string[]) {
+  const { code, stdout, stderr } = await runScript('handlers', args, { env: database.env });
+  return { code, lines: stdout.trimEnd().split('\n'), stderr };
+}
+
+describe('npm run handlers', () => {
+  it('says what to do where no handler has run', async () => {
+    const { code, stderr } = await handlers('status');
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^no handler has run yet: put one into src\/handlers, or set HANDLERS or FORWARD_URL/,
+    );
+  });
+
+  it('status shows how far each consumer is, and whether a server runs them', async () => {
+    stateOfServer();
+    const { code, lines } = await handlers('status');
+    assert.equal(code, 0);
+    assert.deepEqual(lines, [
+      'consumer  seq  behind  waiting  dead',
+      'forward    20       0        0     0',
+      'handlers   15       5        2     1',
+      "the log's last event is seq 20; no server runs them now",
+    ]);
+    const unlock = lockFile(runStoreLockPath(database.path));
+    assert.match((await handlers('status')).lines.at(-1) ?? '', /; a server runs them$/);
+    unlock?.();
+  });
+
+  it('failed lists them, one line each', async () => {
+    stateOfServer();
+    const { lines } = await handlers('failed');
+    const cells = lines.map((line) => line.trim().split(/ {2,}/));
+    assert.deepEqual(cells.slice(0, 3), [
+      ['seq', 'consumer', 'attempts', 'next', 'error'],
+      ['3', 'handlers', '12', 'dead', 'TypeError: no'],
+      ['5', 'handlers', '2', 'now', 'TypeError: no'],
+    ]);
+    assert.match(cells[3]?.join('|') ?? '', /^7\|handlers\|2\|in (60 min 0|59 min 5\d) s\|two\\u000alines$/);
+    assert.equal(new Set(lines.map((line) => line.search(/error|TypeError|two/))).size, 1, lines.join('\n'));
+    withStore((store) => store.skip([3, 5, 7]));
+    assert.deepEqual((await handlers('failed')).lines, ['no run has failed']);
+  });
+
+  it('retry makes runs due, one by one or all', async () => {
+    stateOfServer();
+    const { code, lines } = await handlers('retry', '3', '9');
+    assert.equal(code, 1);
+    assert.equal(lines[0], '1 run will be tried again now');
+    assert.match(lines[1] ?? '', /^the others have no failed run/);
+    const dead = () => withStore((store) => store.failed(9).filter(({ nextAtMs }) => nextAtMs === null));
+    assert.deepEqual(dead(), []);
+    assert.equal((await handlers('retry', '--all')).lines[0], '3 runs will be tried again now');
+    assert.deepEqual(
+      withStore((store) => store.failed(9).map(({ attempts }) => attempts)),
+      [0, 0, 0],
+    );
+  });
+
+  it('skip forgets a run', async () => {
+    stateOfServer();
+    assert.deepEqual((await handlers('skip', '5')).lines, ['1 run will not be tried again']);
+    assert.deepEqual(
+      withStore((store) => store.failed(9).map(({ seq }) => seq)),
+      [3, 7],
+    );
+  });
+
+  it('--replay-from moves one consumer, or all', async () => {
+    stateOfServer();
+    const seqs = () => withStore((store) => store.consumers().map(({ name, seq }) => `${name} ${seq}`));
+    assert.deepEqual((await handlers('--replay-from', '5', '--only', 'forward')).lines, [
+      '16 events from seq 5 on will run again',
+    ]);
+    assert.deepEqual(seqs(), ['forward 4', 'handlers 15']);
+    await handlers('--replay-from', '1');
+    assert.deepEqual(seqs(), ['forward 0', 'handlers 0']);
+    assert.equal(
+      withStore((store) => store.failed(9).length),
+      0,
+    );
+    assert.deepEqual((await handlers('--replay-from', '21')).lines, [
+      '0 events from seq 21 on will run again',
+    ]);
+    assert.deepEqual(seqs(), ['forward 20', 'handlers 20']);
+  });
+
+  it('refuses what makes no sense, and changes nothing', async () => {
+    stateOfServer();
+    const before = withStore((store) => [store.consumers(), store.failed(9)]);
+    const wrong: [RegExp, ...string[]][] = [
+      [/say one of status, failed, retry, skip, or --replay-from SEQ/],
+      [/say one of/, 'status', '--replay-from', '3'],
+      [/there is no command "stauts"/, 'stauts'],
+      [/unknown argument "3"/, 'status', '3'],
+      [/retry needs SEQ … or --all/, 'retry'],
+      [/retry needs SEQ … or --all/, 'retry', '3', '--all'],
+      [/skip needs SEQ …/, 'skip'],
+      [/--all is for retry/, 'skip', '--all'],
+      [/"0" is no seq/, 'skip', '0'],
+      [/"x" is no seq/, 'retry', '3', 'x'],
+      [/--replay-from must be from 1 to 21, not 22/, '--replay-from', '22'],
+      [/--only must be forward or handlers, not "other"/, '--replay-from', '1', '--only', 'other'],
+      [/--only is for --replay-from/, 'status', '--only', 'forward'],
+    ];
+    for (const [message, ...args] of wrong) {
+      const { code, stderr } = await handlers(...args);
+      assert.equal(code, EX_USAGE, args.join(' '));
+      assert.match(stderr, message);
+    }
+    assert.deepEqual(
+      withStore((store) => [store.consumers(), store.failed(9)]),
+      before,
+    );
+  });
+});
+
+describe('the program', () => {
+  it('does not start with handlers that are wrong: one line, and the code of a wrong configuration', async () => {
+    const modulePath = join(dirname(database.path), 'handlers.mjs');
+    writeFileSync(modulePath, 'export function handleCallComplete() {}\n');
+    const main = join(import.meta.dirname, '../../src/main.ts');
+    const { code, stdout, stderr } = await run(
+      process.execPath,
+      ['--import', import.meta.resolve('tsx'), main],
+      { env: { ...database.env, PORT: '0', HANDLERS: modulePath } },
+    );
+    assert.equal(code, EX_CONFIG, stdout + stderr);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^HANDLERS=\S+ exports handleCallComplete, which is no handler's name: [^\n]+\n$/);
+  });
+});
