@@ -83,7 +83,9 @@ async function killAtWrite({ folder, ledger }: Fault, port: number, suffix: stri
   const inject = [`pwrite64:signal=KILL:when=${when}`];
   const program = folder.start({ PORT: String(port) }, strace({ log, files: [file], inject }));
   assert.equal((await ended(program)).signal, 'SIGKILL', program.errors());
-  assert.equal(callsOn(file, log).filter(({ name }) => name === 'pwrite64').length, when);
+  // strace counts each thread's own calls: together they may be more.
+  const writes = callsOn(file, log).filter(({ name }) => name === 'pwrite64').length;
+  assert.ok(writes >= when, `killed at write ${writes} of ${when}`);
   checkLeft(folder.databasePath, ledger);
 }
 
