@@ -64,7 +64,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
     const late = setTimeout(() => {
       reject(
         new HandlersRefused(
-          `HANDLERS=${options.modulePath} did not load within ${HANDLERS_LOAD_MS} ms: what stands outside its functions must end`,
+          `${options.modulePath === undefined ? 'src/handlers' : `HANDLERS=${options.modulePath}`} did not load within ${HANDLERS_LOAD_MS} ms: what stands outside its functions must end`,
         ),
       );
     }, HANDLERS_LOAD_MS);

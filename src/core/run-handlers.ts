@@ -18,7 +18,8 @@ import {
   LOGGED_FAILURES_PER_SECOND_MAX,
 } from './limits.ts';
 import type { LogLevel } from './logger.ts';
-import { RunStore, runStoreLockPath, runStorePath } from './run-store.ts';
+import { RunStore } from './run-store.ts';
+import { runStoreLockPath, runStorePath } from './run-store-file.ts';
 
 export interface HandlersOptions {
   readonly port: MessagePort;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { HANDLER_NAMES } from '../../src/core/handler.ts';
 import { HANDLED_TYPES } from '../../src/core/handler-data.ts';
-import { runStorePath } from '../../src/core/run-store.ts';
+import { runStorePath } from '../../src/core/run-store-file.ts';
 import { fault, freePort } from '../support/fault.ts';
 import { checkInvariants } from '../support/invariants.ts';
 import { sampleDeliveries, startLoad } from '../support/load.ts';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { rebuild } from '../../src/core/rebuild.ts';
-import { runStorePath } from '../../src/core/run-store.ts';
+import { runStorePath } from '../../src/core/run-store-file.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { deliver, startReceiver, type TestReceiver, temporaryFolder, until } from '../support/receiver.ts';
 

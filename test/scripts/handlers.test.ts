@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
 import { EX_CONFIG } from '../../src/config.ts';
 import { lockFile } from '../../src/core/file-lock.ts';
-import { type FailedRun, RunStore, runStoreLockPath, runStorePath } from '../../src/core/run-store.ts';
+import { type FailedRun, RunStore } from '../../src/core/run-store.ts';
+import { runStoreLockPath, runStorePath } from '../../src/core/run-store-file.ts';
 import { run, runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
 

@@ -1,0 +1,89 @@
+/** The file in which the state of the handlers is kept: where it is, its marks and its schema. */
+
+import { dirname, join } from 'node:path';
+import Sqlite, { type Database } from 'better-sqlite3';
+import { BUSY_TIMEOUT_MS } from './limits.ts';
+import { makeFile } from './make-file.ts';
+import { faultText } from './storage-fault.ts';
+
+/** "IRSH" in ASCII. */
+const APPLICATION_ID = 0x49525348;
+const SCHEMA_VERSION = 1;
+const FILE_NAME = 'handlers.db';
+
+const SCHEMA = `
+CREATE TABLE consumers (
+  name          TEXT    NOT NULL UNIQUE,
+  settled_seq   INTEGER NOT NULL,
+  settled_chain BLOB    NOT NULL,
+  generation    INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE failed_runs (
+  consumer     TEXT    NOT NULL,
+  seq          INTEGER NOT NULL,
+  attempts     INTEGER NOT NULL,
+  error        TEXT    NOT NULL,
+  failed_at_ms INTEGER NOT NULL,
+  next_at_ms   INTEGER,
+  is_alone     INTEGER NOT NULL,
+  UNIQUE (consumer, seq)
+) STRICT;
+CREATE INDEX failed_runs_by_time ON failed_runs (consumer, next_at_ms);
+`;
+
+/** The state file of a log: beside it. */
+export function runStorePath(databasePath: string): string {
+  return join(dirname(databasePath), FILE_NAME);
+}
+
+/** Its lock: of the processes on a log, the one that has it runs the handlers. */
+export function runStoreLockPath(databasePath: string): string {
+  return `${runStorePath(databasePath)}-lock`;
+}
+
+/** The file cannot be used. `message` is one line for the operator. */
+export class RunStoreRefused extends Error {
+  override name = 'RunStoreRefused';
+}
+
+/**
+ * Opens the file, and makes it (0600) where it is missing.
+ * @returns a connection that the caller must close
+ * @throws RunStoreRefused: another program's, a newer or an unusable file is left as it is
+ */
+export function openRunStoreFile(path: string): Database {
+  let database: Database | undefined;
+  try {
+    makeFile(path);
+    database = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
+    const id = database.pragma('application_id', { simple: true });
+    const version = database.pragma('user_version', { simple: true }) as number;
+    const tables = database.prepare('SELECT count(*) FROM sqlite_master').pluck().get();
+    if (id !== APPLICATION_ID && (id !== 0 || tables !== 0))
+      throw new RunStoreRefused(`${path} is a database of another program: move it away`);
+    if (version > SCHEMA_VERSION)
+      throw new RunStoreRefused(`${path} was written by a newer version of this program: update the program`);
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = NORMAL');
+    createSchema(database);
+    return database;
+  } catch (error) {
+    database?.close();
+    if (error instanceof RunStoreRefused) throw error;
+    throw new RunStoreRefused(`${path} cannot be used for the state of the handlers: ${faultText(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function createSchema(database: Database): void {
+  database
+    .transaction(() => {
+      if (database.pragma('user_version', { simple: true }) !== 0) return; // another process was first
+      database.exec(SCHEMA);
+      database.pragma(`application_id = ${APPLICATION_ID}`);
+      database.pragma(`user_version = ${SCHEMA_VERSION}`);
+    })
+    .immediate();
+}
