@@ -6,9 +6,8 @@
 
 import { retryDelayMs } from './backoff.ts';
 import { type Consumer, RunFailed } from './consumer.ts';
-import { interpret, readBody } from './event.ts';
-import type { EventLog, StoredEvent } from './event-log.ts';
-import type { HandlerContext } from './handler.ts';
+import { DueRuns } from './due-runs.ts';
+import type { EventLog, HandlerEvent } from './event-log.ts';
 import {
   HANDLER_READ_EVENTS_MAX,
   RUN_ATTEMPTS_MAX,
@@ -16,6 +15,7 @@ import {
   RUN_STATE_WRITE_MS,
   RUNS_AHEAD_EVENTS_MAX,
 } from './limits.ts';
+import { Run, type RunTools } from './run.ts';
 import type { FailedRun, Position, RunStore } from './run-store.ts';
 
 export interface DispatcherOptions {
@@ -26,20 +26,9 @@ export interface DispatcherOptions {
   readonly now: () => number;
   /** From 0 to below 1. */
   readonly random: () => number;
-  /** What a run may use beside its event. */
-  readonly tools: Pick<HandlerContext, 'log' | 'query'>;
+  readonly tools: RunTools;
   /** Told which events are under way: if the thread dies now, it was one of these. */
   readonly onUnderWay: (seqs: readonly number[]) => void;
-}
-
-interface Run {
-  readonly seq: number;
-  readonly attempt: number;
-  /** It has a row among the failed ones. */
-  readonly isRetry: boolean;
-  readonly isAlone: boolean;
-  readonly abort: AbortController;
-  readonly timeout: NodeJS.Timeout;
 }
 
 /** Events that one pump() looks at before others get their turn. */
@@ -55,16 +44,13 @@ export class Dispatcher {
   /** Events beyond the position at the beginning that had a failed run: that is tried again, they are not new. */
   #failedBefore: Set<number>;
   /** Read ahead, `#next` first. */
-  #ahead: StoredEvent[] = [];
+  #ahead: HandlerEvent[] = [];
   readonly #underWay = new Map<number, Run>();
   /** To be written. */
   #failed: FailedRun[] = [];
   #ended: number[] = [];
   #writing: NodeJS.Timeout | undefined;
-  /** When a failed run is to be tried again; known after each write. */
-  #retryAtMs = Number.NEGATIVE_INFINITY;
-  #retry: NodeJS.Timeout | undefined;
-  #due: FailedRun[] = [];
+  readonly #due: DueRuns;
   #isRetryNext = false;
   #pump: NodeJS.Immediate | undefined;
   #closing: { readonly whenIdle: () => void } | undefined;
@@ -77,6 +63,8 @@ export class Dispatcher {
     this.#position = this.#knownPosition();
     this.#next = this.#position.seq + 1;
     this.#failedBefore = this.#failedBeyond();
+    const { store, now } = options;
+    this.#due = new DueRuns({ consumer: this.#consumer.name, store, now, onTime: () => this.pump() });
   }
 
   /** Starts what can be started now. The rest starts by itself, but for new events: wake it for these. */
@@ -84,7 +72,10 @@ export class Dispatcher {
     clearImmediate(this.#pump);
     this.#pump = undefined;
     if (this.#closing !== undefined) return;
-    this.#readDue();
+    if (this.#due.isTimeToLook) {
+      this.#write();
+      this.#due.look((seq) => this.#underWay.has(seq));
+    }
     let looks = 0;
     while (this.#canStart() && this.#startOne()) {
       looks += 1;
@@ -98,7 +89,7 @@ export class Dispatcher {
 
   /** Another connection has changed the state: runs may be due, or the position moved. */
   reload(): void {
-    this.#retryAtMs = Number.NEGATIVE_INFINITY;
+    this.#due.lookAgain();
     const position = this.#store.position(this.#consumer.name);
     if (position === undefined || position.generation === this.#position.generation) return;
     this.#position = position;
@@ -128,13 +119,10 @@ export class Dispatcher {
       this.#closing = { whenIdle: resolve };
       setTimeout(resolve, this.#underWay.size === 0 ? 0 : waitMs);
     });
-    clearTimeout(this.#retry);
+    this.#due.close();
     clearImmediate(this.#pump);
     await idle;
-    for (const { abort, timeout } of this.#underWay.values()) {
-      clearTimeout(timeout);
-      abort.abort(new Error('the receiver is shutting down'));
-    }
+    for (const run of this.#underWay.values()) run.giveUp('the receiver is shutting down');
     this.#write();
   }
 
@@ -142,21 +130,22 @@ export class Dispatcher {
     if (this.#underWay.size >= this.#consumer.runsMax) return false;
     for (const run of this.#underWay.values()) if (run.isAlone) return false;
     // Nothing starts beside one that is to run alone, nor before it once it is due.
-    return this.#underWay.size === 0 || this.#due[0]?.isAlone !== true;
+    return this.#underWay.size === 0 || this.#due.first?.isAlone !== true;
   }
 
   /** Retries and new events in turn. @returns whether an event was looked at */
   #startOne(): boolean {
-    const isRetry = this.#due.length > 0 && (this.#due[0]?.isAlone === true || this.#isRetryNext);
+    const next = this.#due.first;
+    const isRetry = next !== undefined && (next.isAlone || this.#isRetryNext);
     this.#isRetryNext = !isRetry;
     if (isRetry) return this.#startRetry();
     return this.#startNew() || this.#startRetry();
   }
 
   #startRetry(): boolean {
-    const failed = this.#due.shift();
+    const failed = this.#due.take();
     if (failed === undefined) return false;
-    const [event] = this.#options.log.stored(failed.seq - 1, 1);
+    const [event] = this.#options.log.forHandlers(failed.seq - 1, 1);
     if (event?.seq === failed.seq) this.#start(event, failed);
     else this.#ended.push(failed.seq); // the log was put back to an earlier state
     return true;
@@ -165,7 +154,7 @@ export class Dispatcher {
   #startNew(): boolean {
     if (this.#next - this.#settledSeq() > RUNS_AHEAD_EVENTS_MAX) return false;
     if (this.#ahead.length === 0) {
-      this.#ahead = this.#options.log.stored(this.#next - 1, HANDLER_READ_EVENTS_MAX);
+      this.#ahead = this.#options.log.forHandlers(this.#next - 1, HANDLER_READ_EVENTS_MAX);
     }
     const event = this.#ahead.shift();
     if (event === undefined) return false;
@@ -179,57 +168,21 @@ export class Dispatcher {
     return new Set(this.#store.failedSeqsAfter(this.#consumer.name, this.#position.seq));
   }
 
-  #start(stored: StoredEvent, failed: FailedRun | undefined): void {
-    const { seq } = stored;
-    const abort = new AbortController();
-    const { timeoutMs } = this.#consumer;
-    const tookTooLong = () => {
-      const error = new Error(`it took longer than ${timeoutMs} ms`);
-      abort.abort(error);
-      this.#finish(run, error);
-    };
-    const run: Run = {
-      seq,
-      attempt: (failed?.attempts ?? 0) + 1,
-      isRetry: failed !== undefined,
-      isAlone: failed?.isAlone ?? false,
-      abort,
-      timeout: setTimeout(tookTooLong, timeoutMs),
-    };
-    this.#underWay.set(seq, run);
+  #start(event: HandlerEvent, failed: FailedRun | undefined): void {
+    const run = new Run({
+      event,
+      consumer: this.#consumer,
+      failed,
+      tools: this.#options.tools,
+      onEnd: (ended, error) => this.#finish(ended, error),
+    });
+    this.#underWay.set(run.seq, run);
     this.#tellUnderWay();
-    this.#call(stored, run).then(
-      () => this.#finish(run, undefined),
-      (error: unknown) => this.#finish(run, error ?? new Error('it failed with nothing')),
-    );
-  }
-
-  async #call(stored: StoredEvent, run: Run): Promise<void> {
-    const { tools } = this.#options;
-    const read = readBody(stored.body, stored.event_header);
-    const signedAt = new Date(stored.signed_at * 1000);
-    const interpretation = interpret(read, { seq: stored.seq, signedAt: stored.signed_at });
-    const context: HandlerContext = {
-      event: stored.type ?? '',
-      seq: stored.seq,
-      idempotencyKey: Buffer.from(stored.body_sha256).toString('hex'),
-      attempt: run.attempt,
-      path: stored.path,
-      signedAt,
-      receivedAt: new Date(stored.received_at_ms),
-      body: Buffer.from(stored.body).toString('utf8'),
-      signal: run.abort.signal,
-      log: (level, message) => tools.log(level, `seq ${stored.seq}: ${message}`),
-      query: tools.query,
-    };
-    const event = interpretation.kind === 'event' ? interpretation.event : undefined;
-    await this.#consumer.run({ type: stored.type ?? '', json: read.json ?? {}, event, signedAt }, context);
+    run.start();
   }
 
   #finish(run: Run, error: unknown): void {
-    if (this.#underWay.get(run.seq) !== run) return; // its time was over before
     this.#underWay.delete(run.seq);
-    clearTimeout(run.timeout);
     this.#tellUnderWay();
     if (error !== undefined) this.#noteFailure(run, error);
     else if (run.isRetry) this.#ended.push(run.seq);
@@ -271,34 +224,6 @@ export class Dispatcher {
     this.#failed.push({ consumer, seq, attempts, error, failedAtMs, nextAtMs, isAlone });
   }
 
-  /** Failed runs whose time has come, and a timer for the next. */
-  #readDue(): void {
-    if (this.#due.length > 0 || this.#options.now() < this.#retryAtMs) return;
-    this.#write(); // or what has just ended would be found again
-    const nowMs = this.#options.now();
-    const due = this.#store.due(this.#consumer.name, nowMs, HANDLER_READ_EVENTS_MAX);
-    this.#due = due
-      .filter(({ seq }) => !this.#underWay.has(seq))
-      .sort((one, other) => Number(other.isAlone) - Number(one.isAlone));
-    if (this.#due.length > 0) return;
-    this.#retryAtMs = Number.POSITIVE_INFINITY;
-    const nextAtMs = this.#store.nextAtMs(this.#consumer.name, nowMs);
-    if (nextAtMs !== undefined) this.#retryAt(nextAtMs);
-  }
-
-  /** Looks for due runs then, if not earlier. */
-  #retryAt(atMs: number): void {
-    if (atMs >= this.#retryAtMs || this.#closing !== undefined) return;
-    this.#retryAtMs = atMs;
-    clearTimeout(this.#retry);
-    const waitMs = Math.max(0, atMs - this.#options.now());
-    const look = () => {
-      this.#retryAtMs = Number.NEGATIVE_INFINITY; // a timer may be a little early
-      this.pump();
-    };
-    this.#retry = setTimeout(look, Math.min(waitMs, RUN_RETRY_LAST_MS));
-  }
-
   #pumpSoon(): void {
     this.#pump ??= setImmediate(() => this.pump());
   }
@@ -325,7 +250,7 @@ export class Dispatcher {
     const isOurs = this.#store.write(this.#consumer.name, { position, failed, ended });
     this.#position = position;
     if (!isOurs) this.reload();
-    for (const { nextAtMs } of failed) if (nextAtMs !== null) this.#retryAt(nextAtMs);
+    for (const { nextAtMs } of failed) if (nextAtMs !== null) this.#due.expect(nextAtMs);
   }
 
   /** What is before each new event that is under way. */

@@ -37,6 +37,15 @@ export interface StoredEvent extends ChainedColumns {
   readonly chain: Uint8Array;
 }
 
+/** An event as a consumer is given it. */
+export interface HandlerEvent extends RecordedDelivery {
+  /** 64 hex digits. */
+  readonly bodySha256: string;
+  readonly type: string | null;
+  readonly path: string;
+  readonly receivedAtMs: number;
+}
+
 /** The first recording of a body that has come again. */
 export interface FirstRecording {
   readonly seq: number;
@@ -73,6 +82,7 @@ export class EventLog {
   readonly #range: Statement<[number, number, number], RecordedDelivery & { readonly body: string }>;
   readonly #body: Statement<[number], Uint8Array>;
   readonly #stored: Statement<[number, number], StoredEvent>;
+  readonly #forHandlers: Statement<[number, number], HandlerEvent & { readonly body: string }>;
   readonly #chain: Statement<[number], Uint8Array>;
   readonly #addFailure: Statement<[number, string, string]>;
   readonly #failures: Statement<[number], { error: string }>;
@@ -92,6 +102,12 @@ export class EventLog {
     );
     this.#body = database.prepare<[number], Uint8Array>('SELECT body FROM events WHERE seq = ?').pluck();
     this.#stored = database.prepare(`SELECT ${COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
+    // Text throughout: a Buffer for each value costs as much as all else.
+    this.#forHandlers = database.prepare(
+      `SELECT seq, CAST(body AS TEXT) AS body, event_header AS eventHeader, signed_at AS signedAt,
+         lower(hex(body_sha256)) AS bodySha256, type, path, received_at_ms AS receivedAtMs
+       FROM events WHERE seq > ? ORDER BY seq LIMIT ?`,
+    );
     this.#chain = database.prepare<[number], Uint8Array>('SELECT chain FROM events WHERE seq = ?').pluck();
     this.#addFailure = database.prepare(
       'INSERT INTO failures (seq, stage, error) VALUES (?, ?, ?) ON CONFLICT (seq, stage) DO UPDATE SET error = excluded.error',
@@ -137,16 +153,26 @@ export class EventLog {
 
   /** Up to `limit` deliveries with `after` < seq ≤ `upTo`, in order. */
   range(after: number, upTo: number, limit: number): RecordedDelivery[] {
-    return this.#range.all(after, upTo, limit).map((recorded) => {
-      // Either it was sent, or SQLite's text has it in the place of bytes that are no UTF-8.
-      if (!recorded.body.includes(REPLACEMENT_CHARACTER)) return recorded;
-      return { ...recorded, body: this.#body.get(recorded.seq) ?? '' };
-    });
+    return this.#range.all(after, upTo, limit).map((recorded) => this.#exact(recorded));
   }
 
   /** Up to `limit` whole events with seq > `after`, in order. */
   stored(after: number, limit: number): StoredEvent[] {
     return this.#stored.all(after, limit);
+  }
+
+  /** Up to `limit` events with seq > `after`, in order. */
+  forHandlers(after: number, limit: number): HandlerEvent[] {
+    return this.#forHandlers.all(after, limit).map((event) => this.#exact(event));
+  }
+
+  /** The body's bytes where its text is not certainly the same. */
+  #exact<T extends RecordedDelivery & { readonly body: string }>(
+    recorded: T,
+  ): Omit<T, 'body'> & RecordedDelivery {
+    // Either it was sent, or SQLite's text has it in the place of bytes that are no UTF-8.
+    if (!recorded.body.includes(REPLACEMENT_CHARACTER)) return recorded;
+    return { ...recorded, body: this.#body.get(recorded.seq) ?? '' };
   }
 
   /** An event's link of the chain; empty if there is no such event. */

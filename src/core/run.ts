@@ -1,0 +1,117 @@
+/** One attempt of a consumer at one event: what it is called with, its time limit, its one end. */
+
+import type { Consumer } from './consumer.ts';
+import { interpret, readBody } from './event.ts';
+import type { HandlerEvent } from './event-log.ts';
+import type { HandlerContext } from './handler.ts';
+import type { FailedRun } from './run-store.ts';
+
+/** What a run may use beside its event. */
+export type RunTools = Pick<HandlerContext, 'log' | 'query'>;
+
+export interface RunOptions {
+  readonly event: HandlerEvent;
+  readonly consumer: Consumer;
+  /** The failed run that this one tries again. */
+  readonly failed: FailedRun | undefined;
+  readonly tools: RunTools;
+  /** Called once, never within `start`. @param error undefined: it went well */
+  readonly onEnd: (run: Run, error: unknown) => void;
+}
+
+export class Run {
+  readonly seq: number;
+  readonly attempt: number;
+  /** It has a row among the failed ones. */
+  readonly isRetry: boolean;
+  /** Nothing else may be under way beside it. */
+  readonly isAlone: boolean;
+  readonly #options: RunOptions;
+  #timeout: NodeJS.Timeout | undefined;
+  /** Made when it is asked for: few handlers look at the signal. */
+  #abort: AbortController | undefined;
+  /** Why the signal is aborted, if it is. */
+  #abortedFor: Error | undefined;
+  #hasEnded = false;
+
+  constructor(options: RunOptions) {
+    const { event, failed } = options;
+    this.#options = options;
+    this.seq = event.seq;
+    this.attempt = (failed?.attempts ?? 0) + 1;
+    this.isRetry = failed !== undefined;
+    this.isAlone = failed?.isAlone ?? false;
+  }
+
+  /** Runs the consumer's code up to its first wait: note before that it is under way. */
+  start(): void {
+    const { timeoutMs } = this.#options.consumer;
+    this.#timeout = setTimeout(() => {
+      const error = new Error(`it took longer than ${timeoutMs} ms`);
+      this.#abortFor(error);
+      this.#end(error);
+    }, timeoutMs);
+    this.#call().then(
+      () => this.#end(undefined),
+      (error: unknown) => this.#end(error ?? new Error('it failed with nothing')),
+    );
+  }
+
+  /** Nobody waits for its end any more; its signal says so. */
+  giveUp(reason: string): void {
+    this.#hasEnded = true;
+    clearTimeout(this.#timeout);
+    this.#abortFor(new Error(reason));
+  }
+
+  async #call(): Promise<void> {
+    const { event, consumer } = this.#options;
+    const read = readBody(event.body, event.eventHeader);
+    const interpretation = interpret(read, event);
+    const logged = {
+      type: event.type ?? '',
+      json: read.json ?? {},
+      event: interpretation.kind === 'event' ? interpretation.event : undefined,
+      signedAt: new Date(event.signedAt * 1000),
+    };
+    await consumer.run(logged, this.#context(event));
+  }
+
+  #context(event: HandlerEvent): HandlerContext {
+    const { tools } = this.#options;
+    const signal = () => this.#signal();
+    return {
+      event: event.type ?? '',
+      seq: event.seq,
+      idempotencyKey: event.bodySha256,
+      attempt: this.attempt,
+      path: event.path,
+      signedAt: new Date(event.signedAt * 1000),
+      receivedAt: new Date(event.receivedAtMs),
+      body: typeof event.body === 'string' ? event.body : Buffer.from(event.body).toString('utf8'),
+      get signal() {
+        return signal();
+      },
+      log: (level, message) => tools.log(level, `seq ${event.seq}: ${message}`),
+      query: tools.query,
+    };
+  }
+
+  #signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#abortedFor !== undefined) this.#abort.abort(this.#abortedFor);
+    return this.#abort.signal;
+  }
+
+  #abortFor(error: Error): void {
+    this.#abortedFor ??= error;
+    this.#abort?.abort(this.#abortedFor);
+  }
+
+  #end(error: unknown): void {
+    if (this.#hasEnded) return; // its time was over before
+    this.#hasEnded = true;
+    clearTimeout(this.#timeout);
+    this.#options.onEnd(this, error);
+  }
+}
