@@ -3,7 +3,15 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import Sqlite from 'better-sqlite3';
-import { BARE, type Contestant, EXPRESS, installExpress, ONE_BY_ONE, RECEIVER } from './bench/contestants.ts';
+import {
+  BARE,
+  type Contestant,
+  EXPRESS,
+  installExpress,
+  ONE_BY_ONE,
+  RECEIVER,
+  RECEIVER_WITH_HANDLERS,
+} from './bench/contestants.ts';
 import { type Load, measure, measureStorage, median } from './bench/measure.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 
@@ -11,7 +19,7 @@ const USAGE = `
 npm run bench [-- options]
 Measures this receiver in turn with (a) bare node:http, (b) Express 4 as documented, (c) one transaction an event, and
 (d) the writer's code without HTTP: throughput in a closed loop with 64 and 256 connections, latency in an open loop at
-half of the receiver's own maximum. Prints medians of all rounds and ratios. Loads both processors for about six
+half of the receiver's own maximum, with handlers too. Prints medians of all rounds and ratios. Loads both processors for about six
 minutes; nothing else should run beside it.
 
   --quick       one short round: about a minute
@@ -28,6 +36,7 @@ const OPTIONS = {
 } as const;
 
 const CONTESTANTS = [BARE, EXPRESS, ONE_BY_ONE, RECEIVER];
+const OPEN_LOOP_CONTESTANTS = [BARE, RECEIVER, RECEIVER_WITH_HANDLERS];
 const CONNECTIONS = [64, 256];
 const OPEN_LOOP_CONNECTIONS = 64;
 
@@ -70,7 +79,7 @@ async function latency(plan: Plan, round: number, ratePerSecond: number, figures
     warmUpSeconds: plan.warmUpSeconds,
     ratePerSecond,
   };
-  for (const contestant of [BARE, RECEIVER]) {
+  for (const contestant of OPEN_LOOP_CONTESTANTS) {
     const result = await measure(contestant, load, plan.cpu);
     for (const name of ['p50Ms', 'p99Ms', 'maxMs'] as const)
       note(figures, `${contestant.name} ${name}`, result[name]);
@@ -125,14 +134,16 @@ function report(plan: Plan, half: number, figures: Figures): string[] {
     lines.push(left(name, whole(storage).padStart(12), ratio.padStart(14)), '');
   }
   lines.push(left(`${whole(half)} deliveries/s due, open loop`, '  p50 ms    p99 ms    max ms'));
-  for (const contestant of [BARE, RECEIVER]) {
+  for (const contestant of OPEN_LOOP_CONTESTANTS) {
     const times = (['p50Ms', 'p99Ms', 'maxMs'] as const).map((name) =>
       of(`${contestant.name} ${name}`).toFixed(2).padStart(10),
     );
     lines.push(left(`      ${contestant.name}`, ...times).trimEnd());
   }
-  const share = of(`${RECEIVER.name} p99Ms`) / of(`${BARE.name} p99Ms`);
-  lines.push(`  p99 of the receiver is ${share.toFixed(2)} × that of (a)`);
+  const p99 = (contestant: Contestant) => of(`${contestant.name} p99Ms`);
+  const share = (p99(RECEIVER) / p99(BARE)).toFixed(2);
+  const withHandlers = (p99(RECEIVER_WITH_HANDLERS) / p99(RECEIVER)).toFixed(2);
+  lines.push(`  p99 of the receiver is ${share} × that of (a); with handlers ${withHandlers} × that without`);
   return lines;
 }
 

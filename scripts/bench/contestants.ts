@@ -12,6 +12,8 @@ export interface Contestant {
   readonly name: string;
   /** The program and its arguments, for node. */
   readonly program: readonly string[];
+  /** Beside what every contestant is given. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface Running {
@@ -52,6 +54,13 @@ export const RECEIVER: Contestant = {
   program: ['--max-semi-space-size=4', compiled('src/main')],
 };
 
+/** The same with a handler for each event. */
+export const RECEIVER_WITH_HANDLERS: Contestant = {
+  ...RECEIVER,
+  name: 'this receiver, with handlers',
+  env: { HANDLERS: compiled('scripts/bench/some-handlers') },
+};
+
 /** Express is no dependency of this project: it is installed beside its server, once. */
 export function installExpress(): void {
   if (existsSync(join(expressFolder, 'node_modules'))) return;
@@ -87,6 +96,7 @@ export async function startContestant(contestant: Contestant, options: StartOpti
       HOST: '127.0.0.1',
       WEBHOOK_SECRET: BENCH_SECRET,
       DATABASE_PATH: join(folder, 'events.db'),
+      ...contestant.env,
     },
     stdio: ['ignore', file, file],
   });
