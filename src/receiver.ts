@@ -64,6 +64,9 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
     onLost: options.onLost,
     onCommitted: () => handling.wake(),
     onLagging: (lagging) => rebuilder.onLagging(lagging),
+  }).catch(async (error) => {
+    await handling.close();
+    throw error;
   });
 
   const http = createHttpServer({

@@ -49,7 +49,7 @@ export function runHandlers({ port, databasePath, consumers, shared, dead }: Han
 
   const look = setInterval(() => {
     shared.beat();
-    if (isStarted) running ??= begin();
+    if (isStarted && running === undefined) begin();
     if (running === undefined) return;
     const { database, store, dispatchers } = running;
     const found = [database.pragma('data_version', { simple: true }), store.dataVersion()];
@@ -67,14 +67,14 @@ export function runHandlers({ port, databasePath, consumers, shared, dead }: Han
 
   function start(): void {
     isStarted = true;
-    running = begin();
+    begin();
     say({ kind: 'started' });
   }
 
-  /** Another process has the lock: undefined. */
-  function begin(): Running | undefined {
+  /** Begins to run the handlers, unless another process has the lock. */
+  function begin(): void {
     const unlock = lockFile(runStoreLockPath(databasePath));
-    if (unlock === undefined) return undefined;
+    if (unlock === undefined) return;
     const store = new RunStore(runStorePath(databasePath));
     const database = openReadOnly(databasePath);
     const query = (sql: string, ...values: readonly unknown[]) =>
@@ -95,10 +95,8 @@ export function runHandlers({ port, databasePath, consumers, shared, dead }: Han
       return dispatcher;
     });
     shared.underWay = [];
-    const begun = { database, store, dispatchers, unlock };
-    running = begun;
+    running = { database, store, dispatchers, unlock };
     wake();
-    return begun;
   }
 
   function wake(): void {

@@ -1,19 +1,13 @@
 /**
- * The main thread's side of the writer: a bounded queue and group commit. While one batch commits, the next one
+ * The main thread's side of the writer: group commit. While one batch commits, the next one
  * gathers; there is no timer. Where many wait, a batch takes half of them, and another is on its way when it is
  * committed: so both threads have work at any time. `append` resolves after the fsync, never before.
  */
 
 import type { Worker } from 'node:worker_threads';
 import type { Delivery, Outcome, Refused } from './delivery.ts';
-import {
-  BATCH_AHEAD_DELIVERIES_MIN,
-  BATCH_BYTES_MAX,
-  BATCH_DELIVERIES_MAX,
-  BATCHES_IN_FLIGHT_MAX,
-  QUEUE_BYTES_MAX,
-  QUEUE_DELIVERIES_MAX,
-} from './limits.ts';
+import { DeliveryQueue, type Waiting } from './delivery-queue.ts';
+import { BATCH_AHEAD_DELIVERIES_MIN, BATCH_DELIVERIES_MAX, BATCHES_IN_FLIGHT_MAX } from './limits.ts';
 import type { Log } from './logger.ts';
 import {
   type FromWriter,
@@ -25,11 +19,6 @@ import {
 
 /** `failing`: storage is busy or full, every second is tried again. `lost`: the process must end. */
 export type StorageState = 'ok' | 'failing' | 'lost';
-
-interface Waiting {
-  readonly delivery: Delivery;
-  readonly resolve: (outcome: Outcome) => void;
-}
 
 export interface WriterEvents {
   /** The outcome of a commit is unknown: flush the answers and end the process without closing the database. */
@@ -46,8 +35,7 @@ export class Writer {
   readonly #thread: Worker;
   readonly #log: Log;
   readonly #events: WriterEvents;
-  #queue: Waiting[] = [];
-  #queueBytes = 0;
+  readonly #queue = new DeliveryQueue();
   /** The batches that the thread has, in order; at most BATCHES_IN_FLIGHT_MAX. */
   readonly #inFlight: Waiting[][] = [];
   #storage: StorageState = 'ok';
@@ -119,8 +107,7 @@ export class Writer {
     const refusal = this.#refusal(delivery);
     if (refusal !== undefined) return Promise.resolve(refusal);
     return new Promise((resolve) => {
-      this.#queue.push({ delivery, resolve });
-      this.#queueBytes += delivery.body.byteLength;
+      this.#queue.add({ delivery, resolve });
       this.#sendBatches();
     });
   }
@@ -155,10 +142,7 @@ export class Writer {
   #refusal(delivery: Delivery): Refused | undefined {
     if (this.#storage === 'lost') return { kind: 'refused', reason: 'storage_failed' };
     if (this.#closing.length > 0) return { kind: 'refused', reason: 'shutting_down' };
-    const full =
-      this.#queue.length >= QUEUE_DELIVERIES_MAX ||
-      this.#queueBytes + delivery.body.byteLength > QUEUE_BYTES_MAX;
-    return full ? { kind: 'refused', reason: 'queue_full' } : undefined;
+    return this.#queue.hasRoomFor(delivery) ? undefined : { kind: 'refused', reason: 'queue_full' };
   }
 
   #sendBatches(): void {
@@ -170,16 +154,7 @@ export class Writer {
   }
 
   #sendBatch(most: number): void {
-    let count = 0;
-    let bytes = 0;
-    for (const { delivery } of this.#queue) {
-      const more = bytes + delivery.body.byteLength;
-      if (count === most || (count > 0 && more > BATCH_BYTES_MAX)) break;
-      count++;
-      bytes = more;
-    }
-    const batch = this.#queue.splice(0, count);
-    this.#queueBytes -= bytes;
+    const batch = this.#queue.takeBatch(most);
     this.#inFlight.push(batch);
     const packed = packBatch(batch.map((waiting) => waiting.delivery));
     const message: ToWriter = { kind: 'batch', batch: packed, isDraining: this.#isDraining };
@@ -232,7 +207,7 @@ export class Writer {
     const refused: Refused = { kind: 'refused', reason: REASONS[fault] };
     // One wait for a lock may take all the time that is left.
     if (this.#isDraining[0] === 1 && fault === 'busy')
-      for (const { resolve } of this.#takeQueue()) resolve(refused);
+      for (const { resolve } of this.#queue.takeAll()) resolve(refused);
     this.#settle(() => refused);
   }
 
@@ -247,17 +222,10 @@ export class Writer {
   #lose(text: string): void {
     if (this.#storage === 'lost') return;
     this.#storage = 'lost';
-    for (const { resolve } of [...this.#inFlight.splice(0).flat(), ...this.#takeQueue()])
+    for (const { resolve } of [...this.#inFlight.splice(0).flat(), ...this.#queue.takeAll()])
       resolve({ kind: 'refused', reason: 'storage_failed' });
     for (const { reject } of this.#closing) reject(lostError());
     this.#events.onLost(text);
-  }
-
-  #takeQueue(): Waiting[] {
-    const queue = this.#queue;
-    this.#queue = [];
-    this.#queueBytes = 0;
-    return queue;
   }
 
   #setLagging(lagging: readonly string[]): void {
