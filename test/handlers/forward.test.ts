@@ -1,47 +1,26 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { afterEach, describe, it } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { type LoggedEvent, RunFailed } from '../../src/core/consumer.ts';
 import type { HandlerContext } from '../../src/core/handler.ts';
 import { forwardConsumer } from '../../src/handlers/forward.ts';
 import { eventOf } from '../support/events.ts';
+import { startTarget } from '../support/target.ts';
 
 const KEY = randomBytes(32);
 const SECRET = `whsec_${KEY.toString('base64')}`;
 
-interface Came {
-  readonly method: string | undefined;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-
-const targets: Server[] = [];
+const targets: { close: () => void }[] = [];
 afterEach(() => {
-  for (const target of targets.splice(0)) {
-    target.closeAllConnections();
-    target.close();
-  }
+  for (const target of targets.splice(0)) target.close();
 });
 
-/** A target that notes what comes and answers as told. */
 async function target(answer: (response: ServerResponse) => void) {
-  const came: Came[] = [];
-  const server = createServer((request, response) => {
-    let body = '';
-    request.setEncoding('utf8').on('data', (text: string) => {
-      body += text;
-    });
-    request.on('end', () => {
-      came.push({ method: request.method, headers: request.headers, body });
-      answer(response);
-    });
-  });
-  targets.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, came };
+  const started = await startTarget(answer);
+  targets.push(started);
+  return started;
 }
 
 function logged(type: string, data: object): LoggedEvent {

@@ -1,21 +1,23 @@
 /** Handlers beside a whole receiver: called once an event is in the log, and never in the sender's way. */
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { rebuild } from '../../src/core/rebuild.ts';
 import { runStorePath } from '../../src/core/run-store-file.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { deliver, startReceiver, type TestReceiver, temporaryFolder, until } from '../support/receiver.ts';
+import { startTarget } from '../support/target.ts';
 
 const folders: { remove: () => void }[] = [];
 const receivers: TestReceiver[] = [];
+const targets: { close: () => void }[] = [];
 afterEach(async () => {
   for (const receiver of receivers.splice(0)) await receiver.close();
+  for (const target of targets.splice(0)) target.close();
   for (const folder of folders.splice(0)) folder.remove();
 });
 
@@ -238,25 +240,15 @@ describe('a handler', () => {
 
 describe('forwarding beside a receiver', () => {
   it('goes by configuration alone, and survives a target that is down for a while', async () => {
-    const bodies: string[] = [];
     let isDown = true;
-    const target = createServer((request, response) => {
-      let body = '';
-      request.setEncoding('utf8').on('data', (text: string) => {
-        body += text;
-      });
-      request.on('end', () => {
-        if (!isDown) bodies.push(body);
-        response.writeHead(isDown ? 500 : 200).end();
-      });
-    });
-    await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
+    const target = await startTarget((response) => void response.writeHead(isDown ? 500 : 200).end());
+    targets.push(target);
     const folder = temporaryFolder();
     folders.push(folder);
     const receiver = await startReceiver({
       databasePath: join(folder.path, 'irisx.db'),
       env: {
-        FORWARD_URL: `http://127.0.0.1:${(target.address() as AddressInfo).port}/`,
+        FORWARD_URL: target.url,
         FORWARD_EVENTS: 'call.completed',
         FORWARD_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
       },
@@ -268,9 +260,52 @@ describe('forwarding beside a receiver', () => {
       () => receiver.lines.some((line) => line.includes('forward: seq 1 failed')),
       'it has been tried',
     );
+    const before = target.came.length;
     isDown = false;
-    await until(() => bodies.length === 1, 'it has come');
-    assert.equal((JSON.parse(bodies[0] ?? '') as Record<string, unknown>)['seq'], 1);
-    target.close();
+    await until(() => target.came.length === before + 1, 'it has come');
+    assert.equal((JSON.parse(target.came.at(-1)?.body ?? '') as Record<string, unknown>)['seq'], 1);
   });
+});
+
+it('the README’s three handlers do what they say', async () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const [, snippet = ''] = /^```js\n(\/\/ handlers\.mjs[\s\S]*?)^```/m.exec(readme) ?? [];
+  const folder = temporaryFolder();
+  folders.push(folder);
+  const chat = await startTarget((response) => void response.end());
+  targets.push(chat);
+  symlinkSync(join(root, 'node_modules'), join(folder.path, 'node_modules'));
+  const crmPath = join(folder.path, 'crm.db');
+  const module = snippet.replace('https://chat.example/hook', chat.url).replace('crm.db', crmPath);
+  assert.ok(module.includes(chat.url) && module.includes(crmPath), 'the README names other places');
+  writeFileSync(join(folder.path, 'handlers.mjs'), module);
+  const receiver = await startReceiver({
+    databasePath: join(folder.path, 'irisx.db'),
+    env: { HANDLERS: join(folder.path, 'handlers.mjs') },
+  });
+  receivers.push(receiver);
+
+  await deliver(receiver, completed('call-1'));
+  await deliver(receiver, {
+    event: 'call.failed',
+    data: { call_uuid: 'call-2', to_number: '+12025550101', error_message: 'Number unallocated' },
+  });
+  await deliver(receiver, {
+    event: 'sms.received',
+    data: { message_id: 'm1', from_number: '+12025550102', to_number: '+12025550101', message: 'STOP' },
+  });
+  await until(() => chat.came.length === 1, 'the chat was told');
+  assert.deepEqual(JSON.parse(chat.came[0]?.body ?? ''), {
+    text: 'Call to +12025550101 failed: Number unallocated',
+  });
+  await until(
+    () => receiver.lines.some((line) => line.endsWith('seq 3: +12025550102 has opted out')),
+    'the STOP was seen',
+  );
+  const crm = new Sqlite(crmPath, { readonly: true });
+  assert.deepEqual(crm.prepare('SELECT call_uuid, seconds FROM talks').all(), [
+    { call_uuid: 'call-1', seconds: 65 },
+  ]);
+  crm.close();
 });
