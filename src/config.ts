@@ -6,7 +6,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type AddressRanges, parseAddressRanges } from './core/address-ranges.ts';
-import { checkLimits } from './core/limits.ts';
+import { ADMIN_TOKEN_CHARS_MIN, checkLimits } from './core/limits.ts';
 import { LOG_LEVELS, type LogFormat, type LogLevel } from './core/logger.ts';
 import type { ForwardOptions } from './handlers/forward.ts';
 
@@ -42,6 +42,13 @@ export interface Config {
     readonly runsMax: number;
     /** Undefined: nothing is forwarded. */
     readonly forward: ForwardOptions | undefined;
+  };
+  readonly admin: {
+    /** 0: there is none. */
+    readonly port: number;
+    readonly host: string;
+    /** Undefined: none is asked for. */
+    readonly token: string | undefined;
   };
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
@@ -118,6 +125,20 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
     problems.push('SKIP_SIGNATURE_VERIFICATION=true: allowed only with NODE_ENV=development set beside it');
   }
 
+  const adminHost = set(env, 'ADMIN_HOST') ?? '127.0.0.1';
+  const adminPort = integer('ADMIN_PORT', 0, 65_535, 3001, ' (0 = off)');
+  const adminToken = set(env, 'ADMIN_TOKEN');
+  if (adminToken !== undefined && adminToken.length < ADMIN_TOKEN_CHARS_MIN) {
+    problems.push(
+      `ADMIN_TOKEN has ${adminToken.length} characters: must have ${ADMIN_TOKEN_CHARS_MIN} or more; \`openssl rand -hex 16\` makes one`,
+    );
+  }
+  if (adminPort !== 0 && adminToken === undefined && !isLoopback(adminHost)) {
+    problems.push(
+      `ADMIN_HOST=${JSON.stringify(adminHost)}: others than this machine could read everything: set ADMIN_TOKEN beside it, or ADMIN_HOST=127.0.0.1`,
+    );
+  }
+
   const modulePath = set(env, 'HANDLERS');
   const forward = forwardConfig(env, problems);
 
@@ -125,9 +146,12 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
   const isSocketOurs = hasSocket && set(env, 'LISTEN_PID') === String(pid);
   if (isSocketOurs) integer('LISTEN_FDS', 1, 1, 1, ': this program listens on one socket');
 
+  const port = integer('PORT', 0, 65_535, 3000, '');
+  if (adminPort !== 0 && adminPort === port)
+    problems.push(`ADMIN_PORT=${adminPort}: is PORT, too: set it to another port, or to 0 (off)`);
   const bodyBytesMax = integer('MAX_BODY_BYTES', 1024, 16 * 1024 * 1024, 1024 * 1024, ' (bytes)');
   const config: Config = {
-    port: integer('PORT', 0, 65_535, 3000, ''),
+    port,
     host: set(env, 'HOST'),
     listenFd: isSocketOurs ? LISTEN_FDS_START : undefined,
     isSocketOfAnother: hasSocket && !isSocketOurs,
@@ -147,6 +171,7 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
       runsMax: integer('HANDLER_CONCURRENCY', 1, 64, 8, ' (runs at one time)'),
       forward,
     },
+    admin: { port: adminPort, host: adminHost, token: adminToken },
     logLevel: oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     logFormat: oneOf('LOG_FORMAT', ['text', 'json'], environment === 'production' ? 'json' : 'text'),
   };
@@ -193,6 +218,10 @@ function forwardConfig(env: Environment, problems: string[]): ForwardOptions | u
 function set(env: Environment, name: string): string | undefined {
   const value = env[name]?.trim();
   return value === '' ? undefined : value;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /** SQLite puts its side files beside what a link points to, and so must we look for them there. */

@@ -49,7 +49,7 @@ try {
       shared: new SharedState(data.shared),
       dead: data.dead,
     });
-    say({ kind: 'loaded' });
+    say({ kind: 'loaded', consumers: consumers.map(({ name }) => name) });
   }
 } catch (error) {
   if (!(error instanceof HandlersRefused)) throw error;

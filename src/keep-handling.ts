@@ -15,6 +15,7 @@ import {
   HANDLERS_UNYIELDING_MS,
 } from './core/limits.ts';
 import type { Log } from './core/logger.ts';
+import type { ConsumerPosition } from './core/snapshot.ts';
 import type { ForwardOptions } from './handlers/forward.ts';
 import type { HandlersThreadData } from './handlers-thread.ts';
 import { startThread } from './threads.ts';
@@ -40,6 +41,8 @@ export interface Handling {
   start(): Promise<void>;
   /** Something was committed. */
   wake(): void;
+  /** How far those that run in this process have come. */
+  positions(): ConsumerPosition[];
   /** @returns when runs under way have ended or been given up, and the state is written */
   close(): Promise<void>;
 }
@@ -51,6 +54,7 @@ const MIB = 1024 * 1024;
 export function keepHandling(options: HandlingOptions, log: Log): Handling {
   const shared = SharedState.create(options.runsMax);
   let thread: Worker | undefined;
+  let consumers: readonly string[] = [];
   let isStarted = false;
   let onStarted = () => {};
   let isClosing = false;
@@ -87,6 +91,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
     mine.on('message', (message: FromHandlers) => {
       switch (message.kind) {
         case 'loaded':
+          consumers = message.consumers;
           onLoaded();
           if (isStarted) begin();
           return;
@@ -110,6 +115,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
     mine.on('exit', (code) => {
       if (thread !== mine) return;
       thread = undefined;
+      shared.forgetSettled();
       clearInterval(watch);
       const { text, isForeign } = death ?? { text: `it ended with code ${code}`, isForeign: true };
       onLoaded(text);
@@ -168,6 +174,11 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
     wake() {
       if (thread !== undefined && shared.takeWaking()) say({ kind: 'wake' });
     },
+    positions: () =>
+      consumers.flatMap((name, index) => {
+        const settledSeq = shared.settled(index);
+        return settledSeq === undefined ? [] : [{ name, settledSeq }];
+      }),
     async close() {
       isClosing = true;
       clearTimeout(restart);

@@ -70,7 +70,7 @@ function secretsOf(config: Config): readonly string[] {
   return [developmentSecret(config.databasePath)];
 }
 
-function announce(config: Config, { address, head }: Receiver, log: Log): void {
+function announce(config: Config, { address, adminUrl, head }: Receiver, log: Log): void {
   const url = `http://${hostOf(address.address)}:${address.port}/webhooks`;
   const isSupervised = config.listenFd !== undefined;
   const database = shortPath(config.databasePath);
@@ -80,6 +80,7 @@ function announce(config: Config, { address, head }: Receiver, log: Log): void {
       database,
       environment: config.environment,
       supervised: isSupervised,
+      admin: adminUrl,
       seq: head.seq,
       chain: head.chain,
     });
@@ -91,6 +92,7 @@ function announce(config: Config, { address, head }: Receiver, log: Log): void {
       ['listening', isSupervised ? `${url} (the supervisor holds the socket)` : url],
       ['database', `${database} (seq ${head.seq})`],
       ['environment', config.environment],
+      ['admin pages', adminUrl ?? 'none'],
       ['secret', config.skipSignatureVerification ? 'none' : secret],
       ['try it', `npm run send -- call.completed${port}`],
     ];

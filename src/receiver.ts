@@ -17,6 +17,7 @@ import { createByteBudget } from './http/body.ts';
 import { createClockWarning } from './http/clock-warning.ts';
 import { createRequestLog } from './http/request-log.ts';
 import { createHttpServer } from './http/server.ts';
+import { keepAdmin } from './keep-admin.ts';
 import { keepHandling } from './keep-handling.ts';
 import { keepRebuilt } from './keep-rebuilt.ts';
 import { startThread } from './threads.ts';
@@ -36,6 +37,8 @@ export interface ReceiverOptions {
 
 export interface Receiver {
   readonly address: AddressInfo;
+  /** Undefined: there are no admin pages. */
+  readonly adminUrl: string | undefined;
   /** The log's last event at the start. */
   readonly head: WriterHead;
   /**
@@ -62,7 +65,11 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
   const handling = keepHandling({ databasePath: config.databasePath, ...config.handlers }, log);
   const writer: Writer = await Writer.open(startThread('writer-thread', config.databasePath), log, {
     onLost: options.onLost,
-    onCommitted: () => handling.wake(),
+    onCommitted(deliveries, ms) {
+      counters.batchDeliveries.observe(deliveries);
+      counters.commitSeconds.observe(ms / 1000);
+      handling.wake();
+    },
     onLagging: (lagging) => rebuilder.onLagging(lagging),
   }).catch(async (error) => {
     await handling.close();
@@ -107,14 +114,16 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
     if (error instanceof HandlersRefused) throw error;
     throw new Error(listenProblem(error as NodeJS.ErrnoException, config), { cause: error });
   }
+  const admin = await keepAdmin({ config, writer, counters, http, handling, log, now, monotonicMs });
   return {
     address,
+    adminUrl: admin.url,
     head: writer.head,
     async close() {
       const handled = handling.close();
       writer.drain();
       await http.drain();
-      await Promise.all([handled, rebuilder.close()]);
+      await Promise.all([handled, rebuilder.close(), admin.close()]);
       const head = await writer.close();
       log('info', `stopped; the log ends with seq ${head.seq}, chain ${head.chain}`, {
         counts: counters.read(),

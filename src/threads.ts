@@ -2,7 +2,7 @@
 
 import { type ResourceLimits, Worker } from 'node:worker_threads';
 
-export type ThreadName = 'writer-thread' | 'rebuild-thread' | 'handlers-thread';
+export type ThreadName = 'writer-thread' | 'rebuild-thread' | 'handlers-thread' | 'pages-thread';
 
 /**
  * @param workerData what its entry reads

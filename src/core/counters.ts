@@ -1,16 +1,51 @@
 /** Counts of what has happened since the start, by name: the one place that metrics and the last log line read. */
 
+import { tabledType } from './event-types.ts';
+import { createHistogram, type Histogram } from './histogram.ts';
+import type { DeliveryCount } from './snapshot.ts';
+
 export interface Counters {
   /** Adds one to `name`. */
   add(name: string): void;
   /** A copy of all counts. */
   read(): Record<string, number>;
+  /** Counts a verified delivery. @param type as sent @param answer its code */
+  addDelivery(type: string | null, answer: string): void;
+  readDeliveries(): DeliveryCount[];
+  readonly batchDeliveries: Histogram;
+  readonly commitSeconds: Histogram;
 }
+
+/** To BATCH_DELIVERIES_MAX. */
+const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+/** From a fast disk's fsync to the sender's patience. */
+const COMMIT_BOUNDS_S = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 export function createCounters(): Counters {
   const counts = new Map<string, number>();
+  const deliveries = new Map<string, Map<string, number>>();
   return {
-    add: (name) => void counts.set(name, (counts.get(name) ?? 0) + 1),
+    add: (name) => addTo(counts, name),
     read: () => Object.fromEntries(counts),
+    addDelivery(type, answer) {
+      // What is sent under a name of its own choice must not make a series of its own.
+      const name = (type === null ? undefined : tabledType(type)) ?? 'other';
+      let ofType = deliveries.get(name);
+      if (ofType === undefined) {
+        ofType = new Map();
+        deliveries.set(name, ofType);
+      }
+      addTo(ofType, answer);
+    },
+    readDeliveries: () =>
+      [...deliveries].flatMap(([type, answers]) =>
+        [...answers].map(([answer, count]) => ({ type, answer, count })),
+      ),
+    batchDeliveries: createHistogram(BATCH_BOUNDS),
+    commitSeconds: createHistogram(COMMIT_BOUNDS_S),
   };
+}
+
+function addTo(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
 }

@@ -27,6 +27,8 @@ export interface DispatcherOptions {
   /** From 0 to below 1. */
   readonly random: () => number;
   readonly tools: RunTools;
+  /** Told its position at the beginning and whenever that is written. */
+  readonly onSettled: (seq: number) => void;
   /** Told which events are under way: if the thread dies now, it was one of these. */
   readonly onUnderWay: (seqs: readonly number[]) => void;
 }
@@ -63,6 +65,7 @@ export class Dispatcher {
     this.#position = this.#knownPosition();
     this.#next = this.#position.seq + 1;
     this.#failedBefore = this.#failedBeyond();
+    options.onSettled(this.#position.seq);
     const { store, now } = options;
     this.#due = new DueRuns({ consumer: this.#consumer.name, store, now, onTime: () => this.pump() });
   }
@@ -250,6 +253,7 @@ export class Dispatcher {
     const isOurs = this.#store.write(this.#consumer.name, { position, failed, ended });
     this.#position = position;
     if (!isOurs) this.reload();
+    this.#options.onSettled(this.#position.seq);
     for (const { nextAtMs } of failed) if (nextAtMs !== null) this.#due.expect(nextAtMs);
   }
 

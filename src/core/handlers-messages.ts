@@ -10,7 +10,7 @@ export type ToHandlers =
   | { readonly kind: 'close' };
 
 export type FromHandlers =
-  | { readonly kind: 'loaded' }
+  | { readonly kind: 'loaded'; readonly consumers: readonly string[] }
   /** There is no handler that does something, and nothing to forward: the thread ends. */
   | { readonly kind: 'nothing' }
   /** The handlers cannot be used; `text` is for the operator. */
@@ -25,22 +25,42 @@ export type FromHandlers =
 const INTEGERS = 2;
 const HEARTBEATS = 0;
 const WANTS_WAKING = 1;
+/** Handlers and forwarding. */
+const CONSUMERS_MAX = 2;
 
-/** Memory that outlives the thread: whether it lives, and what was under way in it when it did not. */
+/** Memory that outlives the thread: whether it lives, how far it has come, and what was under way in it when it died. */
 export class SharedState {
   readonly buffer: SharedArrayBuffer;
   readonly #integers: Int32Array;
+  readonly #settled: Float64Array;
   readonly #seqs: Float64Array;
 
   /** @param runsMax of the consumer whose code is the user's */
   static create(runsMax: number): SharedState {
-    return new SharedState(new SharedArrayBuffer(8 * (1 + runsMax)));
+    return new SharedState(new SharedArrayBuffer(8 * (1 + CONSUMERS_MAX + runsMax)));
   }
 
   constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer;
     this.#integers = new Int32Array(buffer, 0, INTEGERS);
-    this.#seqs = new Float64Array(buffer, 8);
+    this.#settled = new Float64Array(buffer, 8, CONSUMERS_MAX);
+    this.#seqs = new Float64Array(buffer, 8 * (1 + CONSUMERS_MAX));
+  }
+
+  /** @param consumer by its place among those loaded */
+  setSettled(consumer: number, seq: number): void {
+    this.#settled[consumer] = seq + 1;
+  }
+
+  /** Undefined: it does not run in this process. */
+  settled(consumer: number): number | undefined {
+    const stored = this.#settled[consumer] ?? 0;
+    return stored === 0 ? undefined : stored - 1;
+  }
+
+  /** The thread has died, or another process has the lock: nothing is known. */
+  forgetSettled(): void {
+    this.#settled.fill(0);
   }
 
   beat(): void {

@@ -200,3 +200,33 @@ export function checkLimits(bodyBytesMax: number): string[] {
   ];
   return relations.filter(([holds]) => !holds).map(([, sentence]) => sentence);
 }
+
+// --- admin ------------------------------------------------------------------------------------------------
+
+/** Sockets of the admin listener: a few people and a scraper. */
+export const ADMIN_CONNECTIONS_MAX = 64;
+/** A page that takes longer is given up, and its thread ended: it reads one log, not the world. */
+export const PAGE_MS_MAX = 30_000;
+/** Pages asked for and not answered yet; more are refused with 503: each waits for those before it. */
+export const PAGES_WAITING_MAX = 32;
+/** The thread that makes pages ends after this long without a request: an open page asks every 30 s. */
+export const PAGES_IDLE_MS = 90_000;
+/** How often an open page loads itself anew. */
+export const PAGE_REFRESH_S = 30;
+/** Memory of the thread that makes pages, beyond which it is ended: a page is some 100 KiB. */
+export const PAGES_HEAP_BYTES = 128 * 1024 * 1024;
+/** An admin token is as good as a password that nobody has to remember. */
+export const ADMIN_TOKEN_CHARS_MIN = 16;
+/** How often the main thread's delay is looked at: ten small timers a second. */
+export const EVENT_LOOP_LOOK_MS = 100;
+/** Its delay is told of the last one or two of these. */
+export const EVENT_LOOP_WINDOW_MS = 60_000;
+
+// --- questions of people ----------------------------------------------------------------------------------
+
+/** Events that one search looks at, about a fifth of a second's work; then it says where to go on. */
+export const SEARCH_EVENTS_MAX = 200_000;
+/** Of these at once: a reader holds the WAL no longer than that takes. */
+export const SEARCH_PIECE_EVENTS = 10_000;
+/** Events of one row that are looked at to explain it: a call has about ten. */
+export const EXPLAIN_EVENTS_MAX = 10_000;

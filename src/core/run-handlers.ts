@@ -79,7 +79,7 @@ export function runHandlers({ port, databasePath, consumers, shared, dead }: Han
     const database = openReadOnly(databasePath);
     const query = (sql: string, ...values: readonly unknown[]) =>
       database.prepare<unknown[], Record<string, unknown>>(sql).all(...values);
-    const dispatchers = consumers.map((consumer) => {
+    const dispatchers = consumers.map((consumer, index) => {
       const dispatcher = new Dispatcher({
         consumer,
         log: new EventLog(database),
@@ -87,6 +87,7 @@ export function runHandlers({ port, databasePath, consumers, shared, dead }: Han
         now: Date.now,
         random: Math.random,
         tools: { log, query },
+        onSettled: (seq) => shared.setSettled(index, seq),
         onUnderWay(seqs) {
           shared.underWay = seqs;
         },

@@ -19,6 +19,14 @@ export interface Position {
   readonly generation: number;
 }
 
+/** A consumer at a glance. */
+export interface ConsumerState extends Position {
+  readonly name: string;
+  /** Failed runs that will be tried again. */
+  readonly waiting: number;
+  readonly dead: number;
+}
+
 export interface FailedRun {
   readonly consumer: string;
   readonly seq: number;
@@ -154,19 +162,8 @@ export class RunStore {
     return (this.#nextAt.get(consumer, nowMs) as number | null) ?? undefined;
   }
 
-  consumers(): (Position & { readonly name: string; readonly waiting: number; readonly dead: number })[] {
-    return this.#database
-      .prepare<[], Position & { readonly name: string; readonly waiting: number; readonly dead: number }>(
-        `SELECT
-           name,
-           settled_seq AS seq,
-           settled_chain AS chain,
-           generation,
-           (SELECT count(*) FROM failed_runs WHERE consumer = name AND next_at_ms IS NOT NULL) AS waiting,
-           (SELECT count(*) FROM failed_runs WHERE consumer = name AND next_at_ms IS NULL) AS dead
-         FROM consumers ORDER BY name`,
-      )
-      .all();
+  consumers(): ConsumerState[] {
+    return consumerStates(this.#database);
   }
 
   failedRun(consumer: string, seq: number): FailedRun | undefined {
@@ -211,6 +208,22 @@ export class RunStore {
   close(): void {
     this.#database.close();
   }
+}
+
+/** Over a connection that may only read. */
+export function consumerStates(database: Database): ConsumerState[] {
+  return database
+    .prepare<[], ConsumerState>(
+      `SELECT
+         name,
+         settled_seq AS seq,
+         settled_chain AS chain,
+         generation,
+         (SELECT count(*) FROM failed_runs WHERE consumer = name AND next_at_ms IS NOT NULL) AS waiting,
+         (SELECT count(*) FROM failed_runs WHERE consumer = name AND next_at_ms IS NULL) AS dead
+       FROM consumers ORDER BY name`,
+    )
+    .all();
 }
 
 function runOf(row: Row): FailedRun {

@@ -64,10 +64,12 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
     if (message.kind === 'close') return close();
     if (message.kind === 'drain') return drain();
     if (!isDraining && Atomics.load(message.isDraining, 0) === 1) drain();
+    const startMs = performance.now();
     try {
       const { outcomes, lagging, isBehind } = appender.append(unpackBatch(message.batch));
+      const ms = performance.now() - startMs;
       checkFiles();
-      send({ kind: 'committed', outcomes: packOutcomes(outcomes), lagging });
+      send({ kind: 'committed', outcomes: packOutcomes(outcomes), lagging, ms });
       if (isBehind) catchUpSoon();
       // A repetition writes nothing: it does not tell that storage works.
       if (outcomes.some(({ duplicate }) => !duplicate)) recovered();

@@ -39,7 +39,13 @@ export type FromWriter =
   | { readonly kind: 'ready'; readonly head: WriterHead; readonly lagging: string[] }
   /** The database cannot be used; `text` is for the operator. */
   | { readonly kind: 'cannot-open'; readonly text: string }
-  | { readonly kind: 'committed'; readonly outcomes: PackedOutcomes; readonly lagging: string[] }
+  /** `ms`: what the transaction took, its fsync included. */
+  | {
+      readonly kind: 'committed';
+      readonly outcomes: PackedOutcomes;
+      readonly lagging: string[];
+      readonly ms: number;
+    }
   | { readonly kind: 'lagging'; readonly lagging: string[] }
   /** Rolled back; storage is busy or full, or the batch met a defect. */
   | { readonly kind: 'refused'; readonly fault: 'busy' | 'full' | 'other'; readonly text: string }

@@ -5,7 +5,7 @@
  */
 
 import type { Worker } from 'node:worker_threads';
-import type { Delivery, Outcome, Refused } from './delivery.ts';
+import type { Delivery, Outcome, Recorded, Refused } from './delivery.ts';
 import { DeliveryQueue, type Waiting } from './delivery-queue.ts';
 import { BATCH_AHEAD_DELIVERIES_MIN, BATCH_DELIVERIES_MAX, BATCHES_IN_FLIGHT_MAX } from './limits.ts';
 import type { Log } from './logger.ts';
@@ -23,8 +23,8 @@ export type StorageState = 'ok' | 'failing' | 'lost';
 export interface WriterEvents {
   /** The outcome of a commit is unknown: flush the answers and end the process without closing the database. */
   onLost(text: string): void;
-  /** A batch is committed and can be read. */
-  onCommitted(): void;
+  /** A batch is committed and can be read. @param ms what its transaction took */
+  onCommitted(deliveries: number, ms: number): void;
   /** The projections that lack events have changed; empty when all are whole. */
   onLagging(lagging: readonly string[]): void;
 }
@@ -41,6 +41,7 @@ export class Writer {
   #storage: StorageState = 'ok';
   #lagging: readonly string[] = [];
   #head: WriterHead = { seq: 0, chain: '' };
+  #lastSeq = 0;
   /** Who waits for the end; empty while nobody has asked for it. */
   #closing: { resolve: (head: WriterHead) => void; reject: (error: Error) => void }[] = [];
   /** Shared with the thread, which may be waiting for a lock with another batch before it. */
@@ -83,6 +84,11 @@ export class Writer {
   /** The log's last event when the database was opened. */
   get head(): WriterHead {
     return this.#head;
+  }
+
+  /** The last event of the log as far as its commits have told. */
+  get lastSeq(): number {
+    return this.#lastSeq;
   }
 
   get storage(): StorageState {
@@ -165,13 +171,14 @@ export class Writer {
     switch (message.kind) {
       case 'ready':
         this.#head = message.head;
+        this.#lastSeq = message.head.seq;
         this.#setLagging(message.lagging);
         return;
       case 'lagging':
         return this.#setLagging(message.lagging);
       case 'committed':
         this.#setLagging(message.lagging);
-        this.#events.onCommitted();
+        this.#events.onCommitted(message.outcomes.seqs.length, message.ms);
         return this.#committed(unpackOutcomes(message.outcomes));
       case 'refused':
         return this.#refused(message.fault, message.text);
@@ -191,7 +198,8 @@ export class Writer {
     }
   }
 
-  #committed(outcomes: readonly Outcome[]): void {
+  #committed(outcomes: readonly Recorded[]): void {
+    for (const { seq } of outcomes) if (seq > this.#lastSeq) this.#lastSeq = seq;
     this.#settle((index) => outcomes[index] ?? { kind: 'refused', reason: 'storage_failed' });
   }
 

@@ -14,6 +14,8 @@ export interface Answer {
   readonly code: string;
   /** What the log says besides. */
   readonly detail?: string;
+  /** The event's type, of a delivery that is in the log; null where it has none. */
+  readonly type?: string | null;
   readonly headers: Readonly<Record<string, string>>;
   /** A JSON object's members beside `request_id`, or plain text. */
   readonly body: Readonly<Record<string, unknown>> | string;
@@ -103,10 +105,11 @@ export function answerOutcome(outcome: Recorded | Refused): Answer {
       status: 200,
       code: 'unusable',
       detail,
+      type,
       headers: {},
       body: { success: false, error, ...members },
     };
   }
   const body = { success: true, message: 'Webhook processed', ...members };
-  return { status: 200, code: duplicate ? 'duplicate' : 'recorded', detail, headers: {}, body };
+  return { status: 200, code: duplicate ? 'duplicate' : 'recorded', detail, type, headers: {}, body };
 }

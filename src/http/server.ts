@@ -42,6 +42,8 @@ export interface HttpOptions {
 }
 
 export interface HttpServer {
+  /** drain() was called. */
+  readonly isDraining: boolean;
   /** @returns the address it listens on. @throws the error of `listen`, such as EADDRINUSE */
   listen(place: ListenPlace): Promise<AddressInfo>;
   /**
@@ -181,12 +183,17 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     exchange.answeredMs = monotonicMs();
     const isSent = send(exchange, answer, draining);
     door.counters.add(answer.code);
+    if (answer.type !== undefined) door.counters.addDelivery(answer.type, answer.code);
     // A delivery that was recorded for a client that did not wait: its retry will be a duplicate.
     const { detail } = answer;
     options.logRequest(exchange, isSent ? answer : { status: 0, code: `client_left ${answer.code}`, detail });
   }
 
   return {
+    get isDraining() {
+      return draining;
+    },
+
     listen: (place) => listen(server, place),
 
     drain() {

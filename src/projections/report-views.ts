@@ -7,8 +7,14 @@ import type { View } from '../core/projection.ts';
 
 export const REPORT_VIEWS_VERSION = 1;
 
-const CALL_DAY = `date(coalesce(initiated_at_ms, ringing_at_ms, answered_at_ms, ended_at_ms) / 1000, 'unixepoch')`;
-const SMS_DAY = `date(coalesce(queued_at_ms, sent_at_ms, delivered_at_ms, failed_at_ms, received_at_ms) / 1000, 'unixepoch')`;
+/** When a row's call began, as far as is known. */
+export const CALL_TIME_MS = 'coalesce(initiated_at_ms, ringing_at_ms, answered_at_ms, ended_at_ms)';
+/** When a row's message was written, as far as is known. */
+export const SMS_TIME_MS =
+  'coalesce(queued_at_ms, sent_at_ms, delivered_at_ms, failed_at_ms, received_at_ms)';
+
+const CALL_DAY = `date(${CALL_TIME_MS} / 1000, 'unixepoch')`;
+const SMS_DAY = `date(${SMS_TIME_MS} / 1000, 'unixepoch')`;
 
 export const reportViews: readonly View[] = [
   {

@@ -83,6 +83,7 @@ function given(events: number, type = 'call.ringing') {
       now: () => Date.now() - clock.lateMs,
       random: () => NO_JITTER,
       tools: { log: (level, text) => void lines.push(`${level} ${text}`), query: () => [] },
+      onSettled() {},
       onUnderWay: (seqs) => void underWay.push(seqs),
     });
     const seqs = () => started.map(({ seq }) => seq);

@@ -64,7 +64,7 @@ class FakeThread extends EventEmitter {
         otherEventHeader: false,
       }),
     );
-    this.say({ kind: 'committed', outcomes: packOutcomes(outcomes), lagging: [] });
+    this.say({ kind: 'committed', outcomes: packOutcomes(outcomes), lagging: [], ms: 1 });
   }
 }
 
@@ -448,7 +448,7 @@ describe('tables that lack events', () => {
     writer.refresh();
     assert.equal(thread.messages.length, 1);
     assert.deepEqual(thread.batch, []);
-    thread.say({ kind: 'committed', outcomes: packOutcomes([]), lagging: [] });
+    thread.say({ kind: 'committed', outcomes: packOutcomes([]), lagging: [], ms: 1 });
     assert.deepEqual(writer.lagging, []);
     const closing = writer.close();
     writer.refresh();

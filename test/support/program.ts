@@ -87,7 +87,14 @@ function startProgram(folder: string, env: Record<string, string>, command: read
   const [file = '', ...args] = command;
   const child = spawn(file, args, {
     cwd: folder,
-    env: { PATH: process.env['PATH'] ?? '', PORT: '0', HOST: '127.0.0.1', WEBHOOK_SECRET: SECRET, ...env },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      PORT: '0',
+      HOST: '127.0.0.1',
+      ADMIN_PORT: '0',
+      WEBHOOK_SECRET: SECRET,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true, // a process group of its own
   });

@@ -18,6 +18,8 @@ const acknowledged = new Map<string, Entry[]>();
 export interface TestReceiver {
   readonly url: string;
   readonly port: number;
+  /** Undefined: without ADMIN_PORT in its environment there are no admin pages. */
+  readonly adminUrl: string | undefined;
   readonly databasePath: string;
   /** Log lines so far. */
   readonly lines: string[];
@@ -50,6 +52,7 @@ export async function startReceiver(options: TestOptions = {}): Promise<TestRece
   const config = readConfig({
     PORT: '0',
     HOST: '127.0.0.1',
+    ADMIN_PORT: '0',
     WEBHOOK_SECRET: SECRET,
     DATABASE_URL: `file:${databasePath}`,
     ...options.env,
@@ -67,6 +70,7 @@ export async function startReceiver(options: TestOptions = {}): Promise<TestRece
   return {
     url,
     port: receiver.address.port,
+    adminUrl: receiver.adminUrl,
     databasePath,
     lines,
     rows: (sql, ...values) => query(databasePath, sql, ...values),

@@ -1,0 +1,38 @@
+/** How often a measured value fell under each bound, since the start. */
+
+export interface HistogramCounts {
+  /** Upper bounds, rising; what is above the last is counted under no bound. */
+  readonly bounds: readonly number[];
+  /** Values at or under each bound, those under the bounds before it included. */
+  readonly counts: readonly number[];
+  readonly count: number;
+  readonly sum: number;
+}
+
+export interface Histogram {
+  observe(value: number): void;
+  read(): HistogramCounts;
+}
+
+/** @param bounds upper bounds, rising */
+export function createHistogram(bounds: readonly number[]): Histogram {
+  const within = bounds.map(() => 0);
+  let count = 0;
+  let sum = 0;
+  return {
+    observe(value) {
+      const index = bounds.findIndex((bound) => value <= bound);
+      if (index !== -1) within[index] = (within[index] ?? 0) + 1;
+      count += 1;
+      sum += value;
+    },
+    read() {
+      let below = 0;
+      const counts = within.map((own) => {
+        below += own;
+        return below;
+      });
+      return { bounds, counts, count, sum };
+    },
+  };
+}

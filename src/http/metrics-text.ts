@@ -1,0 +1,108 @@
+/** The metrics in Prometheus' text format. Every name begins with `irisx_`, but for those that all processes have. */
+
+import type { HistogramCounts } from '../core/histogram.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import { REFUSALS } from './answers.ts';
+
+/** Bytes; undefined: there is no such file. */
+export interface FileSizes {
+  readonly database: number | undefined;
+  readonly wal: number | undefined;
+}
+
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [labels: Labels, value: number];
+
+/** Answers of a listener that refuse nothing. */
+const NO_REJECTION = new Set(['recorded', 'duplicate', 'unusable', 'healthy', 'challenge', 'endpoints']);
+
+/** @param rssBytes of the process */
+export function metricsText(snapshot: Snapshot, files: FileSizes, rssBytes: number): string {
+  const { counts, deliveries, eventLoopDelay, consumers, headSeq } = snapshot;
+  const count = (name: string) => counts[name] ?? 0;
+  const rejections = Object.keys(REFUSALS).filter((code) => !NO_REJECTION.has(code));
+  return [
+    counter(
+      'irisx_deliveries_total',
+      'Verified deliveries that were answered 200, by event type and answer.',
+      deliveries.map(({ type, answer, count: value }) => [{ type, answer }, value]),
+    ),
+    counter(
+      'irisx_rejections_total',
+      'Requests that were refused, by cause.',
+      rejections.map((cause) => [{ cause }, count(cause)]),
+    ),
+    counter('irisx_duplicates_total', 'Deliveries whose body was in the log already.', [
+      [{}, count('duplicate')],
+    ]),
+    counter('irisx_failures_total', 'Deliveries that are in the log, but that no table could use.', [
+      [{}, count('unusable')],
+    ]),
+    counter('irisx_connections_refused_total', 'Connections beyond a limit.', [
+      [{}, count('connections_refused')],
+    ]),
+    histogram('irisx_batch_deliveries', 'Deliveries of a transaction.', snapshot.batchDeliveries),
+    histogram('irisx_commit_seconds', 'What a transaction took, its fsync included.', snapshot.commitSeconds),
+    gauge('irisx_queue_deliveries', 'Deliveries that wait for the writer or are with it.', [
+      [{}, snapshot.queued],
+    ]),
+    gauge('irisx_storage_ok', '1 while deliveries can be written.', [
+      [{}, snapshot.storage === 'ok' ? 1 : 0],
+    ]),
+    gauge('irisx_tables_behind', 'Tables that lack events of the log.', [[{}, snapshot.lagging.length]]),
+    gauge('irisx_log_head_seq', 'The last event of the log that this process knows of.', [[{}, headSeq]]),
+    gauge('irisx_database_bytes', 'Size of the database file.', [[{}, files.database ?? 0]]),
+    gauge('irisx_wal_bytes', 'Size of its write-ahead log.', [[{}, files.wal ?? 0]]),
+    gauge('irisx_event_loop_delay_seconds', 'How late the main thread is, over the last minute or two.', [
+      [{ quantile: '0.5' }, eventLoopDelay.p50S],
+      [{ quantile: '0.99' }, eventLoopDelay.p99S],
+      [{ quantile: '1' }, eventLoopDelay.maxS],
+    ]),
+    gauge(
+      'irisx_handlers_backlog_events',
+      'Events that handlers or forwarding have yet to see, where they run in this process.',
+      consumers.map(({ name, settledSeq }) => [{ consumer: name }, Math.max(0, headSeq - settledSeq)]),
+    ),
+    gauge('process_resident_memory_bytes', 'Resident memory.', [[{}, rssBytes]]),
+    gauge('process_start_time_seconds', 'Start of the process, seconds since 1970.', [
+      [{}, snapshot.startedAtMs / 1000],
+    ]),
+  ].join('');
+}
+
+function counter(name: string, help: string, samples: readonly Sample[]): string {
+  return family(
+    name,
+    help,
+    'counter',
+    samples.map((sample) => line(name, ...sample)),
+  );
+}
+
+function gauge(name: string, help: string, samples: readonly Sample[]): string {
+  return family(
+    name,
+    help,
+    'gauge',
+    samples.map((sample) => line(name, ...sample)),
+  );
+}
+
+function histogram(name: string, help: string, { bounds, counts, count, sum }: HistogramCounts): string {
+  return family(name, help, 'histogram', [
+    ...bounds.map((bound, index) => line(`${name}_bucket`, { le: String(bound) }, counts[index] ?? 0)),
+    line(`${name}_bucket`, { le: '+Inf' }, count),
+    line(`${name}_sum`, {}, sum),
+    line(`${name}_count`, {}, count),
+  ]);
+}
+
+function family(name: string, help: string, type: string, lines: readonly string[]): string {
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
+}
+
+/** Label values are this program's own names: none has a character that must be escaped. */
+function line(name: string, labels: Labels, value: number): string {
+  const pairs = Object.entries(labels).map(([label, text]) => `${label}="${text}"`);
+  return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}\n`;
+}

@@ -1,0 +1,101 @@
+/** One event: its bytes, what came with them, and the rows that it touched. */
+
+import type { EventLog, StoredEvent } from '../core/event-log.ts';
+import type { Explainer, Explanation } from '../core/explain.ts';
+import type { Page } from '../core/page.ts';
+import type { Value } from '../core/projection.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import { time, whole } from './format.ts';
+import { foreign, type Html, html } from './html.ts';
+import { page } from './layout.ts';
+
+const BODY_CHARS_MAX = 200_000;
+
+/** Undefined: there is no such event. */
+export function eventPage(
+  log: EventLog,
+  explainer: Explainer,
+  seq: number,
+  snapshot: Snapshot,
+): Page | undefined {
+  const [event] = log.stored(seq - 1, 1);
+  if (event?.seq !== seq) return undefined;
+  const failure = log.failureOf(seq);
+  const rows = explainer.rowsOf(seq).map((row) => ({ ...row, explanation: explainer.explain(row) }));
+  const title = `Event ${seq} ${event.type ?? ''}`;
+  const main = html`
+<section>
+<h2>Event ${seq} ${event.type !== null && foreign(event.type)}</h2>
+${failure !== null && html`<p class="bad">Unusable: ${foreign(failure)}</p>`}
+<p>${seq > 1 && html`<a href="/events/${seq - 1}">seq ${seq - 1}</a> · `}<a href="/events/${seq + 1}">seq ${seq + 1}</a></p>
+</section>
+<section class="half"><h2>What came with it</h2>${cameWith(event)}</section>
+<section class="half"><h2>Rows that it touched</h2>
+${rows.length === 0 ? html`<p class="quiet">None: it is of no table, or unusable.</p>` : rows.map(({ table, key, explanation }) => touched(seq, table, key, explanation))}
+</section>
+<section><h2>Body <small>as it was signed</small></h2>${bodyOf(event.body)}</section>`;
+  return page({ title, refreshes: false, snapshot, main });
+}
+
+function cameWith(event: StoredEvent): Html {
+  const rows: [string, Html | string][] = [
+    ['path', event.path],
+    ['received', `${time(event.received_at_ms)}.${String(event.received_at_ms % 1000).padStart(3, '0')}`],
+    ['signed', time(event.signed_at * 1000)],
+    ['X-IRISX-Signature', event.signature === null ? 'unsigned' : html`<code>${hex(event.signature)}</code>`],
+    ['X-IRISX-Event', event.event_header === null ? 'none' : foreign(event.event_header)],
+    ['X-IRISX-Event-ID', event.event_id_header === null ? 'none' : foreign(event.event_id_header)],
+    ['event id', event.event_id === null ? 'none' : foreign(event.event_id)],
+    ['SHA-256', html`<code>${hex(event.body_sha256)}</code>`],
+    ['chain', html`<code>${hex(event.chain)}</code>`],
+  ];
+  return html`<table><tbody>${rows.map(([name, value]) => html`<tr><td>${name}</td><td class="long">${value}</td></tr>`)}</tbody></table>`;
+}
+
+function touched(seq: number, table: string, key: string, explanation: Explanation | undefined): Html {
+  const events = explanation?.events ?? [];
+  return html`<h3>${table} · ${foreign(key)}</h3>
+<p>Made of ${events.length === 1 ? 'one event' : `${whole(events.length)} events`}: ${events.map((event, index) => html`${index > 0 && ', '}<a href="/events/${event.seq}">${event.seq}</a>${event.seq === seq && ' (this one)'}`)}</p>
+<div class="scroll"><table><thead><tr><th>column</th><th>value</th><th class="number">set by seq</th></tr></thead><tbody>
+${(explanation?.columns ?? []).map(
+  ({ name, value, seq: by }) =>
+    html`<tr><td>${name}</td><td class="long">${shownValue(name, value)}</td><td class="number">${by === seq ? html`<strong>${by}</strong>` : html`<a href="/events/${by}">${by}</a>`}</td></tr>`,
+)}</tbody></table></div>`;
+}
+
+function shownValue(column: string, value: Value): Html | false {
+  if (value === null) return false;
+  if (column.endsWith('_at_ms')) return html`${time(Number(value))} <span class="quiet">${value}</span>`;
+  return foreign(String(value));
+}
+
+function bodyOf(body: Uint8Array): Html {
+  const text = Buffer.from(body).toString('utf8');
+  const shown = visible(indented(text) ?? text);
+  return html`<pre>${foreign(shown.slice(0, BODY_CHARS_MAX))}</pre>
+${shown.length > BODY_CHARS_MAX && html`<p class="quiet">${whole(shown.length - BODY_CHARS_MAX)} more characters are not shown.</p>`}
+<p class="quiet">${whole(body.byteLength)} bytes</p>`;
+}
+
+/** Undefined: it is no JSON. */
+function indented(text: string): string | undefined {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What changes the direction of writing, or has no width, as JSON may spell it. */
+function visible(text: string): string {
+  return text.replace(/\p{Cf}/gu, (mark) =>
+    Array.from(
+      { length: mark.length },
+      (_, unit) => `\\u${mark.charCodeAt(unit).toString(16).padStart(4, '0')}`,
+    ).join(''),
+  );
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

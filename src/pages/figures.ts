@@ -1,0 +1,107 @@
+/** The numbers of the overview, from the tables, for what began within a window of time. */
+
+import type { Database, Statement } from 'better-sqlite3';
+import { CALL_TIME_MS, SMS_TIME_MS } from '../projections/report-views.ts';
+
+export interface CallFigures {
+  readonly calls: number;
+  readonly answered: number;
+  readonly seconds: number;
+  readonly costMicros: number;
+  /** By status, the most frequent first. */
+  readonly outcomes: readonly StatusCount[];
+}
+
+export interface StatusCount {
+  readonly status: string;
+  readonly count: number;
+}
+
+export interface SmsFigures {
+  readonly outbound: number;
+  readonly received: number;
+  /** 0 to 1 of those whose fate is known; null: of none. */
+  readonly deliveryRate: number | null;
+  readonly statuses: readonly StatusCount[];
+}
+
+export interface Failure {
+  readonly stage: string;
+  readonly error: string;
+  readonly count: number;
+  readonly lastSeq: number;
+}
+
+interface CallRow extends StatusCount {
+  readonly answered: number;
+  readonly seconds: number;
+  readonly costMicros: number;
+}
+
+/** Failures are grouped among the latest of them: a table of a million is not read for a page. */
+const FAILURES_READ_MAX = 10_000;
+const FAILURES_SHOWN_MAX = 12;
+
+export class Figures {
+  readonly #calls: Statement<[number], CallRow>;
+  readonly #messages: Statement<[number], StatusCount>;
+  readonly #optOuts: Statement<[number], { all: number; recent: number }>;
+  readonly #failures: Statement<[], Failure>;
+
+  constructor(database: Database) {
+    this.#calls = database.prepare(`
+      SELECT
+        status,
+        count(*) AS count,
+        count(answered_at_ms) AS answered,
+        coalesce(sum(duration_seconds), 0) AS seconds,
+        coalesce(sum(total_cost_micros), 0) AS costMicros
+      FROM calls WHERE ${CALL_TIME_MS} >= ? GROUP BY status ORDER BY count DESC, status`);
+    this.#messages = database.prepare(
+      `SELECT status, count(*) AS count FROM sms_messages WHERE ${SMS_TIME_MS} >= ? GROUP BY status ORDER BY count DESC, status`,
+    );
+    this.#optOuts = database.prepare(
+      `SELECT count(*) AS "all", count(*) FILTER (WHERE opted_out_at_ms >= ?) AS recent
+       FROM contacts WHERE opted_out = 1`,
+    );
+    this.#failures = database.prepare(`
+      SELECT stage, error, count(*) AS count, max(seq) AS lastSeq
+      FROM (SELECT seq, stage, error FROM failures ORDER BY seq DESC LIMIT ${FAILURES_READ_MAX})
+      GROUP BY stage, error ORDER BY lastSeq DESC LIMIT ${FAILURES_SHOWN_MAX}`);
+  }
+
+  calls(sinceMs: number): CallFigures {
+    const outcomes = this.#calls.all(sinceMs);
+    const sum = (of: (row: CallRow) => number) => outcomes.reduce((total, row) => total + of(row), 0);
+    return {
+      outcomes,
+      calls: sum((row) => row.count),
+      answered: sum((row) => row.answered),
+      seconds: sum((row) => row.seconds),
+      costMicros: sum((row) => row.costMicros),
+    };
+  }
+
+  sms(sinceMs: number): SmsFigures {
+    const statuses = this.#messages.all(sinceMs);
+    const of = (status: string) => statuses.find((row) => row.status === status)?.count ?? 0;
+    const all = statuses.reduce((total, { count }) => total + count, 0);
+    const known = of('delivered') + of('failed');
+    return {
+      statuses,
+      received: of('received'),
+      outbound: all - of('received'),
+      deliveryRate: known === 0 ? null : of('delivered') / known,
+    };
+  }
+
+  /** Numbers that have opted out: all of them, and those within the window. */
+  optOuts(sinceMs: number): { readonly all: number; readonly recent: number } {
+    return this.#optOuts.get(sinceMs) ?? { all: 0, recent: 0 };
+  }
+
+  /** The reasons of the latest failures, the latest first. */
+  failures(): readonly Failure[] {
+    return this.#failures.all();
+  }
+}

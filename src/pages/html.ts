@@ -1,0 +1,61 @@
+/** HTML that cannot be broken by what is put into it: everything is text unless it was made here. */
+
+/** Markup. Only `html` makes it. */
+export class Html {
+  readonly markup: string;
+
+  constructor(markup: string) {
+    this.markup = markup;
+  }
+}
+
+/** What may stand in a template; null, undefined and false are nothing. */
+export type Part = Html | string | number | null | undefined | false | readonly Part[];
+
+/** A template whose values are escaped, in elements and in quoted attributes. */
+export function html(strings: TemplateStringsArray, ...values: readonly Part[]): Html {
+  return new Html(strings.reduce((markup, part, index) => markup + markupOf(values[index - 1]) + part));
+}
+
+function markupOf(part: Part): string {
+  if (part instanceof Html) return part.markup;
+  if (part === null || part === undefined || part === false) return '';
+  if (typeof part === 'object') return part.map(markupOf).join('');
+  return escaped(String(part));
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** The block of Unicode that has them. */
+const CONTROL_PICTURES = 0x2400;
+
+function escaped(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
+    .replace(/\p{Cc}/gu, pictured);
+}
+
+/** HTML allows a few control characters; of the others ASCII's have pictures. */
+function pictured(control: string): string {
+  const code = control.codePointAt(0) ?? 0;
+  if (control === '\n' || control === '\t' || control === '\r') return control;
+  return code < 0x20 ? String.fromCodePoint(CONTROL_PICTURES + code) : '\ufffd';
+}
+
+/** Text from outside: whatever direction it writes in, what stands beside it keeps its own. */
+export function foreign(text: string): Html {
+  return html`<bdi>${text}</bdi>`;
+}
+
+/** The same, cut to what a line of a table can show. */
+export function foreignShort(text: string, charsMax: number): Html {
+  if (text.length <= charsMax) return foreign(text);
+  return html`<bdi title="${text.length} characters">${text.slice(0, charsMax)}…</bdi>`;
+}

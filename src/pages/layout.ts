@@ -1,0 +1,49 @@
+/** What every page has: its head, where one can go, and what the times mean. */
+
+import { PAGE_REFRESH_S } from '../core/limits.ts';
+import type { Page } from '../core/page.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import { duration } from './format.ts';
+import { type Html, html } from './html.ts';
+
+export interface Layout {
+  readonly title: string;
+  /** Loads itself anew, with the same filter. */
+  readonly refreshes: boolean;
+  readonly snapshot: Snapshot;
+  readonly main: Html;
+  readonly status?: number;
+}
+
+export function page({ title, refreshes, snapshot, main, status = 200 }: Layout): Page {
+  const document = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+${refreshes && html`<meta http-equiv="refresh" content="${PAGE_REFRESH_S}">`}
+<title>${title} · IRISX webhook receiver</title>
+<link rel="stylesheet" href="/style.css">
+<link rel="icon" href="data:,">
+</head>
+<body>
+<header>
+<h1>IRISX webhook receiver</h1>
+<nav aria-label="Pages"><a href="/">Overview</a> <a href="/events">Events</a> <a href="/metrics">Metrics</a></nav>
+<span>${state(snapshot)} <span class="quiet">for ${duration(snapshot.uptimeS)}</span></span>
+</header>
+<main>${main}</main>
+<footer>Times and days are UTC. ${refreshes && `This page loads itself anew every ${PAGE_REFRESH_S} s.`}</footer>
+</body>
+</html>
+`;
+  return { status, contentType: 'text/html; charset=utf-8', body: document.markup };
+}
+
+function state({ isDraining, storage, lagging }: Snapshot): Html {
+  if (isDraining) return html`<strong class="warn">shutting down</strong>`;
+  if (storage !== 'ok') return html`<strong class="bad">storage ${storage}: deliveries are refused</strong>`;
+  if (lagging.length > 0)
+    return html`<strong class="warn">up; tables being rebuilt: ${lagging.join(', ')}</strong>`;
+  return html`<strong class="good">up</strong>`;
+}

@@ -1,0 +1,99 @@
+/**
+ * How many events came when, by family. Counted once and kept: the log only grows, so that the next look reads what is
+ * new. Counts no further back than somebody has looked.
+ */
+
+import type { EventTimes } from '../core/event-times.ts';
+import { familyOf, tabledType } from '../core/event-types.ts';
+
+export const FAMILIES = ['call', 'sms', 'recording', 'other'] as const;
+export type Family = (typeof FAMILIES)[number];
+
+/** By family, in the order of FAMILIES. */
+export type FamilyCounts = readonly number[];
+
+export interface Bar {
+  readonly startMs: number;
+  readonly counts: FamilyCounts;
+}
+
+/** The finest that can be told apart. */
+export const TALLY_STEP_MS = 60_000;
+/** Read at once: a reader holds the log's WAL no longer than that takes. */
+const EVENTS_AT_ONCE = 20_000;
+
+export class Tally {
+  readonly #times: EventTimes;
+  /** By the start of their step, in steps. */
+  readonly #counts = new Map<number, number[]>();
+  /** Counted are the events with #from < seq ≤ #to. */
+  #from: number;
+  #to: number;
+
+  constructor(times: EventTimes) {
+    this.#times = times;
+    this.#from = times.headSeq();
+    this.#to = this.#from;
+  }
+
+  /**
+   * @param stepMs a multiple of TALLY_STEP_MS
+   * @returns bars from the one that `sinceMs` is in to the one that `untilMs` is in, the empty ones too
+   */
+  bars(sinceMs: number, untilMs: number, stepMs: number): Bar[] {
+    this.#countNew();
+    this.#countBack(this.#times.firstFrom(sinceMs) - 1);
+    const bars: { startMs: number; counts: number[] }[] = [];
+    const firstMs = Math.floor(sinceMs / stepMs) * stepMs;
+    for (let startMs = firstMs; startMs <= untilMs; startMs += stepMs)
+      bars.push({ startMs, counts: FAMILIES.map(() => 0) });
+    for (const [step, counts] of this.#counts) {
+      const bar = bars[Math.floor((step * TALLY_STEP_MS - firstMs) / stepMs)];
+      if (bar === undefined) continue;
+      for (const [family, count] of counts.entries()) bar.counts[family] = (bar.counts[family] ?? 0) + count;
+    }
+    return bars;
+  }
+
+  #countNew(): void {
+    const head = this.#times.headSeq();
+    if (head < this.#to) this.#begin(head); // the file was put back to an earlier state
+    while (this.#to < head) {
+      const upTo = Math.min(head, this.#to + EVENTS_AT_ONCE);
+      this.#count(this.#to, upTo);
+      this.#to = upTo;
+    }
+  }
+
+  #countBack(to: number): void {
+    while (this.#from > to) {
+      const after = Math.max(to, this.#from - EVENTS_AT_ONCE);
+      this.#count(after, this.#from);
+      this.#from = after;
+    }
+  }
+
+  #count(after: number, upTo: number): void {
+    for (const { step, type, count } of this.#times.counts(after, upTo, TALLY_STEP_MS)) {
+      let counts = this.#counts.get(step);
+      if (counts === undefined) {
+        counts = FAMILIES.map(() => 0);
+        this.#counts.set(step, counts);
+      }
+      const family = FAMILIES.indexOf(familyIn(type));
+      counts[family] = (counts[family] ?? 0) + count;
+    }
+  }
+
+  #begin(head: number): void {
+    this.#counts.clear();
+    this.#from = head;
+    this.#to = head;
+  }
+}
+
+/** @param type as sent */
+export function familyIn(type: string | null): Family {
+  const family = type === null ? '' : familyOf(tabledType(type) ?? type);
+  return FAMILIES.find((name) => name === family) ?? 'other';
+}

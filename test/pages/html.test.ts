@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { foreign, foreignShort, html } from '../../src/pages/html.ts';
+
+describe('a template', () => {
+  it('takes every value for text, in elements and in attributes', () => {
+    const text = `<script>alert("1")</script>' &amp;`;
+    assert.equal(
+      html`<p title="${text}">${text}</p>`.markup,
+      '<p title="&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39; &amp;amp;">&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39; &amp;amp;</p>',
+    );
+  });
+
+  it('keeps what templates have made, in lists too, and leaves out what is nothing', () => {
+    const items = ['a', '<b>'].map((item) => html`<li>${item}</li>`);
+    assert.equal(
+      html`<ul>${items}</ul>${null}${undefined}${false}${0}`.markup,
+      '<ul><li>a</li><li>&lt;b&gt;</li></ul>0',
+    );
+  });
+
+  it('shows control characters and lone surrogates instead of sending them', () => {
+    assert.equal(html`${'a\0b\x1bc\x7fd\ud800e\nf'}`.markup, 'a␀b␛c\ufffdd\ufffde\nf');
+  });
+});
+
+describe('text from outside', () => {
+  it('keeps its direction to itself', () => {
+    assert.equal(foreign('\u202eabc').markup, '<bdi>\u202eabc</bdi>');
+  });
+
+  it('is cut where a line has no room for it', () => {
+    assert.equal(foreignShort('abcd', 4).markup, '<bdi>abcd</bdi>');
+    assert.equal(foreignShort('abcde', 4).markup, '<bdi title="5 characters">abcd…</bdi>');
+    assert.equal(foreignShort('<<<<<', 2).markup, '<bdi title="5 characters">&lt;&lt;…</bdi>');
+  });
+});

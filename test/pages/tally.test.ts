@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import Sqlite, { type Database } from 'better-sqlite3';
+import { EventTimes } from '../../src/core/event-times.ts';
+import { FAMILIES, familyIn, Tally } from '../../src/pages/tally.ts';
+import { temporaryFolder } from '../support/receiver.ts';
+
+const MINUTE_MS = 60_000;
+const NOON_MS = Date.UTC(2026, 0, 5, 12);
+
+let folder: { path: string; remove: () => void };
+let database: Database;
+let count = 0;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  count = 0;
+  database = new Sqlite(join(folder.path, 'log.db'));
+  database.exec('CREATE TABLE events (seq INTEGER PRIMARY KEY, type TEXT, received_at_ms INTEGER)');
+});
+afterEach(() => {
+  database.close();
+  folder.remove();
+});
+
+function add(type: string | null, minutesAfterNoon: number): void {
+  count += 1;
+  database
+    .prepare('INSERT INTO events (seq, type, received_at_ms) VALUES (?, ?, ?)')
+    .run(count, type, NOON_MS + minutesAfterNoon * MINUTE_MS);
+}
+
+const counts = (tally: Tally, fromMinute: number, toMinute: number) =>
+  tally
+    .bars(NOON_MS + fromMinute * MINUTE_MS, NOON_MS + toMinute * MINUTE_MS, MINUTE_MS)
+    .map((bar) => bar.counts.join(' '));
+
+describe('a tally', () => {
+  it('counts events by minute and family, the empty minutes too', () => {
+    add('call.ringing', 0);
+    add('call.canceled', 0.5);
+    add('mms.received', 2);
+    add('call.recording.completed', 2);
+    add(null, 2);
+    assert.deepEqual(FAMILIES, ['call', 'sms', 'recording', 'other']);
+    assert.deepEqual(counts(new Tally(new EventTimes(database)), 0, 2), ['2 0 0 0', '0 0 0 0', '0 1 1 1']);
+  });
+
+  it('reads what is new, and back as far as is asked', () => {
+    for (const minute of [0, 1, 2, 3]) add('call.ringing', minute);
+    const tally = new Tally(new EventTimes(database));
+    assert.deepEqual(counts(tally, 2, 3), ['1 0 0 0', '1 0 0 0']);
+    add('sms.sent', 3);
+    assert.deepEqual(counts(tally, 2, 3), ['1 0 0 0', '1 1 0 0']);
+    assert.deepEqual(counts(tally, 0, 3), ['1 0 0 0', '1 0 0 0', '1 0 0 0', '1 1 0 0']);
+    assert.deepEqual(counts(tally, 3, 3), ['1 1 0 0']);
+  });
+
+  it('begins anew where the file was put back to an earlier state', () => {
+    for (const minute of [0, 1, 1]) add('call.ringing', minute);
+    const tally = new Tally(new EventTimes(database));
+    assert.deepEqual(counts(tally, 0, 1), ['1 0 0 0', '2 0 0 0']);
+    database.exec('DELETE FROM events WHERE seq > 1');
+    assert.deepEqual(counts(tally, 0, 1), ['1 0 0 0', '0 0 0 0']);
+  });
+
+  it('finds the first event from a time on by looking at few', () => {
+    for (let minute = 0; minute < 100; minute++) add('call.ringing', minute);
+    const times = new EventTimes(database);
+    assert.equal(times.firstFrom(NOON_MS - 1), 1);
+    assert.equal(times.firstFrom(NOON_MS + 40 * MINUTE_MS), 41);
+    assert.equal(times.firstFrom(NOON_MS + 40 * MINUTE_MS + 1), 42);
+    assert.equal(times.firstFrom(NOON_MS + 1000 * MINUTE_MS), 101);
+  });
+});
+
+it('a family is told by the type’s one name', () => {
+  assert.equal(familyIn('transcription.completed'), 'recording');
+  assert.equal(familyIn('mms.sent'), 'sms');
+  assert.equal(familyIn('account.suspended'), 'other');
+});
