@@ -3,7 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Config } from '../src/config.ts';
 import { checkTables } from '../src/core/check-tables.ts';
-import { lowerPriority } from '../src/core/low-priority.ts';
+import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
 import type { RebuildProgress } from '../src/core/next-tables.ts';
 import type { Projection } from '../src/core/projection.ts';
 import { rebuild } from '../src/core/rebuild.ts';
@@ -68,7 +68,7 @@ const PHASES: Readonly<Record<RebuildProgress['phase'], string>> = {
 };
 
 async function rebuildTables({ databasePath }: Config, projections: readonly Projection[]): Promise<void> {
-  lowerPriority();
+  lowerPriority(NICENESS.writing);
   const progress = createProgress();
   const startedMs = performance.now();
   try {

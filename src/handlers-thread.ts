@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Consumer } from './core/consumer.ts';
 import { HandlersRefused } from './core/handler.ts';
 import { type FromHandlers, SharedState } from './core/handlers-messages.ts';
-import { lowerPriority } from './core/low-priority.ts';
+import { lowerPriority, NICENESS } from './core/low-priority.ts';
 import { runHandlers } from './core/run-handlers.ts';
 import { faultText, storageFault } from './core/storage-fault.ts';
 import { type ForwardOptions, forwardConsumer } from './handlers/forward.ts';
@@ -34,7 +34,7 @@ process.on('uncaughtException', (error) => {
   process.exit(1);
 });
 
-lowerPriority(); // what handlers do must not take the processor from receiving
+lowerPriority(NICENESS.reading); // what handlers do must not take the processor from receiving
 try {
   const handlers = await loadHandlers(data.modulePath);
   const consumers: Consumer[] = [];

@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { openReadOnly } from './core/database.ts';
-import { lowerPriority } from './core/low-priority.ts';
+import { lowerPriority, NICENESS } from './core/low-priority.ts';
 import type { Page } from './core/page.ts';
 import type { Snapshot } from './core/snapshot.ts';
 import { createPages } from './pages/index.ts';
@@ -23,7 +23,7 @@ export interface PageAnswer {
 
 if (parentPort === null) throw new Error('pages-thread runs as a thread only');
 const port = parentPort;
-lowerPriority(); // who looks at pages must not take the processor from receiving
+lowerPriority(NICENESS.reading); // who looks at pages must not take the processor from receiving
 const databasePath = workerData as string;
 const pages = createPages({ database: openReadOnly(databasePath), databasePath, now: Date.now });
 port.on('message', ({ id, path, query, snapshot }: PageAsked) => {

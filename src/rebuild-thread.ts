@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openDatabase } from './core/database.ts';
-import { lowerPriority } from './core/low-priority.ts';
+import { lowerPriority, NICENESS } from './core/low-priority.ts';
 import { NewerTable, outdatedProjections, rebuild } from './core/rebuild.ts';
 import { RebuildUnderWay } from './core/scratch.ts';
 import { faultText } from './core/storage-fault.ts';
@@ -43,5 +43,5 @@ async function run(databasePath: string): Promise<FromRebuild> {
 }
 
 if (parentPort === null) throw new Error('rebuild-thread runs as a thread only');
-lowerPriority();
+lowerPriority(NICENESS.writing);
 parentPort.postMessage(await run(workerData as string));

@@ -1,12 +1,12 @@
 /** Rebuilds all tables as `npm run rebuild` does, again and again until the process that forked it disconnects. */
 
 import { setTimeout as wait } from 'node:timers/promises';
-import { lowerPriority } from '../../src/core/low-priority.ts';
+import { lowerPriority, NICENESS } from '../../src/core/low-priority.ts';
 import { rebuild } from '../../src/core/rebuild.ts';
 import { derivations } from '../../src/projections/index.ts';
 
 const [, , databasePath = ''] = process.argv;
-lowerPriority();
+lowerPriority(NICENESS.writing);
 let isWanted = true;
 process.once('disconnect', () => {
   isWanted = false;

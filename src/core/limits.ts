@@ -154,8 +154,8 @@ export const HANDLER_READ_EVENTS_MAX = 32;
 export const RUN_STATE_WRITE_MS = 100;
 /** How often the handlers' thread looks for what no message tells: events and commands of other processes. */
 export const HANDLERS_LOOK_MS = 1_000;
-/** After a wake the thread looks this much later, so that a burst of commits costs few messages. */
-export const HANDLERS_WAKE_MS = 5;
+/** After a wake the thread looks this much later, so that a burst of commits wakes it a few times only. */
+export const HANDLERS_WAKE_MS = 20;
 /** Warnings of handlers logged in one second; the rest is counted in one line. */
 export const LOGGED_FAILURES_PER_SECOND_MAX = 10;
 /** A thread that does not yield for the time that a run may take and this is ended. */

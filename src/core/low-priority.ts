@@ -1,15 +1,19 @@
-/** A rebuild has time; an answer has not: where the processors are busy, the thread that rebuilds goes last. */
+/** An answer cannot wait: where the processors are busy, threads and programs that have time go last. */
 
 import { setPriority } from 'node:os';
 
-/** A tenth of the processor time beside a thread of ordinary priority; with less it would hold the write lock for long. */
-const NICENESS = 10;
+export const NICENESS = {
+  /** A tenth of the processor time beside a thread of ordinary priority: with less it would hold the write lock for long. */
+  writing: 10,
+  /** A seventieth: it holds nothing that receiving waits for. */
+  reading: 19,
+} as const;
 
 /** Lowers the calling thread's priority for good. Does nothing but on Linux: elsewhere it would be the process's. */
-export function lowerPriority(): void {
+export function lowerPriority(niceness: number): void {
   if (process.platform !== 'linux') return;
   try {
-    setPriority(NICENESS);
+    setPriority(niceness);
   } catch {
     // A sandbox may forbid it: then it is not so polite.
   }
