@@ -16,6 +16,12 @@ export interface EventFilter {
   readonly failedOnly?: boolean;
 }
 
+/** Both ends are left out; undefined: the log's. */
+export interface SeqRange {
+  readonly after?: number | undefined;
+  readonly before?: number | undefined;
+}
+
 export interface FoundEvent {
   readonly seq: number;
   readonly type: string | null;
@@ -29,7 +35,7 @@ export interface FoundEvent {
 export interface Found {
   /** The newest first. */
   readonly events: readonly FoundEvent[];
-  /** Search on before this seq; undefined: the whole log has been searched. */
+  /** Search on before this seq; undefined: the whole range has been searched. */
   readonly before: number | undefined;
 }
 
@@ -100,19 +106,19 @@ export class EventSearch {
   }
 
   /**
-   * @param before only events with a smaller seq; undefined: from the head on
-   * @returns up to `limit` events, fewer where SEARCH_EVENTS_MAX have been looked at
+   * @returns up to `limit` events of the range, fewer where SEARCH_EVENTS_MAX have been looked at
    */
-  find(filter: EventFilter, before: number | undefined, limit: number): Found {
+  find(filter: EventFilter, range: SeqRange, limit: number): Found {
     const events: FoundEvent[] = [];
-    let upTo = Math.min(before ?? Number.POSITIVE_INFINITY, (this.#head.get() ?? 0) + 1);
-    const last = Math.max(1, upTo - SEARCH_EVENTS_MAX);
+    const first = (range.after ?? 0) + 1;
+    let upTo = Math.min(range.before ?? Number.POSITIVE_INFINITY, (this.#head.get() ?? 0) + 1);
+    const last = Math.max(first, upTo - SEARCH_EVENTS_MAX);
     while (upTo > last && events.length < limit) {
       const from = Math.max(last, upTo - SEARCH_PIECE_EVENTS);
       events.push(...this.#find.all(parametersOf(filter, from, upTo, limit - events.length)));
       upTo = events.length < limit ? from : (events.at(-1)?.seq ?? from);
     }
-    return { events, before: upTo > 1 ? upTo : undefined };
+    return { events, before: upTo > first ? upTo : undefined };
   }
 }
 

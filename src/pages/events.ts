@@ -18,7 +18,11 @@ export function eventsPage(search: EventSearch, query: URLSearchParams, snapshot
   const given = (name: string) => query.get(name)?.trim().slice(0, FILTER_CHARS_MAX) || undefined;
   const filter = { type: given('type'), subject: given('subject'), failedOnly: query.get('failed') === '1' };
   const before = /^[1-9]\d{0,14}$/.exec(query.get('before') ?? '')?.[0];
-  const found = search.find(filter, before === undefined ? undefined : Number(before), EVENTS_A_PAGE);
+  const found = search.find(
+    filter,
+    { before: before === undefined ? undefined : Number(before) },
+    EVENTS_A_PAGE,
+  );
   const main = html`
 <section>
 <h2>Events</h2>

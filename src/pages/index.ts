@@ -32,7 +32,7 @@ export function createPages(options: PagesOptions): MakePage {
   const log = new EventLog(database);
   const search = new EventSearch(database);
   const explainer = new Explainer(database, derivations.projections);
-  const latest = () => eventTable(search.find({}, undefined, LATEST_EVENTS).events);
+  const latest = () => eventTable(search.find({}, {}, LATEST_EVENTS).events);
   const overview = createOverview({ ...options, latest });
 
   return (path, query, snapshot) => {

@@ -1,0 +1,24 @@
+/** Times on the command line and in tables: UTC, always. */
+
+import { readableTimeMs } from '../../src/core/readable-time.ts';
+import { UsageError } from './command.ts';
+
+/**
+ * A time as ISO 8601; a date alone is its first moment, a time without a zone is UTC.
+ * @returns milliseconds since 1970; undefined where the option is not given
+ * @throws UsageError
+ */
+export function timeOption(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = /^\d{4}-\d\d-\d\d$/.test(text) ? readableTimeMs(`${text}T00:00:00Z`) : readableTimeMs(text);
+  if (ms === undefined)
+    throw new UsageError(
+      `${option} must be a date or a time as 2026-01-05T09:00:00Z, not ${JSON.stringify(text)}`,
+    );
+  return ms;
+}
+
+/** `2026-01-05 09:00:00.000` */
+export function shownTime(ms: number): string {
+  return new Date(ms).toISOString().slice(0, -1).replace('T', ' ');
+}

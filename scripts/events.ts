@@ -1,0 +1,251 @@
+/** `npm run events`: the events of the log, the newest first; one of them whole; its bytes; those that come. */
+
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Database } from 'better-sqlite3';
+import { openReadOnly } from '../src/core/database.ts';
+import { EventLog, type StoredEvent } from '../src/core/event-log.ts';
+import { type EventFilter, EventSearch, type FoundEvent, type SeqRange } from '../src/core/event-search.ts';
+import { EventTimes } from '../src/core/event-times.ts';
+import { harmless } from '../src/core/logger.ts';
+import { alignedLines } from './cli/aligned-lines.ts';
+import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/command.ts';
+import { readEnvironment, requireDatabase } from './cli/environment.ts';
+import { grouped } from './cli/numbers.ts';
+import { shownTime, timeOption } from './cli/times.ts';
+
+const USAGE = `
+npm run events -- list [options]
+npm run events -- tail [options]
+npm run events -- show SEQ
+npm run events -- raw SEQ
+Looks into the event log, also while the server runs.
+
+  list               events, the newest first
+  tail               events as they come, until Ctrl-C, or until --limit of them have come
+  show               one event with all that came with it
+  raw                the exact bytes of its body, and nothing else
+
+  --type TYPE        one type under any of its spellings, or a family: call.failed, sms.*
+  --subject ID       events whose body has this text: the id of a call, a message, a recording, a phone number
+  --failed           only events that a table could not use
+  --since, --until   received from this time on, before that one: a date or a time, UTC
+  --after, --before  only events with a greater, a smaller seq
+  --limit N          default 50
+  --output json      an object a line
+
+  npm run events -- list --type call.failed --since 2026-01-05
+  npm run events -- list --subject +12025550100
+`;
+
+const OPTIONS = {
+  type: { type: 'string' },
+  subject: { type: 'string' },
+  failed: { type: 'boolean' },
+  since: { type: 'string' },
+  until: { type: 'string' },
+  after: { type: 'string' },
+  before: { type: 'string' },
+  limit: { type: 'string' },
+  output: { type: 'string' },
+} as const;
+
+type Values = Arguments<typeof OPTIONS>['values'];
+
+const LIMIT_EVENTS = 50;
+const LIMIT_EVENTS_MAX = 1_000_000;
+const TAIL_LOOK_MS = 250;
+const TAIL_PIECE_EVENTS = 1000;
+const TYPE_CHARS_MAX = 40;
+const FAILURE_CHARS_MAX = 100;
+const TYPE = /^[\w.-]{1,128}(?:\.\*)?$/;
+
+async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
+  const [command, ...rest] = positionals;
+  if (values.output !== undefined && values.output !== 'json' && values.output !== 'table')
+    throw new UsageError(`--output must be table or json, not ${JSON.stringify(values.output)}`);
+  const config = readEnvironment();
+  requireDatabase(config);
+  const database = openReadOnly(config.databasePath);
+  try {
+    if (command === 'show') return show(database, seqOf(rest), values);
+    if (command === 'raw') return raw(database, seqOf(rest));
+    if (command !== 'list' && command !== 'tail')
+      throw new UsageError(
+        command === undefined
+          ? 'say one of list, tail, show SEQ, raw SEQ'
+          : `there is no command ${JSON.stringify(command)}, but list, tail, show, raw`,
+      );
+    if (rest.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(rest[0])}`);
+    return command === 'list' ? list(database, values) : await tail(database, values);
+  } finally {
+    database.close();
+  }
+}
+
+function list(database: Database, values: Values): number {
+  const search = new EventSearch(database);
+  const filter = filterOf(values);
+  const { after, before } = rangeOf(database, values);
+  const limit = limitOf(values);
+  const found: FoundEvent[] = [];
+  let next = before;
+  do {
+    const piece = search.find(filter, { after, before: next }, limit - found.length);
+    found.push(...piece.events);
+    next = piece.before;
+  } while (next !== undefined && found.length < limit);
+  if (values.output === 'json') printJson(found);
+  else if (found.length === 0) print(['no event is like this']);
+  else print(tableOf(found));
+  if (next !== undefined && values.output !== 'json') print([`older ones: --before ${next}`]);
+  return 0;
+}
+
+async function tail(database: Database, values: Values): Promise<number> {
+  const filter = filterOf(values);
+  const search = new EventSearch(database);
+  const limit = values.limit === undefined ? Number.POSITIVE_INFINITY : limitOf(values);
+  const times = new EventTimes(database);
+  let last = values.after === undefined ? times.headSeq() : seqOption('--after', values.after);
+  let shown = 0;
+  for (let version: unknown; shown < limit; await wait(TAIL_LOOK_MS)) {
+    const found = database.pragma('data_version', { simple: true });
+    if (found === version) continue;
+    version = found;
+    for (const head = times.headSeq(); last < head && shown < limit; ) {
+      const before = Math.min(head, last + TAIL_PIECE_EVENTS) + 1;
+      const events = search.find(filter, { after: last, before }, TAIL_PIECE_EVENTS).events.toReversed();
+      const some = events.slice(0, limit - shown);
+      if (values.output === 'json') printJson(some);
+      else print(some.map(lineOf));
+      shown += some.length;
+      last = before - 1;
+    }
+  }
+  return 0;
+}
+
+function show(database: Database, seq: number, values: Values): number {
+  const log = new EventLog(database);
+  const event = eventAt(log, seq);
+  const failure = log.failureOf(seq);
+  const members = membersOf(event, failure);
+  const body = Buffer.from(event.body).toString('utf8');
+  if (values.output === 'json') printJson([{ ...members, body }]);
+  else {
+    const rows = Object.entries(members).map(([name, value]) => [name, harmless(String(value ?? '–'))]);
+    print([...alignedLines(['seq', String(seq)], rows.slice(1), []), '', ...indentedLines(body)]);
+  }
+  return 0;
+}
+
+function raw(database: Database, seq: number): number {
+  process.stdout.write(eventAt(new EventLog(database), seq).body);
+  return 0;
+}
+
+function eventAt(log: EventLog, seq: number): StoredEvent {
+  const [event] = log.stored(seq - 1, 1);
+  if (event?.seq === seq) return event;
+  throw new Error(`there is no event ${seq}: the log's last one is seq ${log.head().seq}`);
+}
+
+function membersOf(event: StoredEvent, failure: string | null): Record<string, unknown> {
+  const hex = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString('hex'));
+  return {
+    seq: event.seq,
+    type: event.type,
+    received: new Date(event.received_at_ms).toISOString(),
+    signed: new Date(event.signed_at * 1000).toISOString(),
+    path: event.path,
+    event_id: event.event_id,
+    'X-IRISX-Event': event.event_header,
+    'X-IRISX-Event-ID': event.event_id_header,
+    'X-IRISX-Signature': hex(event.signature),
+    sha256: hex(event.body_sha256),
+    chain: hex(event.chain),
+    failure,
+  };
+}
+
+/** Readable JSON where it is JSON; every line harmless to a terminal. */
+function indentedLines(body: string): string[] {
+  let text = body;
+  try {
+    text = JSON.stringify(JSON.parse(body), null, 2);
+  } catch {
+    // shown as it is
+  }
+  return text.split('\n').map((line) => harmless(line, Number.POSITIVE_INFINITY));
+}
+
+function filterOf(values: Values): EventFilter {
+  const { type, subject } = values;
+  if (type !== undefined && !TYPE.test(type))
+    throw new UsageError(
+      `--type must be a type or a family as call.failed or call.*, not ${JSON.stringify(type)}`,
+    );
+  return { type, subject, failedOnly: values.failed === true };
+}
+
+function rangeOf(database: Database, values: Values): SeqRange {
+  const times = new EventTimes(database);
+  const since = timeOption('--since', values.since);
+  const until = timeOption('--until', values.until);
+  const after = values.after === undefined ? 0 : seqOption('--after', values.after);
+  const before = values.before === undefined ? Number.MAX_SAFE_INTEGER : seqOption('--before', values.before);
+  return {
+    after: Math.max(after, since === undefined ? 0 : times.firstFrom(since) - 1),
+    before: Math.min(before, until === undefined ? Number.MAX_SAFE_INTEGER : times.firstFrom(until)),
+  };
+}
+
+function limitOf({ limit }: Values): number {
+  return wholeNumber('--limit', limit, 1, LIMIT_EVENTS_MAX, LIMIT_EVENTS);
+}
+
+function seqOption(option: string, text: string): number {
+  return wholeNumber(option, text, 0, Number.MAX_SAFE_INTEGER, 0);
+}
+
+function seqOf(rest: readonly string[]): number {
+  const [text, more] = rest;
+  if (text === undefined || more !== undefined || !/^[1-9]\d{0,14}$/.test(text))
+    throw new UsageError(
+      `say the one SEQ: a whole number from 1${text === undefined ? '' : `, not ${JSON.stringify(rest.join(' '))}`}`,
+    );
+  return Number(text);
+}
+
+function cellsOf({ seq, type, receivedAtMs, path, bodyBytes, failure }: FoundEvent): string[] {
+  return [
+    String(seq),
+    shownTime(receivedAtMs),
+    harmless(type ?? '–', TYPE_CHARS_MAX),
+    path,
+    grouped(bodyBytes),
+    failure === null ? '' : harmless(failure, FAILURE_CHARS_MAX),
+  ];
+}
+
+function tableOf(events: readonly FoundEvent[]): string[] {
+  return alignedLines(
+    ['seq', 'received (UTC)', 'type', 'path', 'bytes', 'failure'],
+    events.map(cellsOf),
+    [0, 4],
+  );
+}
+
+function lineOf(event: FoundEvent): string {
+  return cellsOf(event).join('  ').trimEnd();
+}
+
+function printJson(objects: readonly object[]): void {
+  for (const object of objects) process.stdout.write(`${JSON.stringify(object)}\n`);
+}
+
+function print(lines: readonly string[]): void {
+  for (const line of lines) process.stdout.write(`${line}\n`);
+}
+
+await runCommand(USAGE, OPTIONS, main);

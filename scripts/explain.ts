@@ -1,0 +1,140 @@
+/** `npm run explain`: did it arrive, and why does its row look so. */
+
+import type { Database } from 'better-sqlite3';
+import { openReadOnly } from '../src/core/database.ts';
+import { EventLog } from '../src/core/event-log.ts';
+import { type ExplainedColumn, Explainer, type Explanation, type RowKey } from '../src/core/explain.ts';
+import { harmless } from '../src/core/logger.ts';
+import { derivations } from '../src/projections/index.ts';
+import { recordingsOf } from '../src/projections/recordings-of-call.ts';
+import { alignedLines } from './cli/aligned-lines.ts';
+import { type Arguments, runCommand, UsageError } from './cli/command.ts';
+import { readEnvironment, requireDatabase } from './cli/environment.ts';
+import { counted } from './cli/numbers.ts';
+import { shownTime } from './cli/times.ts';
+
+const TABLES = { call: 'calls', sms: 'sms_messages', recording: 'recordings', contact: 'contacts' } as const;
+
+const USAGE = `
+npm run explain -- call UUID
+npm run explain -- sms ID
+npm run explain -- recording ID
+npm run explain -- contact NUMBER
+npm run explain -- seq SEQ
+Tells which events a row is made of, in the order in which they happened and in which they came, and which of
+them gave each column its value. \`call\` tells of the call's recordings, too; \`seq\` of the rows that one event
+belongs to. Exit code 1: nothing of it has arrived.
+
+  --output json    one object
+`;
+
+const OPTIONS = { output: { type: 'string' } } as const;
+
+const VALUE_CHARS_MAX = 100;
+
+function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
+  const [kind, id, ...more] = positionals;
+  if (
+    kind === undefined ||
+    id === undefined ||
+    id === '' ||
+    more.length > 0 ||
+    !(kind in TABLES || kind === 'seq')
+  )
+    throw new UsageError(`say ${Object.keys(TABLES).join(', ')} and an id, or seq and a number`);
+  if (values.output !== undefined && values.output !== 'json' && values.output !== 'table')
+    throw new UsageError(`--output must be table or json, not ${JSON.stringify(values.output)}`);
+  if (kind === 'seq' && !/^[1-9]\d{0,14}$/.test(id))
+    throw new UsageError(`${JSON.stringify(id)} is no seq: a whole number from 1`);
+  const config = readEnvironment();
+  requireDatabase(config);
+  const database = openReadOnly(config.databasePath);
+  try {
+    const explainer = new Explainer(database, derivations.projections);
+    const keys = kind === 'seq' ? keysOfSeq(database, explainer, Number(id)) : keysOf(database, kind, id);
+    const found = keys.flatMap((key) => explainer.explain(key) ?? []);
+    if (found.length === 0) return notFound(explainer, kind, id);
+    if (values.output === 'json') process.stdout.write(`${JSON.stringify(found)}\n`);
+    else
+      print(found.flatMap((explanation, index) => [...(index === 0 ? [] : ['']), ...linesOf(explanation)]));
+    return 0;
+  } finally {
+    database.close();
+  }
+}
+
+/** The row itself, and for a call its recordings. */
+function keysOf(database: Database, kind: string, id: string): RowKey[] {
+  const key = { table: TABLES[kind as keyof typeof TABLES], key: id };
+  if (kind !== 'call') return [key];
+  return [
+    key,
+    ...recordingsOf(database, id).map((recording) => ({ table: TABLES.recording, key: recording })),
+  ];
+}
+
+function keysOfSeq(database: Database, explainer: Explainer, seq: number): RowKey[] {
+  const log = new EventLog(database);
+  const [event] = log.forHandlers(seq - 1, 1);
+  if (event?.seq !== seq)
+    throw new Error(`there is no event ${seq}: the log's last one is seq ${log.head().seq}`);
+  const failure = log.failureOf(seq);
+  print([
+    `seq ${seq}: ${harmless(event.type ?? 'no type')}, received ${shownTime(event.receivedAtMs)} at ${event.path}`,
+    ...(failure === null ? [] : [`unusable: ${harmless(failure)}`]),
+    '',
+  ]);
+  return explainer.rowsOf(seq);
+}
+
+function notFound(explainer: Explainer, kind: string, id: string): number {
+  if (kind === 'seq') {
+    print(['it belongs to no row of a table']);
+    return 0;
+  }
+  const elsewhere = Object.entries(TABLES).find(
+    ([other, table]) => other !== kind && explainer.explain({ table, key: id }) !== undefined,
+  );
+  const hint =
+    elsewhere === undefined
+      ? 'npm run events -- list --subject ID searches all bodies for it'
+      : `but a ${elsewhere[0]} of this id has: npm run explain -- ${elsewhere[0]} ${harmless(id)}`;
+  print([`no event of a ${kind} ${JSON.stringify(harmless(id))} has arrived; ${hint}`]);
+  return 1;
+}
+
+function linesOf({ table, key, events, columns }: Explanation): string[] {
+  const byTime = events.toSorted(
+    (one, other) => one.occurredAtMs - other.occurredAtMs || one.seq - other.seq,
+  );
+  const place = new Map(
+    events.toSorted((one, other) => one.seq - other.seq).map(({ seq }, index) => [seq, index + 1]),
+  );
+  const rows = byTime.map(({ seq, type, occurredAtMs, receivedAtMs, failure }) => [
+    shownTime(occurredAtMs),
+    String(place.get(seq)),
+    String(seq),
+    shownTime(receivedAtMs),
+    harmless(type),
+    failure === null ? '' : harmless(failure, VALUE_CHARS_MAX),
+  ]);
+  return [
+    `${table} ${harmless(key)}: ${counted(events.length, 'event')}, times are UTC`,
+    ...alignedLines(['happened', 'came as', 'seq', 'received', 'type', 'unusable because'], rows, [1, 2]),
+    '',
+    ...(columns.length === 0
+      ? ['there is no row: no event of it could be used']
+      : alignedLines(['column', 'value', 'set by seq'], columns.map(cellsOf), [2])),
+  ];
+}
+
+function cellsOf({ name, value, seq }: ExplainedColumn): string[] {
+  const time = name.endsWith('_at_ms') ? ` (${shownTime(Number(value))})` : '';
+  return [name, harmless(`${value}${time}`, VALUE_CHARS_MAX), String(seq)];
+}
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+await runCommand(USAGE, OPTIONS, main);

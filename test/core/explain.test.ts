@@ -1,0 +1,119 @@
+/** What an explanation says of a row is the row, and each value is from the event that it names. */
+
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { BatchAppender } from '../../src/core/append-batch.ts';
+import { Explainer } from '../../src/core/explain.ts';
+import { derivations } from '../../src/projections/index.ts';
+import { openInMemory } from '../support/database.ts';
+import { type Body, delivery, envelope } from '../support/events.ts';
+import { seededRandom } from '../support/random.ts';
+import { randomBody } from '../support/random-bodies.ts';
+
+const HISTORIES = 150;
+const EVENTS_A_HISTORY = 30;
+const SUBJECTS = ['a', 'b', 'c'];
+const FIRST_SEED = 20_261_125;
+
+let database: ReturnType<typeof openInMemory>;
+beforeEach(() => {
+  database = openInMemory();
+});
+afterEach(() => database.close());
+
+function append(...bodies: Body[]): void {
+  new BatchAppender(database, derivations).append(bodies.map((body) => delivery(body)));
+}
+
+const explain = (table: string, key: string) =>
+  new Explainer(database, derivations.projections).explain({ table, key });
+
+describe('an explanation', () => {
+  it('names for each column the event that gave it its value, whatever the order of arrival', () => {
+    append(
+      envelope('call.completed', { call_uuid: 'c1', duration_seconds: 60, to_number: '+2' }, 90),
+      envelope('call.ringing', { call_uuid: 'c10' }, 1),
+      envelope('call.initiated', { call_sid: 'c1', from: '+1', to: '+0' }, 0),
+    );
+    const found = explain('calls', 'c1');
+    assert.deepEqual(
+      found?.events.map(({ seq, type, failure }) => [seq, type, failure]),
+      [
+        [1, 'call.completed', null],
+        [3, 'call.initiated', null],
+      ],
+    );
+    const setBy = Object.fromEntries(
+      found?.columns.map(({ name, value, seq }) => [name, [value, seq]]) ?? [],
+    );
+    assert.deepEqual(setBy['status'], ['completed', 1]);
+    assert.deepEqual(setBy['to_number'], ['+2', 1]);
+    assert.deepEqual(setBy['from_number'], ['+1', 3]);
+    assert.deepEqual(setBy['event_count'], [2, 3]);
+    assert.ok(!('value_times_ms' in setBy) && !('answered_at_ms' in setBy));
+  });
+
+  it('has the events that could not be used, with the reason, even where there is no row', () => {
+    append(envelope('call.completed', { call_uuid: 'c1', duration_seconds: -1 }, 0));
+    const found = explain('calls', 'c1');
+    assert.deepEqual(found?.columns, []);
+    assert.equal(found?.events[0]?.failure, 'duration_seconds must be a number ≥ 0, got -1');
+    assert.equal(explain('calls', 'c2'), undefined);
+  });
+
+  it('finds an id that its body spells with escapes', () => {
+    append('{"event":"call.ringing","data":{"call_uuid":"c\\u0031"}}');
+    assert.equal(explain('calls', 'c1')?.events.length, 1);
+  });
+
+  it('tells which rows an event belongs to', () => {
+    append(
+      envelope('sms.received', { message_id: 'm1', from_number: '+1', message: 'STOP' }, 0),
+      envelope('account.suspended', {}, 0),
+    );
+    const explainer = new Explainer(database, derivations.projections);
+    assert.deepEqual(explainer.rowsOf(1), [
+      { table: 'sms_messages', key: 'm1' },
+      { table: 'contacts', key: '+1' },
+    ]);
+    assert.deepEqual(explainer.rowsOf(2), []);
+    assert.deepEqual(explainer.rowsOf(3), []);
+  });
+
+  it('is the live row, whatever came', () => {
+    let rows = 0;
+    for (let history = 0; history < HISTORIES; history++) {
+      const random = seededRandom(FIRST_SEED + history);
+      database.close();
+      database = openInMemory();
+      const bodies = Array.from({ length: EVENTS_A_HISTORY }, () => randomBody(random, SUBJECTS));
+      new BatchAppender(database, derivations).append(
+        bodies.map(({ body, eventHeader }) => delivery(body, { eventHeader })),
+      );
+      for (const { name, key } of derivations.projections) {
+        for (const row of database.prepare<[], Record<string, unknown>>(`SELECT * FROM ${name}`).all()) {
+          rows += 1;
+          const found = explain(name, String(row[key]));
+          for (const column of found?.columns ?? []) {
+            assert.deepEqual(
+              column.value,
+              row[column.name],
+              `${name}.${column.name}, seed ${FIRST_SEED + history}`,
+            );
+            assert.ok(found?.events.some(({ seq }) => seq === column.seq));
+          }
+          const stated = Object.entries(row).filter(
+            ([column, value]) =>
+              value !== null && !['value_times_ms', 'status_at_ms', 'total_cost'].includes(column),
+          );
+          assert.deepEqual(
+            found?.columns.map(({ name: column }) => column).toSorted(),
+            stated.map(([column]) => column).toSorted(),
+            `${name} ${row[key]}, seed ${FIRST_SEED + history}`,
+          );
+        }
+      }
+    }
+    assert.ok(rows > HISTORIES, `only ${rows} rows`);
+  });
+});

@@ -1,0 +1,209 @@
+/** `npm run events` and `npm run explain` on a log beside which a server may run. */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { EX_USAGE } from '../../scripts/cli/command.ts';
+import { BatchAppender } from '../../src/core/append-batch.ts';
+import { openDatabase } from '../../src/core/database.ts';
+import type { Delivery } from '../../src/core/delivery.ts';
+import { derivations } from '../../src/projections/index.ts';
+import { type Body, delivery, envelope, T0_MS } from '../support/events.ts';
+import { until } from '../support/receiver.ts';
+import { runScript } from './run-script.ts';
+import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
+
+let database: SampleDatabase;
+beforeEach(() => {
+  database = sampleDatabase();
+});
+afterEach(() => database.remove());
+
+function append(...deliveries: Delivery[]): void {
+  const open = openDatabase(database.path, derivations);
+  new BatchAppender(open, derivations).append(deliveries);
+  open.close();
+}
+
+/** One a minute from T0 on. */
+function appendEach(...bodies: Body[]): void {
+  append(...bodies.map((body, index) => delivery(body, { receivedAtMs: T0_MS + index * 60_000 })));
+}
+
+const ringing = (id: string) => envelope('call.ringing', { call_uuid: id }, 0);
+
+async function script(name: string, ...args: string[]) {
+  const { code, stdout, stderr } = await runScript(name, args, { env: database.env });
+  return { code, stdout, lines: stdout.trimEnd().split('\n'), stderr };
+}
+
+async function listed(...args: string[]): Promise<number[]> {
+  const { code, stdout, stderr } = await script('events', 'list', '--output', 'json', ...args);
+  assert.equal(code, 0, stderr);
+  return stdout
+    .split('\n')
+    .flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { seq: number }).seq]));
+}
+
+describe('npm run events', () => {
+  it('lists the newest first, by type under any spelling, family, subject, failure, time and seq', async () => {
+    appendEach(
+      ringing('c1'),
+      { event: 'call.canceled', data: { call_uuid: 'c1', from: '+12025550100' } },
+      { event: 'call.completed', data: { call_uuid: 'c10', duration: -1 } },
+      { event: 'sms.received', data: { message_id: 'm1', message: 'c1' } },
+    );
+    assert.deepEqual(await listed(), [4, 3, 2, 1]);
+    assert.deepEqual(await listed('--limit', '2'), [4, 3]);
+    assert.deepEqual(await listed('--type', 'call.cancelled'), [2]);
+    assert.deepEqual(await listed('--type', 'call.*'), [3, 2, 1]);
+    assert.deepEqual(await listed('--subject', 'c1'), [4, 2, 1]);
+    assert.deepEqual(await listed('--subject', '+12025550100'), [2]);
+    assert.deepEqual(await listed('--failed'), [3]);
+    assert.deepEqual(await listed('--after', '1', '--before', '4'), [3, 2]);
+    const at = (minute: number) => new Date(T0_MS + minute * 60_000).toISOString();
+    assert.deepEqual(await listed('--since', at(1), '--until', at(3)), [3, 2]);
+  });
+
+  it('shows a table that goes on where it ended, and nothing that moves a cursor', async () => {
+    appendEach(ringing('c1'), ringing('c2'), { event: 'evil\u001b[2J\u202e', data: {} });
+    const { lines } = await script('events', 'list', '--limit', '2');
+    assert.match(lines[0] ?? '', /^seq {2}received \(UTC\) +type +path +bytes {2}failure$/);
+    assert.match(lines[1] ?? '', /^ {2}3 {2}2026-/);
+    assert.ok(lines[1]?.includes('evil\\u001b[2J\\u202e'), lines[1]);
+    assert.equal(lines.at(-1), 'older ones: --before 2');
+  });
+
+  it('gives the exact bytes of a body, and shows one event whole', async () => {
+    const body = '{"event":"call.ringing",  "data":{"call_uuid":"c1","note":"\\u001b[31m\u202e"}}';
+    appendEach(body);
+    assert.equal((await script('events', 'raw', '1')).stdout, body);
+    const { stdout } = await script('events', 'show', '1');
+    for (const part of [
+      'path',
+      '/webhooks',
+      'X-IRISX-Signature',
+      'ab'.repeat(32),
+      '"call_uuid": "c1"',
+      '\\u001b[31m',
+    ])
+      assert.ok(stdout.includes(part), part);
+    assert.ok(stdout.includes('\\u202e') && !stdout.includes('\u202e'));
+  });
+
+  it('follows the log', async () => {
+    appendEach(ringing('before'));
+    const path = fileURLToPath(new URL('../../scripts/events.ts', import.meta.url));
+    const child = spawn(
+      process.execPath,
+      ['--import', import.meta.resolve('tsx'), path, 'tail', '--limit', '2'],
+      {
+        env: { PATH: process.env['PATH'] ?? '', ...database.env },
+      },
+    );
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    const exit = new Promise((resolve) => child.once('exit', resolve));
+    let sent = 0;
+    // It shows what comes after its own start, which nothing tells: so one comes until it has shown one.
+    await until(() => {
+      sent += 1;
+      append(delivery(ringing(`c${sent}`)));
+      return output !== '';
+    }, 'it shows an event');
+    append(delivery(ringing('last')));
+    assert.equal(await exit, 0);
+    const seqs = output
+      .trimEnd()
+      .split('\n')
+      .map((line) => Number(line.split(' ')[0]));
+    assert.equal(seqs.length, 2);
+    assert.ok((seqs[0] ?? 0) > 1 && seqs[1] === (seqs[0] ?? 0) + 1, output);
+  });
+
+  for (const [args, message] of [
+    [[], 'say one of list, tail, show SEQ, raw SEQ'],
+    [['lost'], 'there is no command "lost", but list, tail, show, raw'],
+    [['show'], 'say the one SEQ: a whole number from 1'],
+    [['raw', '0'], 'say the one SEQ: a whole number from 1, not "0"'],
+    [
+      ['list', '--type', 'call.%'],
+      '--type must be a type or a family as call.failed or call.*, not "call.%"',
+    ],
+    [
+      ['list', '--since', 'yesterday'],
+      '--since must be a date or a time as 2026-01-05T09:00:00Z, not "yesterday"',
+    ],
+    [['list', '--limit', '0'], '--limit must be a whole number from 1 to 1000000, not "0"'],
+    [['list', '--output', 'xml'], '--output must be table or json, not "xml"'],
+  ] as const) {
+    it(`refuses ${JSON.stringify(args.join(' '))} with one line`, async () => {
+      appendEach(ringing('c1'));
+      const { code, stderr, stdout } = await script('events', ...args);
+      assert.equal(stderr, `${message}; see --help\n`);
+      assert.equal(stdout, '');
+      assert.equal(code, EX_USAGE);
+    });
+  }
+
+  it('says which events there are', async () => {
+    appendEach(ringing('c1'));
+    const { code, stderr } = await script('events', 'show', '2');
+    assert.equal(stderr, 'there is no event 2: the log’s last one is seq 1\n'.replace('’', "'"));
+    assert.equal(code, 1);
+  });
+});
+
+describe('npm run explain', () => {
+  it('tells of a call its events by time and by arrival, its columns, and its recordings', async () => {
+    appendEach(
+      envelope('call.completed', { call_uuid: 'c1', duration_seconds: 60 }, 90),
+      envelope('call.initiated', { call_uuid: 'c1', from_number: '+1' }, 0),
+      envelope('recording.complete', { recording_id: 'r1', call_uuid: 'c1' }, 95),
+    );
+    const { code, lines } = await script('explain', 'call', 'c1');
+    assert.equal(code, 0);
+    assert.equal(lines[0], 'calls c1: 2 events, times are UTC');
+    assert.match(lines[2] ?? '', /^2026-\S+ \S+ +2 +2 +\S+ \S+ +call\.initiated$/);
+    assert.match(lines[3] ?? '', /^2026-\S+ \S+ +1 +1 +\S+ \S+ +call\.completed$/);
+    assert.ok(lines.some((line) => /^status +completed +1$/.test(line)));
+    assert.ok(lines.some((line) => /^from_number +\+1 +2$/.test(line)));
+    assert.ok(lines.includes('recordings r1: 1 event, times are UTC'));
+  });
+
+  it('tells of one event the rows that it belongs to, and why it could not be used', async () => {
+    appendEach(envelope('call.completed', { call_uuid: 'c1', duration_seconds: -1 }, 0), { event: 'x.y' });
+    const { lines } = await script('explain', 'seq', '1');
+    assert.match(lines[0] ?? '', /^seq 1: call\.completed, received .* at \/webhooks$/);
+    assert.equal(lines[1], 'unusable: duration_seconds must be a number ≥ 0, got -1');
+    assert.ok(lines.includes('there is no row: no event of it could be used'));
+    const other = await script('explain', 'seq', '2');
+    assert.equal(other.lines.at(-1), 'it belongs to no row of a table');
+    assert.equal(other.code, 0);
+  });
+
+  it('says what has not arrived, and where the id is known', async () => {
+    appendEach({ event: 'sms.received', data: { message_id: 'm1' } });
+    const { code, lines } = await script('explain', 'call', 'm1');
+    assert.equal(code, 1);
+    assert.deepEqual(lines, [
+      'no event of a call "m1" has arrived; but a sms of this id has: npm run explain -- sms m1',
+    ]);
+    const unknown = await script('explain', 'sms', 'nobody');
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.lines[0] ?? '', /^no event of a sms "nobody" has arrived; npm run events/);
+  });
+
+  it('refuses what it does not know with one line', async () => {
+    const { code, stderr } = await script('explain', 'fax', '1');
+    assert.equal(code, EX_USAGE);
+    assert.equal(stderr, 'say call, sms, recording, contact and an id, or seq and a number; see --help\n');
+    assert.equal(
+      (await script('explain', 'seq', 'x')).stderr,
+      '"x" is no seq: a whole number from 1; see --help\n',
+    );
+  });
+});
