@@ -1,0 +1,16 @@
+/** CSV as RFC 4180 has it, safe to open in a spreadsheet. */
+
+/** A cell that a spreadsheet would take for a formula; a phone number or a plain number is none. */
+const FORMULA = /^(?:[=@\t\r]|[+-](?![\d. ]*$))/;
+
+/** Lines end with CRLF. */
+export function csvLines(rows: readonly (readonly (string | number | null)[])[]): string {
+  return rows.map((row) => `${row.map(cell).join(',')}\r\n`).join('');
+}
+
+function cell(value: string | number | null): string {
+  if (value === null) return '';
+  if (typeof value === 'number') return String(value);
+  const text = FORMULA.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

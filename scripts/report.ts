@@ -1,0 +1,200 @@
+/** `npm run report`: what the tables say, in rows for a terminal, a spreadsheet or a program; also as they stood once. */
+
+import type { Database } from 'better-sqlite3';
+import { openReadOnly } from '../src/core/database.ts';
+import { EventTimes } from '../src/core/event-times.ts';
+import { harmless } from '../src/core/logger.ts';
+import type { Value } from '../src/core/projection.ts';
+import { standAsOf } from '../src/core/stand-as-of.ts';
+import { derivations } from '../src/projections/index.ts';
+import {
+  type ColumnKind,
+  GROUPINGS,
+  type Grouping,
+  hasGroups,
+  makeReport,
+  REPORT_NAMES,
+  type Report,
+  type ReportName,
+  type ReportScope,
+} from '../src/projections/reports.ts';
+import { alignedLines } from './cli/aligned-lines.ts';
+import { type Arguments, runCommand, UsageError } from './cli/command.ts';
+import { csvLines } from './cli/csv.ts';
+import { readEnvironment, requireDatabase } from './cli/environment.ts';
+import { grouped } from './cli/numbers.ts';
+import { createProgress } from './cli/progress.ts';
+import { shownTime, timeOption } from './cli/times.ts';
+
+const FORMATS = ['table', 'csv', 'json'];
+
+const USAGE = `
+npm run report [-- NAME …] [-- options]
+Reports from the tables, also while the server runs. Without a name all of them: ${REPORT_NAMES.join(', ')}.
+Days, hours and times are UTC.
+
+  --since, --until   what began from this time on, before that one (a failure: what was received): a date or a time
+  --by               ${GROUPINGS.join(', ')}: a row for each, default day; number is the other party's;
+                     for calls, sms and costs
+  --as-of            a seq or a time: the tables as they stood when that was the log's last event
+  --format           ${FORMATS.join(', ')}; csv is for one report; json has an object a line, with times in
+                     milliseconds since 1970 and money in millionths
+
+  npm run report
+  npm run report -- calls --since 2026-01-01 --until 2026-02-01 --by tenant
+  npm run report -- costs --format csv
+  npm run report -- calls --as-of 1000
+`;
+
+const OPTIONS = {
+  since: { type: 'string' },
+  until: { type: 'string' },
+  by: { type: 'string' },
+  'as-of': { type: 'string' },
+  format: { type: 'string' },
+} as const;
+
+const TEXT_CHARS_MAX = 60;
+const NOTHING = '–';
+
+function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
+  const names = positionals.length === 0 ? REPORT_NAMES : positionals.map(nameOf);
+  const format = oneOf('--format', values.format ?? 'table', FORMATS);
+  const by = oneOf('--by', values.by ?? 'day', GROUPINGS) as Grouping;
+  const without = positionals.find((name) => !hasGroups(name as ReportName));
+  if (values.by !== undefined && without !== undefined)
+    throw new UsageError(`--by is for ${REPORT_NAMES.filter(hasGroups).join(', ')}, not for ${without}`);
+  if (format === 'csv' && names.length !== 1) throw new UsageError('--format csv is for one report: name it');
+  const sinceMs = timeOption('--since', values.since);
+  const untilMs = timeOption('--until', values.until);
+  if (sinceMs !== undefined && untilMs !== undefined && sinceMs >= untilMs)
+    throw new UsageError('--until must be later than --since');
+
+  const config = readEnvironment();
+  requireDatabase(config);
+  const database = openReadOnly(config.databasePath);
+  try {
+    const asOf = values['as-of'] === undefined ? undefined : standAt(database, values['as-of']);
+    const scope = { sinceMs, untilMs, by };
+    const reports = database.transaction(() =>
+      names.map((name) => ({ name, report: makeReport(database, name, scope) })),
+    )();
+    const print = { table: printTable, csv: printCsv, json: printJson }[format as 'table' | 'csv' | 'json'];
+    for (const { name, report } of reports) print(name, report, scope, asOf);
+    return 0;
+  } finally {
+    database.close();
+  }
+}
+
+function nameOf(text: string): ReportName {
+  const name = REPORT_NAMES.find((known) => known === text);
+  if (name === undefined)
+    throw new UsageError(`there is no report ${JSON.stringify(text)}, but ${REPORT_NAMES.join(', ')}`);
+  return name;
+}
+
+function oneOf(option: string, text: string, allowed: readonly string[]): string {
+  if (allowed.includes(text)) return text;
+  throw new UsageError(`${option} must be ${allowed.join(', ')}, not ${JSON.stringify(text)}`);
+}
+
+/** @returns the seq that was meant */
+function standAt(database: Database, text: string): number {
+  const times = new EventTimes(database);
+  const head = times.headSeq();
+  const isSeq = /^\d{1,15}$/.test(text);
+  const seq = isSeq ? Number(text) : times.firstFrom((timeOption('--as-of', text) ?? 0) + 1) - 1;
+  if (seq > head) throw new UsageError(`--as-of ${text}: the log's last event is seq ${head}`);
+  const progress = createProgress();
+  try {
+    standAsOf(database, derivations.projections, seq, (done, total) =>
+      progress.report('folding', done, total),
+    );
+  } finally {
+    progress.clear();
+  }
+  return seq;
+}
+
+function printTable(name: ReportName, report: Report, scope: ReportScope, asOf: number | undefined): void {
+  const { columns, rows, total } = report;
+  const cells = [...rows, ...(total === undefined || rows.length === 0 ? [] : [total])].map((row) =>
+    row.map((value, index) => shown(columns[index]?.kind ?? 'text', value)),
+  );
+  const right = columns.flatMap(({ kind }, index) => (kind === 'text' || kind === 'time' ? [] : [index]));
+  const titles = columns.map(({ name: title }) => title.replaceAll('_', ' '));
+  const lines = cells.length === 0 ? ['none'] : alignedLines(titles, cells, right);
+  process.stdout.write(`${[headingOf(name, scope, asOf), ...lines, ''].join('\n')}\n`);
+}
+
+function headingOf(
+  name: ReportName,
+  { sinceMs, untilMs, by }: ReportScope,
+  asOf: number | undefined,
+): string {
+  const parts = [
+    hasGroups(name) ? `${name} by ${by}` : name,
+    ...(sinceMs === undefined ? [] : [`since ${shownTime(sinceMs)}`]),
+    ...(untilMs === undefined ? [] : [`until ${shownTime(untilMs)}`]),
+    ...(asOf === undefined ? [] : [`as of seq ${asOf}`]),
+  ];
+  return `${parts.join(', ')} (UTC)`;
+}
+
+function shown(kind: ColumnKind, value: Value): string {
+  if (value === null) return NOTHING;
+  switch (kind) {
+    case 'text':
+      return harmless(String(value), TEXT_CHARS_MAX);
+    case 'count':
+      return grouped(Number(value));
+    case 'share':
+      return `${(Number(value) * 100).toFixed(1)} %`;
+    case 'seconds':
+      return `${Number(value).toFixed(1)} s`;
+    case 'minutes':
+      return Number(value).toLocaleString('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+    case 'micros':
+      return (Number(value) / 1_000_000).toLocaleString('en-US', { minimumFractionDigits: 4 });
+    case 'time':
+      return shownTime(Number(value)).slice(0, 19);
+  }
+}
+
+/** Money as a decimal number, times as ISO 8601: what a spreadsheet reads. */
+function printCsv(_name: ReportName, { columns, rows }: Report): void {
+  const cells = rows.map((row) =>
+    row.map((value, index) => {
+      const kind = columns[index]?.kind;
+      if (value === null) return null;
+      if (kind === 'micros') return Number(value) / 1_000_000;
+      return kind === 'time' ? new Date(Number(value)).toISOString() : value;
+    }),
+  );
+  process.stdout.write(csvLines([columns.map(({ name }) => name), ...cells]));
+}
+
+function printJson(
+  name: ReportName,
+  { columns, rows, total }: Report,
+  scope: ReportScope,
+  asOf?: number,
+): void {
+  const object = (row: readonly Value[]) =>
+    Object.fromEntries(columns.map((column, index) => [column.name, row[index]]));
+  const report = {
+    report: name,
+    zone: 'UTC',
+    ...(hasGroups(name) && { by: scope.by }),
+    since: scope.sinceMs ?? null,
+    until: scope.untilMs ?? null,
+    as_of: asOf ?? null,
+    columns: Object.fromEntries(columns.map((column) => [column.name, column.kind])),
+    rows: rows.map(object),
+    total: total === undefined ? null : object(total),
+  };
+  process.stdout.write(`${JSON.stringify(report)}\n`);
+}
+
+await runCommand(USAGE, OPTIONS, main);

@@ -1,0 +1,192 @@
+/** `npm run report`: what the tables say, in three formats, now and as the log stood once. */
+
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { EX_USAGE } from '../../scripts/cli/command.ts';
+import { csvLines } from '../../scripts/cli/csv.ts';
+import { BatchAppender } from '../../src/core/append-batch.ts';
+import { openDatabase } from '../../src/core/database.ts';
+import { derivations } from '../../src/projections/index.ts';
+import { type Body, delivery, envelope, T0_MS } from '../support/events.ts';
+import { runScript } from './run-script.ts';
+import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
+
+const DAY_S = 86_400;
+
+let database: SampleDatabase;
+beforeEach(() => {
+  database = sampleDatabase();
+});
+afterEach(() => database.remove());
+
+function append(...bodies: Body[]): void {
+  const open = openDatabase(database.path, derivations);
+  const deliveries = bodies.map((body, index) => delivery(body, { receivedAtMs: T0_MS + index * 1000 }));
+  new BatchAppender(open, derivations).append(deliveries);
+  open.close();
+}
+
+async function report(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runScript('report', args, { env: database.env });
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+const call = (id: string, type: string, atS: number, data: object = {}) =>
+  envelope(`call.${type}`, { call_uuid: id, ...data }, atS);
+
+/** Two days' calls, messages, an opt-out and a failure. */
+function appendTwoDays(): void {
+  const [number, other] = ['+12025550100', '+12025550101'];
+  append(
+    call('a', 'initiated', 0, {
+      direction: 'outbound',
+      from_number: number,
+      to_number: other,
+      tenant_id: 't1',
+    }),
+    call('a', 'answered', 5),
+    call('a', 'completed', 65, { duration_seconds: 60, total_cost: 0.0125 }),
+    call('b', 'initiated', 10, {
+      direction: 'inbound',
+      from_number: other,
+      to_number: number,
+      tenant_id: 't2',
+    }),
+    call('b', 'busy', 12),
+    call('c', 'answered', DAY_S, { direction: 'inbound', from_number: '+13', to_number: number }),
+    envelope('sms.sent', { message_id: 'm1', to_number: other, segments: 2 }, 0),
+    envelope('sms.delivered', { message_id: 'm1' }, 1),
+    envelope('sms.failed', { message_id: 'm2', to_number: other }, DAY_S),
+    envelope('sms.received', { message_id: 'm3', from_number: other, message: 'STOP' }, 20),
+    call('d', 'completed', 0, { duration_seconds: -1 }),
+  );
+}
+
+describe('npm run report', () => {
+  it('counts calls, messages and costs by day, with a total, and lists opt-outs and failures', async () => {
+    appendTwoDays();
+    const [day, next] = [T0_MS, T0_MS + DAY_S * 1000].map((ms) => new Date(ms).toISOString().slice(0, 10));
+    const lines = (await report()).split('\n').map((line) => line.replace(/ +/g, ' '));
+    for (const line of [
+      'calls by day (UTC)',
+      `${day} 2 1 50.0 % 1 0 1 0 0 0 1.0 60.0 s`,
+      `${next} 1 1 100.0 % 0 0 0 0 0 1 0.0 –`,
+      'total 3 2 66.7 % 1 0 1 0 0 1 1.0 60.0 s',
+      'sms by day (UTC)',
+      `${day} 1 1 0 1 100.0 % 2`,
+      `${next} 1 0 1 0 0.0 % 0`,
+      'costs by day (UTC)',
+      `${day} 2 1 1.0 0.0125`,
+      'opt-outs (UTC)',
+      'failures (UTC)',
+    ])
+      assert.ok(lines.includes(line), `${line}\n${lines.join('\n')}`);
+    assert.ok(lines.some((line) => / \+12025550101 STOP$/.test(line)));
+    assert.ok(
+      lines.some((line) => line.startsWith('calls duration_seconds must be a number ≥ 0, got -1 1 11 11 ')),
+    );
+  });
+
+  it('groups by tenant, by hour and by the other party’s number, within a time', async () => {
+    appendTwoDays();
+    const groups = async (...args: string[]) =>
+      (
+        JSON.parse(await report('calls', '--format', 'json', ...args)) as { rows: Record<string, unknown>[] }
+      ).rows.map((row) => [Object.values(row)[0], row['calls']]);
+    assert.deepEqual(await groups('--by', 'tenant'), [
+      ['t1', 1],
+      ['t2', 1],
+      ['–', 1],
+    ]);
+    assert.deepEqual(await groups('--by', 'number'), [
+      ['+12025550101', 2],
+      ['+13', 1],
+    ]);
+    const since = new Date(T0_MS + DAY_S * 1000).toISOString();
+    assert.equal((await groups('--by', 'hour', '--since', since)).length, 1);
+    assert.equal((await groups('--by', 'hour', '--until', since)).length, 1);
+  });
+
+  it('gives machines numbers as they are', async () => {
+    appendTwoDays();
+    const costs = JSON.parse(await report('costs', '--format', 'json')) as Record<string, unknown>;
+    assert.deepEqual(costs['columns'], {
+      day: 'text',
+      calls: 'count',
+      with_cost: 'count',
+      minutes: 'minutes',
+      cost: 'micros',
+    });
+    assert.deepEqual((costs['total'] as Record<string, unknown>)['cost'], 12_500);
+    const csv = await report('opt-outs', '--format', 'csv');
+    assert.match(csv, /^opted_out_at,phone_number,last_keyword\r\n\d{4}-\S+Z,\+12025550101,STOP\r\n$/);
+  });
+
+  it('as of the head is the live report, and as of an earlier event the report made then', async () => {
+    database.append(300);
+    appendTwoDays();
+    const live = await report('--format', 'json');
+    const then = `"as_of":311`;
+    assert.equal((await report('--format', 'json', '--as-of', '311')).replaceAll(then, '"as_of":null'), live);
+    database.append(200);
+    assert.notEqual(await report('--format', 'json'), live);
+    assert.equal((await report('--format', 'json', '--as-of', '311')).replaceAll(then, '"as_of":null'), live);
+  });
+
+  it('as of a time is as of the last event that had come', async () => {
+    appendTwoDays();
+    for (const [ms, seq] of [
+      [T0_MS + 2000, 3],
+      [T0_MS + 2999, 3],
+      [T0_MS + 3000, 4],
+    ] as const) {
+      const text = await report('calls', '--format', 'json', '--as-of', new Date(ms).toISOString());
+      assert.equal((JSON.parse(text) as Record<string, unknown>)['as_of'], seq);
+    }
+  });
+
+  it('as of seq 0 is a report of nothing', async () => {
+    appendTwoDays();
+    assert.match(await report('calls', '--as-of', '0'), /^calls by day, as of seq 0 \(UTC\)\nnone\n/);
+  });
+
+  for (const [args, message] of [
+    [['fax'], 'there is no report "fax", but calls, sms, costs, opt-outs, failures'],
+    [['--by', 'week'], '--by must be day, hour, tenant, number, not "week"'],
+    [['failures', '--by', 'hour'], '--by is for calls, sms, costs, not for failures'],
+    [['--format', 'csv'], '--format csv is for one report: name it'],
+    [['--format', 'xml'], '--format must be table, csv, json, not "xml"'],
+    [['--since', '2026-01-02', '--until', '2026-01-01'], '--until must be later than --since'],
+    [['--as-of', '12'], "--as-of 12: the log's last event is seq 11"],
+    [['--as-of', 'noon'], '--as-of must be a date or a time as 2026-01-05T09:00:00Z, not "noon"'],
+  ] as const) {
+    it(`refuses ${args.join(' ')} with one line`, async () => {
+      appendTwoDays();
+      const { code, stdout, stderr } = await runScript('report', args, { env: database.env });
+      assert.equal(stderr, `${message}; see --help\n`);
+      assert.equal(stdout, '');
+      assert.equal(code, EX_USAGE);
+    });
+  }
+});
+
+it('a cell that a spreadsheet would run is text, and a phone number stays one', () => {
+  const cells = [
+    '=1+1',
+    '@SUM(A1)',
+    '+12025550100',
+    '-1.5',
+    '-cmd',
+    '+A1',
+    'a,b',
+    'say "x"',
+    'two\nlines',
+    null,
+    3,
+  ];
+  assert.equal(
+    csvLines([cells]),
+    `'=1+1,'@SUM(A1),+12025550100,-1.5,'-cmd,'+A1,"a,b","say ""x""","two\nlines",,3\r\n`,
+  );
+});
