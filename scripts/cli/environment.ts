@@ -42,7 +42,7 @@ export function serverUrl({ port, host }: Config): string {
 }
 
 /** @throws Error if the database file does not exist, DatabaseRefused if it holds no log */
-export function requireDatabase({ databasePath }: Config): void {
+export function requireDatabase({ databasePath }: Pick<Config, 'databasePath'>): void {
   if (!existsSync(databasePath)) {
     throw new Error(
       `there is no database ${relative('', databasePath)}: start the server once, or set DATABASE_URL`,

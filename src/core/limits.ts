@@ -230,3 +230,8 @@ export const SEARCH_EVENTS_MAX = 200_000;
 export const SEARCH_PIECE_EVENTS = 10_000;
 /** Events of one row that are looked at to explain it: a call has about ten. */
 export const EXPLAIN_EVENTS_MAX = 10_000;
+
+// --- backup -----------------------------------------------------------------------------------------------
+
+/** Events copied in one transaction of a backup: with sample bodies 1 MiB, with bodies of the largest default size 500. */
+export const BACKUP_EVENTS_AT_ONCE = 500;

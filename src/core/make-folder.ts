@@ -18,8 +18,11 @@ export function makeFolder(path: string): void {
   }
 }
 
-/** Only EIO says that a name may be lost. Other codes: not readable for this user, no such fsync on this file system. */
-function syncFolder(path: string): void {
+/**
+ * Makes the names in a folder outlive a power cut.
+ * @throws EIO alone: a name may be lost. Other codes: not readable for this user, no such fsync on this file system
+ */
+export function syncFolder(path: string): void {
   let descriptor: number | undefined;
   try {
     descriptor = openSync(path, 'r');

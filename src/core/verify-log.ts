@@ -128,7 +128,8 @@ class Faults {
   }
 }
 
-function linkProblem(event: StoredEvent, previous: Uint8Array): string | undefined {
+/** @param previous the link of the event before it @returns what is wrong with the event's columns and link */
+export function linkProblem(event: StoredEvent, previous: Uint8Array): string | undefined {
   try {
     const digest = createHash('sha256').update(event.body).digest();
     if (!digest.equals(event.body_sha256)) return 'the body is not the one that was recorded';

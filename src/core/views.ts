@@ -26,6 +26,38 @@ export function withoutViews(database: Database, derivations: Derivations, work:
   for (const { name, sql } of views) if (!isOurs(name)) database.exec(sql);
 }
 
+/** What a user has put into the file: his views, and the names of his tables. */
+export function foreignObjects(
+  database: Database,
+  derivations: Derivations,
+): { readonly views: readonly StoredView[]; readonly tables: readonly string[] } {
+  const views = database
+    .prepare("SELECT name, sql FROM main.sqlite_master WHERE type = 'view' AND name <> 'events_json'")
+    .all() as StoredView[];
+  const ours = [
+    'events',
+    'failures',
+    'projections',
+    'storage_probe',
+    ...derivations.projections.map(({ name }) => name),
+  ];
+  const tables = database
+    .prepare(
+      "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )
+    .pluck()
+    .all() as string[];
+  return {
+    views: views.filter(({ name }) => !isOurs(name)),
+    tables: tables.filter((name) => !ours.includes(name) && !isRebuilds(name, ours)),
+  };
+}
+
+/** Tables of a rebuild under way, or of one that was killed. */
+function isRebuilds(name: string, ours: readonly string[]): boolean {
+  return ours.some((own) => name === `${own}_next` || name === `${own}_old`);
+}
+
 /** Views whose names begin like this are this program's: it drops those that its code no longer has. */
 function isOurs(name: string): boolean {
   return name.startsWith('report_');

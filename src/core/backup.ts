@@ -1,0 +1,250 @@
+/**
+ * Copies the log into a file of its own, beside a running server: event by event, each checked against its link, and then
+ * makes the tables from the copy. Only short reads, so that neither the writer waits nor the WAL grows. What gets the
+ * backup's name has been checked whole and is on the disk; until then it has another one.
+ */
+
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite, { type Database } from 'better-sqlite3';
+import { CHAIN_GENESIS } from './chain.ts';
+import { checkTables } from './check-tables.ts';
+import { openDatabase, openReadOnly, prepareDatabaseFile } from './database.ts';
+import { EventLog, type Head } from './event-log.ts';
+import { lockFile } from './file-lock.ts';
+import { BACKUP_EVENTS_AT_ONCE, BUSY_TIMEOUT_MS } from './limits.ts';
+import { makeFile } from './make-file.ts';
+import { syncFolder } from './make-folder.ts';
+import type { Derivations } from './projection.ts';
+import { rebuild } from './rebuild.ts';
+import { runStorePath } from './run-store-file.ts';
+import { faultText, storageFault } from './storage-fault.ts';
+import { integrityProblems, linkProblem, verifyLog } from './verify-log.ts';
+import { foreignObjects } from './views.ts';
+
+/** There is no backup: `message` says why, in one line. What was begun is gone. */
+export class BackupRefused extends Error {
+  override name = 'BackupRefused';
+}
+
+export interface BackupOptions {
+  readonly databasePath: string;
+  /** Must not exist. */
+  readonly targetPath: string;
+  readonly derivations: Derivations;
+  readonly onProgress: (step: 'copying' | 'tables' | 'checking', done: number, total: number) => void;
+  /** Waits; milliseconds. */
+  readonly pause: (ms: number) => Promise<void>;
+  /** Monotonic milliseconds. */
+  readonly monotonicMs: () => number;
+}
+
+export interface BackupResult {
+  /** The last event in the backup. */
+  readonly head: Head;
+  /** Where the state of the handlers is; undefined: there is none. */
+  readonly handlersPath: string | undefined;
+  /** Tables of the user's own, which are not in it. */
+  readonly leftOut: readonly string[];
+}
+
+/** The state of the handlers that belongs to a backup. */
+export function backupHandlersPath(targetPath: string): string {
+  return `${targetPath}.handlers`;
+}
+
+/**
+ * @returns when the backup is whole, checked and fsynced
+ * @throws BackupRefused, DatabaseRefused
+ */
+export async function backup(options: BackupOptions): Promise<BackupResult> {
+  const { databasePath, targetPath } = options;
+  const handlersPath = backupHandlersPath(targetPath);
+  for (const path of [targetPath, handlersPath])
+    if (existsSync(path))
+      throw new BackupRefused(`${path} exists already: give another name, or move it away`);
+  const folder = dirname(targetPath);
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new BackupRefused(`there is no folder ${folder}: make it, or give another name`);
+
+  const partialPath = `${targetPath}.partial`;
+  const partialHandlersPath = `${handlersPath}.partial`;
+  const unlock = locked(`${partialPath}-lock`, targetPath);
+  try {
+    removeFiles(partialPath, partialHandlersPath); // of one that was killed
+    const hasHandlers = copyHandlers(runStorePath(databasePath), partialHandlersPath);
+    const copied = await copyAndCheck(options, partialPath);
+    if (hasHandlers) syncFile(partialHandlersPath);
+    syncFile(partialPath);
+    if (hasHandlers) renameSync(partialHandlersPath, handlersPath);
+    renameSync(partialPath, targetPath);
+    syncFolder(folder);
+    return { ...copied, handlersPath: hasHandlers ? handlersPath : undefined };
+  } catch (error) {
+    throw refusal(error, targetPath);
+  } finally {
+    removeFiles(partialPath, partialHandlersPath);
+    unlock();
+    removeFiles(`${partialPath}-lock`);
+  }
+}
+
+function locked(lockPath: string, targetPath: string): () => void {
+  try {
+    const unlock = lockFile(lockPath);
+    if (unlock !== undefined) return unlock;
+  } catch (error) {
+    throw new BackupRefused(`${targetPath} cannot be written: ${faultText(error)}`, { cause: error });
+  }
+  throw new BackupRefused(`another backup to ${targetPath} is under way: wait until it ends`);
+}
+
+async function copyAndCheck(
+  options: BackupOptions,
+  partialPath: string,
+): Promise<Pick<BackupResult, 'head' | 'leftOut'>> {
+  const { databasePath, derivations, onProgress, pause, monotonicMs } = options;
+  const source = openReadOnly(databasePath);
+  try {
+    prepareDatabaseFile(partialPath);
+    const copy = openDatabase(partialPath, derivations);
+    let leftOut: readonly string[];
+    try {
+      await copyEvents(source, copy, options);
+      leftOut = copyForeignViews(source, copy, derivations);
+    } finally {
+      copy.close();
+    }
+    await rebuild({
+      databasePath: partialPath,
+      derivations,
+      projections: derivations.projections,
+      onProgress: ({ done, total }) => onProgress('tables', done, total),
+      pause,
+      monotonicMs,
+    });
+    const head = check(partialPath, derivations, onProgress);
+    makeOneFile(partialPath, derivations);
+    return { head, leftOut };
+  } finally {
+    source.close();
+  }
+}
+
+/** Up to the head, also what comes meanwhile. */
+async function copyEvents(
+  source: Database,
+  copy: Database,
+  { onProgress, pause }: BackupOptions,
+): Promise<void> {
+  const [from, to] = [new EventLog(source), new EventLog(copy)];
+  let head: Head = { seq: 0, chain: CHAIN_GENESIS };
+  const copyPiece = copy.transaction((): number => {
+    const events = storedAfter(from, head);
+    for (const event of events) {
+      if (event.seq !== head.seq + 1) throw damaged(head.seq + 1, 'it is missing');
+      const problem = linkProblem(event, head.chain);
+      if (problem !== undefined) throw damaged(event.seq, problem);
+      const appended = to.append(event, head);
+      if (appended.kind === 'duplicate')
+        throw damaged(event.seq, `its body is that of seq ${appended.first.seq}`);
+      head = appended.head;
+    }
+    return events.length;
+  });
+  while (copyPiece() > 0) {
+    onProgress('copying', head.seq, from.head().seq);
+    await pause(0); // a signal may end it here
+  }
+}
+
+function storedAfter(log: EventLog, { seq }: Head) {
+  try {
+    return log.stored(seq, BACKUP_EVENTS_AT_ONCE);
+  } catch (error) {
+    throw damaged(seq + 1, `the log cannot be read from here on: ${faultText(error)}`);
+  }
+}
+
+function damaged(seq: number, reason: string): BackupRefused {
+  return new BackupRefused(
+    `the log is damaged: seq ${seq}: ${reason}; keep the last good backup, \`npm run verify\` tells what else is wrong`,
+  );
+}
+
+/** A user's own views; his tables are named only: what is in them is not known to be consistent with anything. */
+function copyForeignViews(source: Database, copy: Database, derivations: Derivations): readonly string[] {
+  const { views, tables } = foreignObjects(source, derivations);
+  for (const { sql } of views) copy.exec(sql);
+  return tables;
+}
+
+function check(partialPath: string, derivations: Derivations, onProgress: BackupOptions['onProgress']): Head {
+  const copy = openReadOnly(partialPath);
+  try {
+    const [problem] = integrityProblems(copy);
+    if (problem !== undefined) throw new Error(`SQLite finds the copy damaged: ${problem}`);
+    const { head, sequence, chain } = verifyLog(new EventLog(copy), [], (done, total) =>
+      onProgress('checking', done, 2 * total),
+    );
+    const fault = sequence ?? chain;
+    if (fault !== undefined) throw new Error(`the copy is damaged: seq ${fault.firstSeq}: ${fault.reason}`);
+    const { checks } = checkTables(partialPath, derivations, (done, total) =>
+      onProgress('checking', total + done, 2 * total),
+    );
+    const wrong = checks.filter(({ differenceCount }) => differenceCount > 0).map(({ name }) => name);
+    if (wrong.length > 0) throw new Error(`tables of the copy differ from its log: ${wrong.join(', ')}`);
+    return head;
+  } finally {
+    copy.close();
+  }
+}
+
+/** Without side files, which would have to be moved along with it. */
+function makeOneFile(path: string, derivations: Derivations): void {
+  const database = openDatabase(path, derivations);
+  try {
+    database.pragma('journal_mode = DELETE');
+  } finally {
+    database.close();
+  }
+}
+
+/** Before the events: then no position is beyond them. @returns whether there is any */
+function copyHandlers(path: string, partialPath: string): boolean {
+  if (!existsSync(path)) return false;
+  makeFile(partialPath); // 0600; SQLite takes an empty file
+  const database = new Sqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    database.prepare('VACUUM INTO ?').run(partialPath);
+    return true;
+  } finally {
+    database.close();
+  }
+}
+
+function removeFiles(...paths: readonly string[]): void {
+  for (const path of paths)
+    for (const suffix of ['', '-wal', '-shm', '-journal', '-rebuild']) rmSync(path + suffix, { force: true });
+}
+
+function syncFile(path: string): void {
+  const descriptor = openSync(path, 'r+');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function refusal(error: unknown, targetPath: string): Error {
+  if (error instanceof BackupRefused) return error;
+  const { code } = error as { code?: string };
+  const isFull = storageFault(error) === 'full' || code === 'ENOSPC';
+  return new BackupRefused(
+    isFull
+      ? `the disk is full: a backup takes about as much as the database; give another place than ${targetPath}`
+      : `there is no backup: ${faultText(error)}`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,208 @@
+/** `npm run backup`: a copy that is checked before it has its name, taken beside a server. */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import Sqlite from 'better-sqlite3';
+import { EX_USAGE } from '../../scripts/cli/command.ts';
+import { RunStore } from '../../src/core/run-store.ts';
+import { runStorePath } from '../../src/core/run-store-file.ts';
+import { deliver, query, startReceiver, temporaryFolder, until } from '../support/receiver.ts';
+import { type Finished, runScript } from './run-script.ts';
+import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
+
+let database: SampleDatabase;
+let folder: { path: string; remove: () => void };
+let target: string;
+beforeEach(() => {
+  database = sampleDatabase();
+  folder = temporaryFolder();
+  target = join(folder.path, 'backup.db');
+});
+afterEach(() => {
+  database.remove();
+  folder.remove();
+});
+
+const backup = (...args: string[]): Promise<Finished> => runScript('backup', args, { env: database.env });
+const verify = (path: string, ...args: string[]): Promise<Finished> =>
+  runScript('verify', args, { env: { ...database.env, DATABASE_URL: `file:${path}` } });
+
+async function refused(text: string | RegExp, path = target): Promise<void> {
+  const before = readdirSync(folder.path);
+  const { code, stdout, stderr } = await backup(path);
+  if (typeof text === 'string') assert.equal(stderr, `${text}\n`);
+  else assert.match(stderr, text);
+  assert.equal(stdout, '');
+  assert.equal(code, 1);
+  assert.deepEqual(readdirSync(folder.path), before, 'something was left behind');
+}
+
+describe('a backup', () => {
+  it('is one file for its owner alone, passes verify, and has the head that is printed', async () => {
+    database.append(700);
+    const { code, stdout, stderr } = await backup(target);
+    assert.equal(code, 0, stderr);
+    const [, seq, chain] = /^head: seq (\d+), chain ([0-9a-f]{64})$/m.exec(stdout) ?? [];
+    assert.equal(seq, '700');
+    assert.deepEqual(readdirSync(folder.path), ['backup.db']);
+    assert.equal(statSync(target).mode & 0o777, 0o600);
+    const checked = await verify(target, '--anchor', `${seq}:${chain}`);
+    assert.equal(checked.code, 0, checked.stdout + checked.stderr);
+    const rows = 'SELECT * FROM calls ORDER BY call_uuid';
+    assert.deepEqual(query(target, rows), query(database.path, rows));
+  });
+
+  it('taken while deliveries come is whole, and starts as a server that knows what it has seen', async () => {
+    const receiver = await startReceiver({ databasePath: database.path });
+    const event = (index: number) => ({
+      event: 'call.ringing',
+      timestamp: '2026-01-05T09:00:00Z',
+      data: { call_uuid: `call-${index}` },
+    });
+    let sent = 0;
+    let isDone = false;
+    const load = async () => {
+      for (; !isDone; sent++) assert.equal((await deliver(receiver, event(sent))).status, 200);
+    };
+    const loading = load();
+    await until(() => sent > 100, 'deliveries come');
+    const { code, stdout, stderr } = await backup(target);
+    isDone = true;
+    await loading;
+    await receiver.close();
+    assert.equal(code, 0, stderr);
+    const seq = Number(/head: seq (\d+)/.exec(stdout)?.[1]);
+    assert.ok(seq > 100 && seq <= sent, stdout);
+    assert.equal((await verify(target)).code, 0);
+
+    const restored = join(folder.path, 'restored.db');
+    copyFileSync(target, restored);
+    const again = await startReceiver({ databasePath: restored });
+    const answer = await deliver(again, event(0));
+    assert.equal(answer.json['duplicate'], true);
+    assert.equal(answer.json['seq'], 1);
+    assert.equal((await deliver(again, event(sent))).json['seq'], seq + 1);
+    await again.close();
+  });
+
+  it('takes the state of the handlers along, which goes on where it stood', async () => {
+    database.append(30);
+    const store = new RunStore(runStorePath(database.path));
+    const [link] = query(database.path, 'SELECT chain FROM events WHERE seq = 20');
+    store.moveTo('handlers', 20, link?.['chain'] as Uint8Array);
+    store.close();
+    const { stdout } = await backup(target);
+    assert.ok(stdout.includes(`${target}.handlers: the state of the handlers`), stdout);
+    assert.equal(statSync(`${target}.handlers`).mode & 0o777, 0o600);
+
+    const restored = join(folder.path, 'irisx.db');
+    copyFileSync(target, restored);
+    copyFileSync(`${target}.handlers`, runStorePath(restored));
+    const seen = join(folder.path, 'seen');
+    const modulePath = join(folder.path, 'handlers.mjs');
+    const names = [
+      'Initiated',
+      'Ringing',
+      'Answered',
+      'Completed',
+      'Failed',
+      'NoAnswer',
+      'Busy',
+      'Cancelled',
+    ];
+    const exported = [
+      ...names.map((name) => `handleCall${name}`),
+      ...['Sent', 'Delivered', 'Failed', 'Received'].map((name) => `handleSms${name}`),
+      'handleRecordingComplete',
+      'handleRecordingTranscribed',
+    ];
+    writeFileSync(
+      modulePath,
+      `import { appendFileSync } from 'node:fs';
+       const note = (data, { seq }) => appendFileSync(${JSON.stringify(seen)}, seq + '\\n');
+       ${exported.map((name) => `export { note as ${name} };`).join('\n')}`,
+    );
+    const receiver = await startReceiver({ databasePath: restored, env: { HANDLERS: modulePath } });
+    const wanted = query(restored, "SELECT seq FROM events WHERE seq > 20 AND type <> 'sms.queued'");
+    await until(() => numbersOf(seen).length >= wanted.length, 'the rest has run');
+    await receiver.close();
+    assert.deepEqual(
+      numbersOf(seen),
+      wanted.map((row) => row['seq']),
+    );
+  });
+
+  it('keeps a user’s views and names the tables that are not in it', async () => {
+    database.append(10);
+    database.tamper('CREATE TABLE my_notes (text TEXT); CREATE VIEW my_view AS SELECT call_uuid FROM calls');
+    const { stdout } = await backup(target);
+    assert.ok(stdout.includes('not in it: your own tables my_notes\n'), stdout);
+    assert.equal(query(target, 'SELECT * FROM my_view').length, query(target, 'SELECT * FROM calls').length);
+  });
+
+  it('of a damaged log is refused by name of the first bad event', async () => {
+    database.append(600);
+    database.tamper("UPDATE events SET body = CAST(CAST(body AS TEXT) || ' ' AS BLOB) WHERE seq IN (523, 540)");
+    await refused(/^the log is damaged: seq 523: the body is not the one that was recorded; /);
+  });
+
+  it('of a log with a gap is refused by name of the missing event', async () => {
+    database.append(20);
+    database.tamper('DELETE FROM events WHERE seq = 7');
+    await refused(/^the log is damaged: seq 7: it is missing; /);
+  });
+
+  it('killed in the middle leaves nothing that passes for one, and the next is made', async () => {
+    database.append(3000);
+    const script = fileURLToPath(new URL('../../scripts/backup.ts', import.meta.url));
+    const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), script, target], {
+      env: { PATH: process.env['PATH'] ?? '', ...database.env },
+    });
+    const exit = new Promise((resolve) => child.once('exit', resolve));
+    await until(
+      () => (statSync(`${target}.partial`, { throwIfNoEntry: false })?.size ?? 0) > 500_000,
+      'it copies',
+    );
+    child.kill('SIGKILL');
+    await exit;
+    assert.ok(!existsSync(target));
+    assert.ok(existsSync(`${target}.partial`));
+    assert.equal((await backup(target)).code, 0);
+    assert.deepEqual(readdirSync(folder.path), ['backup.db']);
+  });
+
+  it('never takes the place of a file', async () => {
+    database.append(5);
+    writeFileSync(target, 'mine');
+    await refused(`${target} exists already: give another name, or move it away`);
+    const own = database.path;
+    await refused(`${own} exists already: give another name, or move it away`, own);
+  });
+
+  it('needs a folder and a name', async () => {
+    database.append(5);
+    const missing = join(folder.path, 'missing');
+    await refused(`there is no folder ${missing}: make it, or give another name`, join(missing, 'backup.db'));
+    const { code, stderr } = await backup();
+    assert.equal(code, EX_USAGE);
+    assert.equal(stderr, 'say the one FILE to write; see --help\n');
+  });
+
+  it('waits for nobody: a second one to the same file is refused', async () => {
+    database.append(5);
+    const holder = new Sqlite(`${target}.partial-lock`);
+    holder.exec('BEGIN EXCLUSIVE');
+    await refused(`another backup to ${target} is under way: wait until it ends`);
+    holder.close();
+  });
+});
+
+/** The numbers of a file's lines; none where there is no file yet. */
+function numbersOf(path: string): number[] {
+  if (!existsSync(path)) return [];
+  return readFileSync(path, 'utf8').trimEnd().split('\n').map(Number);
+}
