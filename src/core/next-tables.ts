@@ -86,14 +86,6 @@ export class NextTables {
     }
     return written;
   }
-
-  /** Rows by table. */
-  count(): Record<string, number> {
-    const names = [...this.#projections.map(({ name }) => name), 'failures'];
-    const count = (name: string) =>
-      this.#database.prepare(`SELECT count(*) FROM main.${name}_next`).pluck().get() as number;
-    return Object.fromEntries(names.map((name) => [name, count(name)]));
-  }
 }
 
 /** The old table is only renamed here: dropping a large one would hold the lock for long. */

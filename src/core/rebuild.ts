@@ -93,13 +93,14 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
         while ((await briefly((limit) => next.write(limit))) > 0);
         onProgress({ phase: 'fold', done: next.folded, total: head });
       }
-      const rows = next.count();
       database.pragma('synchronous = FULL');
       const seq = transactions.run(() => swap(database, derivations, projections, next, log));
       database.pragma('synchronous = NORMAL');
       await cleanLeftovers(database, derivations, briefly, onProgress);
-      const failures = database.prepare('SELECT count(*) FROM failures').pluck().get() as number;
-      return { seq, rows, failures };
+      const count = (name: string) =>
+        database.prepare(`SELECT count(*) FROM main.${name}`).pluck().get() as number;
+      const rows = Object.fromEntries(projections.map(({ name }) => [name, count(name)]));
+      return { seq, rows, failures: count('failures') };
     } finally {
       unlock();
     }

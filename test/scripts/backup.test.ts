@@ -146,7 +146,9 @@ describe('a backup', () => {
 
   it('of a damaged log is refused by name of the first bad event', async () => {
     database.append(600);
-    database.tamper("UPDATE events SET body = CAST(CAST(body AS TEXT) || ' ' AS BLOB) WHERE seq IN (523, 540)");
+    database.tamper(
+      "UPDATE events SET body = CAST(CAST(body AS TEXT) || ' ' AS BLOB) WHERE seq IN (523, 540)",
+    );
     await refused(/^the log is damaged: seq 523: the body is not the one that was recorded; /);
   });
 

@@ -49,6 +49,8 @@ describe('npm run rebuild', () => {
 
     const mended = await rebuild();
     assert.equal(mended.code, 0, mended.stderr);
+    const [calls] = query(database.path, 'SELECT count(*) AS count FROM calls');
+    assert.ok(mended.stdout.startsWith(`calls: ${calls?.['count']} rows\n`), mended.stdout);
     assert.match(mended.stdout, /^calls: \d+ rows\nsms_messages: \d+ rows\n/);
     assert.equal(status(), before);
     assert.equal((await rebuild('--check')).code, 0);

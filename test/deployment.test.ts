@@ -1,0 +1,216 @@
+/** What is deployed: the one file, the image's steps in a clean folder, the units, the examples. */
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { DRAIN_MAX_MS } from '../src/core/limits.ts';
+import { deliver, SECRET, temporaryFolder, until } from './support/receiver.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (name: string) => readFileSync(join(root, name), 'utf8');
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' ? (address?.port ?? 0) : 0;
+}
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly url: string;
+  readonly exit: Promise<number | null>;
+  output(): string;
+}
+
+/** Starts a command in a folder with an environment that has nothing but what is given. */
+async function start(command: readonly string[], cwd: string, env: Record<string, string>): Promise<Started> {
+  const [file = '', ...args] = command;
+  const child = spawn(file, args, { cwd, env: { PATH: process.env['PATH'] ?? '', ...env } });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output += String(chunk);
+    });
+  }
+  const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const url = `http://127.0.0.1:${env['PORT']}`;
+  await until(() => output.includes('/webhooks') || child.exitCode !== null, 'the start', 20_000);
+  assert.equal(child.exitCode, null, output);
+  return { child, url, exit, output: () => output };
+}
+
+/** The lines of a Dockerfile, continued ones joined, by stage. */
+function stagesOf(dockerfile: string): [instruction: string, rest: string][][] {
+  const stages: [string, string][][] = [];
+  for (const line of dockerfile.replaceAll('\\\n', ' ').split('\n')) {
+    const [, instruction, rest] = /^([A-Z]+) +(.*)$/.exec(line) ?? [];
+    if (instruction === undefined || rest === undefined) continue;
+    if (instruction === 'FROM') stages.push([]);
+    stages.at(-1)?.push([instruction, rest]);
+  }
+  return stages;
+}
+
+describe('the deployment', () => {
+  let folder: { path: string; remove: () => void };
+  let build: string;
+  const [first = [], second = []] = stagesOf(read('Dockerfile'));
+  const valuesOf = (instruction: string) =>
+    second.filter(([name]) => name === instruction).map(([, rest]) => rest);
+  const ignored = read('.dockerignore')
+    .split('\n')
+    .filter((line) => line !== '');
+
+  before(() => {
+    folder = temporaryFolder();
+    build = join(folder.path, 'build');
+    mkdirSync(build);
+    for (const [instruction, rest] of first) {
+      if (instruction === 'COPY' && rest === '. .') {
+        for (const name of readdirSync(root))
+          if (!ignored.includes(name)) cpSync(join(root, name), join(build, name), { recursive: true });
+      } else if (instruction === 'COPY') {
+        for (const name of rest.split(' ').slice(0, -1)) copyFileSync(join(root, name), join(build, name));
+      } else if (instruction === 'RUN' && rest === 'npm ci') {
+        symlinkSync(join(root, 'node_modules'), join(build, 'node_modules')); // what it would install
+      } else if (instruction === 'RUN') {
+        execFileSync('bash', ['-ec', rest], { cwd: build, stdio: 'pipe' });
+      }
+    }
+  });
+  after(() => folder.remove());
+
+  it('in one file serves, sends, reports, rebuilds and verifies with node alone', async () => {
+    const place = join(folder.path, 'one');
+    mkdirSync(place);
+    for (const name of ['irisx-webhooks.mjs', 'better_sqlite3.node'])
+      copyFileSync(join(build, 'dist', name), join(place, name));
+    const env = { PORT: String(await freePort()), HOST: '127.0.0.1', ADMIN_PORT: String(await freePort()) };
+    const program = (...args: string[]) => [process.execPath, 'irisx-webhooks.mjs', ...args];
+    const server = await start(program(), place, env);
+    const run = (...args: string[]) => {
+      const [file = '', ...rest] = program(...args);
+      return spawnSync(file, rest, { cwd: place, env, encoding: 'utf8' });
+    };
+    try {
+      assert.match(server.output(), /try it +node irisx-webhooks\.mjs send call\.completed --url /);
+      assert.match(run('send', 'call.completed').stdout, /<-- 200 .* seq 1\n/);
+      assert.equal(run('rebuild').status, 0);
+      assert.equal(run('verify').status, 0);
+      assert.match(run('report', 'calls').stdout, /^total +1 /m);
+      assert.match(run('explain', 'seq', '1').stdout, /^calls .*: 1 event/m);
+      assert.match(run('events', 'list').stdout, /call\.completed/);
+      assert.equal(run('backup', 'copy.db').status, 0);
+      assert.match(
+        run('rebuild', '--help').stdout,
+        /^node irisx-webhooks\.mjs rebuild \[TABLE …\] \[--check\]\n/,
+      );
+      const unknown = run('fly');
+      assert.equal(unknown.status, 64);
+      assert.match(unknown.stderr, /^there is no command "fly": .*\n$/);
+      const pages = await fetch(`http://127.0.0.1:${env.ADMIN_PORT}/events/1`);
+      assert.match(await pages.text(), /<title>Event 1 call\.completed/);
+    } finally {
+      server.child.kill('SIGTERM');
+    }
+    assert.equal(await server.exit, 0, server.output());
+    assert.deepEqual(readdirSync(place).toSorted(), [
+      'better_sqlite3.node',
+      'copy.db',
+      'data',
+      'irisx-webhooks.mjs',
+    ]);
+  });
+
+  it('as an image has two files, another user than root, and a health check that tells', async () => {
+    const app = join(folder.path, 'app');
+    mkdirSync(app);
+    for (const [instruction, rest] of second) {
+      if (instruction !== 'COPY') continue;
+      const [from, ...names] = rest.split(' ').slice(0, -1);
+      assert.equal(from, '--from=build');
+      for (const name of names)
+        copyFileSync(join(folder.path, name), join(app, name.split('/').at(-1) ?? ''));
+    }
+    assert.deepEqual(readdirSync(app).toSorted(), ['better_sqlite3.node', 'irisx-webhooks.mjs']);
+    assert.deepEqual(valuesOf('USER'), ['node']);
+    assert.deepEqual(valuesOf('RUN'), ['install -d -m 0700 -o node -g node /app/data']);
+    assert.deepEqual(valuesOf('VOLUME'), ['/app/data']);
+    const command = JSON.parse(valuesOf('CMD')[0] ?? '') as string[];
+    assert.equal(command[0], 'node');
+    const check = JSON.parse(/CMD (\[.*\])$/.exec(valuesOf('HEALTHCHECK')[0] ?? '')?.[1] ?? '') as string[];
+
+    const env = {
+      PORT: String(await freePort()),
+      ADMIN_PORT: '0',
+      NODE_ENV: 'production',
+      WEBHOOK_SECRET: SECRET,
+    };
+    const health = () => {
+      const [file = '', ...args] = check;
+      return spawnSync(file, args, { env: { PATH: process.env['PATH'] ?? '', ...env } }).status;
+    };
+    assert.equal(health(), 1);
+    const server = await start(command, app, env);
+    assert.equal(health(), 0);
+    const answer = await deliver({ url: server.url }, { event: 'call.ringing', data: { call_uuid: 'c1' } });
+    assert.equal(answer.status, 200);
+    server.child.kill('SIGTERM');
+    assert.equal(await server.exit, 0);
+    assert.equal(statSync(join(app, 'data/irisx.db')).mode & 0o777, 0o600);
+  });
+
+  it('by systemd is hardened, and ends after the drain', (t) => {
+    if (spawnSync('systemd-analyze', ['--version']).status !== 0) {
+      assert.ok(process.env['CI'] === undefined, 'systemd is not installed');
+      return t.skip('needs systemd');
+    }
+    const units = ['service', 'socket'].map((kind) => join(root, `deploy/irisx-webhooks.${kind}`));
+    const place = join(folder.path, 'units');
+    mkdirSync(place);
+    for (const unit of units) copyFileSync(unit, join(place, unit.split('/').at(-1) ?? ''));
+    const analyze = (...args: string[]) =>
+      spawnSync('systemd-analyze', args, { cwd: place, encoding: 'utf8' });
+    // Where node is elsewhere than in /usr/bin, that is all that it may complain of.
+    const { stderr } = analyze('verify', './irisx-webhooks.service', './irisx-webhooks.socket');
+    assert.deepEqual(
+      stderr
+        .split('\n')
+        .filter((line) => line !== '' && !line.includes('Command /usr/bin/node is not executable')),
+      [],
+    );
+    const { stdout } = analyze('security', '--offline=true', './irisx-webhooks.service');
+    const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(stdout)?.[1]);
+    assert.ok(exposure <= 2, `exposure ${exposure}`);
+    const stopS = Number(/^TimeoutStopSec=(\d+)$/m.exec(read('deploy/irisx-webhooks.service'))?.[1]);
+    assert.ok(stopS * 1000 > DRAIN_MAX_MS);
+    return undefined;
+  });
+
+  it('by pm2 starts one process and leaves it time to drain', () => {
+    const { apps } = createRequire(import.meta.url)(join(root, 'deploy/ecosystem.config.cjs')) as {
+      apps: { cwd: string; script: string; kill_timeout: number; instances: number }[];
+    };
+    const [app] = apps;
+    assert.equal(apps.length, 1);
+    assert.equal(app?.instances, 1);
+    assert.ok((app?.kill_timeout ?? 0) > DRAIN_MAX_MS);
+    assert.ok(existsSync(join(build, app?.script ?? '')), 'npm run build makes what it starts');
+  });
+});
