@@ -11,26 +11,32 @@ const BOTTOM = 22;
 const TOP = 8;
 const GRID_LINES = 4;
 const LABELS_MAX = 8;
+const UNCOUNTED = 'uncounted';
 
 /** @param stepName what a bar is: `minute`, `hour` */
 export function barChart(bars: readonly Bar[], stepName: string): Html {
-  const totals = bars.map(({ counts }) => sum(counts));
+  const totals = bars.map(({ counts, uncounted }) => sum(counts) + uncounted);
   const top = niceAbove(Math.max(GRID_LINES, ...totals));
   const scale = (HEIGHT - TOP - BOTTOM) / top;
   const step = (WIDTH - LEFT) / Math.max(1, bars.length);
   const y = (value: number) => HEIGHT - BOTTOM - value * scale;
   const grid = Array.from({ length: GRID_LINES + 1 }, (_, index) => (top / GRID_LINES) * index);
+  const left = sum(bars.map(({ uncounted }) => uncounted));
   const labelEvery = Math.max(1, Math.ceil(bars.length / LABELS_MAX));
   return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${`Events by ${stepName}: ${whole(sum(totals))} in all, at most ${whole(Math.max(0, ...totals))} in one`}">
 ${grid.map((value) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH}" y1="${y(value)}" y2="${y(value)}"/><text x="${LEFT - 6}" y="${y(value) + 4}" text-anchor="end">${short(value)}</text>`)}
 ${bars.map((bar, index) => stack(bar, LEFT + index * step, step, y, totals[index] ?? 0, stepName))}
 ${bars.map((bar, index) => index % labelEvery === 0 && html`<text x="${round(LEFT + index * step)}" y="${HEIGHT - 6}">${labelOf(bar.startMs, bars)}</text>`)}
 </svg>
-<ul class="legend">${FAMILIES.map((family) => html`<li><svg viewBox="0 0 8 8" aria-hidden="true"><rect class="fill-${family}" width="8" height="8"/></svg>${family} ${whole(sum(bars.map(({ counts }) => counts[FAMILIES.indexOf(family)] ?? 0)))}</li>`)}</ul>`;
+<ul class="legend">${FAMILIES.map((family, index) => legend(family, family, sum(bars.map(({ counts }) => counts[index] ?? 0))))}${left > 0 && legend(UNCOUNTED, 'still being counted', left)}</ul>`;
+}
+
+function legend(fill: string, text: string, count: number): Html {
+  return html`<li><svg viewBox="0 0 8 8" aria-hidden="true"><rect class="fill-${fill}" width="8" height="8"/></svg>${text} ${whole(count)}</li>`;
 }
 
 function stack(
-  { startMs, counts }: Bar,
+  { startMs, counts, uncounted }: Bar,
   x: number,
   step: number,
   y: (value: number) => number,
@@ -39,8 +45,8 @@ function stack(
 ): Html | false {
   if (total === 0) return false;
   let below = 0;
-  const parts = FAMILIES.map((family, index) => {
-    const count = counts[index] ?? 0;
+  const parts = [...FAMILIES, UNCOUNTED].map((family, index) => {
+    const count = counts[index] ?? uncounted;
     const from = below;
     below += count;
     if (count === 0) return false;

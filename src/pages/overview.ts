@@ -65,7 +65,10 @@ export function createOverview(
     const sms = figures.sms(sinceMs);
     const optOuts = figures.optOuts(sinceMs);
     const head = log.head();
-    const events = bars.reduce((sum, { counts }) => sum + counts.reduce((a, b) => a + b, 0), 0);
+    const events = bars.reduce(
+      (sum, { counts, uncounted }) => counts.reduce((a, b) => a + b, sum + uncounted),
+      0,
+    );
     const main = html`
 <section>
 <h2>Deliveries recorded <small>in the last ${windows(window)}</small></h2>

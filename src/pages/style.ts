@@ -49,7 +49,7 @@ input, select, button { font: inherit; color: inherit; background: var(--page); 
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--quiet); font: 11px system-ui, sans-serif; }
 svg .grid { stroke: var(--line); }
-.fill-call { fill: var(--call); } .fill-sms { fill: var(--sms); } .fill-recording { fill: var(--recording); } .fill-other { fill: var(--other); }
+.fill-call { fill: var(--call); } .fill-sms { fill: var(--sms); } .fill-recording { fill: var(--recording); } .fill-other { fill: var(--other); } .fill-uncounted { fill: var(--line); }
 .legend { display: flex; flex-wrap: wrap; gap: 1rem; list-style: none; padding: 0; margin: .5rem 0 0; font-size: .875rem; }
 .legend svg { display: inline-block; width: .8rem; height: .8rem; vertical-align: -.05rem; margin-right: .35rem; }
 meter { width: 100%; min-width: 4rem; height: .9rem; }

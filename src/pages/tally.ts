@@ -1,6 +1,7 @@
 /**
  * How many events came when, by family. Counted once and kept: the log only grows, so that the next look reads what is
- * new. Counts no further back than somebody has looked.
+ * new. Counts no further back than somebody has looked, and a first look back not for longer than TALLY_PAGE_MS: what is
+ * left has its number from its seqs until it is counted, between pages.
  */
 
 import type { EventTimes } from '../core/event-times.ts';
@@ -12,15 +13,20 @@ export type Family = (typeof FAMILIES)[number];
 /** By family, in the order of FAMILIES. */
 export type FamilyCounts = readonly number[];
 
+/** What a page may wait for events to be counted back. */
+const TALLY_PAGE_MS = 25;
+
 export interface Bar {
   readonly startMs: number;
   readonly counts: FamilyCounts;
+  /** Events of which the family is not known yet. */
+  readonly uncounted: number;
 }
 
 /** The finest that can be told apart. */
 export const TALLY_STEP_MS = 60_000;
 /** Read at once: a reader holds the log's WAL no longer than that takes. */
-const EVENTS_AT_ONCE = 20_000;
+const EVENTS_AT_ONCE = 5_000;
 
 export class Tally {
   readonly #times: EventTimes;
@@ -29,11 +35,15 @@ export class Tally {
   /** Counted are the events with #from < seq ≤ #to. */
   #from: number;
   #to: number;
+  /** To be counted are all events after this. */
+  #wanted: number;
+  #later: NodeJS.Immediate | undefined;
 
   constructor(times: EventTimes) {
     this.#times = times;
     this.#from = times.headSeq();
     this.#to = this.#from;
+    this.#wanted = this.#from;
   }
 
   /**
@@ -42,17 +52,29 @@ export class Tally {
    */
   bars(sinceMs: number, untilMs: number, stepMs: number): Bar[] {
     this.#countNew();
-    this.#countBack(this.#times.firstFrom(sinceMs) - 1);
-    const bars: { startMs: number; counts: number[] }[] = [];
+    this.#wanted = Math.min(this.#wanted, this.#times.firstFrom(sinceMs) - 1);
+    this.#countBack(TALLY_PAGE_MS);
+    const bars: { startMs: number; counts: number[]; uncounted: number }[] = [];
     const firstMs = Math.floor(sinceMs / stepMs) * stepMs;
     for (let startMs = firstMs; startMs <= untilMs; startMs += stepMs)
-      bars.push({ startMs, counts: FAMILIES.map(() => 0) });
+      bars.push({
+        startMs,
+        counts: FAMILIES.map(() => 0),
+        uncounted: this.#uncounted(startMs, startMs + stepMs),
+      });
     for (const [step, counts] of this.#counts) {
       const bar = bars[Math.floor((step * TALLY_STEP_MS - firstMs) / stepMs)];
       if (bar === undefined) continue;
       for (const [family, count] of counts.entries()) bar.counts[family] = (bar.counts[family] ?? 0) + count;
     }
     return bars;
+  }
+
+  /** Events of this time that are not counted yet. */
+  #uncounted(startMs: number, endMs: number): number {
+    if (this.#from <= this.#wanted) return 0;
+    const [first, end] = [this.#times.firstFrom(startMs), this.#times.firstFrom(endMs)];
+    return Math.max(0, Math.min(end, this.#from + 1) - Math.max(first, this.#wanted + 1));
   }
 
   #countNew(): void {
@@ -65,9 +87,18 @@ export class Tally {
     }
   }
 
-  #countBack(to: number): void {
-    while (this.#from > to) {
-      const after = Math.max(to, this.#from - EVENTS_AT_ONCE);
+  /** Counts back as far as is wanted: for `ms`, and the rest later, a piece at a time. */
+  #countBack(ms: number): void {
+    const untilMs = performance.now() + ms;
+    while (this.#from > this.#wanted) {
+      if (performance.now() > untilMs) {
+        this.#later ??= setImmediate(() => {
+          this.#later = undefined;
+          this.#countBack(0);
+        });
+        return;
+      }
+      const after = Math.max(this.#wanted, this.#from - EVENTS_AT_ONCE);
       this.#count(after, this.#from);
       this.#from = after;
     }
@@ -89,6 +120,7 @@ export class Tally {
     this.#counts.clear();
     this.#from = head;
     this.#to = head;
+    this.#wanted = head;
   }
 }
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { EventTimes } from '../../src/core/event-times.ts';
 import { FAMILIES, familyIn, Tally } from '../../src/pages/tally.ts';
-import { temporaryFolder } from '../support/receiver.ts';
+import { temporaryFolder, until } from '../support/receiver.ts';
 
 const MINUTE_MS = 60_000;
 const NOON_MS = Date.UTC(2026, 0, 5, 12);
@@ -63,6 +63,22 @@ describe('a tally', () => {
     assert.deepEqual(counts(tally, 0, 1), ['1 0 0 0', '2 0 0 0']);
     database.exec('DELETE FROM events WHERE seq > 1');
     assert.deepEqual(counts(tally, 0, 1), ['1 0 0 0', '0 0 0 0']);
+  });
+
+  it('of a long log is whole at once, and told apart while nobody waits', async () => {
+    database.exec(`INSERT INTO events WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400000)
+      SELECT i, CASE i % 4 WHEN 0 THEN 'sms.sent' ELSE 'call.ringing' END, ${NOON_MS} + i / 4000 * ${MINUTE_MS} FROM n`);
+    const tally = new Tally(new EventTimes(database));
+    const bars = () => tally.bars(NOON_MS, NOON_MS + 100 * MINUTE_MS, MINUTE_MS);
+    const total = () =>
+      bars().reduce(
+        (sum, { counts, uncounted }) => counts.reduce((all, count) => all + count, sum + uncounted),
+        0,
+      );
+    assert.equal(total(), 400_000);
+    await until(() => bars().every(({ uncounted }) => uncounted === 0), 'all is counted');
+    assert.equal(total(), 400_000);
+    assert.deepEqual(bars()[50]?.counts, [3000, 1000, 0, 0]);
   });
 
   it('finds the first event from a time on by looking at few', () => {
