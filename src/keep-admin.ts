@@ -49,6 +49,7 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
     lagging: writer.lagging,
     headSeq: writer.lastSeq,
     counts: counters.read(),
+    statuses: counters.readStatuses(),
     deliveries: counters.readDeliveries(),
     batchDeliveries: counters.batchDeliveries.read(),
     commitSeconds: counters.commitSeconds.read(),

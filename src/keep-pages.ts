@@ -54,9 +54,10 @@ export function keepPages(databasePath: string, snapshot: () => Snapshot, log: L
   async function end(): Promise<void> {
     clearTimeout(idle);
     const ending = thread;
+    const unanswered = [...waiting.keys()]; // what is asked from here on is for another thread
     thread = undefined;
     await ending?.terminate();
-    for (const id of waiting.keys()) settle(id, failure(503, 'Shutting down.'));
+    for (const id of unanswered) settle(id, failure(503, 'This page was given up: try again.'));
   }
 
   return {

@@ -42,6 +42,7 @@ describe('an empty environment', () => {
       rateLimitWindowMs: 900_000,
       rateLimitSkipVerified: true,
       handlers: { modulePath: undefined, timeoutMs: 30_000, runsMax: 8, forward: undefined },
+      admin: { port: 3001, host: '127.0.0.1', token: undefined },
       logLevel: 'info',
       logFormat: 'text',
     });
@@ -116,9 +117,41 @@ describe('forwarding', () => {
   });
 });
 
+describe('the admin pages', () => {
+  const ADMIN_TOKEN = 'x'.repeat(16);
+
+  it('are on this machine alone, without a token, unless told otherwise', () => {
+    assert.deepEqual(readConfig({}).admin, { port: 3001, host: '127.0.0.1', token: undefined });
+    assert.equal(readConfig({ ADMIN_PORT: '0' }).admin.port, 0);
+  });
+
+  it('need a token where others can reach them', () => {
+    for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.com', '127.0.0.1.example.com'])
+      assert.match(onlyProblem({ ADMIN_HOST: host }), /^ADMIN_HOST=".*": .*: set ADMIN_TOKEN beside it/);
+    for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost'])
+      assert.deepEqual(problems({ ADMIN_HOST: host }), []);
+    assert.deepEqual(problems({ ADMIN_HOST: '0.0.0.0', ADMIN_TOKEN }), []);
+    assert.deepEqual(problems({ ADMIN_HOST: '0.0.0.0', ADMIN_PORT: '0' }), []);
+  });
+
+  it('have a token that cannot be guessed', () => {
+    assert.match(
+      onlyProblem({ ADMIN_TOKEN: ADMIN_TOKEN.slice(1) }),
+      /^ADMIN_TOKEN has 15 characters: must have 16 or more; /,
+    );
+    assert.equal(readConfig({ ADMIN_TOKEN }).admin.token, ADMIN_TOKEN);
+  });
+
+  it('have a port of their own', () => {
+    assert.match(onlyProblem({ PORT: '3001' }), /^ADMIN_PORT=3001: is PORT, too: /);
+    assert.deepEqual(problems({ PORT: '0', ADMIN_PORT: '0' }), []);
+  });
+});
+
 describe('whole numbers', () => {
   const NUMBERS: [name: string, min: number, max: number, read: (config: Config) => number][] = [
     ['PORT', 0, 65_535, ({ port }) => port],
+    ['ADMIN_PORT', 0, 65_535, ({ admin }) => admin.port],
     ['MAX_AGE', 1, 86_400, ({ maxAgeS }) => maxAgeS],
     ['MAX_BODY_BYTES', 1024, 16_777_216, ({ bodyBytesMax }) => bodyBytesMax],
     ['RATE_LIMIT_MAX', 0, 1_000_000_000, ({ rateLimitMax }) => rateLimitMax],

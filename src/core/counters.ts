@@ -9,6 +9,8 @@ export interface Counters {
   add(name: string): void;
   /** A copy of all counts. */
   read(): Record<string, number>;
+  addStatus(status: number): void;
+  readStatuses(): Record<string, number>;
   /** Counts a verified delivery. @param type as sent @param answer its code */
   addDelivery(type: string | null, answer: string): void;
   readDeliveries(): DeliveryCount[];
@@ -23,10 +25,13 @@ const COMMIT_BOUNDS_S = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2
 
 export function createCounters(): Counters {
   const counts = new Map<string, number>();
+  const statuses = new Map<number, number>();
   const deliveries = new Map<string, Map<string, number>>();
   return {
     add: (name) => addTo(counts, name),
     read: () => Object.fromEntries(counts),
+    addStatus: (status) => addTo(statuses, status),
+    readStatuses: () => Object.fromEntries(statuses),
     addDelivery(type, answer) {
       // What is sent under a name of its own choice must not make a series of its own.
       const name = (type === null ? undefined : tabledType(type)) ?? 'other';
@@ -46,6 +51,6 @@ export function createCounters(): Counters {
   };
 }
 
-function addTo(counts: Map<string, number>, name: string): void {
+function addTo<K>(counts: Map<K, number>, name: K): void {
   counts.set(name, (counts.get(name) ?? 0) + 1);
 }

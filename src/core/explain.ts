@@ -69,6 +69,12 @@ export class Explainer {
     });
   }
 
+  /** Whether a row says where in the log its events are: else all of it is searched, which takes seconds. */
+  isQuick({ table }: RowKey): boolean {
+    const projection = this.#projections.find(({ name }) => name === table);
+    return projection !== undefined && 'first_seq' in projection.columns;
+  }
+
   /** @returns undefined where there is neither a row nor an event for one */
   explain({ table, key }: RowKey): Explanation | undefined {
     const projection = this.#projections.find(({ name }) => name === table);

@@ -233,5 +233,5 @@ export const EXPLAIN_EVENTS_MAX = 10_000;
 
 // --- backup -----------------------------------------------------------------------------------------------
 
-/** Events copied in one transaction of a backup: with sample bodies 1 MiB, with bodies of the largest default size 500. */
-export const BACKUP_EVENTS_AT_ONCE = 500;
+/** Events copied in one transaction of a backup: with bodies of the largest default size 100 MiB. */
+export const BACKUP_PIECE_EVENTS = 100;

@@ -15,6 +15,8 @@ export interface Snapshot {
   readonly headSeq: number;
   /** Answers since the start by code, and what happened besides (a refused connection). */
   readonly counts: Readonly<Record<string, number>>;
+  /** Answers since the start by HTTP status. */
+  readonly statuses: Readonly<Record<string, number>>;
   /** Answers to verified deliveries since the start. */
   readonly deliveries: readonly DeliveryCount[];
   readonly batchDeliveries: HistogramCounts;

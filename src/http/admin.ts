@@ -54,17 +54,7 @@ export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
     },
-    (request, response) => {
-      answer(request, options)
-        .catch((error: unknown): Page => {
-          options.log(
-            'error',
-            `an admin page failed: ${error instanceof Error ? error.stack : String(error)}`,
-          );
-          return text(500, 'This page failed; the log says why.');
-        })
-        .then((page) => write(request, response, page));
-    },
+    (request, response) => void serve(request, response, options),
   );
   server.maxConnections = ADMIN_CONNECTIONS_MAX;
   const { port } = await listen(server, { host: options.host, port: options.port });
@@ -76,6 +66,21 @@ export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
         server.closeAllConnections();
       }),
   };
+}
+
+/** Whatever fails here is a page's fault, never the receiver's end. */
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: AdminOptions,
+): Promise<void> {
+  try {
+    write(request, response, await answer(request, options));
+  } catch (error) {
+    options.log('error', `an admin page failed: ${error instanceof Error ? error.stack : String(error)}`);
+    if (response.headersSent) response.destroy();
+    else write(request, response, text(500, 'This page failed; the log says why.'));
+  }
 }
 
 async function answer({ method, url, headers }: IncomingMessage, options: AdminOptions): Promise<Page> {

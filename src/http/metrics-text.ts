@@ -13,14 +13,10 @@ export interface FileSizes {
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number];
 
-/** Answers of a listener that refuse nothing. */
-const NO_REJECTION = new Set(['recorded', 'duplicate', 'unusable', 'healthy', 'challenge', 'endpoints']);
-
 /** @param rssBytes of the process */
 export function metricsText(snapshot: Snapshot, files: FileSizes, rssBytes: number): string {
   const { counts, deliveries, eventLoopDelay, consumers, headSeq } = snapshot;
   const count = (name: string) => counts[name] ?? 0;
-  const rejections = Object.keys(REFUSALS).filter((code) => !NO_REJECTION.has(code));
   return [
     counter(
       'irisx_deliveries_total',
@@ -28,9 +24,14 @@ export function metricsText(snapshot: Snapshot, files: FileSizes, rssBytes: numb
       deliveries.map(({ type, answer, count: value }) => [{ type, answer }, value]),
     ),
     counter(
+      'irisx_answers_total',
+      'Answers of the public port, by HTTP status.',
+      Object.entries(snapshot.statuses).map(([status, value]) => [{ status }, value]),
+    ),
+    counter(
       'irisx_rejections_total',
       'Requests that were refused, by cause.',
-      rejections.map((cause) => [{ cause }, count(cause)]),
+      Object.keys(REFUSALS).map((cause) => [{ cause }, count(cause)]),
     ),
     counter('irisx_duplicates_total', 'Deliveries whose body was in the log already.', [
       [{}, count('duplicate')],

@@ -183,6 +183,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     exchange.answeredMs = monotonicMs();
     const isSent = send(exchange, answer, draining);
     door.counters.add(answer.code);
+    door.counters.addStatus(answer.status);
     if (answer.type !== undefined) door.counters.addDelivery(answer.type, answer.code);
     // A delivery that was recorded for a client that did not wait: its retry will be a duplicate.
     const { detail } = answer;

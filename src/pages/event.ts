@@ -21,7 +21,10 @@ export function eventPage(
   const [event] = log.stored(seq - 1, 1);
   if (event?.seq !== seq) return undefined;
   const failure = log.failureOf(seq);
-  const rows = explainer.rowsOf(seq).map((row) => ({ ...row, explanation: explainer.explain(row) }));
+  const rows = explainer.rowsOf(seq).map((row) => ({
+    ...row,
+    explanation: explainer.isQuick(row) ? explainer.explain(row) : undefined,
+  }));
   const title = `Event ${seq} ${event.type ?? ''}`;
   const main = html`
 <section>
@@ -53,11 +56,15 @@ function cameWith(event: StoredEvent): Html {
 }
 
 function touched(seq: number, table: string, key: string, explanation: Explanation | undefined): Html {
-  const events = explanation?.events ?? [];
+  if (explanation === undefined) {
+    return html`<h3>${table} · ${foreign(key)}</h3>
+<p class="quiet">Its events may be all over the log: npm run explain looks for them.</p>`;
+  }
+  const { events, columns } = explanation;
   return html`<h3>${table} · ${foreign(key)}</h3>
 <p>Made of ${events.length === 1 ? 'one event' : `${whole(events.length)} events`}: ${events.map((event, index) => html`${index > 0 && ', '}<a href="/events/${event.seq}">${event.seq}</a>${event.seq === seq && ' (this one)'}`)}</p>
 <div class="scroll"><table><thead><tr><th>column</th><th>value</th><th class="number">set by seq</th></tr></thead><tbody>
-${(explanation?.columns ?? []).map(
+${columns.map(
   ({ name, value, seq: by }) =>
     html`<tr><td>${name}</td><td class="long">${shownValue(name, value)}</td><td class="number">${by === seq ? html`<strong>${by}</strong>` : html`<a href="/events/${by}">${by}</a>`}</td></tr>`,
 )}</tbody></table></div>`;

@@ -122,12 +122,14 @@ function statuses({
   return html`<table><tbody>${outcomes.map(row)}</tbody></table>`;
 }
 
-function answers({ counts }: Snapshot): Html {
+function answers({ counts, statuses: byStatus }: Snapshot): Html {
   const rows = Object.entries(counts)
     .filter(([code]) => !NO_DELIVERY.has(code))
     .toSorted(([, one], [, other]) => other - one);
   if (rows.length === 0) return none('None yet.');
-  return html`<table><thead><tr><th>answer or cause of a refusal</th><th class="number">requests</th></tr></thead>
+  const statusTexts = Object.entries(byStatus).map(([status, count]) => `${status}: ${whole(count)}`);
+  return html`<p>${statusTexts.join(' · ')}</p>
+<table><thead><tr><th>answer or cause of a refusal</th><th class="number">requests</th></tr></thead>
 <tbody>${rows.map(([code, count]) => html`<tr><td>${code.replaceAll('_', ' ')}</td><td class="number">${whole(count)}</td></tr>`)}</tbody></table>`;
 }
 

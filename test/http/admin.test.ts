@@ -77,6 +77,8 @@ describe('the metrics', () => {
       'irisx_deliveries_total{type="other",answer="recorded"}': 1,
       'irisx_rejections_total{cause="invalid_signature"}': 1,
       'irisx_rejections_total{cause="rate_limited"}': 0,
+      'irisx_answers_total{status="200"}': 4,
+      'irisx_answers_total{status="401"}': 1,
       irisx_duplicates_total: 1,
       irisx_failures_total: 1,
       irisx_batch_deliveries_count: 4,
