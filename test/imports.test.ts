@@ -91,6 +91,8 @@ it('all SQL on events and failures is in the files that own them', () => {
     'src/core/rebuild.ts',
     'src/core/next-tables.ts',
     'src/core/scratch.ts',
+    'src/core/stand-as-of.ts',
+    'src/projections/reports.ts',
     'src/pages/figures.ts',
   ];
   const sql = /\b(?:FROM|INTO|UPDATE)\s+(?:main\.|scratch\.)?(?:events|failures)\b/;

@@ -161,13 +161,8 @@ describe('a rebuild', () => {
     const phases = new Set<string>();
     const result = await rebuildNow(path, { onProgress: ({ phase }: RebuildProgress) => phases.add(phase) });
     assert.equal(result.seq, 1400);
-    assert.deepEqual(result.rows, {
-      calls: 200,
-      sms_messages: 400,
-      recordings: 200,
-      contacts: 200,
-      failures: 200,
-    });
+    assert.deepEqual(result.rows, { calls: 200, sms_messages: 400, recordings: 200, contacts: 200 });
+    assert.equal(result.failures, 200);
     assert.deepEqual([...phases], ['fold', 'clean']);
     assert.deepEqual(differences(path), []);
     assert.deepEqual(

@@ -103,20 +103,3 @@ it('every npm command of the README exists', () => {
     [],
   );
 });
-
-it('every variable that the program reads is in the README and in .env.example, and the other way round', () => {
-  const config = readFileSync(join(root, 'src/config.ts'), 'utf8');
-  const read = new Set([...config.matchAll(/'([A-Z][A-Z0-9_]{3,})'/g)].map((match) => match[1] ?? ''));
-  const table = readme.slice(readme.indexOf('## Configuration'), readme.indexOf('## When something'));
-  const documented = new Set([...table.matchAll(/`([A-Z][A-Z_]{3,})`/g)].map((match) => match[1] ?? ''));
-  const example = new Set(
-    [...readFileSync(join(root, '.env.example'), 'utf8').matchAll(/^(?:# )?([A-Z][A-Z_]{3,})=/gm)].map(
-      (match) => match[1] ?? '',
-    ),
-  );
-  assert.ok(read.size >= 14);
-  assert.deepEqual([...documented].sort(), [...read].sort());
-  // A supervisor sets these for one process; in a file they would be wrong.
-  const inFile = [...read].filter((name) => !name.startsWith('LISTEN_'));
-  assert.deepEqual([...example].sort(), inFile.sort());
-});
