@@ -48,6 +48,7 @@ label.check { display: flex; align-items: center; padding-bottom: .35rem; }
 input, select, button { font: inherit; color: inherit; background: var(--page); border: 1px solid var(--line); border-radius: .3rem; padding: .3rem .5rem; max-width: 100%; }
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--quiet); font: 11px system-ui, sans-serif; }
+@media (max-width: 40rem) { svg text { font-size: 24px; } }
 svg .grid { stroke: var(--line); }
 .fill-call { fill: var(--call); } .fill-sms { fill: var(--sms); } .fill-recording { fill: var(--recording); } .fill-other { fill: var(--other); } .fill-uncounted { fill: var(--line); }
 .legend { display: flex; flex-wrap: wrap; gap: 1rem; list-style: none; padding: 0; margin: .5rem 0 0; font-size: .875rem; }
