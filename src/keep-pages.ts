@@ -18,6 +18,7 @@ export interface Pages {
 }
 
 const MIB = 1024 * 1024;
+const FAILED = 'This page failed; the log says why.';
 
 export function keepPages(databasePath: string, snapshot: () => Snapshot, log: Log): Pages {
   const waiting = new Map<number, (page: Page) => void>();
@@ -31,7 +32,11 @@ export function keepPages(databasePath: string, snapshot: () => Snapshot, log: L
       maxOldGenerationSizeMb: PAGES_HEAP_BYTES / MIB,
     });
     let problem = 'it ended';
-    mine.on('message', ({ id, page }: PageAnswer) => settle(id, page));
+    mine.on('message', (answer: PageAnswer) => {
+      if ('page' in answer) return settle(answer.id, answer.page);
+      log('error', `an admin page failed: ${answer.problem}`);
+      return settle(answer.id, failure(500, FAILED));
+    });
     mine.on('error', (error) => {
       problem = error.message;
     });
@@ -39,7 +44,7 @@ export function keepPages(databasePath: string, snapshot: () => Snapshot, log: L
       if (thread !== mine) return;
       thread = undefined;
       log('error', `the thread of the admin pages has ended: ${problem}; the next page starts another`);
-      for (const id of waiting.keys()) settle(id, failure(500, 'This page failed; the log says why.'));
+      for (const id of waiting.keys()) settle(id, failure(500, FAILED));
     });
     mine.unref();
     thread = mine;

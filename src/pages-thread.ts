@@ -5,7 +5,8 @@ import { openReadOnly } from './core/database.ts';
 import { lowerPriority, NICENESS } from './core/low-priority.ts';
 import type { Page } from './core/page.ts';
 import type { Snapshot } from './core/snapshot.ts';
-import { createPages } from './pages/index.ts';
+import { faultText } from './core/storage-fault.ts';
+import { createPages, type MakePage } from './pages/index.ts';
 
 export interface PageAsked {
   readonly id: number;
@@ -16,17 +17,27 @@ export interface PageAsked {
   readonly snapshot: Snapshot;
 }
 
-export interface PageAnswer {
-  readonly id: number;
-  readonly page: Page;
-}
+export type PageAnswer =
+  | { readonly id: number; readonly page: Page }
+  /** It could not be made; for the log. */
+  | { readonly id: number; readonly problem: string };
 
 if (parentPort === null) throw new Error('pages-thread runs as a thread only');
 const port = parentPort;
 lowerPriority(NICENESS.reading); // who looks at pages must not take the processor from receiving
 const databasePath = workerData as string;
-const pages = createPages({ database: openReadOnly(databasePath), databasePath, now: Date.now });
-port.on('message', ({ id, path, query, snapshot }: PageAsked) => {
-  const answer: PageAnswer = { id, page: pages(path, query, snapshot) };
+let makePage: MakePage | undefined;
+
+port.on('message', (asked: PageAsked) => {
+  const answer: PageAnswer = answerTo(asked);
   port.postMessage(answer);
 });
+
+function answerTo({ id, path, query, snapshot }: PageAsked): PageAnswer {
+  try {
+    makePage ??= createPages({ database: openReadOnly(databasePath), databasePath, now: Date.now });
+    return { id, page: makePage(path, query, snapshot) };
+  } catch (error) {
+    return { id, problem: faultText(error) };
+  }
+}

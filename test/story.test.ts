@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { readFileSync, symlinkSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { freePort } from './support/free-port.ts';
 import { temporaryFolder, until } from './support/receiver.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -16,14 +16,6 @@ const run = promisify(execFile);
 
 /** The shell blocks of the README, in order. */
 const blocks = [...readme.matchAll(/^```bash\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? '');
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' ? (address?.port ?? 0) : 0;
-}
 
 it('the README’s commands work in its order and print what it says', async () => {
   const [start = '', test, ...story] = blocks;

@@ -4,7 +4,16 @@ import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
-import { deliver, post, signedHeaders, startReceiver, type TestReceiver } from '../support/receiver.ts';
+import Sqlite from 'better-sqlite3';
+import { freePort } from '../support/free-port.ts';
+import {
+  deliver,
+  post,
+  signedHeaders,
+  startReceiver,
+  type TestOptions,
+  type TestReceiver,
+} from '../support/receiver.ts';
 
 const TOKEN = 'a-token-of-thirty-two-characters';
 const receivers: TestReceiver[] = [];
@@ -14,19 +23,12 @@ afterEach(async () => {
 
 async function start(
   env: Record<string, string> = {},
+  options: TestOptions = {},
 ): Promise<TestReceiver & { readonly adminUrl: string }> {
-  const receiver = await startReceiver({ env: { ADMIN_PORT: String(await freePort()), ...env } });
+  const receiver = await startReceiver({ ...options, env: { ADMIN_PORT: String(await freePort()), ...env } });
   receivers.push(receiver);
   assert.ok(receiver.adminUrl !== undefined, receiver.lines.join('\n'));
   return { ...receiver, adminUrl: receiver.adminUrl };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A request under any name, which fetch would not send. */
@@ -151,6 +153,22 @@ describe('the admin listener', () => {
     assert.equal(await status('ready'), 200);
     const asked = await fetch(`${adminUrl}metrics`);
     assert.match(asked.headers.get('www-authenticate') ?? '', /^Basic realm=/);
+  });
+
+  it('tells of a page that fails, and receiving goes on', async () => {
+    const receiver = await start({}, { isNotSound: true });
+    const other = new Sqlite(receiver.databasePath);
+    other.exec('DROP VIEW report_opt_outs; DROP TABLE contacts');
+    other.close();
+    const page = await fetch(receiver.adminUrl);
+    assert.equal(page.status, 500);
+    assert.equal(await page.text(), 'This page failed; the log says why.\n');
+    assert.ok(
+      receiver.lines.some((line) => line.includes('ERROR an admin page failed: no such table: contacts')),
+      receiver.lines.join('\n'),
+    );
+    assert.equal((await deliver(receiver, ringing)).status, 200);
+    assert.equal((await fetch(`${receiver.adminUrl}ready`)).status, 200);
   });
 
   it('is done without where its port is taken', async () => {

@@ -5,10 +5,10 @@
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { freePort } from '../support/free-port.ts';
 import { deliver, startReceiver, type TestReceiver } from '../support/receiver.ts';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
@@ -17,14 +17,6 @@ const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 const HOSTILE = '<script>document.title="taken"</script><img src=x onerror="document.title=1">';
 const RIGHT_TO_LEFT = 'abc \u202e txt.exe \u2066 שלום';
 const LONG = 'x'.repeat(10_000);
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' ? (address?.port ?? 0) : 0;
-}
 
 describe('in a browser', () => {
   let receiver: TestReceiver;
