@@ -98,8 +98,8 @@ function notFound(explainer: Explainer, kind: string, id: string): number {
   const hint =
     elsewhere === undefined
       ? 'npm run events -- list --subject ID searches all bodies for it'
-      : `but a ${elsewhere[0]} of this id has: npm run explain -- ${elsewhere[0]} ${harmless(id)}`;
-  print([`no event of a ${kind} ${JSON.stringify(harmless(id))} has arrived; ${hint}`]);
+      : `but of ${elsewhere[0]} with this id: npm run explain -- ${elsewhere[0]} ${harmless(id)}`;
+  print([`no event of ${kind} ${JSON.stringify(harmless(id))} has arrived; ${hint}`]);
   return 1;
 }
 

@@ -190,11 +190,11 @@ describe('npm run explain', () => {
     const { code, lines } = await script('explain', 'call', 'm1');
     assert.equal(code, 1);
     assert.deepEqual(lines, [
-      'no event of a call "m1" has arrived; but a sms of this id has: npm run explain -- sms m1',
+      'no event of call "m1" has arrived; but of sms with this id: npm run explain -- sms m1',
     ]);
     const unknown = await script('explain', 'sms', 'nobody');
     assert.equal(unknown.code, 1);
-    assert.match(unknown.lines[0] ?? '', /^no event of a sms "nobody" has arrived; npm run events/);
+    assert.match(unknown.lines[0] ?? '', /^no event of sms "nobody" has arrived; npm run events/);
   });
 
   it('refuses what it does not know with one line', async () => {
