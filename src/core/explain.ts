@@ -8,7 +8,7 @@ import { type Event, interpret, readBody } from './event.ts';
 import { EventLog, type HandlerEvent } from './event-log.ts';
 import { EventSearch } from './event-search.ts';
 import { FieldError } from './fields.ts';
-import { EXPLAIN_EVENTS_MAX } from './limits.ts';
+import { EXPLAIN_EVENTS_MAX, SEARCH_EVENTS_MAX } from './limits.ts';
 import type { Projection, Row, Value } from './projection.ts';
 
 /** A row of a table, by its key. */
@@ -69,10 +69,12 @@ export class Explainer {
     });
   }
 
-  /** Whether a row says where in the log its events are: else all of it is searched, which takes seconds. */
-  isQuick({ table }: RowKey): boolean {
+  /** Whether a row's events are close together in the log: to search all of it takes seconds. */
+  isQuick({ table, key }: RowKey): boolean {
     const projection = this.#projections.find(({ name }) => name === table);
-    return projection !== undefined && 'first_seq' in projection.columns;
+    if (projection === undefined || !('first_seq' in projection.columns)) return false;
+    const row = this.#row(projection, key);
+    return row === undefined || Number(row['last_seq']) - Number(row['first_seq']) <= SEARCH_EVENTS_MAX;
   }
 
   /** @returns undefined where there is neither a row nor an event for one */
@@ -103,9 +105,14 @@ export class Explainer {
     return { table, key, events, columns: columnsOf(projection, row ?? {}, setBy) };
   }
 
+  #row({ name, key: column }: Projection, key: string): Row | undefined {
+    return this.#database.prepare<[string], Row>(`SELECT * FROM ${name} WHERE ${column} = ?`).get(key);
+  }
+
   /** Events that may belong to a row, in the order of the log: no more than EXPLAIN_EVENTS_MAX of the latest. */
-  #seqsOf({ name, key: column, columns }: Projection, key: string): number[] {
-    const row = this.#database.prepare<[string], Row>(`SELECT * FROM ${name} WHERE ${column} = ?`).get(key);
+  #seqsOf(projection: Projection, key: string): number[] {
+    const { name, columns } = projection;
+    const row = this.#row(projection, key);
     const seqs = this.#search.failedNaming(name, key, EXPLAIN_EVENTS_MAX);
     if (row !== undefined) {
       const upTo = Number(row['last_seq']);

@@ -25,12 +25,13 @@ export function eventPage(
     ...row,
     explanation: explainer.isQuick(row) ? explainer.explain(row) : undefined,
   }));
+  const neighbours = [seq - 1, seq + 1].filter((other) => other >= 1 && other <= log.head().seq);
   const title = `Event ${seq} ${event.type ?? ''}`;
   const main = html`
 <section>
 <h2>Event ${seq} ${event.type !== null && foreign(event.type)}</h2>
 ${failure !== null && html`<p class="bad">Unusable: ${foreign(failure)}</p>`}
-<p>${seq > 1 && html`<a href="/events/${seq - 1}">seq ${seq - 1}</a> · `}<a href="/events/${seq + 1}">seq ${seq + 1}</a></p>
+<p>${neighbours.map((other, index) => html`${index > 0 && ' · '}<a href="/events/${other}">seq ${other}</a>`)}</p>
 </section>
 <section class="half"><h2>What came with it</h2>${cameWith(event)}</section>
 <section class="half"><h2>Rows that it touched</h2>
