@@ -103,7 +103,7 @@ function notFound(explainer: Explainer, kind: string, id: string): number {
   return 1;
 }
 
-function linesOf({ table, key, events, columns }: Explanation): string[] {
+function linesOf({ table, key, events, columns, differing, lookedAtFrom }: Explanation): string[] {
   const byTime = events.toSorted(
     (one, other) => one.occurredAtMs - other.occurredAtMs || one.seq - other.seq,
   );
@@ -125,6 +125,12 @@ function linesOf({ table, key, events, columns }: Explanation): string[] {
     ...(columns.length === 0
       ? ['there is no row: no event of it could be used']
       : alignedLines(['column', 'value', 'set by seq'], columns.map(cellsOf), [2])),
+    ...(lookedAtFrom === 1 ? [] : [`events before seq ${lookedAtFrom} were not looked at`]),
+    ...(differing.length === 0
+      ? []
+      : [
+          `the table has other values in ${differing.join(', ')}: it lags (npm run rebuild -- --check tells), or has earlier events`,
+        ]),
   ];
 }
 

@@ -8,7 +8,7 @@ import { type Event, interpret, readBody } from './event.ts';
 import { EventLog, type HandlerEvent } from './event-log.ts';
 import { EventSearch } from './event-search.ts';
 import { FieldError } from './fields.ts';
-import { EXPLAIN_EVENTS_MAX, SEARCH_EVENTS_MAX } from './limits.ts';
+import { EXPLAIN_EVENTS_MAX, EXPLAIN_RANGE_EVENTS_MAX } from './limits.ts';
 import type { Projection, Row, Value } from './projection.ts';
 
 /** A row of a table, by its key. */
@@ -39,6 +39,10 @@ export interface Explanation extends RowKey {
   readonly events: readonly ExplainedEvent[];
   /** Those that have a value, in the table's order. */
   readonly columns: readonly ExplainedColumn[];
+  /** Columns in which the table has something else: it lags, or not all events were looked at. */
+  readonly differing: readonly string[];
+  /** Earlier ones were not looked at, because there were too many; 1: all were. */
+  readonly lookedAtFrom: number;
 }
 
 /** Columns that say how others came about. */
@@ -49,10 +53,16 @@ export class Explainer {
   readonly #database: Database;
   readonly #projections: readonly Projection[];
   readonly #search: EventSearch;
+  readonly #rangeEventsMax: number;
 
   /** @param database may be one that only reads */
-  constructor(database: Database, projections: readonly Projection[]) {
+  constructor(
+    database: Database,
+    projections: readonly Projection[],
+    rangeEventsMax: number = EXPLAIN_RANGE_EVENTS_MAX,
+  ) {
     this.#database = database;
+    this.#rangeEventsMax = rangeEventsMax;
     this.#log = new EventLog(database);
     this.#search = new EventSearch(database);
     this.#projections = projections;
@@ -69,22 +79,21 @@ export class Explainer {
     });
   }
 
-  /** Whether a row's events are close together in the log: to search all of it takes seconds. */
-  isQuick({ table, key }: RowKey): boolean {
-    const projection = this.#projections.find(({ name }) => name === table);
-    if (projection === undefined || !('first_seq' in projection.columns)) return false;
-    const row = this.#row(projection, key);
-    return row === undefined || Number(row['last_seq']) - Number(row['first_seq']) <= SEARCH_EVENTS_MAX;
+  /** @returns undefined where there is neither a row nor an event for one */
+  explain(row: RowKey): Explanation | undefined {
+    // In one snapshot: the row and its events must be of one moment.
+    return this.#database.transaction(() => this.#explained(row))();
   }
 
-  /** @returns undefined where there is neither a row nor an event for one */
-  explain({ table, key }: RowKey): Explanation | undefined {
+  #explained({ table, key }: RowKey): Explanation | undefined {
     const projection = this.#projections.find(({ name }) => name === table);
     if (projection === undefined) return undefined;
+    const held = this.#row(projection, key);
+    const { seqs, lookedAtFrom } = this.#seqsOf(projection, key, held);
     const events: ExplainedEvent[] = [];
     const setBy = new Map<string, number>();
     let row: Row | undefined;
-    for (const seq of this.#seqsOf(projection, key)) {
+    for (const seq of seqs) {
       const [recorded] = this.#log.forHandlers(seq - 1, 1);
       const event = recorded?.seq === seq ? eventOf(recorded) : undefined;
       if (recorded === undefined || event === undefined || keyOf(projection, event) !== key) continue;
@@ -101,25 +110,34 @@ export class Explainer {
         if (value !== (row?.[name] ?? null)) setBy.set(name, seq);
       row = next;
     }
-    if (events.length === 0) return undefined;
-    return { table, key, events, columns: columnsOf(projection, row ?? {}, setBy) };
+    if (events.length === 0 && held === undefined) return undefined;
+    const columns = columnsOf(projection, row ?? {}, setBy);
+    const differing = Object.keys(projection.columns).filter(
+      (name) => !INNER_COLUMNS.has(name) && (held?.[name] ?? null) !== (row?.[name] ?? null),
+    );
+    return { table, key, events, columns, differing, lookedAtFrom };
   }
 
   #row({ name, key: column }: Projection, key: string): Row | undefined {
     return this.#database.prepare<[string], Row>(`SELECT * FROM ${name} WHERE ${column} = ?`).get(key);
   }
 
-  /** Events that may belong to a row, in the order of the log: no more than EXPLAIN_EVENTS_MAX of the latest. */
-  #seqsOf(projection: Projection, key: string): number[] {
-    const { name, columns } = projection;
-    const row = this.#row(projection, key);
+  /** Events that may belong to a row, in the order of the log. */
+  #seqsOf(
+    { name, columns }: Projection,
+    key: string,
+    row: Row | undefined,
+  ): { readonly seqs: readonly number[]; readonly lookedAtFrom: number } {
     const seqs = this.#search.failedNaming(name, key, EXPLAIN_EVENTS_MAX);
+    let lookedAtFrom = 1;
     if (row !== undefined) {
       const upTo = Number(row['last_seq']);
-      const from = 'first_seq' in columns ? Number(row['first_seq']) : 1;
+      const first = 'first_seq' in columns ? Number(row['first_seq']) : 1;
+      const from = Math.max(first, upTo - this.#rangeEventsMax + 1);
+      if (from > first) lookedAtFrom = from;
       seqs.push(...this.#search.naming(key, from, upTo, EXPLAIN_EVENTS_MAX));
     }
-    return [...new Set(seqs)].sort((one, other) => one - other);
+    return { seqs: [...new Set(seqs)].sort((one, other) => one - other), lookedAtFrom };
   }
 }
 

@@ -230,6 +230,8 @@ export const SEARCH_EVENTS_MAX = 200_000;
 export const SEARCH_PIECE_EVENTS = 10_000;
 /** Events of one row that are looked at to explain it: a call has about ten. */
 export const EXPLAIN_EVENTS_MAX = 10_000;
+/** The stretch of the log in which they are looked for, back from the last one: about a fifth of a second's work. */
+export const EXPLAIN_RANGE_EVENTS_MAX = 200_000;
 
 // --- backup -----------------------------------------------------------------------------------------------
 

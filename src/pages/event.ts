@@ -21,10 +21,7 @@ export function eventPage(
   const [event] = log.stored(seq - 1, 1);
   if (event?.seq !== seq) return undefined;
   const failure = log.failureOf(seq);
-  const rows = explainer.rowsOf(seq).map((row) => ({
-    ...row,
-    explanation: explainer.isQuick(row) ? explainer.explain(row) : undefined,
-  }));
+  const rows = explainer.rowsOf(seq).flatMap((row) => explainer.explain(row) ?? []);
   const neighbours = [seq - 1, seq + 1].filter((other) => other >= 1 && other <= log.head().seq);
   const title = `Event ${seq} ${event.type ?? ''}`;
   const main = html`
@@ -35,7 +32,7 @@ ${failure !== null && html`<p class="bad">Unusable: ${foreign(failure)}</p>`}
 </section>
 <section class="half"><h2>What came with it</h2>${cameWith(event)}</section>
 <section class="half"><h2>Rows that it touched</h2>
-${rows.length === 0 ? html`<p class="quiet">None: it is of no table, or unusable.</p>` : rows.map(({ table, key, explanation }) => touched(seq, table, key, explanation))}
+${rows.length === 0 ? html`<p class="quiet">None: it is of no table, or unusable.</p>` : rows.map((row) => touched(seq, row))}
 </section>
 <section><h2>Body <small>as it was signed</small></h2>${bodyOf(event.body)}</section>`;
   return page({ title, refreshes: false, snapshot, main });
@@ -56,14 +53,11 @@ function cameWith(event: StoredEvent): Html {
   return html`<table><tbody>${rows.map(([name, value]) => html`<tr><td>${name}</td><td class="long">${value}</td></tr>`)}</tbody></table>`;
 }
 
-function touched(seq: number, table: string, key: string, explanation: Explanation | undefined): Html {
-  if (explanation === undefined) {
-    return html`<h3>${table} · ${foreign(key)}</h3>
-<p class="quiet">Its events may be all over the log: npm run explain looks for them.</p>`;
-  }
-  const { events, columns } = explanation;
+function touched(seq: number, { table, key, events, columns, differing, lookedAtFrom }: Explanation): Html {
   return html`<h3>${table} · ${foreign(key)}</h3>
 <p>Made of ${events.length === 1 ? 'one event' : `${whole(events.length)} events`}: ${events.map((event, index) => html`${index > 0 && ', '}<a href="/events/${event.seq}">${event.seq}</a>${event.seq === seq && ' (this one)'}`)}</p>
+${lookedAtFrom > 1 && html`<p class="quiet">Events before seq ${lookedAtFrom} were not looked at.</p>`}
+${differing.length > 0 && html`<p class="warn">The table has other values in ${differing.join(', ')}: it lags, or has earlier events.</p>`}
 <div class="scroll"><table><thead><tr><th>column</th><th>value</th><th class="number">set by seq</th></tr></thead><tbody>
 ${columns.map(
   ({ name, value, seq: by }) =>

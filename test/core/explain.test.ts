@@ -80,6 +80,22 @@ describe('an explanation', () => {
     assert.deepEqual(explainer.rowsOf(3), []);
   });
 
+  it('says where the table has something else, and which events were not looked at', () => {
+    append(
+      envelope('sms.received', { message_id: 'm1', from_number: '+1', message: 'STOP' }, 0),
+      envelope('call.ringing', { call_uuid: 'c1' }, 1),
+      envelope('sms.received', { message_id: 'm2', from_number: '+1', message: 'HELP' }, 2),
+    );
+    assert.deepEqual(explain('contacts', '+1')?.differing, []);
+    assert.equal(explain('contacts', '+1')?.lookedAtFrom, 1);
+    const near = new Explainer(database, derivations.projections, 2);
+    const found = near.explain({ table: 'contacts', key: '+1' });
+    assert.equal(found?.lookedAtFrom, 2);
+    assert.deepEqual(found?.differing, ['opted_out', 'opted_out_at_ms']);
+    database.exec("UPDATE calls SET from_number = 'somebody'");
+    assert.deepEqual(explain('calls', 'c1')?.differing, ['from_number']);
+  });
+
   it('is the live row, whatever came', () => {
     let rows = 0;
     for (let history = 0; history < HISTORIES; history++) {
@@ -94,6 +110,7 @@ describe('an explanation', () => {
         for (const row of database.prepare<[], Record<string, unknown>>(`SELECT * FROM ${name}`).all()) {
           rows += 1;
           const found = explain(name, String(row[key]));
+          assert.deepEqual(found?.differing, []);
           for (const column of found?.columns ?? []) {
             assert.deepEqual(
               column.value,
