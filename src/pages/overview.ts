@@ -10,7 +10,7 @@ import { runStorePath } from '../core/run-store-file.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { barChart } from './bars.ts';
 import { consumersOf } from './consumers.ts';
-import { type CallFigures, type Failure, Figures, type SmsFigures, type StatusCount } from './figures.ts';
+import { type Failure, Figures, type StatusCount } from './figures.ts';
 import { bytes, duration, money, percent, time, whole } from './format.ts';
 import { foreign, foreignShort, type Html, html } from './html.ts';
 import { page } from './layout.ts';
@@ -88,8 +88,8 @@ ${tile('SMS received', whole(sms.received))}
 ${tile('opted out', whole(optOuts.recent), `of ${whole(optOuts.all)} in all`)}
 </dl>
 </section>
-<section class="half"><h2>Calls by outcome</h2>${statuses(calls)}</section>
-<section class="half"><h2>Messages by status</h2>${statuses({ outcomes: sms.statuses })}</section>
+<section class="half"><h2>Calls by outcome</h2>${statuses(calls.outcomes)}</section>
+<section class="half"><h2>Messages by status</h2>${statuses(sms.statuses)}</section>
 <section class="half"><h2>Answers <small>since the start, ${time(snapshot.startedAtMs)}</small></h2>${answers(snapshot)}</section>
 <section class="half"><h2>Failures <small>in the log, but unusable for a table</small></h2>${failures(figures.failures())}</section>
 <section><h2>Latest events <small><a href="/events">all, with filters</a></small></h2>${options.latest()}</section>
@@ -112,9 +112,7 @@ function tile(name: string, value: string, beside = ''): Html {
   return html`<div><dt>${name}</dt><dd>${value} <small>${beside}</small></dd></div>`;
 }
 
-function statuses({
-  outcomes,
-}: Pick<CallFigures, 'outcomes'> | { readonly outcomes: SmsFigures['statuses'] }): Html {
+function statuses(outcomes: readonly StatusCount[]): Html {
   const all = outcomes.reduce((sum, { count }) => sum + count, 0);
   if (all === 0) return none('None in this time.');
   const row = ({ status, count }: StatusCount) =>
