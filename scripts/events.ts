@@ -6,6 +6,7 @@ import { openReadOnly } from '../src/core/database.ts';
 import { EventLog, type StoredEvent } from '../src/core/event-log.ts';
 import { type EventFilter, EventSearch, type FoundEvent, type SeqRange } from '../src/core/event-search.ts';
 import { EventTimes } from '../src/core/event-times.ts';
+import { indentedJson } from '../src/core/indented-json.ts';
 import { harmless } from '../src/core/logger.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/command.ts';
@@ -170,13 +171,7 @@ function membersOf(event: StoredEvent, failure: string | null): Record<string, u
 
 /** Readable JSON where it is JSON; every line harmless to a terminal. */
 function indentedLines(body: string): string[] {
-  let text = body;
-  try {
-    text = JSON.stringify(JSON.parse(body), null, 2);
-  } catch {
-    // shown as it is
-  }
-  return text.split('\n').map((line) => harmless(line, Number.POSITIVE_INFINITY));
+  return (indentedJson(body) ?? body).split('\n').map((line) => harmless(line, Number.POSITIVE_INFINITY));
 }
 
 function filterOf(values: Values): EventFilter {

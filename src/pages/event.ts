@@ -2,14 +2,17 @@
 
 import type { EventLog, StoredEvent } from '../core/event-log.ts';
 import type { Explainer, Explanation } from '../core/explain.ts';
+import { indentedJson } from '../core/indented-json.ts';
 import type { Page } from '../core/page.ts';
 import type { Value } from '../core/projection.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { time, whole } from './format.ts';
-import { foreign, type Html, html } from './html.ts';
+import { foreign, foreignShort, type Html, html } from './html.ts';
 import { page } from './layout.ts';
 
 const BODY_CHARS_MAX = 200_000;
+/** Of a column: the body has the rest. */
+const VALUE_CHARS_MAX = 2_000;
 
 /** Undefined: there is no such event. */
 export function eventPage(
@@ -68,24 +71,15 @@ ${columns.map(
 function shownValue(column: string, value: Value): Html | false {
   if (value === null) return false;
   if (column.endsWith('_at_ms')) return html`${time(Number(value))} <span class="quiet">${value}</span>`;
-  return foreign(String(value));
+  return foreignShort(String(value), VALUE_CHARS_MAX);
 }
 
 function bodyOf(body: Uint8Array): Html {
   const text = Buffer.from(body).toString('utf8');
-  const shown = visible(indented(text) ?? text);
+  const shown = visible(indentedJson(text) ?? text);
   return html`<pre>${foreign(shown.slice(0, BODY_CHARS_MAX))}</pre>
 ${shown.length > BODY_CHARS_MAX && html`<p class="quiet">${whole(shown.length - BODY_CHARS_MAX)} more characters are not shown.</p>`}
 <p class="quiet">${whole(body.byteLength)} bytes</p>`;
-}
-
-/** Undefined: it is no JSON. */
-function indented(text: string): string | undefined {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return undefined;
-  }
 }
 
 /** What changes the direction of writing, or has no width, as JSON may spell it. */

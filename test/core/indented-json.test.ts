@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { indentedJson } from '../../src/core/indented-json.ts';
+
+const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+
+it('JSON is indented, whatever its strings hold', () => {
+  assert.equal(indentedJson('{"a":"[[\\"{","b":[1]}'), '{\n  "a": "[[\\"{",\n  "b": [\n    1\n  ]\n}');
+  assert.equal(indentedJson(`{"a":${JSON.stringify('['.repeat(100))}}`)?.split('\n').length, 3);
+});
+
+it('what is no JSON, or nested beyond reason, is left to be shown as it is', () => {
+  assert.equal(indentedJson('{"a":'), undefined);
+  assert.equal(indentedJson(''), undefined);
+  assert.notEqual(indentedJson(nested(64)), undefined);
+  assert.equal(indentedJson(nested(65)), undefined);
+  assert.equal(indentedJson(nested(500_000)), undefined);
+});
