@@ -6,12 +6,12 @@ import { openReadOnly } from '../src/core/database.ts';
 import { EventLog, type StoredEvent } from '../src/core/event-log.ts';
 import { type EventFilter, EventSearch, type FoundEvent, type SeqRange } from '../src/core/event-search.ts';
 import { EventTimes } from '../src/core/event-times.ts';
-import { indentedJson } from '../src/core/indented-json.ts';
 import { harmless } from '../src/core/logger.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { grouped } from './cli/numbers.ts';
+import { eventLines, eventMembers } from './cli/shown-event.ts';
 import { shownTime, timeOption } from './cli/times.ts';
 
 const USAGE = `
@@ -130,13 +130,8 @@ function show(database: Database, seq: number, values: Values): number {
   const log = new EventLog(database);
   const event = eventAt(log, seq);
   const failure = log.failureOf(seq);
-  const members = membersOf(event, failure);
-  const body = Buffer.from(event.body).toString('utf8');
-  if (values.output === 'json') printJson([{ ...members, body }]);
-  else {
-    const rows = Object.entries(members).map(([name, value]) => [name, harmless(String(value ?? '–'))]);
-    print([...alignedLines(['seq', String(seq)], rows.slice(1), []), '', ...indentedLines(body)]);
-  }
+  if (values.output === 'json') printJson([eventMembers(event, failure)]);
+  else print(eventLines(event, failure));
   return 0;
 }
 
@@ -149,29 +144,6 @@ function eventAt(log: EventLog, seq: number): StoredEvent {
   const [event] = log.stored(seq - 1, 1);
   if (event?.seq === seq) return event;
   throw new Error(`there is no event ${seq}: the log's last one is seq ${log.head().seq}`);
-}
-
-function membersOf(event: StoredEvent, failure: string | null): Record<string, unknown> {
-  const hex = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString('hex'));
-  return {
-    seq: event.seq,
-    type: event.type,
-    received: new Date(event.received_at_ms).toISOString(),
-    signed: new Date(event.signed_at * 1000).toISOString(),
-    path: event.path,
-    event_id: event.event_id,
-    'X-IRISX-Event': event.event_header,
-    'X-IRISX-Event-ID': event.event_id_header,
-    'X-IRISX-Signature': hex(event.signature),
-    sha256: hex(event.body_sha256),
-    chain: hex(event.chain),
-    failure,
-  };
-}
-
-/** Readable JSON where it is JSON; every line harmless to a terminal. */
-function indentedLines(body: string): string[] {
-  return (indentedJson(body) ?? body).split('\n').map((line) => harmless(line, Number.POSITIVE_INFINITY));
 }
 
 function filterOf(values: Values): EventFilter {

@@ -4,19 +4,14 @@
  * has a row among the failed ones.
  */
 
-import { retryDelayMs } from './backoff.ts';
-import { type Consumer, RunFailed } from './consumer.ts';
+import type { Consumer } from './consumer.ts';
 import { DueRuns } from './due-runs.ts';
 import type { EventLog, HandlerEvent } from './event-log.ts';
-import {
-  HANDLER_READ_EVENTS_MAX,
-  RUN_ATTEMPTS_MAX,
-  RUN_RETRY_LAST_MS,
-  RUN_STATE_WRITE_MS,
-  RUNS_AHEAD_EVENTS_MAX,
-} from './limits.ts';
+import { failedRun, suspectedRun } from './failed-run.ts';
+import { HANDLER_READ_EVENTS_MAX, RUN_STATE_WRITE_MS, RUNS_AHEAD_EVENTS_MAX } from './limits.ts';
 import { Run, type RunTools } from './run.ts';
 import type { FailedRun, Position, RunStore } from './run-store.ts';
+import { startingPosition } from './starting-position.ts';
 
 export interface DispatcherOptions {
   readonly consumer: Consumer;
@@ -62,7 +57,7 @@ export class Dispatcher {
     this.#options = options;
     this.#consumer = options.consumer;
     this.#store = options.store;
-    this.#position = this.#knownPosition();
+    this.#position = startingPosition(options);
     this.#next = this.#position.seq + 1;
     this.#failedBefore = this.#failedBeyond();
     options.onSettled(this.#position.seq);
@@ -110,7 +105,7 @@ export class Dispatcher {
     for (const seq of seqs) {
       const attempts = this.#store.failedRun(this.#consumer.name, seq)?.attempts ?? 0;
       if (isKnown) this.#noteFailure({ seq, attempt: attempts + 1, isAlone: true }, new Error(reason));
-      else this.#addFailed(seq, attempts, `under way when ${reason}`, 0, true);
+      else this.#failed.push(suspectedRun(this.#consumer.name, seq, attempts, reason, this.#options.now()));
     }
     this.#write();
     this.#failedBefore = this.#failedBeyond();
@@ -197,34 +192,11 @@ export class Dispatcher {
   }
 
   #noteFailure({ seq, attempt, isAlone }: Pick<Run, 'seq' | 'attempt' | 'isAlone'>, error: unknown): void {
-    const { isFinal, retryAfterMs } =
-      error instanceof RunFailed ? error : { isFinal: false, retryAfterMs: 0 };
-    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    const delayMs = isFinal ? undefined : retryDelayMs(attempt, this.#options.random());
-    const waitMs =
-      delayMs === undefined ? undefined : Math.max(delayMs, Math.min(retryAfterMs, RUN_RETRY_LAST_MS));
-    this.#addFailed(seq, attempt, text, waitMs, isAlone);
-    const what = `${this.#consumer.name}: seq ${seq} failed, attempt ${attempt} of ${RUN_ATTEMPTS_MAX}`;
-    if (waitMs !== undefined)
-      this.#options.tools.log('warn', `${what}, again in ${(waitMs / 1000).toFixed(1)} s: ${text}`);
-    else
-      this.#options.tools.log(
-        'error',
-        `${what}, not tried again: ${text}; npm run handlers -- retry ${seq} tries it again`,
-      );
-  }
-
-  #addFailed(
-    seq: number,
-    attempts: number,
-    error: string,
-    waitMs: number | undefined,
-    isAlone: boolean,
-  ): void {
-    const failedAtMs = this.#options.now();
-    const nextAtMs = waitMs === undefined ? null : failedAtMs + waitMs;
+    const { now, random, tools } = this.#options;
     const consumer = this.#consumer.name;
-    this.#failed.push({ consumer, seq, attempts, error, failedAtMs, nextAtMs, isAlone });
+    const { run, level, text } = failedRun({ consumer, seq, attempt, isAlone, error }, now(), random());
+    this.#failed.push(run);
+    tools.log(level, text);
   }
 
   #pumpSoon(): void {
@@ -266,20 +238,5 @@ export class Dispatcher {
 
   #tellUnderWay(): void {
     if (this.#consumer.isForeign) this.#options.onUnderWay([...this.#underWay.keys()]);
-  }
-
-  #knownPosition(): Position {
-    const { consumer, log, store, tools } = this.#options;
-    const position = store.position(consumer.name);
-    if (position !== undefined && Buffer.compare(position.chain, log.chainOf(position.seq)) === 0)
-      return position;
-    const head = log.head();
-    if (position !== undefined)
-      tools.log(
-        'warn',
-        `${consumer.name}: event ${position.seq}, the last one seen, is not in this log, which was perhaps put back from a backup; going on after its end, seq ${head.seq}; npm run handlers -- --replay-from SEQ goes back`,
-      );
-    store.moveTo(consumer.name, head.seq, log.chainOf(head.seq));
-    return store.position(consumer.name) as Position;
   }
 }

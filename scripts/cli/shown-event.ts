@@ -1,0 +1,44 @@
+/** One event whole: for a program, and for a terminal. */
+
+import type { StoredEvent } from '../../src/core/event-log.ts';
+import { indentedJson } from '../../src/core/indented-json.ts';
+import { harmless } from '../../src/core/logger.ts';
+import { alignedLines } from './aligned-lines.ts';
+
+/** @param failure what `failures` says of it */
+export function eventMembers(event: StoredEvent, failure: string | null): Record<string, unknown> {
+  return { ...keptMembers(event, failure), body: Buffer.from(event.body).toString('utf8') };
+}
+
+/** What came with the body, then the body, indented where it is JSON; every line harmless to a terminal. */
+export function eventLines(event: StoredEvent, failure: string | null): string[] {
+  const rows = Object.entries(keptMembers(event, failure)).map(([name, value]) => [
+    name,
+    harmless(String(value ?? '–')),
+  ]);
+  const body = Buffer.from(event.body).toString('utf8');
+  return [...alignedLines(rows[0] ?? [], rows.slice(1), []), '', ...indentedLines(body)];
+}
+
+function keptMembers(event: StoredEvent, failure: string | null): Record<string, unknown> {
+  const hex = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString('hex'));
+  return {
+    seq: event.seq,
+    type: event.type,
+    received: new Date(event.received_at_ms).toISOString(),
+    signed: new Date(event.signed_at * 1000).toISOString(),
+    path: event.path,
+    event_id: event.event_id,
+    'X-IRISX-Event': event.event_header,
+    'X-IRISX-Event-ID': event.event_id_header,
+    'X-IRISX-Signature': hex(event.signature),
+    sha256: hex(event.body_sha256),
+    chain: hex(event.chain),
+    failure,
+  };
+}
+
+/** Readable JSON where it is JSON; every line harmless to a terminal. */
+function indentedLines(body: string): string[] {
+  return (indentedJson(body) ?? body).split('\n').map((line) => harmless(line, Number.POSITIVE_INFINITY));
+}

@@ -1,0 +1,56 @@
+/** What a run's failure comes to: when it is tried again, or that it is not, and what the log says of it. */
+
+import { retryDelayMs } from './backoff.ts';
+import { RunFailed } from './consumer.ts';
+import { RUN_ATTEMPTS_MAX, RUN_RETRY_LAST_MS } from './limits.ts';
+import type { LogLevel } from './logger.ts';
+import type { FailedRun } from './run-store.ts';
+
+export interface RunFailure {
+  readonly consumer: string;
+  readonly seq: number;
+  /** From 1. */
+  readonly attempt: number;
+  readonly isAlone: boolean;
+  /** Whatever was thrown. */
+  readonly error: unknown;
+}
+
+/** @param nowMs wall clock, milliseconds @param random from 0 to below 1: spreads retries */
+export function failedRun(
+  { consumer, seq, attempt, isAlone, error }: RunFailure,
+  nowMs: number,
+  random: number,
+): { readonly run: FailedRun; readonly level: LogLevel; readonly text: string } {
+  const waitMs = waitOf(error, attempt, random);
+  const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const what = `${consumer}: seq ${seq} failed, attempt ${attempt} of ${RUN_ATTEMPTS_MAX}`;
+  const nextAtMs = waitMs === undefined ? null : nowMs + waitMs;
+  return {
+    run: { consumer, seq, attempts: attempt, error: said, failedAtMs: nowMs, nextAtMs, isAlone },
+    level: waitMs === undefined ? 'error' : 'warn',
+    text:
+      waitMs === undefined
+        ? `${what}, not tried again: ${said}; npm run handlers -- retry ${seq} tries it again`
+        : `${what}, again in ${(waitMs / 1000).toFixed(1)} s: ${said}`,
+  };
+}
+
+/** It was under way when its thread died, as others were: due at once, with nothing beside it. */
+export function suspectedRun(
+  consumer: string,
+  seq: number,
+  attempts: number,
+  reason: string,
+  nowMs: number,
+): FailedRun {
+  const error = `under way when ${reason}`;
+  return { consumer, seq, attempts, error, failedAtMs: nowMs, nextAtMs: nowMs, isAlone: true };
+}
+
+/** Undefined: it is not tried again. */
+function waitOf(error: unknown, attempt: number, random: number): number | undefined {
+  const { isFinal, retryAfterMs } = error instanceof RunFailed ? error : { isFinal: false, retryAfterMs: 0 };
+  const delayMs = isFinal ? undefined : retryDelayMs(attempt, random);
+  return delayMs === undefined ? undefined : Math.max(delayMs, Math.min(retryAfterMs, RUN_RETRY_LAST_MS));
+}

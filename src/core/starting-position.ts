@@ -1,0 +1,28 @@
+/** Where a consumer begins: where it stood, if that is still in this log; else at the log's end. */
+
+import type { Consumer } from './consumer.ts';
+import type { EventLog } from './event-log.ts';
+import type { RunTools } from './run.ts';
+import type { Position, RunStore } from './run-store.ts';
+
+export interface StartingPositionOptions {
+  readonly consumer: Consumer;
+  readonly log: EventLog;
+  readonly store: RunStore;
+  readonly tools: RunTools;
+}
+
+/** What is in the log already is history to a new consumer. */
+export function startingPosition({ consumer, log, store, tools }: StartingPositionOptions): Position {
+  const position = store.position(consumer.name);
+  if (position !== undefined && Buffer.compare(position.chain, log.chainOf(position.seq)) === 0)
+    return position;
+  const head = log.head();
+  if (position !== undefined)
+    tools.log(
+      'warn',
+      `${consumer.name}: event ${position.seq}, the last one seen, is not in this log, which was perhaps put back from a backup; going on after its end, seq ${head.seq}; npm run handlers -- --replay-from SEQ goes back`,
+    );
+  store.moveTo(consumer.name, head.seq, log.chainOf(head.seq));
+  return store.position(consumer.name) as Position;
+}
