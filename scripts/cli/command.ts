@@ -4,8 +4,9 @@
  */
 
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import Database from 'better-sqlite3';
 import { ConfigError, EX_CONFIG } from '../../src/config.ts';
-import { faultText } from '../../src/core/storage-fault.ts';
+import { faultText, storageFault } from '../../src/core/storage-fault.ts';
 
 /** The command line is wrong; `message` says how, in one line. */
 export class UsageError extends Error {
@@ -43,8 +44,7 @@ export async function runCommand<O extends Options>(
     if (given.values['help'] === true) process.stdout.write(`${usage.trim()}\n`);
     else process.exitCode = await main(given as Arguments<O>);
   } catch (error) {
-    const hint = error instanceof UsageError ? '; see --help' : '';
-    process.stderr.write(`${faultText(error)}${hint}\n`);
+    process.stderr.write(`${faultText(error)}${whatToDo(error)}\n`);
     process.exitCode = exitCodeOf(error);
   }
 }
@@ -67,6 +67,22 @@ function usageProblem({ code, message }: NodeJS.ErrnoException): string {
   if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return `unknown option ${option}`;
   if (message.includes('does not take an argument')) return `${option} takes no value`;
   return `${option} needs a value`;
+}
+
+/** Our own errors say it themselves; SQLite's, of an open database, do not. */
+function whatToDo(error: unknown): string {
+  if (error instanceof UsageError) return '; see --help';
+  if (!(error instanceof Database.SqliteError)) return '';
+  switch (storageFault(error)) {
+    case 'lost':
+      return '; npm run verify tells what is damaged, docs/OPERATIONS.md how to restore a backup';
+    case 'full':
+      return '; make room on the disk of the database, then try again';
+    case 'busy':
+      return '; another process holds the database: end it, or try again';
+    case 'other':
+      return '';
+  }
 }
 
 function exitCodeOf(error: unknown): number {

@@ -70,7 +70,9 @@ export class NextTables {
         this.#folded = recorded.seq;
       }
       if (this.#folded === before)
-        throw new Error(`the log cannot be read beyond seq ${before} of ${upTo}: npm run verify`);
+        throw new Error(
+          `the log cannot be read beyond seq ${before} of ${upTo}: npm run verify tells what is damaged`,
+        );
     }
   }
 

@@ -160,6 +160,15 @@ describe('npm run verify', () => {
     assert.ok(failed.includes('file') && failed.includes('chain') && failed.includes('tables'), stdout);
     assert.doesNotMatch(stdout, /\n\s+at /);
     assert.match(stdout, /^head: /m);
+
+    for (const args of [['events', 'list', '--type', 'no.such'], ['rebuild']]) {
+      const { code, stdout, stderr } = await runScript(args[0] ?? '', args.slice(1), { env: database.env });
+      assert.deepEqual([code, stdout], [1, '']);
+      assert.match(
+        stderr,
+        /^.*(?:\(SQLITE_CORRUPT\);|beyond seq \d+ of 3060:) npm run verify tells what is damaged.*\n$/,
+      );
+    }
   });
 
   it('says in one line that a file is no database', async () => {
