@@ -1,10 +1,11 @@
 /** The entry of the handlers' thread: loads what is to run, says whether there is anything, and runs it when told to. */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Consumer } from './core/consumer.ts';
+import { asRunFailed, type Consumer } from './core/consumer.ts';
 import { HandlersRefused } from './core/handler.ts';
 import { type FromHandlers, SharedState } from './core/handlers-messages.ts';
 import { lowerPriority, NICENESS } from './core/low-priority.ts';
+import { quietly } from './core/quietly.ts';
 import { runHandlers } from './core/run-handlers.ts';
 import { faultText, storageFault } from './core/storage-fault.ts';
 import { type ForwardOptions, forwardConsumer } from './handlers/forward.ts';
@@ -27,11 +28,19 @@ if (parentPort === null) throw new Error('handlers-thread runs as a thread only'
 const port = parentPort;
 const data = workerData as HandlersThreadData;
 const say = (message: FromHandlers) => port.postMessage(message);
+const log = quietly((level, text) => say({ kind: 'log', level, text }));
 
 process.on('uncaughtException', (error) => {
   const isForeign = storageFault(error) === 'other';
   say({ kind: 'died', text: faultText(error), isForeign });
   process.exit(1);
+});
+process.on('unhandledRejection', (reason) => {
+  if (storageFault(reason) !== 'other') throw reason; // ours: where a run's end is noted
+  log(
+    'warn',
+    `handlers: a promise that no run waits for was rejected: ${asRunFailed(reason).message}; await it`,
+  );
 });
 
 lowerPriority(NICENESS.reading); // what handlers do must not take the processor from receiving
@@ -47,6 +56,7 @@ try {
       databasePath: data.databasePath,
       consumers,
       shared: new SharedState(data.shared),
+      log,
       dead: data.dead,
     });
     say({ kind: 'loaded', consumers: consumers.map(({ name }) => name) });

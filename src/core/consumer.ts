@@ -3,6 +3,7 @@
 import type { Event } from './event.ts';
 import type { Json } from './fields.ts';
 import type { HandlerContext } from './handler.ts';
+import { RUN_ERROR_CHARS_MAX } from './limits.ts';
 
 /** One event of the log, read. */
 export interface LoggedEvent {
@@ -42,4 +43,20 @@ export class RunFailed extends Error {
     this.isFinal = more.isFinal ?? false;
     this.retryAfterMs = more.retryAfterMs ?? 0;
   }
+}
+
+/** Whatever a run has thrown as a failure that can be told: nothing odd about it may cost more than its own run. */
+export function asRunFailed(thrown: unknown): RunFailed {
+  try {
+    return thrown instanceof RunFailed ? thrown : new RunFailed(textOf(thrown).slice(0, RUN_ERROR_CHARS_MAX));
+  } catch {
+    return new RunFailed('it failed with something that cannot be told');
+  }
+}
+
+/** With the cause, which is all that says why a `fetch` has failed. @throws what the value's own code throws */
+function textOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown ?? 'it failed with nothing');
+  const { name, message, cause } = thrown;
+  return `${name}: ${message}${cause instanceof Error ? ` (${cause.message})` : ''}`;
 }

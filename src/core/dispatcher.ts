@@ -4,7 +4,7 @@
  * has a row among the failed ones.
  */
 
-import type { Consumer } from './consumer.ts';
+import { type Consumer, RunFailed } from './consumer.ts';
 import { DueRuns } from './due-runs.ts';
 import type { EventLog, HandlerEvent } from './event-log.ts';
 import { failedRun, suspectedRun } from './failed-run.ts';
@@ -22,6 +22,8 @@ export interface DispatcherOptions {
   /** From 0 to below 1. */
   readonly random: () => number;
   readonly tools: RunTools;
+  /** The thread before has died: what a run comes to is written at once, so that the next death cannot undo it. */
+  readonly isCautious: boolean;
   /** Told its position at the beginning and whenever that is written. */
   readonly onSettled: (seq: number) => void;
   /** Told which events are under way: if the thread dies now, it was one of these. */
@@ -104,7 +106,7 @@ export class Dispatcher {
     const isKnown = seqs.length === 1;
     for (const seq of seqs) {
       const attempts = this.#store.failedRun(this.#consumer.name, seq)?.attempts ?? 0;
-      if (isKnown) this.#noteFailure({ seq, attempt: attempts + 1, isAlone: true }, new Error(reason));
+      if (isKnown) this.#noteFailure({ seq, attempt: attempts + 1, isAlone: true }, new RunFailed(reason));
       else this.#failed.push(suspectedRun(this.#consumer.name, seq, attempts, reason, this.#options.now()));
     }
     this.#write();
@@ -179,19 +181,19 @@ export class Dispatcher {
     run.start();
   }
 
-  #finish(run: Run, error: unknown): void {
-    this.#underWay.delete(run.seq);
-    this.#tellUnderWay();
+  #finish(run: Run, error: RunFailed | undefined): void {
     if (error !== undefined) this.#noteFailure(run, error);
     else if (run.isRetry) this.#ended.push(run.seq);
-    if (run.isAlone)
-      this.#write(); // the next one may cost the thread, and this is known then
+    this.#underWay.delete(run.seq);
+    this.#tellUnderWay();
+    // What comes next may cost the thread, also what this one has left behind: this is known then.
+    if (run.isAlone || this.#options.isCautious) this.#write();
     else this.#writeSoon();
     if (this.#closing === undefined) this.#pumpSoon();
     else if (this.#underWay.size === 0) this.#closing.whenIdle();
   }
 
-  #noteFailure({ seq, attempt, isAlone }: Pick<Run, 'seq' | 'attempt' | 'isAlone'>, error: unknown): void {
+  #noteFailure({ seq, attempt, isAlone }: Pick<Run, 'seq' | 'attempt' | 'isAlone'>, error: RunFailed): void {
     const { now, random, tools } = this.#options;
     const consumer = this.#consumer.name;
     const { run, level, text } = failedRun({ consumer, seq, attempt, isAlone, error }, now(), random());
@@ -220,9 +222,9 @@ export class Dispatcher {
     const { generation } = this.#position;
     const position = { seq, chain: this.#options.log.chainOf(seq), generation };
     const [failed, ended] = [this.#failed, this.#ended];
+    const isOurs = this.#store.write(this.#consumer.name, { position, failed, ended });
     this.#failed = [];
     this.#ended = [];
-    const isOurs = this.#store.write(this.#consumer.name, { position, failed, ended });
     this.#position = position;
     if (!isOurs) this.reload();
     this.#options.onSettled(this.#position.seq);

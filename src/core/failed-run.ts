@@ -1,7 +1,7 @@
 /** What a run's failure comes to: when it is tried again, or that it is not, and what the log says of it. */
 
 import { retryDelayMs } from './backoff.ts';
-import { RunFailed } from './consumer.ts';
+import type { RunFailed } from './consumer.ts';
 import { RUN_ATTEMPTS_MAX, RUN_RETRY_LAST_MS } from './limits.ts';
 import type { LogLevel } from './logger.ts';
 import type { FailedRun } from './run-store.ts';
@@ -12,8 +12,7 @@ export interface RunFailure {
   /** From 1. */
   readonly attempt: number;
   readonly isAlone: boolean;
-  /** Whatever was thrown. */
-  readonly error: unknown;
+  readonly error: RunFailed;
 }
 
 /** @param nowMs wall clock, milliseconds @param random from 0 to below 1: spreads retries */
@@ -23,16 +22,15 @@ export function failedRun(
   random: number,
 ): { readonly run: FailedRun; readonly level: LogLevel; readonly text: string } {
   const waitMs = waitOf(error, attempt, random);
-  const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const what = `${consumer}: seq ${seq} failed, attempt ${attempt} of ${RUN_ATTEMPTS_MAX}`;
   const nextAtMs = waitMs === undefined ? null : nowMs + waitMs;
   return {
-    run: { consumer, seq, attempts: attempt, error: said, failedAtMs: nowMs, nextAtMs, isAlone },
+    run: { consumer, seq, attempts: attempt, error: error.message, failedAtMs: nowMs, nextAtMs, isAlone },
     level: waitMs === undefined ? 'error' : 'warn',
     text:
       waitMs === undefined
-        ? `${what}, not tried again: ${said}; npm run handlers -- retry ${seq} tries it again`
-        : `${what}, again in ${(waitMs / 1000).toFixed(1)} s: ${said}`,
+        ? `${what}, not tried again: ${error.message}; npm run handlers -- retry ${seq} tries it again`
+        : `${what}, again in ${(waitMs / 1000).toFixed(1)} s: ${error.message}`,
   };
 }
 
@@ -49,8 +47,7 @@ export function suspectedRun(
 }
 
 /** Undefined: it is not tried again. */
-function waitOf(error: unknown, attempt: number, random: number): number | undefined {
-  const { isFinal, retryAfterMs } = error instanceof RunFailed ? error : { isFinal: false, retryAfterMs: 0 };
+function waitOf({ isFinal, retryAfterMs }: RunFailed, attempt: number, random: number): number | undefined {
   const delayMs = isFinal ? undefined : retryDelayMs(attempt, random);
   return delayMs === undefined ? undefined : Math.max(delayMs, Math.min(retryAfterMs, RUN_RETRY_LAST_MS));
 }

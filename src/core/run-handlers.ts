@@ -11,12 +11,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { EventLog } from './event-log.ts';
 import { lockFile } from './file-lock.ts';
 import type { FromHandlers, SharedState, ToHandlers } from './handlers-messages.ts';
-import {
-  HANDLERS_CLOSE_MS,
-  HANDLERS_LOOK_MS,
-  HANDLERS_WAKE_MS,
-  LOGGED_FAILURES_PER_SECOND_MAX,
-} from './limits.ts';
+import { HANDLERS_CLOSE_MS, HANDLERS_LOOK_MS, HANDLERS_WAKE_MS } from './limits.ts';
 import type { LogLevel } from './logger.ts';
 import { RunStore } from './run-store.ts';
 import { runStoreLockPath, runStorePath } from './run-store-file.ts';
@@ -26,6 +21,7 @@ export interface HandlersOptions {
   readonly databasePath: string;
   readonly consumers: readonly Consumer[];
   readonly shared: SharedState;
+  readonly log: (level: LogLevel, text: string) => void;
   /** What was under way in the thread before, which died, and of what. */
   readonly dead: { readonly seqs: readonly number[]; readonly reason: string } | undefined;
 }
@@ -38,9 +34,8 @@ interface Running {
 }
 
 /** Runs until `close`. @throws what SQLite throws */
-export function runHandlers({ port, databasePath, consumers, shared, dead }: HandlersOptions): void {
+export function runHandlers({ port, databasePath, consumers, shared, log, dead }: HandlersOptions): void {
   const say = (message: FromHandlers) => port.postMessage(message);
-  const log = quietly((level, text) => say({ kind: 'log', level, text }));
   let running: Running | undefined;
   let isStarted = false;
   let wakes: NodeJS.Timeout | undefined;
@@ -87,6 +82,7 @@ export function runHandlers({ port, databasePath, consumers, shared, dead }: Han
         now: Date.now,
         random: Math.random,
         tools: { log, query },
+        isCautious: dead !== undefined,
         onSettled: (seq) => shared.setSettled(index, seq),
         onUnderWay(seqs) {
           shared.underWay = seqs;
@@ -117,21 +113,4 @@ export function runHandlers({ port, databasePath, consumers, shared, dead }: Han
     say({ kind: 'closed' });
     port.close();
   }
-}
-
-/** Warnings beyond the first of a second are only counted: what they told is in the state file. */
-function quietly(log: (level: LogLevel, text: string) => void): (level: LogLevel, text: string) => void {
-  let second = 0;
-  let count = 0;
-  return (level, text) => {
-    const now = Math.floor(performance.now() / 1000);
-    if (now !== second) {
-      if (count > LOGGED_FAILURES_PER_SECOND_MAX)
-        log('warn', `${count - LOGGED_FAILURES_PER_SECOND_MAX} more warnings of handlers in one second`);
-      second = now;
-      count = 0;
-    }
-    if (level === 'warn') count += 1;
-    if (level !== 'warn' || count <= LOGGED_FAILURES_PER_SECOND_MAX) log(level, text);
-  };
 }

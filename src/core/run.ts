@@ -1,6 +1,6 @@
 /** One attempt of a consumer at one event: what it is called with, its time limit, its one end. */
 
-import type { Consumer } from './consumer.ts';
+import { asRunFailed, type Consumer, RunFailed } from './consumer.ts';
 import { interpret, readBody } from './event.ts';
 import type { HandlerEvent } from './event-log.ts';
 import type { HandlerContext } from './handler.ts';
@@ -16,7 +16,7 @@ export interface RunOptions {
   readonly failed: FailedRun | undefined;
   readonly tools: RunTools;
   /** Called once, never within `start`. @param error undefined: it went well */
-  readonly onEnd: (run: Run, error: unknown) => void;
+  readonly onEnd: (run: Run, error: RunFailed | undefined) => void;
 }
 
 export class Run {
@@ -47,13 +47,13 @@ export class Run {
   start(): void {
     const { timeoutMs } = this.#options.consumer;
     this.#timeout = setTimeout(() => {
-      const error = new Error(`it took longer than ${timeoutMs} ms`);
+      const error = new RunFailed(`it took longer than ${timeoutMs} ms`);
       this.#abortFor(error);
       this.#end(error);
     }, timeoutMs);
     this.#call().then(
       () => this.#end(undefined),
-      (error: unknown) => this.#end(error ?? new Error('it failed with nothing')),
+      (thrown: unknown) => this.#end(asRunFailed(thrown)),
     );
   }
 
@@ -108,7 +108,7 @@ export class Run {
     this.#abort?.abort(this.#abortedFor);
   }
 
-  #end(error: unknown): void {
+  #end(error: RunFailed | undefined): void {
     if (this.#hasEnded) return; // its time was over before
     this.#hasEnded = true;
     clearTimeout(this.#timeout);

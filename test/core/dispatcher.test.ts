@@ -83,6 +83,7 @@ function given(events: number, type = 'call.ringing') {
       now: () => Date.now() - clock.lateMs,
       random: () => NO_JITTER,
       tools: { log: (level, text) => void lines.push(`${level} ${text}`), query: () => [] },
+      isCautious: false,
       onSettled() {},
       onUnderWay: (seqs) => void underWay.push(seqs),
     });
@@ -244,6 +245,51 @@ describe('a dispatcher', () => {
     assert.deepEqual(seqs(), [1, 2, 2]);
   });
 
+  it('notes as a failure whatever is thrown, however odd, in one text', async () => {
+    const thrower = () => {
+      throw new Error('looked at');
+    };
+    const odd: [unknown, string | RegExp][] = [
+      [new TypeError('no', { cause: new Error('refused') }), 'TypeError: no (refused)'],
+      ['text', 'text'],
+      [null, 'it failed with nothing'],
+      [Symbol('s'), 'Symbol(s)'],
+      [{ toString: thrower }, 'it failed with something that cannot be told'],
+      [
+        new Proxy({}, { get: thrower, getPrototypeOf: thrower }),
+        'it failed with something that cannot be told',
+      ],
+      [new Error('x'.repeat(1_000_000)), /^Error: x+$/],
+    ];
+    const { fromStart, lines } = given(odd.length);
+    const { dispatcher, end, store, position } = fromStart({ runsMax: odd.length });
+    dispatcher.pump();
+    for (const [index, [thrown]] of odd.entries()) await end(index + 1, thrown);
+    await pass(RUN_STATE_WRITE_MS);
+    const texts = store.failed(99).map(({ error }) => error);
+    assert.equal(texts.length, odd.length);
+    for (const [index, [, text]] of odd.entries())
+      typeof text === 'string' ? assert.equal(texts[index], text) : assert.match(texts[index] ?? '', text);
+    assert.equal(position(), odd.length);
+    assert.ok(lines.every((line) => line.length < 1_100));
+  });
+
+  it('loses no failure and no position where the state cannot be written', async () => {
+    const { fromStart } = given(2);
+    const { dispatcher, store, end, position } = fromStart();
+    dispatcher.pump();
+    await end(1, new Error('bad'));
+    const write = mock.method(store, 'write', () => {
+      throw new Error('disk full');
+    });
+    assert.throws(() => mock.timers.tick(RUN_STATE_WRITE_MS), /disk full/);
+    write.mock.restore();
+    assert.deepEqual([position(), store.failed(9).length], [0, 0]);
+    await end(2);
+    await pass(RUN_STATE_WRITE_MS);
+    assert.deepEqual([position(), store.failed(9).map(({ seq }) => seq)], [2, [1]]);
+  });
+
   it('counts a run that takes too long as failed, tells it so, and does not heed how it ends', async () => {
     const { fromStart } = given(1);
     const { dispatcher, started, end, store } = fromStart();
@@ -256,7 +302,7 @@ describe('a dispatcher', () => {
     await pass(RUN_STATE_WRITE_MS);
     assert.deepEqual(
       store.failed(9).map(({ seq, error }) => [seq, error]),
-      [[1, `Error: it took longer than ${TIMEOUT_MS} ms`]],
+      [[1, `it took longer than ${TIMEOUT_MS} ms`]],
     );
   });
 
@@ -297,7 +343,7 @@ describe('a dispatcher', () => {
     assert.deepEqual(seqs(), [2, 3]);
     assert.deepEqual(
       store.failed(9).map(({ seq, attempts, error }) => [seq, attempts, error]),
-      [[1, 1, 'Error: it did not yield']],
+      [[1, 1, 'it did not yield']],
     );
   });
 

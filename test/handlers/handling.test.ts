@@ -171,6 +171,43 @@ describe('a handler', () => {
     );
   });
 
+  it('that ends its thread after its own end, each time, runs twice for it, and the others go on', async () => {
+    const { seen, start, state } = given(`export function handleCallCompleted(data) {
+      note('completed', data);
+      if (data.call_uuid === 'late') setTimeout(() => { throw new Error('too late') }, 5);
+    }`);
+    const receiver = await start();
+    const deaths = () =>
+      receiver.lines.filter((line) =>
+        line.includes("the handlers' thread has ended: too late; the next starts"),
+      );
+    await deliver(receiver, completed('late'));
+    await until(() => deaths().length === 2, 'the next thread has ended, too');
+    await deliver(receiver, completed('next'));
+    const settled = () => state('SELECT settled_seq FROM consumers')[0]?.['settled_seq'];
+    await until(() => settled() === 2, 'both are behind it');
+    assert.deepEqual(
+      seen().map(({ data }) => data['call_uuid']),
+      ['late', 'late', 'next'],
+    );
+    assert.equal(deaths().length, 2);
+    assert.deepEqual(state('SELECT * FROM failed_runs'), []);
+  });
+
+  it('that lets go of a promise costs nothing but a warning', async () => {
+    const { seen, start } = given(`export function handleCallCompleted(data) {
+      note('completed', data);
+      if (data.call_uuid === 'careless') void Promise.reject(new Error('nobody waits'));
+    }`);
+    const receiver = await start();
+    await deliver(receiver, completed('careless'));
+    await deliver(receiver, completed('next'));
+    await until(() => seen().length === 2, 'both have run');
+    const told = /WARN handlers: a promise that no run waits for was rejected: Error: nobody waits; await it/;
+    await until(() => receiver.lines.some((line) => told.test(line)), 'it is told');
+    assert.ok(!receiver.lines.some((line) => line.includes('has ended')), receiver.lines.join('\n'));
+  });
+
   it('runs in one of several processes on a log, and in another one when that has ended', async () => {
     const { seen, start } = given(`export function handleCallCompleted(data, context) {
       note('completed', data, {});
