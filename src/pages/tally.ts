@@ -87,21 +87,20 @@ export class Tally {
     }
   }
 
-  /** Counts back as far as is wanted: for `ms`, and the rest later, a piece at a time. */
+  /** Counts back as far as is wanted: for `ms`, but one piece at least, and the rest later, a piece at a time. */
   #countBack(ms: number): void {
     const untilMs = performance.now() + ms;
     while (this.#from > this.#wanted) {
-      if (performance.now() > untilMs) {
-        this.#later ??= setImmediate(() => {
-          this.#later = undefined;
-          this.#countBack(0);
-        });
-        return;
-      }
       const after = Math.max(this.#wanted, this.#from - EVENTS_AT_ONCE);
       this.#count(after, this.#from);
       this.#from = after;
+      if (performance.now() > untilMs) break;
     }
+    if (this.#from <= this.#wanted) return;
+    this.#later ??= setImmediate(() => {
+      this.#later = undefined;
+      this.#countBack(0);
+    });
   }
 
   #count(after: number, upTo: number): void {
