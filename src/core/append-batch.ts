@@ -10,7 +10,7 @@ import type { Delivery, Recorded } from './delivery.ts';
 import { readBody } from './event.ts';
 import { EventLog, type Head, LogDamaged, type NewEvent } from './event-log.ts';
 import { foldEvent } from './fold-event.ts';
-import { LOG_RANGE_EVENTS } from './limits.ts';
+import { foldRange } from './folding.ts';
 import type { Derivations, Projection } from './projection.ts';
 import { ProjectionStates } from './projection-state.ts';
 import { type AddFailure, ProjectionTable } from './projection-table.ts';
@@ -187,11 +187,7 @@ export class BatchAppender {
   /** Folds events that a process with other code has left out. @returns the seq that the table reflects now */
   #catchUp(table: ProjectionTable, after: number, head: Head): number {
     if (after >= head.seq) return after;
-    let applied = after;
-    for (const recorded of this.#log.range(after, head.seq, LOG_RANGE_EVENTS)) {
-      foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, [table], this.#addFailure);
-      applied = recorded.seq;
-    }
+    const { seq: applied } = foldRange(this.#log, after, head.seq, [table], this.#addFailure);
     table.write(this.#addFailure);
     this.#states.advance(table.projection.name, applied);
     return applied;

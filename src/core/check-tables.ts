@@ -41,7 +41,7 @@ export function checkTables(
       let before: number;
       do {
         before = applied;
-        applied = scratch.foldRange(seq);
+        applied = scratch.foldPiece(seq);
         onProgress(applied, seq);
       } while (applied > before);
       const states = new ProjectionStates(database).read();

@@ -4,10 +4,9 @@
  */
 
 import type { Database, Statement } from 'better-sqlite3';
-import { readBody } from './event.ts';
 import type { EventLog } from './event-log.ts';
-import { foldEvent } from './fold-event.ts';
-import { BATCH_BYTES_MAX, LOG_RANGE_EVENTS, REBUILD_FOLD_EVENTS } from './limits.ts';
+import { foldRange, unreadable } from './folding.ts';
+import { BATCH_BYTES_MAX, REBUILD_FOLD_EVENTS } from './limits.ts';
 import type { Derivations, Projection } from './projection.ts';
 import { type AddFailure, createTableSql, ProjectionTable } from './projection-table.ts';
 import { failuresTable } from './schema.ts';
@@ -63,16 +62,10 @@ export class NextTables {
     const note: AddFailure = (...failure) => void this.#failures.push(failure);
     let bytes = 0;
     while (this.#folded < end && bytes < BATCH_BYTES_MAX) {
-      const before = this.#folded;
-      for (const recorded of this.#log.range(before, end, LOG_RANGE_EVENTS)) {
-        foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, this.#tables, note);
-        bytes += recorded.body.length;
-        this.#folded = recorded.seq;
-      }
-      if (this.#folded === before)
-        throw new Error(
-          `the log cannot be read beyond seq ${before} of ${upTo}: npm run verify tells what is damaged`,
-        );
+      const range = foldRange(this.#log, this.#folded, end, this.#tables, note);
+      if (range.seq === this.#folded) throw unreadable(range.seq, upTo);
+      this.#folded = range.seq;
+      bytes += range.bytes;
     }
   }
 

@@ -5,13 +5,10 @@
 
 import { closeSync, fstatSync, openSync, rmSync, statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
-import { readBody } from './event.ts';
 import type { EventLog } from './event-log.ts';
-import { foldEvent } from './fold-event.ts';
-import { BUSY_TIMEOUT_MS, LOG_RANGE_EVENTS } from './limits.ts';
+import { foldRange, makeTables } from './folding.ts';
+import { BUSY_TIMEOUT_MS } from './limits.ts';
 import type { Projection } from './projection.ts';
-import { type AddFailure, createTableSql, ProjectionTable } from './projection-table.ts';
-import { failuresTable } from './schema.ts';
 import { storageFault } from './storage-fault.ts';
 
 /** Another process rebuilds the same database. */
@@ -24,7 +21,7 @@ export interface Scratch {
    * Folds the next events of the log, up to `upTo`, into `scratch.<projection>` and `scratch.failures`.
    * @returns the last seq folded; the same as before when there was nothing more
    */
-  foldRange(upTo: number): number;
+  foldPiece(upTo: number): number;
   /** Detaches and removes the file, which frees the lock. */
   close(): void;
 }
@@ -74,34 +71,24 @@ export function openScratch(
   log: EventLog,
 ): Scratch {
   const close = lockScratch(database, path);
-  for (const projection of projections)
-    database.exec(createTableSql(projection, `scratch.${projection.name}`));
-  database.exec(failuresTable('scratch.failures'));
-  const tables = projections.map(
-    (projection) => new ProjectionTable(database, projection, `scratch.${projection.name}`),
-  );
-  const addFailure = database.prepare('INSERT INTO scratch.failures (seq, stage, error) VALUES (?, ?, ?)');
-  const note: AddFailure = (...failure) => void addFailure.run(...failure);
+  const { tables, addFailure } = makeTables(database, 'scratch', projections);
   let applied = 0;
 
-  const foldRange = (upTo: number) => {
+  const foldPiece = (upTo: number) => {
     const end = Math.min(upTo, applied + EVENTS_AT_ONCE);
     let before: number;
     do {
       before = applied;
-      for (const recorded of log.range(applied, end, LOG_RANGE_EVENTS)) {
-        foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, tables, note);
-        applied = recorded.seq;
-      }
+      applied = foldRange(log, before, end, tables, addFailure).seq;
     } while (applied > before && applied < end);
-    for (const table of tables) table.write(note);
+    for (const table of tables) table.write(addFailure);
     return applied;
   };
-  const inTransaction = database.transaction(foldRange);
+  const inTransaction = database.transaction(foldPiece);
 
   return {
     // Inside a caller's snapshot there is a transaction already.
-    foldRange: (upTo) => (database.inTransaction ? foldRange(upTo) : inTransaction(upTo)),
+    foldPiece: (upTo) => (database.inTransaction ? foldPiece(upTo) : inTransaction(upTo)),
     close,
   };
 }

@@ -4,19 +4,17 @@
  */
 
 import type { Database } from 'better-sqlite3';
-import { readBody } from './event.ts';
 import { EventLog } from './event-log.ts';
-import { foldEvent } from './fold-event.ts';
-import { LOG_RANGE_EVENTS, REBUILD_FOLD_EVENTS } from './limits.ts';
+import { foldRange, makeTables, unreadable } from './folding.ts';
+import { REBUILD_FOLD_EVENTS } from './limits.ts';
 import type { Projection } from './projection.ts';
-import { type AddFailure, createTableSql, ProjectionTable } from './projection-table.ts';
-import { failuresTable } from './schema.ts';
 
 /**
  * Reads the log in pieces, so that no long reading keeps the WAL from starting over. Afterwards `events`, `failures` and
  * the projections' tables are those of that moment; views of the file still show the live ones.
  * @param database a connection of its own, which may be one that only reads
- * @param seq the last event that counts
+ * @param seq the last event that counts, which must be in the log
+ * @throws Error if the log cannot be read up to it, and what SQLite throws
  */
 export function standAsOf(
   database: Database,
@@ -25,22 +23,14 @@ export function standAsOf(
   onProgress: (done: number, total: number) => void = () => {},
 ): void {
   const log = new EventLog(database);
-  for (const projection of projections) database.exec(createTableSql(projection, `temp.${projection.name}`));
-  database.exec(failuresTable('temp.failures'));
-  const tables = projections.map(
-    (projection) => new ProjectionTable(database, projection, `temp.${projection.name}`),
-  );
-  const addFailure = database.prepare('INSERT INTO temp.failures (seq, stage, error) VALUES (?, ?, ?)');
-  const note: AddFailure = (...failure) => void addFailure.run(...failure);
-
+  const { tables, addFailure } = makeTables(database, 'temp', projections);
   const foldPiece = database.transaction((after: number, upTo: number) => {
     for (let done = after; done < upTo; ) {
-      for (const recorded of log.range(done, upTo, LOG_RANGE_EVENTS)) {
-        foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, tables, note);
-        done = recorded.seq;
-      }
+      const range = foldRange(log, done, upTo, tables, addFailure);
+      if (range.seq === done) throw unreadable(done, seq);
+      done = range.seq;
     }
-    for (const table of tables) table.write(note);
+    for (const table of tables) table.write(addFailure);
   });
   for (let done = 0; done < seq; ) {
     const upTo = Math.min(seq, done + REBUILD_FOLD_EVENTS);

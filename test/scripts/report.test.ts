@@ -151,6 +151,14 @@ describe('npm run report', () => {
     assert.match(await report('calls', '--as-of', '0'), /^calls by day, as of seq 0 \(UTC\)\nnone\n/);
   });
 
+  it('as of an event that somebody has removed says so and ends', async () => {
+    appendTwoDays();
+    database.tamper('DELETE FROM events WHERE seq = 5');
+    const { code, stdout, stderr } = await runScript('report', ['--as-of', '5'], { env: database.env });
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(stderr, /^the log cannot be read beyond seq 4 of 5: npm run verify tells /);
+  });
+
   for (const [args, message] of [
     [['fax'], 'there is no report "fax", but calls, sms, costs, opt-outs, failures'],
     [['--by', 'week'], '--by must be day, hour, tenant, number, not "week"'],
