@@ -108,6 +108,7 @@ async function copyAndCheck(
   try {
     prepareDatabaseFile(partialPath);
     const copy = openDatabase(partialPath, derivations);
+    copy.pragma('synchronous = OFF'); // syncFile() sees to all of it before it gets its name
     let leftOut: readonly string[];
     try {
       await copyEvents(source, copy, options);
