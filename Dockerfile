@@ -1,12 +1,12 @@
 # Two stages: the first has what compiling needs, the second node and two files.
-FROM node:24-bookworm AS build
+FROM node:22-bookworm AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci
 COPY . .
 RUN npm run build
 
-FROM node:24-bookworm-slim
+FROM node:22-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /build/dist/irisx-webhooks.mjs /build/dist/better_sqlite3.node ./
