@@ -6,6 +6,7 @@ import { developmentSecret, developmentSecretPath } from './core/development-sec
 import { HandlersRefused } from './core/handler.ts';
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
 import { createLogger, type Log } from './core/logger.ts';
+import { nodeProblem } from './node-problem.ts';
 import { flushLines, writeLine } from './output.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
 
@@ -100,6 +101,8 @@ function announce(config: Config, { address, adminUrl, head }: Receiver, log: Lo
       `\nIRISX webhook receiver\n${lines.map(([name, text]) => `  ${name.padEnd(12)} ${text}`).join('\n')}\n`,
     );
   }
+  const problem = nodeProblem(process.versions.node);
+  if (problem !== undefined) log('warn', problem);
   if (config.isSocketOfAnother) {
     log(
       'warn',
