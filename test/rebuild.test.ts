@@ -11,6 +11,7 @@ import { BatchAppender } from '../src/core/append-batch.ts';
 import { checkTables } from '../src/core/check-tables.ts';
 import { openDatabase, prepareDatabaseFile } from '../src/core/database.ts';
 import type { Delivery } from '../src/core/delivery.ts';
+import { REBUILD_FOLD_EVENTS } from '../src/core/limits.ts';
 import type { RebuildProgress } from '../src/core/next-tables.ts';
 import type { Derivations, Projection } from '../src/core/projection.ts';
 import { NewerTable, rebuild } from '../src/core/rebuild.ts';
@@ -201,6 +202,17 @@ describe('a rebuild', () => {
       { sql: 'CREATE VIEW my_calls AS SELECT call_uuid, status FROM calls' },
     ]);
     assert.deepEqual(query(path, "SELECT * FROM sqlite_master WHERE name = 'report_of_old_code'"), []);
+    remove();
+  });
+
+  it('keeps some thousands of folded events in memory, whatever the log’s length', async () => {
+    const { path, remove } = filledDatabase(2 * REBUILD_FOLD_EVENTS + 100);
+    const written: number[] = [];
+    await rebuildNow(path, {
+      onProgress: ({ phase, done }) => void (phase === 'fold' && written.push(done)),
+    });
+    assert.deepEqual(written, [REBUILD_FOLD_EVENTS, 2 * REBUILD_FOLD_EVENTS, 2 * REBUILD_FOLD_EVENTS + 100]);
+    assert.deepEqual(differences(path), []);
     remove();
   });
 

@@ -120,7 +120,7 @@ export function generate(run: Run, deliveries: Prepared): Promise<RunResult> {
       if (nowMs >= endMs) return end();
       const dueNow = Math.floor(((nowMs - startMs) * (run.ratePerSecond ?? 0)) / 1000);
       for (; due < dueNow; due++) {
-        const dueMs = startMs + (due * 1000) / (run.ratePerSecond ?? 1);
+        const dueMs = startMs + ((due + 1) * 1000) / (run.ratePerSecond ?? 1);
         const connection = idle.shift(); // in turn: none is idle for so long that a server would close it
         if (connection === undefined) overdue.push(dueMs);
         else send(connection, dueMs);

@@ -119,10 +119,14 @@ export const EVENT_TYPE_CHARS_MAX = 128;
 
 // --- rebuild ----------------------------------------------------------------------------------------------
 
-/** A rebuild's transaction on the live file while others write, and the pause after it: their batches wait for it. */
-export const REBUILD_TRANSACTION_MS = 2;
-/** The same while nobody else writes: the first batch that comes waits for it. */
-export const REBUILD_ALONE_MS = 5;
+/** A rebuild's transaction on the live file while others write: their batches wait for it. */
+export const REBUILD_WRITE_MS = 1;
+/** The same while nobody else writes: the first batch that comes waits for it, and a page of an index is written less often. */
+export const REBUILD_ALONE_MS = 20;
+/** Work without a lock between two pauses while others write: it takes a processor from them. */
+export const REBUILD_COMPUTE_MS = 5;
+/** How much longer than the work before it a pause is: the deliveries that have piled up meanwhile take theirs. */
+export const REBUILD_PAUSE_TIMES = 2;
 /** Rows written in the first of these transactions; later ones adapt to the time that it took. */
 export const REBUILD_ROWS_FIRST = 100;
 /** The fewest, however slow the machine. */

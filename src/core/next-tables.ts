@@ -7,10 +7,10 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { EventLog } from './event-log.ts';
 import { foldRange, unreadable } from './folding.ts';
 import { BATCH_BYTES_MAX, REBUILD_FOLD_EVENTS } from './limits.ts';
+import type { Pace } from './pace.ts';
 import type { Derivations, Projection } from './projection.ts';
 import { type AddFailure, createTableSql, ProjectionTable } from './projection-table.ts';
 import { failuresTable } from './schema.ts';
-import type { Briefly } from './write-briefly.ts';
 
 /** Told after each piece of work. `fold` counts events, `clean` rows. */
 export interface RebuildProgress {
@@ -28,6 +28,8 @@ export class NextTables {
   readonly #failures: Parameters<AddFailure>[] = [];
   #insertFailure: Statement<[number, string, string]> | undefined;
   #folded = 0;
+  /** Folded, and not yet in the tables. */
+  #unwritten = { events: 0, bytes: 0 };
 
   constructor(database: Database, projections: readonly Projection[], log: EventLog) {
     this.#database = database;
@@ -54,19 +56,19 @@ export class NextTables {
   }
 
   /**
-   * Folds the next events in memory, about REBUILD_FOLD_EVENTS of them, up to `upTo`; takes no lock.
+   * Folds the next few events up to `upTo` in memory; takes no lock.
+   * @returns whether more of them may be folded before write()
    * @throws Error if the log cannot be read on before `upTo`
    */
-  fold(upTo: number): void {
-    const end = Math.min(upTo, this.#folded + REBUILD_FOLD_EVENTS);
+  fold(upTo: number): boolean {
     const note: AddFailure = (...failure) => void this.#failures.push(failure);
-    let bytes = 0;
-    while (this.#folded < end && bytes < BATCH_BYTES_MAX) {
-      const range = foldRange(this.#log, this.#folded, end, this.#tables, note);
-      if (range.seq === this.#folded) throw unreadable(range.seq, upTo);
-      this.#folded = range.seq;
-      bytes += range.bytes;
-    }
+    const range = foldRange(this.#log, this.#folded, upTo, this.#tables, note);
+    if (range.seq === this.#folded) throw unreadable(range.seq, upTo);
+    const unwritten = this.#unwritten;
+    unwritten.events += range.seq - this.#folded;
+    unwritten.bytes += range.bytes;
+    this.#folded = range.seq;
+    return range.seq < upTo && unwritten.events < REBUILD_FOLD_EVENTS && unwritten.bytes < BATCH_BYTES_MAX;
   }
 
   /** Writes up to `limit` rows of what is folded, within the caller's transaction. @returns how many; 0: all is written */
@@ -79,6 +81,7 @@ export class NextTables {
       insert?.run(...failure);
       written += 1;
     }
+    if (written === 0) this.#unwritten = { events: 0, bytes: 0 };
     return written;
   }
 }
@@ -96,7 +99,7 @@ export function exchangeTable(database: Database, name: string): void {
 export async function cleanLeftovers(
   database: Database,
   derivations: Derivations,
-  briefly: Briefly,
+  pace: Pace,
   onProgress: (progress: RebuildProgress) => void,
 ): Promise<void> {
   const ours = [...derivations.projections.map(({ name }) => name), 'failures'];
@@ -110,12 +113,12 @@ export async function cleanLeftovers(
       `DELETE FROM main."${name}" WHERE rowid IN (SELECT rowid FROM main."${name}" LIMIT ?)`,
     );
     for (let done = 0; done < total; ) {
-      const removed = await briefly((limit) => remove.run(limit).changes);
+      const removed = await pace.write((limit) => remove.run(limit).changes);
       if (removed === 0) break;
       done += removed;
       onProgress({ phase: 'clean', done, total });
     }
-    await briefly(() => {
+    await pace.write(() => {
       database.exec(`DROP TABLE main."${name}"`);
       return 0;
     });

@@ -1,8 +1,7 @@
 /**
  * Rebuilds projections beside a running server: fold the log in memory, a piece at a time, write the rows into new
- * tables, swap. SQLite's waiting is not fair, so whatever holds the live file's write lock is short and, while
- * others write, followed by a pause as long. Until the swap the live tables are untouched; killed at any moment,
- * nothing is lost.
+ * tables, swap; at a pace that lets others write meanwhile. Until the swap the live tables are untouched; killed at
+ * any moment, nothing is lost.
  */
 
 import type { Database } from 'better-sqlite3';
@@ -11,11 +10,11 @@ import { EventLog } from './event-log.ts';
 import { PARSE_STAGE } from './fold-event.ts';
 import { REBUILD_REMAINDER_EVENTS_MAX } from './limits.ts';
 import { cleanLeftovers, exchangeTable, NextTables, type RebuildProgress } from './next-tables.ts';
+import { Pace } from './pace.ts';
 import type { Derivations, Projection } from './projection.ts';
 import { ProjectionStates } from './projection-state.ts';
 import { lockScratch } from './scratch.ts';
 import { withoutViews } from './views.ts';
-import { brieflyWriting } from './write-briefly.ts';
 import { WriteTransactions } from './write-transactions.ts';
 
 export interface RebuildOptions {
@@ -77,10 +76,10 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
       // Nothing of this needs to be durable before the swap, whose fsync covers it.
       database.pragma('synchronous = NORMAL');
       const transactions = new WriteTransactions(database);
-      const briefly = brieflyWriting(database, transactions, pause, monotonicMs);
-      await cleanLeftovers(database, derivations, briefly, onProgress);
+      const pace = new Pace(database, transactions, pause, monotonicMs);
+      await cleanLeftovers(database, derivations, pace, onProgress);
       const next = new NextTables(database, projections, log);
-      await briefly(() => {
+      await pace.write(() => {
         next.create();
         return 0;
       });
@@ -89,14 +88,14 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
         head - next.folded > REBUILD_REMAINDER_EVENTS_MAX;
         head = log.head().seq
       ) {
-        next.fold(head);
-        while ((await briefly((limit) => next.write(limit))) > 0);
+        await pace.compute(() => next.fold(head));
+        while ((await pace.write((limit) => next.write(limit))) > 0);
         onProgress({ phase: 'fold', done: next.folded, total: head });
       }
       database.pragma('synchronous = FULL');
       const seq = transactions.run(() => swap(database, derivations, projections, next, log));
       database.pragma('synchronous = NORMAL');
-      await cleanLeftovers(database, derivations, briefly, onProgress);
+      await cleanLeftovers(database, derivations, pace, onProgress);
       const count = (name: string) =>
         database.prepare(`SELECT count(*) FROM main.${name}`).pluck().get() as number;
       const rows = Object.fromEntries(projections.map(({ name }) => [name, count(name)]));

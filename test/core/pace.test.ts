@@ -3,11 +3,13 @@ import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import {
   REBUILD_ALONE_MS,
+  REBUILD_COMPUTE_MS,
+  REBUILD_PAUSE_TIMES,
   REBUILD_ROWS_FIRST,
   REBUILD_ROWS_MIN,
-  REBUILD_TRANSACTION_MS,
+  REBUILD_WRITE_MS,
 } from '../../src/core/limits.ts';
-import { brieflyWriting } from '../../src/core/write-briefly.ts';
+import { Pace } from '../../src/core/pace.ts';
 import { WriteTransactions } from '../../src/core/write-transactions.ts';
 import { openTestDatabase } from '../support/database.ts';
 
@@ -25,7 +27,7 @@ function given() {
   let clockMs = 0;
   const pauses: number[] = [];
   const msARow = { now: 0.1 };
-  const briefly = brieflyWriting(
+  const pace = new Pace(
     database,
     new WriteTransactions(database),
     async (ms) => void pauses.push(ms),
@@ -45,30 +47,65 @@ function given() {
   const times = async (count: number, most = Number.POSITIVE_INFINITY, between = () => {}) => {
     for (let n = 0; n < count; n++) {
       between();
-      await briefly(work(most));
+      await pace.write(work(most));
     }
   };
-  return { times, limits, pauses, msARow, someoneWrites, briefly };
+  /** Computes in pieces of 1 ms. */
+  const computes = (pieces: number, between = () => {}) =>
+    pace.compute(() => {
+      between();
+      clockMs += 1;
+      pieces -= 1;
+      return pieces > 0;
+    });
+  return { database, other, times, limits, pauses, msARow, someoneWrites, pace, computes };
 }
 
-describe('writing briefly', () => {
+describe('the pace of a rebuild', () => {
   it('takes as many rows as fit into the time, alone', async () => {
     const { times, limits, pauses } = given();
-    await times(5);
+    await times(8);
     assert.deepEqual(limits.slice(-2), [REBUILD_ALONE_MS / 0.1, REBUILD_ALONE_MS / 0.1]);
     assert.deepEqual(pauses.slice(-2), [0, 0]);
   });
 
-  it('takes less, and pauses as long as it took, while another connection writes', async () => {
+  it('takes less, and pauses longer than it took, while another connection writes', async () => {
     const { times, limits, pauses, someoneWrites } = given();
     await times(4, undefined, someoneWrites);
-    assert.deepEqual(limits.slice(-2), [REBUILD_TRANSACTION_MS / 0.1, REBUILD_TRANSACTION_MS / 0.1]);
-    assert.deepEqual(pauses.slice(-2), [REBUILD_TRANSACTION_MS, REBUILD_TRANSACTION_MS]);
+    assert.deepEqual(limits.slice(-2), [REBUILD_WRITE_MS / 0.1, REBUILD_WRITE_MS / 0.1]);
+    const pauseMs = REBUILD_PAUSE_TIMES * REBUILD_WRITE_MS;
+    assert.deepEqual(pauses.slice(-2), [pauseMs, pauseMs]);
+  });
+
+  it('leaves nothing in the WAL for the other connection to bring home', async () => {
+    const { database, other, pace } = given();
+    await pace.write(() => {
+      database.exec('CREATE TABLE made (value)');
+      return 1;
+    });
+    const [wal] = other.pragma('wal_checkpoint(NOOP)') as [{ log: number; checkpointed: number }];
+    assert.ok(wal.log > 0);
+    assert.equal(wal.checkpointed, wal.log);
+  });
+
+  it('computes in short pieces with pauses while another connection writes', async () => {
+    const { computes, pauses, someoneWrites } = given();
+    await computes(2 * REBUILD_COMPUTE_MS + 1, someoneWrites);
+    const pauseMs = REBUILD_PAUSE_TIMES * REBUILD_COMPUTE_MS;
+    assert.deepEqual(pauses, [pauseMs, pauseMs]);
+  });
+
+  it('computes without a pause while nobody writes', async () => {
+    const { times, computes, pauses } = given();
+    await times(1);
+    pauses.length = 0;
+    await computes(3 * REBUILD_COMPUTE_MS);
+    assert.deepEqual(pauses, []);
   });
 
   it('does not take a little work left over for a fast machine', async () => {
     const { times, limits } = given();
-    await times(5);
+    await times(8);
     const [usual = 0] = limits.slice(-1);
     await times(5, 1);
     await times(2);
@@ -92,8 +129,8 @@ describe('writing briefly', () => {
   });
 
   it('says how much was done', async () => {
-    const { briefly } = given();
-    assert.equal(await briefly(() => 7), 7);
-    assert.equal(await briefly(() => 0), 0);
+    const { pace } = given();
+    assert.equal(await pace.write(() => 7), 7);
+    assert.equal(await pace.write(() => 0), 0);
   });
 });
