@@ -74,7 +74,7 @@ export class Dispatcher {
     if (this.#closing !== undefined) return;
     if (this.#due.isTimeToLook) {
       this.#write();
-      this.#due.look((seq) => this.#underWay.has(seq));
+      this.#due.look(this.#underWay);
     }
     let looks = 0;
     while (this.#canStart() && this.#startOne()) {

@@ -37,13 +37,14 @@ export class DueRuns {
     return this.#due.length === 0 && this.#options.now() >= this.#lookAtMs;
   }
 
-  /** Reads those that are due, but for what is under way; if there are none, waits for the next. */
-  look(isUnderWay: (seq: number) => boolean): void {
+  /** Reads those that are due, but for what is under way, by seq; if there are none, waits for the next. */
+  look(underWay: ReadonlyMap<number, unknown>): void {
     const { store, consumer, now } = this.#options;
     const nowMs = now();
+    // Those under way are still due in the file: they must not take the places of the others.
     this.#due = store
-      .due(consumer, nowMs, HANDLER_READ_EVENTS_MAX)
-      .filter(({ seq }) => !isUnderWay(seq))
+      .due(consumer, nowMs, HANDLER_READ_EVENTS_MAX + underWay.size)
+      .filter(({ seq }) => !underWay.has(seq))
       .sort((one, other) => Number(other.isAlone) - Number(one.isAlone));
     if (this.#due.length > 0) return;
     this.#lookAtMs = Number.POSITIVE_INFINITY;

@@ -129,10 +129,15 @@ export class RunStore {
   replayFrom(consumer: string, from: number, chain: Uint8Array): void {
     this.#database
       .transaction(() => {
-        this.#database.prepare('DELETE FROM failed_runs WHERE consumer = ? AND seq >= ?').run(consumer, from);
+        this.forgetAfter(consumer, from - 1);
         this.moveTo(consumer, from - 1, chain);
       })
       .immediate();
+  }
+
+  /** Forgets a consumer's failed runs of events after `seq`. */
+  forgetAfter(consumer: string, seq: number): void {
+    this.#database.prepare('DELETE FROM failed_runs WHERE consumer = ? AND seq > ?').run(consumer, seq);
   }
 
   /** @returns whether the position is still the consumer's own; if not, all but the position is written */

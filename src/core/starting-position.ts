@@ -14,10 +14,12 @@ export interface StartingPositionOptions {
 
 /** What is in the log already is history to a new consumer. */
 export function startingPosition({ consumer, log, store, tools }: StartingPositionOptions): Position {
+  const head = log.head();
+  // In a log that was put back, the next events get the numbers of those that had failed: they are others.
+  store.forgetAfter(consumer.name, head.seq);
   const position = store.position(consumer.name);
   if (position !== undefined && Buffer.compare(position.chain, log.chainOf(position.seq)) === 0)
     return position;
-  const head = log.head();
   if (position !== undefined)
     tools.log(
       'warn',

@@ -7,13 +7,14 @@ import { Dispatcher } from '../../src/core/dispatcher.ts';
 import { EventLog } from '../../src/core/event-log.ts';
 import type { HandlerContext } from '../../src/core/handler.ts';
 import {
+  HANDLER_READ_EVENTS_MAX,
   RUN_ATTEMPTS_MAX,
   RUN_RETRY_FIRST_MS,
   RUN_RETRY_LAST_MS,
   RUN_STATE_WRITE_MS,
   RUNS_AHEAD_EVENTS_MAX,
 } from '../../src/core/limits.ts';
-import { RunStore } from '../../src/core/run-store.ts';
+import { type FailedRun, type Position, RunStore } from '../../src/core/run-store.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { openTestDatabase, type TestDatabase } from '../support/database.ts';
 import { delivery, T0_S } from '../support/events.ts';
@@ -321,6 +322,45 @@ describe('a dispatcher', () => {
     await after.end(1);
     assert.deepEqual(after.seqs(), [1, 2, 4, 3]);
     assert.equal(after.started.at(-1)?.attempt, 2);
+  });
+
+  it('finds the runs that are due behind as many that are under way', async () => {
+    const { dispatch, fromStart } = given(100);
+    const before = fromStart({ runsMax: 100 });
+    before.dispatcher.pump();
+    for (let seq = 1; seq <= 100; seq++) await before.end(seq, new Error('no'));
+    await closed(before.dispatcher);
+    await pass(RUN_RETRY_FIRST_MS);
+    const after = dispatch({ runsMax: HANDLER_READ_EVENTS_MAX });
+    after.dispatcher.pump();
+    assert.equal(after.started.length, HANDLER_READ_EVENTS_MAX);
+    after.dispatcher.pump();
+    for (let n = 0; n < after.started.length; n++) await after.end(after.started[n]?.seq ?? 0);
+    assert.equal(after.started.length, 100);
+  });
+
+  it('runs the events of a log that was put back, whatever had failed under their numbers', async () => {
+    const { append, dispatch, fromStart } = given(3);
+    const before = fromStart();
+    before.dispatcher.pump();
+    for (const seq of [1, 2, 3]) await before.end(seq);
+    await closed(before.dispatcher);
+    const position = before.store.position('handlers') as Position;
+    const failed: FailedRun = {
+      consumer: 'handlers',
+      seq: 4,
+      attempts: RUN_ATTEMPTS_MAX,
+      error: 'Error: no',
+      failedAtMs: 0,
+      nextAtMs: null,
+      isAlone: false,
+    };
+    before.store.write('handlers', { position, failed: [failed], ended: [] });
+    const after = dispatch();
+    append(1);
+    after.dispatcher.pump();
+    assert.deepEqual(after.seqs(), [4]);
+    assert.deepEqual(after.store.failed(9), []);
   });
 
   it(`goes at most ${RUNS_AHEAD_EVENTS_MAX} events beyond what has ended`, async () => {
