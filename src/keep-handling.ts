@@ -50,8 +50,10 @@ export interface Handling {
 type Dead = NonNullable<HandlersThreadData['dead']>;
 
 const MIB = 1024 * 1024;
+const LOAD_HINT = 'what stands outside its functions must end';
 
 export function keepHandling(options: HandlingOptions, log: Log): Handling {
+  const module = options.modulePath === undefined ? 'src/handlers' : `HANDLERS=${options.modulePath}`;
   const shared = SharedState.create(options.runsMax);
   let thread: Worker | undefined;
   let consumers: readonly string[] = [];
@@ -61,47 +63,56 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
   let restart: NodeJS.Timeout | undefined;
   let restartMs = HANDLERS_RESTART_FIRST_MS;
   let watch: NodeJS.Timeout | undefined;
+  /** What the present thread was told of the one before it, until it has noted that. */
+  let untold: Dead | undefined;
   /** Why the present thread is ending, where that is known. */
   let death: { readonly text: string; readonly isForeign: boolean } | undefined;
 
   const loaded = new Promise<void>((resolve, reject) => {
-    const late = setTimeout(() => {
-      reject(
-        new HandlersRefused(
-          `${options.modulePath === undefined ? 'src/handlers' : `HANDLERS=${options.modulePath}`} did not load within ${HANDLERS_LOAD_MS} ms: what stands outside its functions must end`,
-        ),
-      );
-    }, HANDLERS_LOAD_MS);
     run(undefined, (problem) => {
-      clearTimeout(late);
       if (problem === undefined) resolve();
       else reject(new HandlersRefused(problem));
     });
   });
   loaded.catch(() => {});
 
-  /** @param onLoaded called once, with what is wrong */
+  /** @param onLoaded called with what is wrong; only the first call counts */
   function run(dead: Dead | undefined, onLoaded: (problem?: string) => void): void {
     death = undefined;
+    untold = dead;
     const data: HandlersThreadData = { ...options, shared: shared.buffer, dead };
     const mine = startThread('handlers-thread', data, {
       maxOldGenerationSizeMb: HANDLERS_HEAP_BYTES / MIB,
     });
     thread = mine;
+    const late = setTimeout(
+      () => refuse(`${module} did not load within ${HANDLERS_LOAD_MS} ms: ${LOAD_HINT}`),
+      HANDLERS_LOAD_MS,
+    );
+    const loads = (problem?: string) => {
+      clearTimeout(late);
+      onLoaded(problem);
+    };
+    /** What stands outside its functions may keep the thread alive, and hold its place. */
+    const refuse = (text: string) => {
+      death = { text, isForeign: false };
+      loads(text);
+      void mine.terminate();
+    };
     mine.on('message', (message: FromHandlers) => {
       switch (message.kind) {
         case 'loaded':
           consumers = message.consumers;
-          onLoaded();
+          loads();
           if (isStarted) begin();
           return;
         case 'nothing':
           thread = undefined;
-          return onLoaded();
+          return loads();
         case 'refused':
-          death = { text: message.text, isForeign: false };
-          return onLoaded(message.text);
+          return refuse(message.text);
         case 'started':
+          untold = undefined;
           return onStarted();
         case 'log':
           return log(message.level, message.text);
@@ -118,7 +129,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
       shared.forgetSettled();
       clearInterval(watch);
       const { text, isForeign } = death ?? { text: `it ended with code ${code}`, isForeign: true };
-      onLoaded(text);
+      loads(text);
       onStarted();
       if (isStarted && !isClosing) replace(text, isForeign);
     });
@@ -153,7 +164,8 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
     const seqs = isForeign ? shared.underWay : [];
     const under = seqs.length === 0 ? '' : `, with seq ${seqs.join(', ')} under way`;
     log('error', `the handlers' thread has ended: ${text}${under}; the next starts in ${restartMs / 1000} s`);
-    restart = setTimeout(() => run({ seqs, reason: text }, () => {}), restartMs);
+    const dead = untold ?? { seqs, reason: text };
+    restart = setTimeout(() => run(dead, () => {}), restartMs);
     restartMs = Math.min(2 * restartMs, HANDLERS_RESTART_LAST_MS);
   }
 

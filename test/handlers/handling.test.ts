@@ -208,6 +208,31 @@ describe('a handler', () => {
     assert.ok(!receiver.lines.some((line) => line.includes('has ended')), receiver.lines.join('\n'));
   });
 
+  it('whose module hangs when it is loaded again is told of, ended, and tried once more', async () => {
+    const { seen, start } = given(`import { existsSync, rmSync, writeFileSync } from 'node:fs';
+      const hangs = new URL('hangs', import.meta.url);
+      if (existsSync(hangs)) {
+        rmSync(hangs);
+        await new Promise(() => setInterval(() => {}, 1_000_000));
+      }
+      export function handleCallCompleted(data, context) {
+        note('completed', data, { attempt: context.attempt });
+        if (context.attempt > 1) return;
+        writeFileSync(hangs, '');
+        process.exit(1);
+      }`);
+    const receiver = await start();
+    await deliver(receiver, completed('one'));
+    const told = /ERROR the handlers' thread has ended: HANDLERS=.* did not load within 10000 ms/;
+    await until(() => receiver.lines.some((line) => told.test(line)), 'it is told', 20_000);
+    await until(() => seen().length === 2, 'it has run again', 20_000);
+    assert.equal(
+      seen()[1]?.context['attempt'],
+      2,
+      'the thread that hung was told of the first, and noted nothing',
+    );
+  });
+
   it('runs in one of several processes on a log, and in another one when that has ended', async () => {
     const { seen, start } = given(`export function handleCallCompleted(data, context) {
       note('completed', data, {});
