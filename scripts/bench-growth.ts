@@ -1,4 +1,4 @@
-/** `npm run bench:growth`: what becomes of speed, size and start as the log grows. */
+/** `./irisx bench:growth`: what becomes of speed, size and start as the log grows. */
 
 import { fork } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
+import { IRISX } from '../src/core/irisx.ts';
 import { rebuild } from '../src/core/rebuild.ts';
 import { derivations } from '../src/projections/index.ts';
 import { RECEIVER, startContestant } from './bench/contestants.ts';
@@ -13,7 +14,7 @@ import { loadServer, runBeside } from './bench/measure.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 
 const USAGE = `
-npm run bench:growth [-- options]
+${IRISX} bench:growth [options]
 Fills a log in steps and prints for each step: deliveries a second (closed loop, 64 connections), p99 at half of the
 empty log's rate (open loop), the same while the tables are rebuilt, bytes on disk an event, start to first 200, rebuild
 rate beside what reading and parsing the log alone gives, and the time of all report views. At five million events it
@@ -125,7 +126,7 @@ async function measureStep(folder: string, index: number, emptyPerSecond?: numbe
 
 /** Does `work` while a process of its own rebuilds the tables, and waits for the end of that. */
 async function whileRebuilding<T>(path: string, work: () => Promise<T>): Promise<T> {
-  const child = fork(fileURLToPath(new URL('./bench/rebuild-again.js', import.meta.url)), [path]);
+  const child = fork(fileURLToPath(new URL('./bench/rebuild-again.ts', import.meta.url)), [path]);
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const result = await work().finally(() => {
     if (child.connected) child.disconnect();

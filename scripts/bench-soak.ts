@@ -1,13 +1,14 @@
-/** `npm run bench:soak`: what a million deliveries leave in memory, and what the receiver does when nothing comes. */
+/** `./irisx bench:soak`: what a million deliveries leave in memory, and what the receiver does when nothing comes. */
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
+import { IRISX } from '../src/core/irisx.ts';
 import { RECEIVER, startContestant } from './bench/contestants.ts';
 import { loadServer } from './bench/measure.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 
 const USAGE = `
-npm run bench:soak [-- --deliveries N]
+${IRISX} bench:soak [--deliveries N]
 Sends N deliveries (default 1,000,000) to one receiver over 64 connections, as fast as it takes them, and prints its
 resident memory after each tenth; then what processor time it takes in ten seconds in which nothing comes.
 `;

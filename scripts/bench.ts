@@ -1,8 +1,9 @@
-/** `npm run bench`: this receiver beside what one would pick instead, in one run, as ratios. */
+/** `./irisx bench`: this receiver beside what one would pick instead, in one run, as ratios. */
 
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import Sqlite from 'better-sqlite3';
+import { IRISX } from '../src/core/irisx.ts';
 import {
   BARE,
   type Contestant,
@@ -16,7 +17,7 @@ import { type Load, measure, measureStorage, median } from './bench/measure.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 
 const USAGE = `
-npm run bench [-- options]
+${IRISX} bench [options]
 Measures this receiver in turn with (a) bare node:http, (b) Express 4 as documented, (c) one transaction an event, and
 (d) the writer's code without HTTP: throughput in a closed loop with 64 and 256 connections, latency in an open loop at
 half of the receiver's own maximum, with handlers too. Prints medians of all rounds and ratios. Loads both processors for about six

@@ -1,4 +1,4 @@
-/** `npm run events`: the events of the log, the newest first; one of them whole; its bytes; those that come. */
+/** `./irisx events`: the events of the log, the newest first; one of them whole; its bytes; those that come. */
 
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
@@ -6,6 +6,7 @@ import { openReadOnly } from '../src/core/database.ts';
 import { EventLog, type StoredEvent } from '../src/core/event-log.ts';
 import { type EventFilter, EventSearch, type FoundEvent, type SeqRange } from '../src/core/event-search.ts';
 import { EventTimes } from '../src/core/event-times.ts';
+import { IRISX } from '../src/core/irisx.ts';
 import { harmless } from '../src/core/logger.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/command.ts';
@@ -15,10 +16,10 @@ import { eventLines, eventMembers } from './cli/shown-event.ts';
 import { shownTime, timeOption } from './cli/times.ts';
 
 const USAGE = `
-npm run events -- list [options]
-npm run events -- tail [options]
-npm run events -- show SEQ
-npm run events -- raw SEQ
+${IRISX} events list [options]
+${IRISX} events tail [options]
+${IRISX} events show SEQ
+${IRISX} events raw SEQ
 Looks into the event log, also while the server runs.
 
   list               events, the newest first
@@ -34,8 +35,8 @@ Looks into the event log, also while the server runs.
   --limit N          default 50
   --output json      an object a line
 
-  npm run events -- list --type call.failed --since 2026-01-05
-  npm run events -- list --subject +12025550100
+  ${IRISX} events list --type call.failed --since 2026-01-05
+  ${IRISX} events list --subject +12025550100
 `;
 
 const OPTIONS = {

@@ -1,9 +1,10 @@
-/** `npm run explain`: did it arrive, and why does its row look so. */
+/** `./irisx explain`: did it arrive, and why does its row look so. */
 
 import type { Database } from 'better-sqlite3';
 import { openReadOnly } from '../src/core/database.ts';
 import { EventLog } from '../src/core/event-log.ts';
 import { type ExplainedColumn, Explainer, type Explanation, type RowKey } from '../src/core/explain.ts';
+import { IRISX } from '../src/core/irisx.ts';
 import { harmless } from '../src/core/logger.ts';
 import { derivations } from '../src/projections/index.ts';
 import { recordingsOf } from '../src/projections/recordings-of-call.ts';
@@ -16,11 +17,11 @@ import { shownTime } from './cli/times.ts';
 const TABLES = { call: 'calls', sms: 'sms_messages', recording: 'recordings', contact: 'contacts' } as const;
 
 const USAGE = `
-npm run explain -- call UUID
-npm run explain -- sms ID
-npm run explain -- recording ID
-npm run explain -- contact NUMBER
-npm run explain -- seq SEQ
+${IRISX} explain call UUID
+${IRISX} explain sms ID
+${IRISX} explain recording ID
+${IRISX} explain contact NUMBER
+${IRISX} explain seq SEQ
 Tells which events a row is made of, in the order in which they happened and in which they came, and which of
 them gave each column its value. \`call\` tells of the call's recordings, too; \`seq\` of the rows that one event
 belongs to. Exit code 1: nothing of it has arrived.
@@ -97,8 +98,8 @@ function notFound(explainer: Explainer, kind: string, id: string): number {
   );
   const hint =
     elsewhere === undefined
-      ? 'npm run events -- list --subject ID searches all bodies for it'
-      : `but of ${elsewhere[0]} with this id: npm run explain -- ${elsewhere[0]} ${harmless(id)}`;
+      ? `${IRISX} events list --subject ID searches all bodies for it`
+      : `but of ${elsewhere[0]} with this id: ${IRISX} explain ${elsewhere[0]} ${harmless(id)}`;
   print([`no event of ${kind} ${JSON.stringify(harmless(id))} has arrived; ${hint}`]);
   return 1;
 }
@@ -129,7 +130,7 @@ function linesOf({ table, key, events, columns, differing, lookedAtFrom }: Expla
     ...(differing.length === 0
       ? []
       : [
-          `the table has other values in ${differing.join(', ')}: it lags (npm run rebuild -- --check tells), or has earlier events`,
+          `the table has other values in ${differing.join(', ')}: it lags (${IRISX} rebuild --check tells), or has earlier events`,
         ]),
   ];
 }

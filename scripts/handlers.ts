@@ -1,9 +1,10 @@
-/** `npm run handlers`: how far handlers and forwarding have come, what has failed, and what is to become of it. */
+/** `./irisx handlers`: how far handlers and forwarding have come, what has failed, and what is to become of it. */
 
 import { existsSync } from 'node:fs';
 import { openReadOnly } from '../src/core/database.ts';
 import { EventLog } from '../src/core/event-log.ts';
 import { lockFile } from '../src/core/file-lock.ts';
+import { IRISX } from '../src/core/irisx.ts';
 import { RUN_ATTEMPTS_MAX } from '../src/core/limits.ts';
 import { harmless } from '../src/core/logger.ts';
 import { RunStore } from '../src/core/run-store.ts';
@@ -14,11 +15,11 @@ import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, duration, grouped } from './cli/numbers.ts';
 
 const USAGE = `
-npm run handlers -- status
-npm run handlers -- failed
-npm run handlers -- retry SEQ … | retry --all
-npm run handlers -- skip SEQ …
-npm run handlers -- --replay-from SEQ [--only handlers|forward]
+${IRISX} handlers status
+${IRISX} handlers failed
+${IRISX} handlers retry SEQ … | retry --all
+${IRISX} handlers skip SEQ …
+${IRISX} handlers --replay-from SEQ [--only handlers|forward]
 Looks at the runs of handlers and of forwarding, also while the server runs.
 
   status         how far each has come, and how many runs have failed

@@ -1,8 +1,9 @@
-/** `npm run rebuild`: makes the tables anew from the log beside a running server, or only compares them. */
+/** `./irisx rebuild`: makes the tables anew from the log beside a running server, or only compares them. */
 
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Config } from '../src/config.ts';
 import { checkTables } from '../src/core/check-tables.ts';
+import { IRISX } from '../src/core/irisx.ts';
 import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
 import type { RebuildProgress } from '../src/core/next-tables.ts';
 import type { Projection } from '../src/core/projection.ts';
@@ -17,16 +18,16 @@ import { tableLines } from './cli/table-lines.ts';
 const NAMES = derivations.projections.map(({ name }) => name);
 
 const USAGE = `
-npm run rebuild [-- TABLE …] [-- --check]
+${IRISX} rebuild [TABLE …] [--check]
 Makes tables anew from the event log, while the server runs; until the end the old ones stay in use.
 Without a name, all of them: ${NAMES.join(', ')}.
 
   --check    writes nothing: compares the tables with what the log gives, lists the differences;
              exit code 1 if there are any
 
-  npm run rebuild
-  npm run rebuild -- calls contacts
-  npm run rebuild -- --check
+  ${IRISX} rebuild
+  ${IRISX} rebuild calls contacts
+  ${IRISX} rebuild --check
 `;
 
 const OPTIONS = { check: { type: 'boolean' } } as const;

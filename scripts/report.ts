@@ -1,8 +1,9 @@
-/** `npm run report`: what the tables say, in rows for a terminal, a spreadsheet or a program; also as they stood once. */
+/** `./irisx report`: what the tables say, in rows for a terminal, a spreadsheet or a program; also as they stood once. */
 
 import type { Database } from 'better-sqlite3';
 import { openReadOnly } from '../src/core/database.ts';
 import { EventTimes } from '../src/core/event-times.ts';
+import { IRISX } from '../src/core/irisx.ts';
 import { harmless } from '../src/core/logger.ts';
 import type { Value } from '../src/core/projection.ts';
 import { standAsOf } from '../src/core/stand-as-of.ts';
@@ -29,7 +30,7 @@ import { shownTime, timeOption } from './cli/times.ts';
 const FORMATS = ['table', 'csv', 'json'];
 
 const USAGE = `
-npm run report [-- NAME …] [-- options]
+${IRISX} report [NAME …] [options]
 Reports from the tables, also while the server runs. Without a name all of them: ${REPORT_NAMES.join(', ')}.
 Days, hours and times are UTC.
 
@@ -40,10 +41,10 @@ Days, hours and times are UTC.
   --format           ${FORMATS.join(', ')}; csv is for one report; json has an object a line, with times in
                      milliseconds since 1970 and money in millionths
 
-  npm run report
-  npm run report -- calls --since 2026-01-01 --until 2026-02-01 --by tenant
-  npm run report -- costs --format csv
-  npm run report -- calls --as-of 1000
+  ${IRISX} report
+  ${IRISX} report calls --since 2026-01-01 --until 2026-02-01 --by tenant
+  ${IRISX} report costs --format csv
+  ${IRISX} report calls --as-of 1000
 `;
 
 const OPTIONS = {

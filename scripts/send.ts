@@ -1,6 +1,7 @@
-/** `npm run send`: signs sample or recorded deliveries and posts them to a running server. */
+/** `./irisx send`: signs sample or recorded deliveries and posts them to a running server. */
 
 import { randomInt } from 'node:crypto';
+import { IRISX } from '../src/core/irisx.ts';
 import { harmless } from '../src/core/logger.ts';
 import { readChanges } from './cli/changes.ts';
 import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/command.ts';
@@ -15,7 +16,7 @@ import { sendAll } from './cli/send-all.ts';
 import { Tally } from './cli/tally.ts';
 
 const USAGE = `
-npm run send -- <event type> | --scenario NAME | --file F.jsonl  [options]
+${IRISX} send <event type> | --scenario NAME | --file F.jsonl  [options]
 Signs deliveries and posts them to a running server.
 
   --scenario NAME    ${SCENARIO_NAMES.join(', ')}
@@ -32,9 +33,9 @@ Signs deliveries and posts them to a running server.
 
 Exit code 0: every answer was 2xx with "success": true.
 
-  npm run send -- call.completed --data duration_seconds=90 --data to_number:=+12025550123
-  npm run send -- --scenario call --shape bare --path /webhooks/calls
-  npm run send -- --scenario all --count 1000 --shuffle --duplicate
+  ${IRISX} send call.completed --data duration_seconds=90 --data to_number:=+12025550123
+  ${IRISX} send --scenario call --shape bare --path /webhooks/calls
+  ${IRISX} send --scenario all --count 1000 --shuffle --duplicate
 `;
 
 const OPTIONS = {
@@ -118,7 +119,7 @@ async function main(given: Given): Promise<number> {
     poster.close();
   }
   if (nobodyThere)
-    throw new Error(`nothing listens on ${target.url.origin}: start the server with npm start`);
+    throw new Error(`nothing listens on ${target.url.origin}: start the server with ${IRISX} serve`);
   const tookMs = performance.now() - startedMs;
   if (tally.sent > 1) process.stdout.write(`${tally.summary(tookMs).join('\n')}\n`);
   return tally.isGood ? 0 : 1;

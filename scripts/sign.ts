@@ -1,15 +1,16 @@
-/** `npm run sign`: the signature headers of a body, or whether given ones are right. */
+/** `./irisx sign`: the signature headers of a body, or whether given ones are right. */
 
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
+import { IRISX } from '../src/core/irisx.ts';
 import { generateSignature, matchesSignature } from '../src/core/signature.ts';
 import { faultText } from '../src/core/storage-fault.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { knownSecrets, readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';
 
 const USAGE = `
-npm run sign -- <file|->  [options]
+${IRISX} sign <file|->  [options]
 Prints the headers that sign a body: a file's exact bytes, or - for standard input.
 
   --timestamp T    Unix seconds (default: now; the server takes 300 seconds either way)
@@ -21,9 +22,9 @@ Prints the headers that sign a body: a file's exact bytes, or - for standard inp
   --verify --signature S --timestamp T
                    checks given values: prints "valid", exit code 0, or "invalid signature", exit code 1
 
-  npm run sign -- body.json
-  npm run -s sign -- body.json --curl | sh
-  npm run sign -- body.json --verify --signature sha256=9f2c… --timestamp 1705329131
+  ${IRISX} sign body.json
+  ${IRISX} sign body.json --curl | sh
+  ${IRISX} sign body.json --verify --signature sha256=9f2c… --timestamp 1705329131
 `;
 
 const OPTIONS = {

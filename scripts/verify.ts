@@ -1,9 +1,10 @@
-/** `npm run verify`: checks the whole database file, while the server runs, one line a check. */
+/** `./irisx verify`: checks the whole database file, while the server runs, one line a check. */
 
 import type { Config } from '../src/config.ts';
 import { checkTables } from '../src/core/check-tables.ts';
 import { openReadOnly } from '../src/core/database.ts';
 import { EventLog } from '../src/core/event-log.ts';
+import { IRISX } from '../src/core/irisx.ts';
 import { harmless } from '../src/core/logger.ts';
 import { faultText } from '../src/core/storage-fault.ts';
 import {
@@ -22,7 +23,7 @@ import { createProgress, type Progress } from './cli/progress.ts';
 import { tableLines } from './cli/table-lines.ts';
 
 const USAGE = `
-npm run verify [-- options]
+${IRISX} verify [options]
 Checks the database file, also while the server runs: SQLite's own integrity, the sequence of events, the hash
 chain over them, their signatures, and that the tables are what the log gives.
 
@@ -33,9 +34,9 @@ chain over them, their signatures, and that the tables are what the log gives.
 
 Prints a line for each check and the log's head. Exit code 0: all checks hold.
 
-  npm run verify
-  npm run verify -- --secret new,old
-  npm run verify -- --anchor 1234:9f2c…
+  ${IRISX} verify
+  ${IRISX} verify --secret new,old
+  ${IRISX} verify --anchor 1234:9f2c…
 `;
 
 const OPTIONS = { anchor: { type: 'string' }, secret: { type: 'string' } } as const;

@@ -4,6 +4,7 @@
  */
 
 import type { Worker } from 'node:worker_threads';
+import { IRISX } from './core/irisx.ts';
 import { REBUILD_FAILED_RETRY_MS, REBUILD_RETRY_MS } from './core/limits.ts';
 import type { Log } from './core/logger.ts';
 import type { FromRebuild } from './rebuild-thread.ts';
@@ -53,7 +54,7 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
       const minutes = REBUILD_FAILED_RETRY_MS / 60_000;
       log(
         'error',
-        `the tables could not be rebuilt: ${message.text}; trying again in ${minutes} minutes, or with npm run rebuild`,
+        `the tables could not be rebuilt: ${message.text}; trying again in ${minutes} minutes, or with ${IRISX} rebuild`,
       );
       retry ??= setTimeout(start, REBUILD_FAILED_RETRY_MS);
     }

@@ -4,9 +4,9 @@ import { relative } from 'node:path';
 import { type Config, ConfigError, EX_CONFIG, loadEnvFile, readConfig } from './config.ts';
 import { developmentSecret, developmentSecretPath } from './core/development-secret.ts';
 import { HandlersRefused } from './core/handler.ts';
+import { IRISX } from './core/irisx.ts';
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
 import { createLogger, type Log } from './core/logger.ts';
-import { nodeProblem } from './node-problem.ts';
 import { flushLines, writeLine } from './output.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
 
@@ -95,14 +95,12 @@ function announce(config: Config, { address, adminUrl, head }: Receiver, log: Lo
       ['environment', config.environment],
       ['admin pages', adminUrl ?? 'none'],
       ['secret', config.skipSignatureVerification ? 'none' : secret],
-      ['try it', `npm run send -- call.completed${port}`],
+      ['try it', `${IRISX} send call.completed${port}`],
     ];
     writeLine(
       `\nIRISX webhook receiver\n${lines.map(([name, text]) => `  ${name.padEnd(12)} ${text}`).join('\n')}\n`,
     );
   }
-  const problem = nodeProblem(process.versions.node);
-  if (problem !== undefined) log('warn', problem);
   if (config.isSocketOfAnother) {
     log(
       'warn',

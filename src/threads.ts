@@ -1,8 +1,12 @@
-/** Starts the program's threads, from compiled code and, in development and tests, from TypeScript. */
+/** Starts the program's threads. */
 
 import { type ResourceLimits, Worker } from 'node:worker_threads';
+import { IS_BUNDLE } from './core/irisx.ts';
+import { THREAD_YOUNG_HEAP_BYTES } from './core/limits.ts';
 
 export type ThreadName = 'writer-thread' | 'rebuild-thread' | 'handlers-thread' | 'pages-thread';
+
+const MIB = 1024 * 1024;
 
 /**
  * @param workerData what its entry reads
@@ -14,11 +18,11 @@ export function startThread(
   workerData: unknown,
   resourceLimits: ResourceLimits = {},
 ): Worker {
-  const isTypeScript = import.meta.url.endsWith('.ts');
-  const entry = new URL(`./${name}.${isTypeScript ? 'ts' : 'js'}`, import.meta.url).href;
-  if (!isTypeScript) return new Worker(new URL(entry), { workerData, resourceLimits });
-  // A thread does not inherit the TypeScript loader of the thread that starts it.
-  const boot = `import(${JSON.stringify(import.meta.resolve('tsx/esm/api'))})
-    .then(({ register }) => { register(); return import(${JSON.stringify(entry)}); });`;
-  return new Worker(boot, { eval: true, workerData, resourceLimits });
+  // A bundle has every thread in its one file, which takes the name as its argument.
+  const entry = IS_BUNDLE ? import.meta.url : new URL(`./${name}.ts`, import.meta.url);
+  return new Worker(new URL(entry), {
+    argv: [name],
+    workerData,
+    resourceLimits: { maxYoungGenerationSizeMb: THREAD_YOUNG_HEAP_BYTES / MIB, ...resourceLimits },
+  });
 }

@@ -1,4 +1,4 @@
-/** The direction of imports: main → http → core ← projections ← pages; scripts → core, projections, config. */
+/** The direction of imports: main → http → core ← projections ← pages; scripts → core, projections, config, main. */
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/handlers': ['src/core'],
   'src/pages': ['src/core', 'src/projections'],
   src: ['src/core', 'src/http', 'src/projections', 'src/handlers', 'src/pages'],
-  scripts: ['src/core', 'src/projections', 'src/config.ts'],
+  scripts: ['src/core', 'src/projections', 'src/config.ts', 'src/main.ts'],
 };
 
 /** Packages that the program may use: the one runtime dependency, and the loader that only TypeScript needs. */

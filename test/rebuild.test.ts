@@ -264,7 +264,7 @@ describe('a rebuild', () => {
     const { path, remove } = filledDatabase(7_000);
     for (const phase of ['fold', 'clean']) {
       const script = fileURLToPath(new URL('./support/rebuild-until.ts', import.meta.url));
-      const child = spawn(process.execPath, ['--import', 'tsx', script, path, phase], {
+      const child = spawn(process.execPath, [script, path, phase], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       await new Promise<void>((resolve, reject) => {

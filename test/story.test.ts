@@ -58,7 +58,7 @@ it('the README’s commands work in its order and print what it says', async () 
       `http://localhost:${port}/webhooks`,
       'data/irisx.db',
       'development',
-      'npm run send -- call.completed',
+      './irisx send call.completed',
     ]) {
       assert.ok(output.includes(part), `the start does not print ${part}`);
     }

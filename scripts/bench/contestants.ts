@@ -5,7 +5,6 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 
 export interface Contestant {
   readonly letter: string;
@@ -27,15 +26,12 @@ export interface Running {
 export const BENCH_SECRET = 'be'.repeat(32);
 const START_MS_MAX = 10_000;
 
-/** This file runs compiled, in dist/scripts/bench: the folder of the project is three above. */
-const root = fileURLToPath(new URL('../../../', import.meta.url));
-const expressFolder = join(root, 'scripts/bench/express');
-const compiled = (name: string) => join(root, 'dist', `${name}.js`);
+const expressFolder = join(import.meta.dirname, 'express');
 
 export const BARE: Contestant = {
   letter: 'a',
   name: 'bare node:http, no storage',
-  program: [compiled('scripts/bench/bare')],
+  program: [join(import.meta.dirname, 'bare.ts')],
 };
 export const EXPRESS: Contestant = {
   letter: 'b',
@@ -45,20 +41,20 @@ export const EXPRESS: Contestant = {
 export const ONE_BY_ONE: Contestant = {
   letter: 'c',
   name: 'one transaction an event',
-  program: [compiled('scripts/bench/one-by-one')],
+  program: [join(import.meta.dirname, 'one-by-one.ts')],
 };
 /** As `npm start` starts it. */
 export const RECEIVER: Contestant = {
   letter: '',
   name: 'this receiver',
-  program: ['--max-semi-space-size=4', compiled('src/main')],
+  program: ['--max-semi-space-size=4', join(import.meta.dirname, '../irisx.mjs'), 'serve'],
 };
 
 /** The same with a handler for each event. */
 export const RECEIVER_WITH_HANDLERS: Contestant = {
   ...RECEIVER,
   name: 'this receiver, with handlers',
-  env: { HANDLERS: compiled('scripts/bench/some-handlers') },
+  env: { HANDLERS: join(import.meta.dirname, 'some-handlers.ts') },
 };
 
 /** Express is no dependency of this project: it is installed beside its server, once. */

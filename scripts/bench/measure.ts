@@ -21,7 +21,7 @@ const RATE_MAX = 60_000;
 /** Runs a generator against a server that is there already. */
 export function loadServer(port: number, load: Load): Promise<RunResult> {
   const run: Run = { ...load, port, secret: BENCH_SECRET, ratePerSecondMax: RATE_MAX };
-  const generator = fork(fileURLToPath(new URL('./generator.js', import.meta.url)));
+  const generator = fork(fileURLToPath(new URL('./generator.ts', import.meta.url)));
   return new Promise<RunResult>((resolve, reject) => {
     generator.on('message', (message: FromGenerator) => {
       if (message.kind === 'ready') generator.send('go');
@@ -60,7 +60,7 @@ export function measureStorage(batchDeliveries: number, seconds: number): number
 
 /** Runs a program of this folder to its end. @returns what it printed */
 export function runBeside(name: string, ...args: string[]): string {
-  const program = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+  const program = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${name} ${args.join(' ')} failed: ${stderr}`);
   return stdout;

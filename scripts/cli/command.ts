@@ -6,6 +6,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import Database from 'better-sqlite3';
 import { ConfigError, EX_CONFIG } from '../../src/config.ts';
+import { IRISX } from '../../src/core/irisx.ts';
 import { faultText, storageFault } from '../../src/core/storage-fault.ts';
 
 /** The command line is wrong; `message` says how, in one line. */
@@ -75,7 +76,7 @@ function whatToDo(error: unknown): string {
   if (!(error instanceof Database.SqliteError)) return '';
   switch (storageFault(error)) {
     case 'lost':
-      return '; npm run verify tells what is damaged, docs/OPERATIONS.md how to restore a backup';
+      return `; ${IRISX} verify tells what is damaged, docs/OPERATIONS.md how to restore a backup`;
     case 'full':
       return '; make room on the disk of the database, then try again';
     case 'busy':

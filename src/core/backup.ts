@@ -12,6 +12,7 @@ import { checkTables } from './check-tables.ts';
 import { openDatabase, openReadOnly, prepareDatabaseFile } from './database.ts';
 import { EventLog, type Head } from './event-log.ts';
 import { lockFile } from './file-lock.ts';
+import { IRISX } from './irisx.ts';
 import { BACKUP_PIECE_EVENTS, BUSY_TIMEOUT_MS } from './limits.ts';
 import { makeFile } from './make-file.ts';
 import { syncFolder } from './make-folder.ts';
@@ -169,7 +170,7 @@ function storedAfter(log: EventLog, { seq }: Head) {
 
 function damaged(seq: number, reason: string): BackupRefused {
   return new BackupRefused(
-    `the log is damaged: seq ${seq}: ${reason}; keep the last good backup, \`npm run verify\` tells what else is wrong`,
+    `the log is damaged: seq ${seq}: ${reason}; keep the last good backup, \`${IRISX} verify\` tells what else is wrong`,
   );
 }
 

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
 import { openDatabase } from './database.ts';
 import { EventLog } from './event-log.ts';
+import { IRISX } from './irisx.ts';
 import type { Derivations } from './projection.ts';
 import { ProjectionStates } from './projection-state.ts';
 import { columnsOf } from './projection-table.ts';
@@ -51,13 +52,13 @@ export function checkTables(
           const made = state === undefined ? 'does not exist' : `was made by version ${state.version}`;
           return broken(
             projection.name,
-            `the table ${made}, this code has version ${projection.version}: npm run rebuild`,
+            `the table ${made}, this code has version ${projection.version}: ${IRISX} rebuild`,
           );
         }
         if (state.applied_seq !== seq) {
           return broken(
             projection.name,
-            `the table reflects the log up to seq ${state.applied_seq} of ${seq}: npm run rebuild`,
+            `the table reflects the log up to seq ${state.applied_seq} of ${seq}: ${IRISX} rebuild`,
           );
         }
         const columns = columnsOf(projection);

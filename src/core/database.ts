@@ -6,6 +6,7 @@
 import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
+import { addonProblem } from './addon-problem.ts';
 import { BUSY_TIMEOUT_MS, WAL_CHECKPOINT_BYTES } from './limits.ts';
 import { makeFolder } from './make-folder.ts';
 import type { Derivations } from './projection.ts';
@@ -188,6 +189,8 @@ function createSchema(database: Database, derivations: Derivations): void {
 
 function refusal(path: string, error: unknown): DatabaseRefused {
   if (error instanceof DatabaseRefused) return error;
+  const addon = addonProblem(error);
+  if (addon !== undefined) return new DatabaseRefused(addon, { cause: error });
   const code = (error as { code?: string }).code ?? '';
   if (code === 'SQLITE_NOTADB') {
     return refused(

@@ -7,6 +7,7 @@ import assert from 'node:assert';
 import type { Database, Statement } from 'better-sqlite3';
 import { CHAIN_GENESIS, type ChainedColumns, chainLink } from './chain.ts';
 import type { RecordedDelivery } from './event.ts';
+import { IRISX } from './irisx.ts';
 
 /** The last event: what `verify` calls the anchor. */
 export interface Head {
@@ -21,7 +22,7 @@ export class LogDamaged extends Error {
 
   constructor(seq: number) {
     super(
-      `the last event, seq ${seq}, is damaged: restore the file from a backup, \`npm run verify\` tells what else is wrong`,
+      `the last event, seq ${seq}, is damaged: restore the file from a backup, \`${IRISX} verify\` tells what else is wrong`,
     );
   }
 }

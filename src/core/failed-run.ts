@@ -2,6 +2,7 @@
 
 import { retryDelayMs } from './backoff.ts';
 import type { RunFailed } from './consumer.ts';
+import { IRISX } from './irisx.ts';
 import { RUN_ATTEMPTS_MAX, RUN_RETRY_LAST_MS } from './limits.ts';
 import type { LogLevel } from './logger.ts';
 import type { FailedRun } from './run-store.ts';
@@ -29,7 +30,7 @@ export function failedRun(
     level: waitMs === undefined ? 'error' : 'warn',
     text:
       waitMs === undefined
-        ? `${what}, not tried again: ${error.message}; npm run handlers -- retry ${seq} tries it again`
+        ? `${what}, not tried again: ${error.message}; ${IRISX} handlers retry ${seq} tries it again`
         : `${what}, again in ${(waitMs / 1000).toFixed(1)} s: ${error.message}`,
   };
 }

@@ -4,6 +4,7 @@ import type { Database } from 'better-sqlite3';
 import { readBody } from './event.ts';
 import type { EventLog } from './event-log.ts';
 import { foldEvent } from './fold-event.ts';
+import { IRISX } from './irisx.ts';
 import { LOG_RANGE_EVENTS } from './limits.ts';
 import type { Projection } from './projection.ts';
 import { type AddFailure, createTableSql, ProjectionTable } from './projection-table.ts';
@@ -56,6 +57,6 @@ export function foldRange(
 /** Events that must be there cannot be read: tables without them would be wrong. */
 export function unreadable(after: number, upTo: number): Error {
   return new Error(
-    `the log cannot be read beyond seq ${after} of ${upTo}: npm run verify tells what is damaged`,
+    `the log cannot be read beyond seq ${after} of ${upTo}: ${IRISX} verify tells what is damaged`,
   );
 }

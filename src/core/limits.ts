@@ -56,6 +56,11 @@ export const RATE_LIMIT_CLIENTS_MAX = 100_000;
 /** A client over its limit is still verified when its body is at most this; real deliveries are a few KiB. */
 export const VERIFY_OVER_LIMIT_BYTES_MAX = 64 * 1024;
 
+// --- threads ----------------------------------------------------------------------------------------------
+
+/** New objects of a thread, three times what `--max-semi-space-size` counts; V8 would let them grow beyond 100 MiB. */
+export const THREAD_YOUNG_HEAP_BYTES = 12 * 1024 * 1024;
+
 // --- writer -----------------------------------------------------------------------------------------------
 
 /** Deliveries of one transaction: large enough to share an fsync, small enough for a commit of some 20 ms. */

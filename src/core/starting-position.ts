@@ -2,6 +2,7 @@
 
 import type { Consumer } from './consumer.ts';
 import type { EventLog } from './event-log.ts';
+import { IRISX } from './irisx.ts';
 import type { RunTools } from './run.ts';
 import type { Position, RunStore } from './run-store.ts';
 
@@ -23,7 +24,7 @@ export function startingPosition({ consumer, log, store, tools }: StartingPositi
   if (position !== undefined)
     tools.log(
       'warn',
-      `${consumer.name}: event ${position.seq}, the last one seen, is not in this log, which was perhaps put back from a backup; going on after its end, seq ${head.seq}; npm run handlers -- --replay-from SEQ goes back`,
+      `${consumer.name}: event ${position.seq}, the last one seen, is not in this log, which was perhaps put back from a backup; going on after its end, seq ${head.seq}; ${IRISX} handlers --replay-from SEQ goes back`,
     );
   store.moveTo(consumer.name, head.seq, log.chainOf(head.seq));
   return store.position(consumer.name) as Position;

@@ -397,7 +397,7 @@ describe('several processes that open one new file at once', () => {
         const path = join(folder, `new-${round}`, 'irisx.db');
         const names = ['a', 'b', 'c'];
         const children = names.map((name) =>
-          spawn(process.execPath, ['--import', 'tsx', script, path, name], {
+          spawn(process.execPath, [script, path, name], {
             stdio: ['pipe', 'pipe', 'inherit'],
           }),
         );

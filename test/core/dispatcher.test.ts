@@ -225,7 +225,7 @@ describe('a dispatcher', () => {
     assert.equal(position(), 1);
     assert.match(
       lines.at(-1) ?? '',
-      /^error handlers: seq 1 failed, attempt 12 of 12, not tried again: Error: never; npm run handlers -- retry 1/,
+      /^error handlers: seq 1 failed, attempt 12 of 12, not tried again: Error: never; \.\/irisx handlers retry 1/,
     );
   });
 

@@ -70,15 +70,11 @@ describe('the machine’s time zone', () => {
           read: READABLE_TIMES.map(([value]) => none(readableTimeMs(value))),
           ofBody: BODY_TIMES.map(([body]) => bodyTimeMs(body)),
         }));`;
-      const output = execFileSync(
-        process.execPath,
-        ['--import', 'tsx', '--input-type=module', '-e', script],
-        {
-          cwd: fileURLToPath(new URL('../..', import.meta.url)),
-          env: { ...process.env, TZ: zone },
-          encoding: 'utf8',
-        },
-      );
+      const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+        cwd: fileURLToPath(new URL('../..', import.meta.url)),
+        env: { ...process.env, TZ: zone },
+        encoding: 'utf8',
+      });
       const { offset, read, ofBody } = JSON.parse(output) as {
         offset: number;
         read: (number | null)[];

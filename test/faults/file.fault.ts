@@ -1,4 +1,4 @@
-/** A6 and A7: the file is not a sound log of ours: the server refuses it untouched, or `npm run verify` names what is wrong. */
+/** A6 and A7: the file is not a sound log of ours: the server refuses it untouched, or `./irisx verify` names what is wrong. */
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -13,14 +13,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { SCHEMA_VERSION } from '../../src/core/schema.ts';
 import { type Finished, run } from '../scripts/run-script.ts';
 import { type Fault, fault, freePort } from '../support/fault.ts';
 import { checkInvariants } from '../support/invariants.ts';
 import { sampleDeliveries, startLoad } from '../support/load.ts';
-import { ended, type Program } from '../support/program.ts';
+import { ended, IRISX_PROGRAM, type Program } from '../support/program.ts';
 import { query, SECRET } from '../support/receiver.ts';
 
 const EVENTS = 3000;
@@ -28,7 +27,6 @@ const CUTS = 24;
 const TRIES = 8;
 const PAGE_BYTES = 4096;
 const EX_UNAVAILABLE = 69;
-const VERIFY = fileURLToPath(new URL('../../dist/scripts/verify.js', import.meta.url));
 
 interface Foreign {
   readonly what: string;
@@ -231,10 +229,10 @@ function bodyDigests(path: string): string {
   return digest.digest('hex');
 }
 
-/** As `npm run verify` runs it. */
+/** As `./irisx verify` runs it. */
 function verify(path: string, ...args: string[]): Promise<Finished> {
   const env = { DATABASE_URL: `file:${path}`, WEBHOOK_SECRET: SECRET };
-  return run(process.execPath, [VERIFY, ...args], { env });
+  return run(process.execPath, [...IRISX_PROGRAM, 'verify', ...args], { env });
 }
 
 /** Changes one byte of a stored body in the file itself. @returns whose */

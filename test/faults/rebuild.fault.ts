@@ -5,16 +5,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { fault, freePort } from '../support/fault.ts';
 import { checkInvariants, checkLog } from '../support/invariants.ts';
 import { sampleDeliveries, startLoad } from '../support/load.ts';
+import { IRISX_PROGRAM } from '../support/program.ts';
 import { query } from '../support/receiver.ts';
 
 const EVENTS = 5000;
 const KILLS = 18;
 const RATE_PER_SECOND = 100;
-const REBUILD = fileURLToPath(new URL('../../dist/scripts/rebuild.js', import.meta.url));
 
 /**
  * Seen to fail without the removal of what a killed rebuild has left: the next one ended with exit code 1.
@@ -67,7 +66,7 @@ fault(
 );
 
 function startRebuild(databasePath: string): ChildProcess {
-  return spawn(process.execPath, [REBUILD], {
+  return spawn(process.execPath, [...IRISX_PROGRAM, 'rebuild'], {
     env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: `file:${databasePath}` },
     stdio: 'ignore',
   });

@@ -1,10 +1,9 @@
 /**
- * `npm run test:faults`: runs the cases one after the other against the compiled program and ends with a table of
+ * `npm run test:faults`: runs the cases one after the other against the program and ends with a table of
  * case, tries, result. `--only A3` runs one family or case, `--seed N` repeats a run's random choices, `--requests N`
  * makes the fuzzing longer.
  */
 
-import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from 'node:test';
@@ -32,9 +31,6 @@ const seed = values.seed ?? process.env['IRISX_TEST_SEED'] ?? String(1 + (Date.n
 process.env['IRISX_TEST_SEED'] = seed;
 if (values.requests !== undefined) process.env['IRISX_FUZZ_REQUESTS'] = values.requests;
 
-const root = join(folder, '../..');
-const built = spawnSync(process.execPath, [join(root, 'scripts/run.mjs'), '--build'], { stdio: 'inherit' });
-if (built.status !== 0) process.exit(1);
 process.stdout.write(`seed ${seed}\n`);
 
 const rows: Row[] = [];

@@ -1,15 +1,15 @@
-/** `npm run backup`: a copy that is checked before it has its name, taken beside a server. */
+/** `./irisx backup`: a copy that is checked before it has its name, taken beside a server. */
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
 import { RunStore } from '../../src/core/run-store.ts';
 import { runStorePath } from '../../src/core/run-store-file.ts';
+import { IRISX_PROGRAM } from '../support/program.ts';
 import { deliver, query, startReceiver, temporaryFolder, until } from '../support/receiver.ts';
 import { type Finished, runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
@@ -160,8 +160,7 @@ describe('a backup', () => {
 
   it('killed in the middle leaves nothing that passes for one, and the next is made', async () => {
     database.append(3000);
-    const script = fileURLToPath(new URL('../../scripts/backup.ts', import.meta.url));
-    const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), script, target], {
+    const child = spawn(process.execPath, [...IRISX_PROGRAM, 'backup', target], {
       env: { PATH: process.env['PATH'] ?? '', ...database.env },
     });
     const exit = new Promise((resolve) => child.once('exit', resolve));

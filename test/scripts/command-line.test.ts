@@ -16,7 +16,7 @@ describe('every script', { concurrency: 2 }, () => {
       const { code, stdout, stderr } = await runScript(name, ['--help']);
       assert.equal(code, 0);
       assert.equal(stderr, '');
-      assert.ok(stdout.startsWith(`npm run ${name}`));
+      assert.ok(stdout.startsWith(`./irisx ${name}`));
       const lines = stdout.trimEnd().split('\n');
       assert.ok(lines.length <= HELP_LINES_MAX, `${lines.length} lines`);
       assert.deepEqual(

@@ -1,15 +1,15 @@
-/** `npm run events` and `npm run explain` on a log beside which a server may run. */
+/** `./irisx events` and `./irisx explain` on a log beside which a server may run. */
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
 import { BatchAppender } from '../../src/core/append-batch.ts';
 import { openDatabase } from '../../src/core/database.ts';
 import type { Delivery } from '../../src/core/delivery.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { type Body, delivery, envelope, T0_MS } from '../support/events.ts';
+import { IRISX_PROGRAM } from '../support/program.ts';
 import { until } from '../support/receiver.ts';
 import { runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
@@ -46,7 +46,7 @@ async function listed(...args: string[]): Promise<number[]> {
     .flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { seq: number }).seq]));
 }
 
-describe('npm run events', () => {
+describe('./irisx events', () => {
   it('lists the newest first, by type under any spelling, family, subject, failure, time and seq', async () => {
     appendEach(
       ringing('c1'),
@@ -94,14 +94,9 @@ describe('npm run events', () => {
 
   it('follows the log', async () => {
     appendEach(ringing('before'));
-    const path = fileURLToPath(new URL('../../scripts/events.ts', import.meta.url));
-    const child = spawn(
-      process.execPath,
-      ['--import', import.meta.resolve('tsx'), path, 'tail', '--limit', '2'],
-      {
-        env: { PATH: process.env['PATH'] ?? '', ...database.env },
-      },
-    );
+    const child = spawn(process.execPath, [...IRISX_PROGRAM, 'events', 'tail', '--limit', '2'], {
+      env: { PATH: process.env['PATH'] ?? '', ...database.env },
+    });
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       output += text;
@@ -157,7 +152,7 @@ describe('npm run events', () => {
   });
 });
 
-describe('npm run explain', () => {
+describe('./irisx explain', () => {
   it('tells of a call its events by time and by arrival, its columns, and its recordings', async () => {
     appendEach(
       envelope('call.completed', { call_uuid: 'c1', duration_seconds: 60 }, 90),
@@ -190,11 +185,11 @@ describe('npm run explain', () => {
     const { code, lines } = await script('explain', 'call', 'm1');
     assert.equal(code, 1);
     assert.deepEqual(lines, [
-      'no event of call "m1" has arrived; but of sms with this id: npm run explain -- sms m1',
+      'no event of call "m1" has arrived; but of sms with this id: ./irisx explain sms m1',
     ]);
     const unknown = await script('explain', 'sms', 'nobody');
     assert.equal(unknown.code, 1);
-    assert.match(unknown.lines[0] ?? '', /^no event of sms "nobody" has arrived; npm run events/);
+    assert.match(unknown.lines[0] ?? '', /^no event of sms "nobody" has arrived; \.\/irisx events/);
   });
 
   it('refuses what it does not know with one line', async () => {

@@ -1,4 +1,4 @@
-/** `npm run handlers` on the state that a server leaves. */
+/** `./irisx handlers` on the state that a server leaves. */
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { EX_CONFIG } from '../../src/config.ts';
 import { lockFile } from '../../src/core/file-lock.ts';
 import { type FailedRun, RunStore } from '../../src/core/run-store.ts';
 import { runStoreLockPath, runStorePath } from '../../src/core/run-store-file.ts';
-import { run, runScript } from './run-script.ts';
+import { runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
 
 const EVENTS = 20;
@@ -61,7 +61,7 @@ async function handlers(...args: string[]) {
   return { code, lines: stdout.trimEnd().split('\n'), stderr };
 }
 
-describe('npm run handlers', () => {
+describe('./irisx handlers', () => {
   it('says what to do where no handler has run', async () => {
     const { code, stderr } = await handlers('status');
     assert.equal(code, 1);
@@ -178,12 +178,9 @@ describe('the program', () => {
   it('does not start with handlers that are wrong: one line, and the code of a wrong configuration', async () => {
     const modulePath = join(dirname(database.path), 'handlers.mjs');
     writeFileSync(modulePath, 'export function handleCallComplete() {}\n');
-    const main = join(import.meta.dirname, '../../src/main.ts');
-    const { code, stdout, stderr } = await run(
-      process.execPath,
-      ['--import', import.meta.resolve('tsx'), main],
-      { env: { ...database.env, PORT: '0', HANDLERS: modulePath } },
-    );
+    const { code, stdout, stderr } = await runScript('serve', [], {
+      env: { ...database.env, PORT: '0', HANDLERS: modulePath },
+    });
     assert.equal(code, EX_CONFIG, stdout + stderr);
     assert.equal(stdout, '');
     assert.match(stderr, /^HANDLERS=\S+ exports handleCallComplete, which is no handler's name: [^\n]+\n$/);

@@ -1,4 +1,4 @@
-/** `npm run rebuild` and its `--check`. */
+/** `./irisx rebuild` and its `--check`. */
 
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
@@ -20,7 +20,7 @@ afterEach(() => database.remove());
 const rebuild = (...args: string[]) => runScript('rebuild', args, { env: database.env });
 const status = () => query(database.path, 'SELECT status FROM calls WHERE rowid = 1')[0]?.['status'];
 
-describe('npm run rebuild', () => {
+describe('./irisx rebuild', () => {
   it('-- --check finds a row changed by hand, and a rebuild mends it', async () => {
     const good = await rebuild('--check');
     assert.deepEqual([good.code, good.stderr], [0, '']);

@@ -1,4 +1,4 @@
-/** `npm run report`: what the tables say, in three formats, now and as the log stood once. */
+/** `./irisx report`: what the tables say, in three formats, now and as the log stood once. */
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -63,7 +63,7 @@ function appendTwoDays(): void {
   );
 }
 
-describe('npm run report', () => {
+describe('./irisx report', () => {
   it('counts calls, messages and costs by day, with a total, and lists opt-outs and failures', async () => {
     appendTwoDays();
     const [day, next] = [T0_MS, T0_MS + DAY_S * 1000].map((ms) => new Date(ms).toISOString().slice(0, 10));
@@ -156,7 +156,7 @@ describe('npm run report', () => {
     database.tamper('DELETE FROM events WHERE seq = 5');
     const { code, stdout, stderr } = await runScript('report', ['--as-of', '5'], { env: database.env });
     assert.deepEqual([code, stdout], [1, '']);
-    assert.match(stderr, /^the log cannot be read beyond seq 4 of 5: npm run verify tells /);
+    assert.match(stderr, /^the log cannot be read beyond seq 4 of 5: \.\/irisx verify tells /);
   });
 
   for (const [args, message] of [

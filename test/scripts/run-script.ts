@@ -1,8 +1,8 @@
-/** Runs one of the command-line scripts as a process of its own, with an environment that has only what is given. */
+/** Runs one of the commands as a process of its own, with an environment that has only what is given. */
 
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { IRISX_PROGRAM } from '../support/program.ts';
 
 export interface Finished {
   readonly code: number | null;
@@ -20,14 +20,13 @@ export interface RunOptions {
 /** A script that takes longer hangs; it is ended, and its exit code is null. */
 const RUN_MS_MAX = 60_000;
 
-/** @param name of the script, as in `npm run` */
+/** @param name of the command, as in `./irisx` */
 export function runScript(
   name: string,
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Finished> {
-  const script = fileURLToPath(new URL(`../../scripts/${name}.ts`, import.meta.url));
-  return run(process.execPath, ['--import', import.meta.resolve('tsx'), script, ...args], options);
+  return run(process.execPath, [...IRISX_PROGRAM, name, ...args], options);
 }
 
 /** Runs a program to its end. */

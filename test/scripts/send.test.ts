@@ -1,4 +1,4 @@
-/** `npm run send` against a real server. */
+/** `./irisx send` against a real server. */
 
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -49,7 +49,7 @@ beforeEach(() => {
   seqBefore = one('SELECT coalesce(max(seq), 0) AS seq FROM events')['seq'] as number;
 });
 
-describe('npm run send', () => {
+describe('./irisx send', () => {
   it('sends one event and shows a line each way', async () => {
     const { code, stdout, stderr } = await send('call.completed');
     assert.equal(stderr, '');
@@ -266,7 +266,7 @@ describe('npm run send', () => {
   });
 });
 
-describe('npm run send without a server', () => {
+describe('./irisx send without a server', () => {
   it('says that nothing listens', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
@@ -275,7 +275,7 @@ describe('npm run send without a server', () => {
     for (const args of [[], ['--count', '100'], ['--count', '100', '--rate', '1000']]) {
       const { code, stderr } = await runScript('send', ['call.busy', '--url', url, '--secret', 's', ...args]);
       assert.equal(code, 1);
-      assert.equal(stderr, `nothing listens on ${url}: start the server with npm start\n`);
+      assert.equal(stderr, `nothing listens on ${url}: start the server with ./irisx serve\n`);
     }
   });
 

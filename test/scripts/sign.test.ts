@@ -1,4 +1,4 @@
-/** `npm run sign`: headers, curl lines and checks of given signatures. */
+/** `./irisx sign`: headers, curl lines and checks of given signatures. */
 
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ const file = join(folder.path, "a body's file.json");
 writeFileSync(file, BODY);
 after(() => folder.remove());
 
-describe('npm run sign', () => {
+describe('./irisx sign', () => {
   it('prints the headers of a file and of standard input alike', async () => {
     const expected = `X-IRISX-Signature: ${generateSignature(BODY, SECRET, TIMESTAMP)}\nX-IRISX-Timestamp: ${TIMESTAMP}\n`;
     const ofFile = await runScript('sign', [file, '--timestamp', TIMESTAMP], { env });
@@ -73,7 +73,7 @@ describe('npm run sign', () => {
   });
 });
 
-describe('npm run sign -- --curl', () => {
+describe('./irisx sign --curl', () => {
   let receiver: TestReceiver;
   before(async () => {
     receiver = await startReceiver();

@@ -1,4 +1,4 @@
-/** `npm run verify` on a whole log, and on one that somebody or a disk has changed. */
+/** `./irisx verify` on a whole log, and on one that somebody or a disk has changed. */
 
 import assert from 'node:assert/strict';
 import { closeSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs';
@@ -30,7 +30,7 @@ async function verify(...args: string[]) {
 const headOf = (stdout: string) =>
   /^head: seq (\d+), chain ([0-9a-f]{64})$/m.exec(stdout)?.slice(1).join(':') ?? '';
 
-describe('npm run verify', () => {
+describe('./irisx verify', () => {
   it('finds nothing wrong with a whole log, and shows its head', async () => {
     const { code, stdout } = await verify();
     assert.equal(code, 0, stdout);
@@ -166,7 +166,7 @@ describe('npm run verify', () => {
       assert.deepEqual([code, stdout], [1, '']);
       assert.match(
         stderr,
-        /^.*(?:\(SQLITE_CORRUPT\);|beyond seq \d+ of 3060:) npm run verify tells what is damaged.*\n$/,
+        /^.*(?:\(SQLITE_CORRUPT\);|beyond seq \d+ of 3060:) \.\/irisx verify tells what is damaged.*\n$/,
       );
     }
   });

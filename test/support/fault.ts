@@ -1,6 +1,6 @@
 /**
  * One case of `npm run test:faults`: a test with its family's letter and number in front of its name, a folder in
- * which the compiled program is started, a ledger, a seed, and figures for the table at the end.
+ * which the program is started, a ledger, a seed, and figures for the table at the end.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -61,7 +61,7 @@ export function fault(
     const missing = needs.map(missingNeed).filter((need) => need !== undefined);
     if (missing.length > 0) return unable(t, `needs ${missing.join(', ')}`);
     const undos: (() => void | Promise<void>)[] = [];
-    const folder = programFolder({ isCompiled: true });
+    const folder = programFolder();
     undos.push(() => folder.remove());
     const ledger = openLedger(join(folder.path, 'ledger'));
     undos.push(() => ledger.close());

@@ -24,7 +24,6 @@ type Message<Seen> =
 export function startHelper<Options, Seen>(name: string, options: Options): Helper<Seen> {
   const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
   const child: ChildProcess = fork(file, [], {
-    execArgv: ['--import', import.meta.resolve('tsx')],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const exit = new Promise<void>((resolve) => void child.once('exit', () => resolve()));

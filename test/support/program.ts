@@ -6,13 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { query, SECRET, temporaryFolder, until } from './receiver.ts';
 
-/** How to start it: from its sources, which takes a second longer, or as `npm start` does. */
-const FROM_SOURCES = ['--import', import.meta.resolve('tsx'), pathOf('src/main.ts')];
-const COMPILED = [pathOf('dist/src/main.js')];
-
-function pathOf(name: string): string {
-  return fileURLToPath(new URL(`../../${name}`, import.meta.url));
-}
+/** The program and its commands, as `./irisx` starts them; goes before the name of a command. */
+export const IRISX_PROGRAM: readonly string[] = [
+  '--max-semi-space-size=4',
+  fileURLToPath(new URL('../../scripts/irisx.mjs', import.meta.url)),
+];
 
 /** How a process ended. */
 export interface Exit {
@@ -49,15 +47,14 @@ export interface ProgramFolder {
 }
 
 /** A folder in which the program can be started, several times if need be. */
-export function programFolder(options: { readonly isCompiled?: boolean } = {}): ProgramFolder {
+export function programFolder(): ProgramFolder {
   const folder = temporaryFolder();
   const programs: Program[] = [];
   return {
     path: folder.path,
     databasePath: join(folder.path, DATABASE),
     start(env = {}, under = []) {
-      const node = [process.execPath, ...(options.isCompiled === true ? COMPILED : FROM_SOURCES)];
-      const program = startProgram(folder.path, env, [...under, ...node]);
+      const program = startProgram(folder.path, env, [...under, process.execPath, ...IRISX_PROGRAM]);
       programs.push(program);
       return program;
     },

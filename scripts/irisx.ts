@@ -1,0 +1,47 @@
+/** The server and its commands behind one name: `./irisx COMMAND` in a clone, `node irisx-webhooks.mjs COMMAND` for the bundle. */
+
+import { IRISX } from '../src/core/irisx.ts';
+import { EX_USAGE } from './cli/command.ts';
+
+/** By name: what the command does, and its program. */
+export type Commands = Readonly<Record<string, readonly [text: string, run: () => Promise<unknown>]>>;
+
+const COMMANDS: Commands = {
+  serve: ['starts the server; so does no command', () => import('../src/main.ts')],
+  send: ['signs events and posts them to a running server', () => import('./send.ts')],
+  sign: ['prints or checks the signature of a body', () => import('./sign.ts')],
+  report: ['calls, messages, costs, opt-outs and failures', () => import('./report.ts')],
+  explain: ['which events made a row, and which of them set each column', () => import('./explain.ts')],
+  events: ['lists, searches, shows and follows the events', () => import('./events.ts')],
+  handlers: ['progress of handlers, failed runs; retries or skips them', () => import('./handlers.ts')],
+  rebuild: ['derives the tables from the log again, or compares them', () => import('./rebuild.ts')],
+  verify: ['checks the database file, the log and the tables', () => import('./verify.ts')],
+  backup: ['copies the log and checks the copy', () => import('./backup.ts')],
+};
+
+/**
+ * Runs the command that this process was started with; it finds its own arguments where a program's are.
+ * @param more commands that only a clone has
+ */
+export async function runIrisx(more: Commands = {}): Promise<void> {
+  const commands: Commands = { ...COMMANDS, ...more };
+  const [name = 'serve'] = process.argv.splice(2, 1);
+  if (Object.hasOwn(commands, name)) {
+    await commands[name]?.[1]();
+  } else if (name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(`${helpLines(commands).join('\n')}\n`);
+  } else {
+    const names = Object.keys(commands).join(', ');
+    process.stderr.write(`there is no command ${JSON.stringify(name)}, but ${names}; see ${IRISX} --help\n`);
+    process.exitCode = EX_USAGE;
+  }
+}
+
+function helpLines(commands: Commands): string[] {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  return [
+    `${IRISX} COMMAND [options]; each command has --help`,
+    '',
+    ...Object.entries(commands).map(([name, [text]]) => `  ${name.padEnd(width)}  ${text}`),
+  ];
+}
