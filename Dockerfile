@@ -1,16 +1,17 @@
-# Two stages: the first has what compiling needs, the second node and two files.
-FROM node:22-bookworm AS build
+# Two stages: the first makes the bundle, the second has Node and two files.
+FROM node:24-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
-RUN npm ci
+# Nothing is compiled, and this Node is new enough: no script of a package is needed.
+RUN npm ci --ignore-scripts
 COPY . .
 RUN npm run build
 
-FROM node:22-bookworm-slim
+FROM node:24-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /build/dist/irisx-webhooks.mjs /build/dist/better_sqlite3.node ./
-# A volume that is made anew takes over the owner of this folder.
+# A new volume takes over the owner of this folder.
 RUN install -d -m 0700 -o node -g node /app/data
 USER node
 VOLUME /app/data

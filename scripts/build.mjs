@@ -9,12 +9,16 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
 
 const BUNDLE = 'irisx-webhooks.mjs';
 const ADDON = 'better_sqlite3.node';
 const EX_USAGE = 64;
 
+// Not before the check, and not everywhere: npm ci --omit=dev leaves it out.
+const { build } = await import('esbuild').catch(() => {
+  process.stderr.write('esbuild is not installed here: run npm ci, without --omit=dev\n');
+  process.exit(1);
+});
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 const sqlite = dirname(require.resolve('better-sqlite3/package.json'));

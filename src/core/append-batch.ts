@@ -3,7 +3,7 @@
  * folded into the projections; the commit returns when all of it is fsynced.
  */
 
-import { hash } from 'node:crypto';
+import * as crypto from 'node:crypto'; // older Nodes have no hash to import, and are to be refused in one line
 import type { Database, Statement } from 'better-sqlite3';
 import { bodyTimeMs } from './body-time.ts';
 import type { Delivery, Recorded } from './delivery.ts';
@@ -114,7 +114,7 @@ export class BatchAppender {
     const event: NewEvent = {
       seq,
       body_time_ms: bodyTimeMs(read.json),
-      body_sha256: hash('sha256', delivery.body, 'buffer'),
+      body_sha256: crypto.hash('sha256', delivery.body, 'buffer'),
       body: delivery.body,
       type: read.type,
       event_id: read.eventId,

@@ -11,7 +11,7 @@
  * stands for it.
  */
 
-import { hash } from 'node:crypto';
+import * as crypto from 'node:crypto'; // older Nodes have no hash to import, and are to be refused in one line
 
 /** The columns that a link covers. */
 export interface ChainedColumns {
@@ -58,7 +58,7 @@ export function chainLink(previous: Uint8Array, columns: ChainedColumns): Buffer
     encoded.writeUInt32BE(written, offset);
     offset += text === null ? 4 : 4 + written;
   }
-  return hash('sha256', encoded, 'buffer');
+  return crypto.hash('sha256', encoded, 'buffer');
 }
 
 /** @param value a safe integer, negative ones included */

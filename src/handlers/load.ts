@@ -7,9 +7,6 @@ import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { doNothing, HANDLER_NAMES, type Handler, type Handlers, HandlersRefused } from '../core/handler.ts';
 import type { HandledType } from '../core/handler-data.ts';
-import * as calls from './calls.ts';
-import * as recordings from './recordings.ts';
-import * as sms from './sms.ts';
 
 type Exported = Readonly<Record<string, unknown>>;
 
@@ -21,9 +18,19 @@ const TYPES = new Map(Object.entries(HANDLER_NAMES).map(([type, name]) => [name,
  * @throws HandlersRefused
  */
 export async function loadHandlers(modulePath: string | undefined): Promise<Handlers> {
-  if (modulePath === undefined) return checked({ ...calls, ...sms, ...recordings }, 'src/handlers');
+  if (modulePath === undefined) {
+    const origin = 'src/handlers';
+    const modules = () => Promise.all([import('./calls.ts'), import('./sms.ts'), import('./recordings.ts')]);
+    return checked(Object.assign({}, ...(await load(origin, 'npm run types', modules))), origin);
+  }
   const origin = `HANDLERS=${modulePath}`;
-  const handlers = checked(await load(modulePath, origin), origin);
+  if (!existsSync(modulePath)) throw new HandlersRefused(`${origin}: there is no such file`);
+  const exported = await load<Exported>(
+    origin,
+    `node --check ${modulePath}`,
+    () => import(pathToFileURL(modulePath).href),
+  );
+  const handlers = checked(exported, origin);
   if (handlers.size === 0) {
     throw new HandlersRefused(
       `${origin} exports no handler: export a function under one of these names: ${names()}`,
@@ -32,20 +39,21 @@ export async function loadHandlers(modulePath: string | undefined): Promise<Hand
   return handlers;
 }
 
-async function load(modulePath: string, origin: string): Promise<Exported> {
-  if (!existsSync(modulePath)) throw new HandlersRefused(`${origin}: there is no such file`);
+/** @param findSyntaxError the command that tells where it is, which only Node's errors about TypeScript do */
+async function load<T>(origin: string, findSyntaxError: string, modules: () => Promise<T>): Promise<T> {
   try {
-    return (await import(pathToFileURL(modulePath).href)) as Exported;
+    return await modules();
   } catch (error) {
-    const { name, message, code } = error as NodeJS.ErrnoException;
+    const { name, message, code, stack = '' } = error as NodeJS.ErrnoException;
     const said = message.split('\n')[0];
-    if (error instanceof SyntaxError)
-      throw new HandlersRefused(
-        `${origin} cannot be loaded: ${said} (SyntaxError): node --check ${modulePath}`,
-      );
+    const problem = `${origin} cannot be loaded: ${said}`;
+    if (error instanceof SyntaxError) {
+      const place = /^file:\S+:\d+$/m.exec(stack)?.[0];
+      throw new HandlersRefused(`${problem} (SyntaxError): ${place ?? findSyntaxError}`);
+    }
     if (code === 'ERR_UNKNOWN_FILE_EXTENSION')
-      throw new HandlersRefused(`${origin} cannot be loaded: ${said}: compile it to a .mjs file`);
-    throw new HandlersRefused(`${origin} cannot be loaded: ${said}${code === undefined ? ` (${name})` : ''}`);
+      throw new HandlersRefused(`${problem}: it must be JavaScript (.mjs) or TypeScript (.ts)`);
+    throw new HandlersRefused(code === undefined ? `${problem} (${name})` : problem);
   }
 }
 

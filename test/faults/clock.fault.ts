@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { command, fault, freePort } from '../support/fault.ts';
+import { command, fault } from '../support/fault.ts';
+import { freePort } from '../support/free-port.ts';
 import { checkInvariants } from '../support/invariants.ts';
 import { deliver, until } from '../support/receiver.ts';
 

@@ -1,7 +1,8 @@
 /** D24: verified bodies of any content belong in the log, and break nothing. */
 
 import assert from 'node:assert/strict';
-import { fault, freePort } from '../support/fault.ts';
+import { fault } from '../support/fault.ts';
+import { freePort } from '../support/free-port.ts';
 import { checkInvariants } from '../support/invariants.ts';
 import { openRaw, request } from '../support/raw.ts';
 import { deliver } from '../support/receiver.ts';

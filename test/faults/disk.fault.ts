@@ -5,7 +5,8 @@ import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'nod
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
-import { command, type Fault, fault, freePort } from '../support/fault.ts';
+import { command, type Fault, fault } from '../support/fault.ts';
+import { freePort } from '../support/free-port.ts';
 import { checkInvariants, checkLeft, endsLost } from '../support/invariants.ts';
 import { type Load, sampleDeliveries, startLoad } from '../support/load.ts';
 import { ended, type Program } from '../support/program.ts';

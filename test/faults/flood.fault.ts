@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { LOGGED_REFUSALS_PER_SECOND_MAX } from '../../src/core/limits.ts';
-import { type Fault, fault, freePort } from '../support/fault.ts';
+import { type Fault, fault } from '../support/fault.ts';
 import { type FloodSeen, startFlood } from '../support/flood.ts';
+import { freePort } from '../support/free-port.ts';
 import { checkInvariants } from '../support/invariants.ts';
 import { quantile, sampleDeliveries, startLoad } from '../support/load.ts';
 import { until } from '../support/receiver.ts';

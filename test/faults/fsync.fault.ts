@@ -6,7 +6,8 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Fault, fault, freePort } from '../support/fault.ts';
+import { type Fault, fault } from '../support/fault.ts';
+import { freePort } from '../support/free-port.ts';
 import { checkInvariants, checkRecovery, endsLost } from '../support/invariants.ts';
 import { quantile, sampleDeliveries, startLoad } from '../support/load.ts';
 import { ended } from '../support/program.ts';

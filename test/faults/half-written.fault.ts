@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { type Fault, fault, freePort } from '../support/fault.ts';
+import { type Fault, fault } from '../support/fault.ts';
+import { freePort } from '../support/free-port.ts';
 import { checkInvariants, checkLeft } from '../support/invariants.ts';
 import { sampleDeliveries, startLoad } from '../support/load.ts';
 import { ended } from '../support/program.ts';

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
-import { fault, freePort } from '../support/fault.ts';
+import { fault } from '../support/fault.ts';
+import { freePort } from '../support/free-port.ts';
 import {
   checkLines,
   checkLog,

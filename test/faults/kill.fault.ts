@@ -1,7 +1,8 @@
 /** A1: the process dies at any moment. */
 
 import assert from 'node:assert/strict';
-import { fault, freePort } from '../support/fault.ts';
+import { fault } from '../support/fault.ts';
+import { freePort } from '../support/free-port.ts';
 import { checkInvariants } from '../support/invariants.ts';
 import { quantile, sampleDeliveries, startLoad } from '../support/load.ts';
 import { openRaw, signedRequest } from '../support/raw.ts';

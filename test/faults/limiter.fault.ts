@@ -1,7 +1,8 @@
 /** D25: whoever forges his address is still one client, and no number of clients fills the memory. */
 
 import assert from 'node:assert/strict';
-import { fault, freePort } from '../support/fault.ts';
+import { fault } from '../support/fault.ts';
+import { freePort } from '../support/free-port.ts';
 import { checkInvariants, memoryPeakBytes } from '../support/invariants.ts';
 import { openRaw, request } from '../support/raw.ts';
 

@@ -6,7 +6,8 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Fault, fault, freePort } from '../support/fault.ts';
+import { type Fault, fault } from '../support/fault.ts';
+import { freePort } from '../support/free-port.ts';
 import { checkInvariants, checkLog, endsLost } from '../support/invariants.ts';
 import { openLedger } from '../support/ledger.ts';
 import { sampleDeliveries, startLoad } from '../support/load.ts';

@@ -1,7 +1,8 @@
 /** D23: one delivery, again and again, over many connections and across a crash. */
 
 import assert from 'node:assert/strict';
-import { fault, freePort } from '../support/fault.ts';
+import { fault } from '../support/fault.ts';
+import { freePort } from '../support/free-port.ts';
 import { checkInvariants } from '../support/invariants.ts';
 import { startLoad } from '../support/load.ts';
 

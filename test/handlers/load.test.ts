@@ -68,7 +68,7 @@ describe('a module of handlers', () => {
     await refused(modulePath('throw new TypeError("not\\ntoday");'), /cannot be loaded: not \(TypeError\)$/);
     await refused(
       modulePath('', 'handlers.txt'),
-      /Unknown file extension ".txt" .*compile it to a \.mjs file/,
+      /Unknown file extension ".txt" .*: it must be JavaScript \(\.mjs\) or TypeScript \(\.ts\)$/,
     );
   });
 });

@@ -1,0 +1,210 @@
+/** What a clone runs on: which Node, which path, which packages; and its one command. */
+
+import assert from 'node:assert/strict';
+import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { EX_CONFIG } from '../src/config.ts';
+import { freePort } from './support/free-port.ts';
+import { temporaryFolder, until } from './support/receiver.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = temporaryFolder();
+after(() => folder.remove());
+
+/** What `git clone` makes of the program. @param name of its folder */
+function clone(name: string): string {
+  const path = join(folder.path, name);
+  for (const part of ['irisx', 'package.json', 'scripts', 'src'])
+    cpSync(join(root, part), join(path, part), {
+      recursive: true,
+      filter: (source) => !source.includes('node_modules'),
+    });
+  return path;
+}
+
+function withPackages(path: string): string {
+  symlinkSync(join(root, 'node_modules'), join(path, 'node_modules'));
+  return path;
+}
+
+/** As on a machine whose Node is the one that runs this test. */
+const environment = (more: Readonly<Record<string, string>> = {}) => ({
+  PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
+  ADMIN_PORT: '0',
+  ...more,
+});
+
+function run(cwd: string, command: readonly string[], env: Record<string, string> = {}) {
+  const [file = '', ...args] = command;
+  return spawnSync(file, args, { cwd, env: environment(env), encoding: 'utf8' });
+}
+
+function refused({ status, stdout, stderr }: SpawnSyncReturns<string>, message: RegExp): void {
+  assert.match(stderr, message);
+  assert.equal(stderr.indexOf('\n'), stderr.length - 1, 'one line');
+  assert.equal(stdout, '');
+  assert.equal(status, EX_CONFIG);
+}
+
+describe('a clone', () => {
+  it('in a folder with #, %, ?, spaces and umlauts serves, and runs a handler in TypeScript', async () => {
+    const path = withPackages(clone('C# tools, 100% done? für %20'));
+    writeFileSync(
+      join(path, 'my handlers.ts'),
+      `import type { Handler } from './src/core/handler.ts';
+       export const handleCallCompleted: Handler<'call.completed'> = (data, context) =>
+         context.log('info', \`handled \${data.call_uuid}\`);`,
+    );
+    const env = { PORT: String(await freePort()), HANDLERS: 'my handlers.ts' };
+    const server = spawn('./irisx', [], { cwd: path, env: environment(env) });
+    let output = '';
+    for (const stream of [server.stdout, server.stderr])
+      stream.on('data', (chunk) => {
+        output += String(chunk);
+      });
+    const exit = new Promise((resolve) => server.once('exit', resolve));
+    try {
+      await until(() => output.includes('try it') || server.exitCode !== null, `the start: ${output}`);
+      const sent = run(path, ['./irisx', 'send', 'call.completed', '--data', 'call_uuid=c1'], env);
+      assert.match(sent.stdout, /^--> call\.completed\n<-- 200 .* seq 1\n$/, sent.stderr + output);
+      await until(() => output.includes('handled c1'), `the handler: ${output}`);
+      assert.match(run(path, ['./irisx', 'events', 'raw', '1']).stdout, /^\{"event":"call\.completed"/);
+    } finally {
+      server.kill('SIGTERM');
+    }
+    assert.equal(await exit, 0, output);
+    const verified = run(path, ['./irisx', 'verify']);
+    assert.equal(verified.status, 0, verified.stdout + verified.stderr);
+  });
+
+  it('is the same from every folder and through a link', () => {
+    const path = withPackages(clone('linked'));
+    symlinkSync(join(path, 'irisx'), join(folder.path, 'irisx-link'));
+    const { stdout } = run(folder.path, ['./irisx-link', '--help']);
+    assert.match(stdout, /^\.\/irisx COMMAND \[options\]; each command has --help\n\n {2}serve {9}starts /);
+  });
+
+  it('runs its commands whatever the handlers are like; the server names what is wrong with them', async () => {
+    const path = withPackages(clone('unfinished'));
+    const handlers = join(path, 'src/handlers/sms.ts');
+    writeFileSync(handlers, `${readFileSync(handlers, 'utf8')}\nexport const unfinished: = 1;\n`);
+    const env = { PORT: String(await freePort()) };
+    refused(
+      run(path, ['./irisx'], env),
+      /^src\/handlers cannot be loaded: .* file:\/\/\S+\/src\/handlers\/sms\.ts:\d+\n/,
+    );
+    const report = run(path, ['./irisx', 'report', 'calls']);
+    assert.equal(report.status, 0, report.stderr);
+  });
+});
+
+describe('an entry', () => {
+  /** Node itself tells this version; what is tested is that nothing else comes before the check. */
+  const pretends = (version: string) => {
+    const script = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });`;
+    return ['--import', `data:text/javascript,${encodeURIComponent(script)}`];
+  };
+  const entries: [name: string, args: string[]][] = [
+    ['the server', ['scripts/irisx.mjs']],
+    ['a command', ['scripts/irisx.mjs', 'verify']],
+    ['the build', ['scripts/build.mjs']],
+    ['the tests and the fault cases', ['scripts/node/check.mjs']],
+  ];
+  const path = clone('without packages');
+  for (const [name, args] of entries) {
+    it(`${name}: an older Node is refused before anything is loaded`, () => {
+      const { engines } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as {
+        engines: { node: string };
+      };
+      assert.equal(engines.node, '>=22.18');
+      for (const version of ['18.20.8', '20.20.2', '22.17.1'])
+        refused(
+          run(path, [process.execPath, ...pretends(version), ...args]),
+          new RegExp(
+            `^Node ${version} is too old: install Node 22\\.18 or newer, Node 24 LTS is recommended\\n$`,
+          ),
+        );
+      for (const version of ['22.18.0', '24.0.0', '26.10.0'])
+        assert.doesNotMatch(
+          run(path, [process.execPath, ...pretends(version), ...args]).stderr,
+          /too old/,
+          version,
+        );
+    });
+  }
+
+  it('without its packages says so', () => {
+    refused(
+      run(path, ['./irisx', 'report']),
+      /^Cannot find package 'better-sqlite3' in .*: run npm ci there\n$/,
+    );
+  });
+
+  it('where Node runs no TypeScript says why', () => {
+    const below = clone('node_modules/irisx-webhooks');
+    refused(run(below, ['./irisx']), /^Node runs no TypeScript below a folder named node_modules: move /);
+    refused(
+      run(path, ['./irisx'], { NODE_OPTIONS: '--no-experimental-strip-types' }),
+      /^Node \S+ does not run TypeScript here: /,
+    );
+  });
+
+  it('without SQLite’s addon names it, and the command that fixes it', () => {
+    const broken = clone('without addon');
+    const sqlite = join(broken, 'node_modules/better-sqlite3');
+    cpSync(join(root, 'node_modules/better-sqlite3'), sqlite, {
+      recursive: true,
+      filter: (source) => !source.includes('prebuilds') && !source.includes('deps'),
+    });
+    const message =
+      /^the SQLite addon for \S+-\S+ cannot be loaded: run npm ci in the folder of this program \(Cannot find module '.*better_sqlite3\.node'\)\n$/;
+    const server = run(broken, ['./irisx'], { PORT: '0' });
+    assert.match(server.stderr, message);
+    assert.equal(server.status, 69);
+    assert.match(run(broken, ['./irisx', 'verify']).stderr, message);
+    const signed = run(broken, ['./irisx', 'sign', 'package.json']);
+    assert.equal(signed.status, 0, 'what needs no database works');
+  });
+});
+
+describe('npm ci', () => {
+  it('brings no Node where the machine’s is new enough', () => {
+    const path = clone('installed');
+    const { status, stdout, stderr } = run(path, [process.execPath, 'scripts/node/install.mjs']);
+    assert.deepEqual([status, stdout, stderr], [0, '', '']);
+    assert.ok(!existsSync(join(path, 'node_modules')));
+  });
+
+  it('links the Node that it has brought, and ./irisx takes it before the machine’s', () => {
+    const path = clone('brought');
+    // In the place of npm: an installation whose node says its name.
+    const npm = join(folder.path, 'npm-cli.js');
+    writeFileSync(
+      npm,
+      `const fs = require('node:fs');
+       fs.readFileSync('package-lock.json');
+       fs.mkdirSync('node_modules/.bin', { recursive: true });
+       fs.writeFileSync('node_modules/.bin/node', '#!/bin/sh\\necho v24.0.9\\n', { mode: 0o755 });`,
+    );
+    const old = encodeURIComponent(
+      "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } });",
+    );
+    const args = ['--import', `data:text/javascript,${old}`, 'scripts/node/install.mjs'];
+    mkdirSync(join(path, 'node_modules/.bin'), { recursive: true });
+    const installed = run(path, [process.execPath, ...args], { npm_execpath: npm });
+    assert.equal(
+      installed.stdout,
+      'Node 20.20.2 is too old: npm and ./irisx use Node 24.0.9 in this folder\n',
+    );
+    assert.equal(run(path, ['./irisx', 'verify']).stdout, 'v24.0.9\n');
+
+    rmSync(join(path, 'node_modules'), { recursive: true });
+    writeFileSync(npm, '');
+    const failed = run(path, [process.execPath, ...args], { npm_execpath: npm });
+    assert.match(failed.stderr, /^Node 20\.20\.2 is too old: .*; npm has none that runs on this machine\n$/);
+    assert.equal(failed.status, 0);
+  });
+});
