@@ -11,6 +11,7 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -69,9 +70,12 @@ describe('the deployment', () => {
     .split('\n')
     .filter((line) => line !== '');
 
+  /** In the folder of the image's first stage. */
+  const run = (command: string) => execFileSync('bash', ['-ec', command], { cwd: build, stdio: 'pipe' });
+
   before(() => {
     folder = temporaryFolder();
-    build = join(folder.path, 'build');
+    build = join(folder.path, 'C# build, 100% für %20');
     mkdirSync(build);
     for (const [instruction, rest] of first) {
       if (instruction === 'COPY' && rest === '. .') {
@@ -79,17 +83,71 @@ describe('the deployment', () => {
           if (!ignored.includes(name)) cpSync(join(root, name), join(build, name), { recursive: true });
       } else if (instruction === 'COPY') {
         for (const name of rest.split(' ').slice(0, -1)) copyFileSync(join(root, name), join(build, name));
-      } else if (instruction === 'RUN' && rest === 'npm ci') {
+      } else if (instruction === 'RUN' && rest.startsWith('npm ci ')) {
         symlinkSync(join(root, 'node_modules'), join(build, 'node_modules')); // what it would install
       } else if (instruction === 'RUN') {
-        execFileSync('bash', ['-ec', rest], { cwd: build, stdio: 'pipe' });
+        run(rest);
       }
     }
   });
   after(() => folder.remove());
 
+  it('is built beside the old bundle: a build that fails, and one for another platform, leave that as it is', () => {
+    const states = () =>
+      ['irisx-webhooks.mjs', 'better_sqlite3.node'].map((name) => statSync(join(build, 'dist', name)).ino);
+    const before = states();
+    const foreign = process.platform === 'win32' ? 'linux-x64' : 'win32-x64';
+    run(`npm run build -- --platform ${foreign}`);
+    const addon = readFileSync(join(build, 'dist', foreign, 'better_sqlite3.node'));
+    assert.equal(addon.subarray(0, 2).toString(), 'MZ', 'a Windows library');
+    assert.throws(
+      () => run('npm run build -- --platform amiga'),
+      /"amiga": npm run build -- --platform .*win32-x64/,
+    );
+
+    const source = join(build, 'src/handlers/sms.ts');
+    const text = readFileSync(source, 'utf8');
+    writeFileSync(source, `${text}\nexport const unfinished: = 1;\n`);
+    assert.throws(() => run('npm run build'));
+    assert.deepEqual(states(), before);
+
+    writeFileSync(source, text);
+    run('npm run build');
+    assert.notDeepEqual(states(), before);
+    assert.deepEqual(readdirSync(join(build, 'dist')).toSorted(), [
+      'better_sqlite3.node',
+      'irisx-webhooks.mjs',
+      foreign,
+    ]);
+  });
+
+  it('without its addon, or with one for another platform, says which and how to make it', () => {
+    const place = join(folder.path, 'no addon');
+    mkdirSync(place);
+    copyFileSync(join(build, 'dist/irisx-webhooks.mjs'), join(place, 'irisx-webhooks.mjs'));
+    const refused = () => {
+      const env = { PORT: '0', ADMIN_PORT: '0' };
+      const { status, stderr } = spawnSync(process.execPath, ['irisx-webhooks.mjs'], {
+        cwd: place,
+        env,
+        encoding: 'utf8',
+      });
+      assert.equal(status, 69, stderr);
+      assert.match(
+        stderr,
+        /^the SQLite addon for (\S+) cannot be loaded: put the better_sqlite3\.node that `npm run build -- --platform \1` makes beside this program \(.*better_sqlite3\.node.*\)\n$/,
+      );
+    };
+    refused();
+    copyFileSync(
+      join(root, 'node_modules/better-sqlite3/prebuilds/win32-x64.node'),
+      join(place, 'better_sqlite3.node'),
+    );
+    refused();
+  });
+
   it('in one file serves, sends, reports, rebuilds and verifies with node alone', async () => {
-    const place = join(folder.path, 'one');
+    const place = join(folder.path, 'one 100% für C#');
     mkdirSync(place);
     for (const name of ['irisx-webhooks.mjs', 'better_sqlite3.node'])
       copyFileSync(join(build, 'dist', name), join(place, name));
@@ -115,7 +173,10 @@ describe('the deployment', () => {
       );
       const unknown = run('fly');
       assert.equal(unknown.status, 64);
-      assert.match(unknown.stderr, /^there is no command "fly": .*\n$/);
+      assert.match(
+        unknown.stderr,
+        /^there is no command "fly", but serve, .*; see node irisx-webhooks\.mjs --help\n$/,
+      );
       const pages = await fetch(`http://127.0.0.1:${env.ADMIN_PORT}/events/1`);
       assert.match(await pages.text(), /<title>Event 1 call\.completed/);
     } finally {
@@ -138,7 +199,7 @@ describe('the deployment', () => {
       const [from, ...names] = rest.split(' ').slice(0, -1);
       assert.equal(from, '--from=build');
       for (const name of names)
-        copyFileSync(join(folder.path, name), join(app, name.split('/').at(-1) ?? ''));
+        copyFileSync(join(build, name.replace('/build/', '')), join(app, name.split('/').at(-1) ?? ''));
     }
     assert.deepEqual(readdirSync(app).toSorted(), ['better_sqlite3.node', 'irisx-webhooks.mjs']);
     assert.deepEqual(valuesOf('USER'), ['node']);

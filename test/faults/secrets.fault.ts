@@ -35,7 +35,7 @@ fault(
     assert.equal(modeOf(data), '0700');
 
     const commandLine = readFileSync(`/proc/${program.pid}/cmdline`, 'latin1');
-    assert.ok(commandLine.includes('main.js') && !commandLine.includes(SECRET));
+    assert.ok(commandLine.includes('irisx.mjs') && !commandLine.includes(SECRET));
 
     const close = ['Connection: close'];
     const refused = [
