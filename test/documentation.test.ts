@@ -1,6 +1,7 @@
 /** What the documents say of variables and commands is what there is. */
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
@@ -39,18 +40,50 @@ it('.env.example names every variable that a person sets', () => {
   assert.deepEqual([...named].toSorted(), set.toSorted());
 });
 
-it('every npm command in the documents exists, and every one that exists is in a document', () => {
-  const documents = [
-    'README.md',
-    'ARCHITECTURE.md',
-    ...['HANDLERS', 'OPERATIONS', 'PERFORMANCE', 'RELIABILITY', 'SECURITY'].map((name) => `docs/${name}.md`),
-  ];
-  const text = documents.map(read).join('\n');
-  const named = new Set([...text.matchAll(/\bnpm run ([a-z][a-z:-]*[a-z])\b/g)].map(([, name = '']) => name));
+const documents = [
+  'README.md',
+  'ARCHITECTURE.md',
+  ...['HANDLERS', 'OPERATIONS', 'PERFORMANCE', 'RELIABILITY', 'SECURITY'].map((name) => `docs/${name}.md`),
+]
+  .map(read)
+  .join('\n');
+
+it('every npm script in the documents exists, and every one that exists is in a document', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const named = new Set(
+    [...documents.matchAll(/\bnpm run ([a-z][a-z:-]*[a-z])\b/g)].map(([, name = '']) => name),
+  );
   for (const name of named) assert.ok(name in scripts, `npm run ${name} does not exist`);
-  for (const name of Object.keys(scripts)) {
-    const isNamed = named.has(name) || text.includes(`\`${name}\``) || text.includes(`npm ${name}`);
-    assert.ok(isNamed, `${name} is in package.json, but in no document`);
+  for (const [name, command] of Object.entries(scripts)) {
+    const isCommand = command.endsWith(`scripts/irisx.mjs ${name}`);
+    const isNamed = named.has(name) || documents.includes(`\`${name}\``) || documents.includes(`npm ${name}`);
+    assert.ok(
+      isCommand || isNamed || name === 'postinstall',
+      `${name} is in package.json, but in no document`,
+    );
   }
+});
+
+it('every command in the documents exists, and every one that exists is in the README', () => {
+  const { stdout } = spawnSync(process.execPath, ['scripts/irisx.mjs', '--help'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  const commands = [...stdout.matchAll(/^ {2}([a-z:]+) /gm)].map(([, name = '']) => name);
+  assert.ok(commands.length > 10, stdout);
+  const named = [...documents.matchAll(/(?:\.\/irisx|irisx-webhooks\.mjs) ([a-z][a-z:]*)/g)].map(
+    ([, name = '']) => name,
+  );
+  assert.ok(named.length > 30, `only ${named.length} commands were found`);
+  for (const name of named) assert.ok(commands.includes(name), `./irisx ${name} does not exist`);
+  for (const name of commands)
+    assert.ok(
+      read('README.md').includes(`\`./irisx ${name}`) || name.startsWith('bench:'),
+      `./irisx ${name} is not in the README`,
+    );
+  assert.doesNotMatch(
+    documents,
+    /npm run [a-z:]+ -- (?!--only|--seed|--platform)/,
+    'what takes options is shown as ./irisx',
+  );
 });
