@@ -4,8 +4,8 @@ import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { backup } from '../src/core/backup.ts';
-import { IRISX } from '../src/core/irisx.ts';
 import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
+import { IRISX } from '../src/core/packaging.ts';
 import { derivations } from '../src/projections/index.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
@@ -14,8 +14,8 @@ import { createProgress } from './cli/progress.ts';
 
 const USAGE = `
 ${IRISX} backup FILE
-Copies the event log into FILE, which must not exist yet, while the server runs, makes the tables from the copy, and checks
-both: FILE appears only when SQLite finds it sound, its chain holds, and its tables are what its log gives. It contains
+Copies the event log into FILE, which must not exist yet, also while the server runs, makes the tables from the copy, and
+checks both: FILE appears only when SQLite finds it sound, its chain holds, and its tables are what its log gives. It contains
 what had come when the copying ended. The state of the handlers goes along as FILE.handlers. Prints the last event's
 seq and chain: noted elsewhere, they prove later that nothing is missing (${IRISX} verify --anchor SEQ:CHAIN).
 

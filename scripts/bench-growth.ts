@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
-import { IRISX } from '../src/core/irisx.ts';
+import { IRISX } from '../src/core/packaging.ts';
 import { rebuild } from '../src/core/rebuild.ts';
 import { derivations } from '../src/projections/index.ts';
 import { RECEIVER, startContestant } from './bench/contestants.ts';
@@ -44,8 +44,7 @@ interface Step {
   readonly reportMs: number;
 }
 
-async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
-  if (positionals.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(positionals[0])}`);
+async function main({ values }: Arguments<typeof OPTIONS>): Promise<number> {
   const eventsMax = Number(values.events ?? 5_000_000);
   if (!Number.isInteger(eventsMax) || eventsMax < 1000)
     throw new UsageError('--events must be a whole number of at least 1000');
@@ -126,7 +125,9 @@ async function measureStep(folder: string, index: number, emptyPerSecond?: numbe
 
 /** Does `work` while a process of its own rebuilds the tables, and waits for the end of that. */
 async function whileRebuilding<T>(path: string, work: () => Promise<T>): Promise<T> {
-  const child = fork(fileURLToPath(new URL('./bench/rebuild-again.ts', import.meta.url)), [path]);
+  const child = fork(fileURLToPath(new URL('./bench/rebuild-again.ts', import.meta.url)), [path], {
+    execArgv: [],
+  });
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const result = await work().finally(() => {
     if (child.connected) child.disconnect();
@@ -197,4 +198,4 @@ function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-await runCommand(USAGE, OPTIONS, main);
+await runCommand(USAGE, OPTIONS, main, false);

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { IRISX } from '../src/core/irisx.ts';
+import { IRISX } from '../src/core/packaging.ts';
 import { RECEIVER, startContestant } from './bench/contestants.ts';
 import { loadServer } from './bench/measure.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
@@ -20,8 +20,7 @@ const RUN_SECONDS = 5;
 const IDLE_SECONDS = 10;
 const TICKS_PER_SECOND = 100;
 
-async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
-  if (positionals.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(positionals[0])}`);
+async function main({ values }: Arguments<typeof OPTIONS>): Promise<number> {
   const deliveries = Number(values.deliveries ?? 1_000_000);
   if (!Number.isInteger(deliveries) || deliveries < STEPS)
     throw new UsageError(`--deliveries must be a whole number from ${STEPS}`);
@@ -62,4 +61,4 @@ function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-await runCommand(USAGE, OPTIONS, main);
+await runCommand(USAGE, OPTIONS, main, false);

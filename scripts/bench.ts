@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import Sqlite from 'better-sqlite3';
-import { IRISX } from '../src/core/irisx.ts';
+import { IRISX } from '../src/core/packaging.ts';
 import {
   BARE,
   type Contestant,
@@ -90,8 +90,7 @@ async function latency(plan: Plan, round: number, ratePerSecond: number, figures
   }
 }
 
-async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
-  if (positionals.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(positionals[0])}`);
+async function main({ values }: Arguments<typeof OPTIONS>): Promise<number> {
   const isQuick = values.quick === true;
   const rounds = Number(values.rounds ?? (isQuick ? 1 : 3));
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 99)
@@ -176,4 +175,4 @@ function progress(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-await runCommand(USAGE, OPTIONS, main);
+await runCommand(USAGE, OPTIONS, main, false);

@@ -3,29 +3,34 @@
  * Node alone. `--platform linux-arm64` makes them for another platform, in dist/linux-arm64.
  */
 
-import './node/check.mjs';
 import { copyFileSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { refuse } from './node/check.mjs';
 
 const BUNDLE = 'irisx-webhooks.mjs';
 const ADDON = 'better_sqlite3.node';
 const EX_USAGE = 64;
 
-// Not before the check, and not everywhere: npm ci --omit=dev leaves it out.
-const { build } = await import('esbuild').catch(() => {
-  process.stderr.write('esbuild is not installed here: run npm ci, without --omit=dev\n');
-  process.exit(1);
+// Not before the check; npm ci --omit=dev leaves it out.
+const { build } = await import('esbuild').catch((error) => {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  refuse('esbuild is not installed here: run npm ci, without --omit=dev');
 });
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 const sqlite = dirname(require.resolve('better-sqlite3/package.json'));
 const prebuilds = join(sqlite, 'prebuilds');
 const platforms = readdirSync(prebuilds).map((name) => basename(name, '.node'));
-/** As better-sqlite3 tells it: it knows which C library this is. */
-const own = basename(require(join(sqlite, 'lib', 'binding.js')).getPrebuildPath() ?? '', '.node');
+/** As better-sqlite3 names it, which knows the C library, too; where it has no addon, the name of none. */
+const own = basename(
+  require(join(sqlite, 'lib', 'binding.js')).getPrebuildPath() ?? `${process.platform}-${process.arch}`,
+  '.node',
+);
+/** Their entries; `startThread` starts this file again, with the thread's name as its argument. */
+const threads = readdirSync(join(root, 'src')).flatMap((name) => /^.+-thread(?=\.ts$)/.exec(name) ?? []);
 
 function wantedPlatform() {
   try {
@@ -38,18 +43,12 @@ function wantedPlatform() {
   }
 }
 
-/** A thread is this file again, with the thread's name as its argument. */
 const ENTRY = `
 import './scripts/node/check.mjs';
 import { isMainThread } from 'node:worker_threads';
-import { runIrisx } from './scripts/irisx.ts';
-const THREADS = {
-  'writer-thread': () => import('./src/writer-thread.ts'),
-  'rebuild-thread': () => import('./src/rebuild-thread.ts'),
-  'handlers-thread': () => import('./src/handlers-thread.ts'),
-  'pages-thread': () => import('./src/pages-thread.ts'),
-};
-if (isMainThread) await runIrisx();
+import { runCommandLine } from './scripts/commands.ts';
+const THREADS = { ${threads.map((name) => `'${name}': () => import('./src/${name}.ts')`).join(', ')} };
+if (isMainThread) await runCommandLine();
 else await THREADS[process.argv[2]]();
 `;
 

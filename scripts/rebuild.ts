@@ -1,11 +1,11 @@
-/** `./irisx rebuild`: makes the tables anew from the log beside a running server, or only compares them. */
+/** `./irisx rebuild`: rebuilds the tables from the log while the server runs, or only compares them. */
 
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Config } from '../src/config.ts';
 import { checkTables } from '../src/core/check-tables.ts';
-import { IRISX } from '../src/core/irisx.ts';
 import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
 import type { RebuildProgress } from '../src/core/next-tables.ts';
+import { IRISX } from '../src/core/packaging.ts';
 import type { Projection } from '../src/core/projection.ts';
 import { rebuild } from '../src/core/rebuild.ts';
 import { derivations } from '../src/projections/index.ts';

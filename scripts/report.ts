@@ -3,8 +3,8 @@
 import type { Database } from 'better-sqlite3';
 import { openReadOnly } from '../src/core/database.ts';
 import { EventTimes } from '../src/core/event-times.ts';
-import { IRISX } from '../src/core/irisx.ts';
 import { harmless } from '../src/core/logger.ts';
+import { IRISX } from '../src/core/packaging.ts';
 import type { Value } from '../src/core/projection.ts';
 import { standAsOf } from '../src/core/stand-as-of.ts';
 import { derivations } from '../src/projections/index.ts';

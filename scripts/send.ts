@@ -1,8 +1,8 @@
 /** `./irisx send`: signs sample or recorded deliveries and posts them to a running server. */
 
 import { randomInt } from 'node:crypto';
-import { IRISX } from '../src/core/irisx.ts';
 import { harmless } from '../src/core/logger.ts';
+import { IRISX } from '../src/core/packaging.ts';
 import { readChanges } from './cli/changes.ts';
 import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/command.ts';
 import { knownSecrets, readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';

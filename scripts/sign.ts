@@ -3,7 +3,7 @@
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
-import { IRISX } from '../src/core/irisx.ts';
+import { IRISX } from '../src/core/packaging.ts';
 import { generateSignature, matchesSignature } from '../src/core/signature.ts';
 import { faultText } from '../src/core/storage-fault.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';

@@ -4,8 +4,8 @@ import type { Config } from '../src/config.ts';
 import { checkTables } from '../src/core/check-tables.ts';
 import { openReadOnly } from '../src/core/database.ts';
 import { EventLog } from '../src/core/event-log.ts';
-import { IRISX } from '../src/core/irisx.ts';
 import { harmless } from '../src/core/logger.ts';
+import { IRISX } from '../src/core/packaging.ts';
 import { faultText } from '../src/core/storage-fault.ts';
 import {
   type Anchor,
@@ -51,8 +51,7 @@ interface Finding {
 const DETAILS_MAX = 20;
 const STATE_CHARS = 7;
 
-function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
-  if (positionals.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(positionals[0])}`);
+function main({ values }: Arguments<typeof OPTIONS>): number {
   const anchor = values.anchor === undefined ? undefined : readAnchor(values.anchor);
   const config = readEnvironment(values.secret);
   requireDatabase(config);
@@ -158,4 +157,4 @@ function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
 }
 
-await runCommand(USAGE, OPTIONS, main);
+await runCommand(USAGE, OPTIONS, main, false);

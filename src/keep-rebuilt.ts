@@ -4,9 +4,9 @@
  */
 
 import type { Worker } from 'node:worker_threads';
-import { IRISX } from './core/irisx.ts';
 import { REBUILD_FAILED_RETRY_MS, REBUILD_RETRY_MS } from './core/limits.ts';
 import type { Log } from './core/logger.ts';
+import { IRISX } from './core/packaging.ts';
 import type { FromRebuild } from './rebuild-thread.ts';
 import { startThread } from './threads.ts';
 

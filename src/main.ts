@@ -4,9 +4,9 @@ import { relative } from 'node:path';
 import { type Config, ConfigError, EX_CONFIG, loadEnvFile, readConfig } from './config.ts';
 import { developmentSecret, developmentSecretPath } from './core/development-secret.ts';
 import { HandlersRefused } from './core/handler.ts';
-import { IRISX } from './core/irisx.ts';
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
 import { createLogger, type Log } from './core/logger.ts';
+import { IRISX } from './core/packaging.ts';
 import { flushLines, writeLine } from './output.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
 

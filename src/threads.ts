@@ -1,8 +1,8 @@
 /** Starts the program's threads. */
 
 import { type ResourceLimits, Worker } from 'node:worker_threads';
-import { IS_BUNDLE } from './core/irisx.ts';
 import { THREAD_YOUNG_HEAP_BYTES } from './core/limits.ts';
+import { IS_BUNDLE } from './core/packaging.ts';
 
 export type ThreadName = 'writer-thread' | 'rebuild-thread' | 'handlers-thread' | 'pages-thread';
 

@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { nodeProblem } from '../scripts/node/version.mjs';
 import { EX_CONFIG } from '../src/config.ts';
 import { freePort } from './support/free-port.ts';
 import { temporaryFolder, until } from './support/receiver.ts';
@@ -20,7 +21,7 @@ function clone(name: string): string {
   for (const part of ['irisx', 'package.json', 'scripts', 'src'])
     cpSync(join(root, part), join(path, part), {
       recursive: true,
-      filter: (source) => !source.includes('node_modules'),
+      filter: (source) => !relative(root, source).includes('node_modules'),
     });
   return path;
 }
@@ -29,6 +30,16 @@ function withPackages(path: string): string {
   symlinkSync(join(root, 'node_modules'), join(path, 'node_modules'));
   return path;
 }
+
+/** A server that should have refused to start is ended. */
+const RUN_MS_MAX = 30_000;
+/** Makes Node tell an older version. */
+const OLD_NODE = [
+  '--import',
+  `data:text/javascript,${encodeURIComponent(
+    "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } });",
+  )}`,
+];
 
 /** As on a machine whose Node is the one that runs this test. */
 const environment = (more: Readonly<Record<string, string>> = {}) => ({
@@ -39,7 +50,7 @@ const environment = (more: Readonly<Record<string, string>> = {}) => ({
 
 function run(cwd: string, command: readonly string[], env: Record<string, string> = {}) {
   const [file = '', ...args] = command;
-  return spawnSync(file, args, { cwd, env: environment(env), encoding: 'utf8' });
+  return spawnSync(file, args, { cwd, env: environment(env), encoding: 'utf8', timeout: RUN_MS_MAX });
 }
 
 function refused({ status, stdout, stderr }: SpawnSyncReturns<string>, message: RegExp): void {
@@ -101,45 +112,39 @@ describe('a clone', () => {
   });
 });
 
+describe('Node', () => {
+  it('is needed from 22.18 on, as package.json says', () => {
+    const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      engines: { node: string };
+    };
+    assert.equal(engines.node, '>=22.18');
+    for (const version of ['12.22.9', '18.20.8', '20.20.2', '22.0.0', '22.17.1'])
+      assert.equal(
+        nodeProblem(version),
+        `Node ${version} is too old: install Node 22.18 or newer, Node 24 LTS is recommended`,
+      );
+    for (const version of ['22.18.0', '22.23.3', '23.6.0', '24.0.0', '26.10.0'])
+      assert.equal(nodeProblem(version), undefined, version);
+  });
+});
+
 describe('an entry', () => {
-  /** Node itself tells this version; what is tested is that nothing else comes before the check. */
-  const pretends = (version: string) => {
-    const script = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });`;
-    return ['--import', `data:text/javascript,${encodeURIComponent(script)}`];
-  };
-  const entries: [name: string, args: string[]][] = [
-    ['the server', ['scripts/irisx.mjs']],
-    ['a command', ['scripts/irisx.mjs', 'verify']],
-    ['the build', ['scripts/build.mjs']],
-    ['the tests and the fault cases', ['scripts/node/check.mjs']],
-  ];
   const path = clone('without packages');
-  for (const [name, args] of entries) {
+  const entries: [name: string, entry: string][] = [
+    ['the server and the commands', 'scripts/irisx.mjs'],
+    ['the build', 'scripts/build.mjs'],
+    ['the tests and the fault cases', 'scripts/node/check.mjs'],
+  ];
+  for (const [name, entry] of entries) {
     it(`${name}: an older Node is refused before anything is loaded`, () => {
-      const { engines } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as {
-        engines: { node: string };
-      };
-      assert.equal(engines.node, '>=22.18');
-      for (const version of ['18.20.8', '20.20.2', '22.17.1'])
-        refused(
-          run(path, [process.execPath, ...pretends(version), ...args]),
-          new RegExp(
-            `^Node ${version} is too old: install Node 22\\.18 or newer, Node 24 LTS is recommended\\n$`,
-          ),
-        );
-      for (const version of ['22.18.0', '24.0.0', '26.10.0'])
-        assert.doesNotMatch(
-          run(path, [process.execPath, ...pretends(version), ...args]).stderr,
-          /too old/,
-          version,
-        );
+      refused(run(path, [process.execPath, ...OLD_NODE, entry]), /^Node 20\.20\.2 is too old: /);
     });
   }
 
   it('without its packages says so', () => {
     refused(
       run(path, ['./irisx', 'report']),
-      /^Cannot find package 'better-sqlite3' in .*: run npm ci there\n$/,
+      /^Cannot find package 'better-sqlite3', which \S.*\.ts needs: run npm ci in .*without packages\n$/,
     );
   });
 
@@ -154,11 +159,12 @@ describe('an entry', () => {
 
   it('without SQLite’s addon names it, and the command that fixes it', () => {
     const broken = clone('without addon');
-    const sqlite = join(broken, 'node_modules/better-sqlite3');
-    cpSync(join(root, 'node_modules/better-sqlite3'), sqlite, {
-      recursive: true,
-      filter: (source) => !source.includes('prebuilds') && !source.includes('deps'),
-    });
+    for (const part of ['package.json', 'lib'])
+      cpSync(
+        join(root, 'node_modules/better-sqlite3', part),
+        join(broken, 'node_modules/better-sqlite3', part),
+        { recursive: true },
+      );
     const message =
       /^the SQLite addon for \S+-\S+ cannot be loaded: run npm ci in the folder of this program \(Cannot find module '.*better_sqlite3\.node'\)\n$/;
     const server = run(broken, ['./irisx'], { PORT: '0' });
@@ -171,6 +177,17 @@ describe('an entry', () => {
 });
 
 describe('npm ci', () => {
+  it('compiles nothing: npm 10 would run node-gyp where the lock file does not say gypfile: false', () => {
+    const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { gypfile?: boolean }>;
+    };
+    assert.equal(
+      packages['node_modules/better-sqlite3']?.gypfile,
+      false,
+      'npm install drops it: put it back',
+    );
+  });
+
   it('brings no Node where the machine’s is new enough', () => {
     const path = clone('installed');
     const { status, stdout, stderr } = run(path, [process.execPath, 'scripts/node/install.mjs']);
@@ -189,22 +206,27 @@ describe('npm ci', () => {
        fs.mkdirSync('node_modules/.bin', { recursive: true });
        fs.writeFileSync('node_modules/.bin/node', '#!/bin/sh\\necho v24.0.9\\n', { mode: 0o755 });`,
     );
-    const old = encodeURIComponent(
-      "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } });",
-    );
-    const args = ['--import', `data:text/javascript,${old}`, 'scripts/node/install.mjs'];
+    const install = [process.execPath, ...OLD_NODE, 'scripts/node/install.mjs'];
     mkdirSync(join(path, 'node_modules/.bin'), { recursive: true });
-    const installed = run(path, [process.execPath, ...args], { npm_execpath: npm });
+    const installed = run(path, install, { npm_execpath: npm });
     assert.equal(
-      installed.stdout,
+      installed.stderr,
       'Node 20.20.2 is too old: npm and ./irisx use Node 24.0.9 in this folder\n',
     );
     assert.equal(run(path, ['./irisx', 'verify']).stdout, 'v24.0.9\n');
 
-    rmSync(join(path, 'node_modules'), { recursive: true });
-    writeFileSync(npm, '');
-    const failed = run(path, [process.execPath, ...args], { npm_execpath: npm });
-    assert.match(failed.stderr, /^Node 20\.20\.2 is too old: .*; npm has none that runs on this machine\n$/);
-    assert.equal(failed.status, 0);
+    const failures: [npm: string, message: RegExp][] = [
+      ['process.exit(1);', /; npm could not install one here\n$/],
+      ['', /; npm has none that runs on this machine\n$/],
+    ];
+    for (const [npmText, message] of failures) {
+      rmSync(join(path, 'node_modules'), { recursive: true });
+      writeFileSync(npm, npmText);
+      const failed = run(path, install, { npm_execpath: npm });
+      assert.match(failed.stderr, /^Node 20\.20\.2 is too old: install Node 22\.18 or newer/);
+      assert.match(failed.stderr, message);
+      assert.equal(failed.status, 0);
+      assert.ok(!existsSync(join(path, 'node_modules/.bin/node')));
+    }
   });
 });

@@ -1,4 +1,4 @@
-/** What is deployed: the one file, the image's steps in a clean folder, the units, the examples. */
+/** What is deployed: the bundle, the image's steps in a clean folder, the units, the examples. */
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -75,7 +75,7 @@ describe('the deployment', () => {
 
   before(() => {
     folder = temporaryFolder();
-    build = join(folder.path, 'C# build, 100% für %20');
+    build = join(folder.path, 'C# build, 100% done? für %20');
     mkdirSync(build);
     for (const [instruction, rest] of first) {
       if (instruction === 'COPY' && rest === '. .') {
@@ -108,7 +108,7 @@ describe('the deployment', () => {
     const source = join(build, 'src/handlers/sms.ts');
     const text = readFileSync(source, 'utf8');
     writeFileSync(source, `${text}\nexport const unfinished: = 1;\n`);
-    assert.throws(() => run('npm run build'));
+    assert.throws(() => run('npm run build'), /src\/handlers\/sms\.ts/);
     assert.deepEqual(states(), before);
 
     writeFileSync(source, text);
@@ -131,11 +131,12 @@ describe('the deployment', () => {
         cwd: place,
         env,
         encoding: 'utf8',
+        timeout: 30_000,
       });
       assert.equal(status, 69, stderr);
       assert.match(
         stderr,
-        /^the SQLite addon for (\S+) cannot be loaded: put the better_sqlite3\.node that `npm run build -- --platform \1` makes beside this program \(.*better_sqlite3\.node.*\)\n$/,
+        /^the SQLite addon for (\S+) cannot be loaded: copy the better_sqlite3\.node that `npm run build -- --platform \1` makes to the folder of this program \(.*better_sqlite3\.node.*\)\n$/,
       );
     };
     refused();
@@ -146,8 +147,8 @@ describe('the deployment', () => {
     refused();
   });
 
-  it('in one file serves, sends, reports, rebuilds and verifies with node alone', async () => {
-    const place = join(folder.path, 'one 100% für C#');
+  it('as a bundle serves, sends, reports, rebuilds and verifies with node alone', async () => {
+    const place = join(folder.path, 'bundle 100% done? für C#');
     mkdirSync(place);
     for (const name of ['irisx-webhooks.mjs', 'better_sqlite3.node'])
       copyFileSync(join(build, 'dist', name), join(place, name));
@@ -175,7 +176,7 @@ describe('the deployment', () => {
       assert.equal(unknown.status, 64);
       assert.match(
         unknown.stderr,
-        /^there is no command "fly", but serve, .*; see node irisx-webhooks\.mjs --help\n$/,
+        /^unknown command "fly"; commands: serve, .*; see node irisx-webhooks\.mjs --help\n$/,
       );
       const pages = await fetch(`http://127.0.0.1:${env.ADMIN_PORT}/events/1`);
       assert.match(await pages.text(), /<title>Event 1 call\.completed/);

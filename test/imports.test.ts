@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   scripts: ['src/core', 'src/projections', 'src/config.ts', 'src/main.ts'],
 };
 
-/** Packages that the program may use: the one runtime dependency, and the loader that only TypeScript needs. */
+/** Packages that the program may use. */
 const PACKAGES = ['better-sqlite3'];
 
 function layerOf(path: string): string {

@@ -6,7 +6,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import Database from 'better-sqlite3';
 import { ConfigError, EX_CONFIG } from '../../src/config.ts';
-import { IRISX } from '../../src/core/irisx.ts';
+import { IRISX } from '../../src/core/packaging.ts';
 import { faultText, storageFault } from '../../src/core/storage-fault.ts';
 
 /** The command line is wrong; `message` says how, in one line. */
@@ -35,26 +35,47 @@ export async function runCommand<O extends Options>(
   usage: string,
   options: O,
   main: (given: Arguments<O>) => number | Promise<number>,
+  allowPositionals = true,
 ): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? EX_PIPE : EX_FAILED);
   });
   process.stderr.on('error', () => {});
+  const given = commandLine(usage, options, allowPositionals);
+  if (given === undefined) return;
   try {
-    const given = readArguments(options);
-    if (given.values['help'] === true) process.stdout.write(`${usage.trim()}\n`);
-    else process.exitCode = await main(given as Arguments<O>);
+    process.exitCode = await main(given);
   } catch (error) {
-    process.stderr.write(`${faultText(error)}${whatToDo(error)}\n`);
-    process.exitCode = exitCodeOf(error);
+    fail(error);
   }
 }
 
-function readArguments(options: Options) {
+/** @returns the arguments of this process; undefined: help was asked for, or they are wrong, and that has been said */
+export function commandLine<O extends Options>(
+  usage: string,
+  options: O,
+  allowPositionals: boolean,
+): Arguments<O> | undefined {
+  try {
+    const given = readArguments(options, allowPositionals);
+    if (given.values['help'] !== true) return given as Arguments<O>;
+    process.stdout.write(`${usage.trim()}\n`);
+  } catch (error) {
+    fail(error);
+  }
+  return undefined;
+}
+
+function fail(error: unknown): void {
+  process.stderr.write(`${faultText(error)}${whatToDo(error)}\n`);
+  process.exitCode = exitCodeOf(error);
+}
+
+function readArguments(options: Options, allowPositionals: boolean) {
   try {
     return parseArgs({
       args: process.argv.slice(2),
-      allowPositionals: true,
+      allowPositionals,
       options: { ...options, help: { type: 'boolean', short: 'h' } },
     });
   } catch (error) {
@@ -64,6 +85,8 @@ function readArguments(options: Options) {
 
 /** Node's own messages are longer than a line. */
 function usageProblem({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL')
+    return `unknown argument ${/'(.*?)'/.exec(message)?.[1]}`;
   const option = /'(-[^' =]*)/.exec(message)?.[1];
   if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return `unknown option ${option}`;
   if (message.includes('does not take an argument')) return `${option} takes no value`;

@@ -4,8 +4,11 @@ import { nodeProblem } from './version.mjs';
 
 const EX_CONFIG = 78;
 
-const problem = nodeProblem(process.versions.node);
-if (problem !== undefined) {
+/** Ends this program, which cannot run as it was started. @param problem one line for the operator */
+export function refuse(problem) {
   process.stderr.write(`${problem}\n`);
   process.exit(EX_CONFIG);
 }
+
+const problem = nodeProblem(process.versions.node);
+if (problem !== undefined) refuse(problem);

@@ -15,7 +15,7 @@ const modules = join(here, '..', '..', 'node_modules');
 const folder = join(modules, '.node');
 const link = join(modules, '.bin', 'node');
 
-/** @returns its version; undefined: there is none that runs on this machine */
+/** @returns what there is to say about it */
 function installNode() {
   mkdirSync(folder, { recursive: true });
   for (const name of ['package.json', 'package-lock.json'])
@@ -23,23 +23,20 @@ function installNode() {
   const path = process.env.npm_execpath ?? '';
   const npm = path.endsWith('npm-cli.js') ? [process.execPath, path] : ['npm'];
   const [command, ...args] = [...npm, 'ci', '--include=optional', '--loglevel=error'];
-  spawnSync(command, args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+  const installed = spawnSync(command, args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+  if (installed.status !== 0) return `${problem}; npm could not install one here`;
 
   const binary = join(folder, 'node_modules', '.bin', 'node');
   const { status, stdout } = spawnSync(binary, ['--version'], { encoding: 'utf8' });
-  if (status !== 0) return undefined; // no package for this platform, no network, or another C library
+  if (status !== 0) {
+    rmSync(folder, { recursive: true }); // another C library or platform
+    return `${problem}; npm has none that runs on this machine`;
+  }
   mkdirSync(dirname(link), { recursive: true });
   rmSync(link, { force: true });
   symlinkSync(relative(dirname(link), binary), link);
-  return stdout.trim().slice(1);
+  return `Node ${process.versions.node} is too old: npm and ./irisx use Node ${stdout.trim().slice(1)} in this folder`;
 }
 
 const problem = nodeProblem(process.versions.node);
-if (problem !== undefined) {
-  const version = installNode();
-  if (version === undefined) process.stderr.write(`${problem}; npm has none that runs on this machine\n`);
-  else
-    process.stdout.write(
-      `Node ${process.versions.node} is too old: npm and ./irisx use Node ${version} in this folder\n`,
-    );
-}
+if (problem !== undefined) process.stderr.write(`${installNode()}\n`);

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
 import { openDatabase } from './database.ts';
 import { EventLog } from './event-log.ts';
-import { IRISX } from './irisx.ts';
+import { IRISX } from './packaging.ts';
 import type { Derivations } from './projection.ts';
 import { ProjectionStates } from './projection-state.ts';
 import { columnsOf } from './projection-table.ts';

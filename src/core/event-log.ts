@@ -7,7 +7,7 @@ import assert from 'node:assert';
 import type { Database, Statement } from 'better-sqlite3';
 import { CHAIN_GENESIS, type ChainedColumns, chainLink } from './chain.ts';
 import type { RecordedDelivery } from './event.ts';
-import { IRISX } from './irisx.ts';
+import { IRISX } from './packaging.ts';
 
 /** The last event: what `verify` calls the anchor. */
 export interface Head {

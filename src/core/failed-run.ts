@@ -2,9 +2,9 @@
 
 import { retryDelayMs } from './backoff.ts';
 import type { RunFailed } from './consumer.ts';
-import { IRISX } from './irisx.ts';
 import { RUN_ATTEMPTS_MAX, RUN_RETRY_LAST_MS } from './limits.ts';
 import type { LogLevel } from './logger.ts';
+import { IRISX } from './packaging.ts';
 import type { FailedRun } from './run-store.ts';
 
 export interface RunFailure {

@@ -2,7 +2,7 @@
 
 import type { Consumer } from './consumer.ts';
 import type { EventLog } from './event-log.ts';
-import { IRISX } from './irisx.ts';
+import { IRISX } from './packaging.ts';
 import type { RunTools } from './run.ts';
 import type { Position, RunStore } from './run-store.ts';
 

@@ -27,7 +27,7 @@ export async function loadHandlers(modulePath: string | undefined): Promise<Hand
   if (!existsSync(modulePath)) throw new HandlersRefused(`${origin}: there is no such file`);
   const exported = await load<Exported>(
     origin,
-    `node --check ${modulePath}`,
+    `node --check '${modulePath}'`,
     () => import(pathToFileURL(modulePath).href),
   );
   const handlers = checked(exported, origin);

@@ -63,7 +63,7 @@ describe('a module of handlers', () => {
 
   it('is refused where it cannot be found or read, with what to do', async () => {
     await refused(join(temporaryFolder().path, 'none.mjs'), /there is no such file/);
-    await refused(modulePath('export const x = ;'), /Unexpected token ';' \(SyntaxError\): node --check /);
+    await refused(modulePath('export const x = ;'), /Unexpected token ';' \(SyntaxError\): node --check '\//);
     await refused(modulePath("import './gone.mjs';"), /Cannot find module '.*gone\.mjs'/);
     await refused(modulePath('throw new TypeError("not\\ntoday");'), /cannot be loaded: not \(TypeError\)$/);
     await refused(

@@ -1,17 +1,17 @@
-/** What all scripts have in common: help, exit codes, one clear line for whatever is wrong. */
+/** What all commands have in common: help, exit codes, one clear line for whatever is wrong. */
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { COMMANDS } from '../../scripts/commands.ts';
 import { temporaryFolder } from '../support/receiver.ts';
 import { runScript } from './run-script.ts';
 
-const SCRIPTS = ['send', 'sign', 'rebuild', 'verify'];
 const HELP_LINES_MAX = 25;
 
-describe('every script', { concurrency: 2 }, () => {
-  for (const name of SCRIPTS) {
+describe('every command', { concurrency: 2 }, () => {
+  for (const name of Object.keys(COMMANDS)) {
     it(`${name} explains itself with --help`, async () => {
       const { code, stdout, stderr } = await runScript(name, ['--help']);
       assert.equal(code, 0);
@@ -58,7 +58,9 @@ describe('every script', { concurrency: 2 }, () => {
       ['calls', 'faxes'],
       /^there is no table "faxes" to rebuild, but calls, sms_messages, recordings, contacts; see/,
     ],
-    ['verify', ['all'], /^unknown argument "all"; see/],
+    ['verify', ['all'], /^unknown argument all; see/],
+    ['serve', ['4000'], /^unknown argument 4000; see/],
+    ['fly', [], /^unknown command "fly"; commands: serve, send, .*bench:soak; see \.\/irisx --help\n$/],
     ['verify', ['--anchor', '12'], /^--anchor must be SEQ:CHAIN/],
   ];
   for (const [name, args, expected] of wrong) {

@@ -17,7 +17,7 @@ export interface RunOptions {
   readonly cwd?: string;
 }
 
-/** A script that takes longer hangs; it is ended, and its exit code is null. */
+/** A command that takes longer hangs; it is ended, and its exit code is null. */
 const RUN_MS_MAX = 60_000;
 
 /** @param name of the command, as in `./irisx` */

@@ -1,13 +1,13 @@
 /** The server and its commands behind one name: `./irisx COMMAND` in a clone, `node irisx-webhooks.mjs COMMAND` for the bundle. */
 
-import { IRISX } from '../src/core/irisx.ts';
+import { IRISX } from '../src/core/packaging.ts';
 import { EX_USAGE } from './cli/command.ts';
 
-/** By name: what the command does, and its program. */
+/** By name: what the command does, and what runs it. */
 export type Commands = Readonly<Record<string, readonly [text: string, run: () => Promise<unknown>]>>;
 
-const COMMANDS: Commands = {
-  serve: ['starts the server; so does no command', () => import('../src/main.ts')],
+export const COMMANDS: Commands = {
+  serve: ['starts the server (the default)', () => import('./serve.ts')],
   send: ['signs events and posts them to a running server', () => import('./send.ts')],
   sign: ['prints or checks the signature of a body', () => import('./sign.ts')],
   report: ['calls, messages, costs, opt-outs and failures', () => import('./report.ts')],
@@ -23,7 +23,7 @@ const COMMANDS: Commands = {
  * Runs the command that this process was started with; it finds its own arguments where a program's are.
  * @param more commands that only a clone has
  */
-export async function runIrisx(more: Commands = {}): Promise<void> {
+export async function runCommandLine(more: Commands = {}): Promise<void> {
   const commands: Commands = { ...COMMANDS, ...more };
   const [name = 'serve'] = process.argv.splice(2, 1);
   if (Object.hasOwn(commands, name)) {
@@ -32,7 +32,9 @@ export async function runIrisx(more: Commands = {}): Promise<void> {
     process.stdout.write(`${helpLines(commands).join('\n')}\n`);
   } else {
     const names = Object.keys(commands).join(', ');
-    process.stderr.write(`there is no command ${JSON.stringify(name)}, but ${names}; see ${IRISX} --help\n`);
+    process.stderr.write(
+      `unknown command ${JSON.stringify(name)}; commands: ${names}; see ${IRISX} --help\n`,
+    );
     process.exitCode = EX_USAGE;
   }
 }
