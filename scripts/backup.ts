@@ -14,10 +14,10 @@ import { createProgress } from './cli/progress.ts';
 
 const USAGE = `
 ${IRISX} backup FILE
-Copies the event log into FILE, which must not exist yet, also while the server runs, makes the tables from the copy, and
-checks both: FILE appears only when SQLite finds it sound, its chain holds, and its tables are what its log gives. It contains
-what had come when the copying ended. The state of the handlers goes along as FILE.handlers. Prints the last event's
-seq and chain: noted elsewhere, they prove later that nothing is missing (${IRISX} verify --anchor SEQ:CHAIN).
+Copies the event log into FILE, which must not exist yet, while the server runs, makes the tables from the copy, and
+checks both: FILE appears only when SQLite finds it sound, its chain holds, and its tables are what its log gives. It
+contains what had come when the copying ended. The state of the handlers is copied to FILE.handlers. Prints the last
+event's seq and chain: noted elsewhere, they prove later that nothing is missing (${IRISX} verify --anchor SEQ:CHAIN).
 
 A damaged log is refused with its first bad seq. Exit code 0: there is a backup.
 
