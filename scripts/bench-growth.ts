@@ -4,7 +4,6 @@ import { fork } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { IRISX } from '../src/core/packaging.ts';
 import { rebuild } from '../src/core/rebuild.ts';
@@ -125,7 +124,7 @@ async function measureStep(folder: string, index: number, emptyPerSecond?: numbe
 
 /** Does `work` while a process of its own rebuilds the tables, and waits for the end of that. */
 async function whileRebuilding<T>(path: string, work: () => Promise<T>): Promise<T> {
-  const child = fork(fileURLToPath(new URL('./bench/rebuild-again.ts', import.meta.url)), [path], {
+  const child = fork(join(import.meta.dirname, 'bench/rebuild-again.ts'), [path], {
     execArgv: [],
   });
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));

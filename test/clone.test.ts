@@ -1,17 +1,17 @@
 /** What a clone runs on: which Node, which path, which packages; and its one command. */
 
 import assert from 'node:assert/strict';
-import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { nodeProblem } from '../scripts/node/version.mjs';
 import { EX_CONFIG } from '../src/config.ts';
 import { freePort } from './support/free-port.ts';
 import { temporaryFolder, until } from './support/receiver.ts';
+import { startServer } from './support/started-server.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = join(import.meta.dirname, '..');
 const folder = temporaryFolder();
 after(() => folder.remove());
 
@@ -70,23 +70,16 @@ describe('a clone', () => {
          context.log('info', \`handled \${data.call_uuid}\`);`,
     );
     const env = { PORT: String(await freePort()), HANDLERS: 'my handlers.ts' };
-    const server = spawn('./irisx', [], { cwd: path, env: environment(env) });
-    let output = '';
-    for (const stream of [server.stdout, server.stderr])
-      stream.on('data', (chunk) => {
-        output += String(chunk);
-      });
-    const exit = new Promise((resolve) => server.once('exit', resolve));
+    const server = await startServer(['./irisx'], path, environment(env));
     try {
-      await until(() => output.includes('try it') || server.exitCode !== null, `the start: ${output}`);
       const sent = run(path, ['./irisx', 'send', 'call.completed', '--data', 'call_uuid=c1'], env);
-      assert.match(sent.stdout, /^--> call\.completed\n<-- 200 .* seq 1\n$/, sent.stderr + output);
-      await until(() => output.includes('handled c1'), `the handler: ${output}`);
+      assert.match(sent.stdout, /^--> call\.completed\n<-- 200 .* seq 1\n$/, sent.stderr + server.output());
+      await until(() => server.output().includes('handled c1'), 'the handler has run');
       assert.match(run(path, ['./irisx', 'events', 'raw', '1']).stdout, /^\{"event":"call\.completed"/);
     } finally {
-      server.kill('SIGTERM');
+      await server.stop();
     }
-    assert.equal(await exit, 0, output);
+    assert.equal(await server.stop(), 0, server.output());
     const verified = run(path, ['./irisx', 'verify']);
     assert.equal(verified.status, 0, verified.stdout + verified.stderr);
   });

@@ -1,7 +1,7 @@
 /** What is deployed: the bundle, the image's steps in a clean folder, the units, the examples. */
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   cpSync,
@@ -16,37 +16,13 @@ import {
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { DRAIN_MAX_MS } from '../src/core/limits.ts';
 import { freePort } from './support/free-port.ts';
-import { deliver, SECRET, temporaryFolder, until } from './support/receiver.ts';
+import { deliver, SECRET, temporaryFolder } from './support/receiver.ts';
+import { startServer } from './support/started-server.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
-
-interface Started {
-  readonly child: ChildProcess;
-  readonly url: string;
-  readonly exit: Promise<number | null>;
-  output(): string;
-}
-
-/** Starts a command in a folder with an environment that has nothing but what is given. */
-async function start(command: readonly string[], cwd: string, env: Record<string, string>): Promise<Started> {
-  const [file = '', ...args] = command;
-  const child = spawn(file, args, { cwd, env: { PATH: process.env['PATH'] ?? '', ...env } });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      output += String(chunk);
-    });
-  }
-  const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  const url = `http://127.0.0.1:${env['PORT']}`;
-  await until(() => output.includes('/webhooks') || child.exitCode !== null, 'the start', 20_000);
-  assert.equal(child.exitCode, null, output);
-  return { child, url, exit, output: () => output };
-}
 
 /** The lines of a Dockerfile, continued ones joined, by stage. */
 function stagesOf(dockerfile: string): [instruction: string, rest: string][][] {
@@ -154,7 +130,7 @@ describe('the deployment', () => {
       copyFileSync(join(build, 'dist', name), join(place, name));
     const env = { PORT: String(await freePort()), HOST: '127.0.0.1', ADMIN_PORT: String(await freePort()) };
     const program = (...args: string[]) => [process.execPath, 'irisx-webhooks.mjs', ...args];
-    const server = await start(program(), place, env);
+    const server = await startServer(program(), place, env);
     const run = (...args: string[]) => {
       const [file = '', ...rest] = program(...args);
       return spawnSync(file, rest, { cwd: place, env, encoding: 'utf8' });
@@ -181,9 +157,9 @@ describe('the deployment', () => {
       const pages = await fetch(`http://127.0.0.1:${env.ADMIN_PORT}/events/1`);
       assert.match(await pages.text(), /<title>Event 1 call\.completed/);
     } finally {
-      server.child.kill('SIGTERM');
+      await server.stop();
     }
-    assert.equal(await server.exit, 0, server.output());
+    assert.equal(await server.stop(), 0, server.output());
     assert.deepEqual(readdirSync(place).toSorted(), [
       'better_sqlite3.node',
       'copy.db',
@@ -221,12 +197,14 @@ describe('the deployment', () => {
       return spawnSync(file, args, { env: { PATH: process.env['PATH'] ?? '', ...env } }).status;
     };
     assert.equal(health(), 1);
-    const server = await start(command, app, env);
+    const server = await startServer(command, app, env);
     assert.equal(health(), 0);
-    const answer = await deliver({ url: server.url }, { event: 'call.ringing', data: { call_uuid: 'c1' } });
+    const answer = await deliver(
+      { url: `http://127.0.0.1:${env.PORT}` },
+      { event: 'call.ringing', data: { call_uuid: 'c1' } },
+    );
     assert.equal(answer.status, 200);
-    server.child.kill('SIGTERM');
-    assert.equal(await server.exit, 0);
+    assert.equal(await server.stop(), 0);
     assert.equal(statSync(join(app, 'data/irisx.db')).mode & 0o777, 0o600);
   });
 

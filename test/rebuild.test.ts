@@ -5,7 +5,6 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { BatchAppender } from '../src/core/append-batch.ts';
 import { checkTables } from '../src/core/check-tables.ts';
@@ -263,7 +262,7 @@ describe('a rebuild', () => {
   it('killed at any phase leaves the live tables unharmed, and the next one cleans up', async () => {
     const { path, remove } = filledDatabase(7_000);
     for (const phase of ['fold', 'clean']) {
-      const script = fileURLToPath(new URL('./support/rebuild-until.ts', import.meta.url));
+      const script = join(import.meta.dirname, 'support/rebuild-until.ts');
       const child = spawn(process.execPath, [script, path, phase], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });

@@ -1,16 +1,16 @@
 /** The README's story, run as it stands there: a started server, its first deliveries, a look at the tables. */
 
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { freePort } from './support/free-port.ts';
 import { temporaryFolder, until } from './support/receiver.ts';
+import { startServer } from './support/started-server.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = join(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const run = promisify(execFile);
 
@@ -39,28 +39,16 @@ it('the README’s commands work in its order and print what it says', async () 
     return stdout;
   };
 
-  const server = spawn('npm', ['start'], {
-    cwd: folder.path,
-    env,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [server.stdout, server.stderr]) {
-    stream.on('data', (chunk) => {
-      output += String(chunk);
-    });
-  }
-  const exited = new Promise<number | null>((resolve) => server.once('exit', resolve));
+  const server = await startServer(['npm', 'start'], folder.path, env);
   try {
-    await until(() => output.includes('try it'), 'the start', 60_000);
+    await until(() => server.output().includes('try it'), 'the rest of its first lines');
     for (const part of [
       `http://localhost:${port}/webhooks`,
       'data/irisx.db',
       'development',
       './irisx send call.completed',
     ]) {
-      assert.ok(output.includes(part), `the start does not print ${part}`);
+      assert.ok(server.output().includes(part), `the start does not print ${part}`);
     }
     const [send = '', look = '', scenarios = '', curl = ''] = story;
 
@@ -78,8 +66,7 @@ it('the README’s commands work in its order and print what it says', async () 
     const again = JSON.parse(await shell(curl)) as Record<string, unknown>;
     assert.deepEqual([again['duplicate'], again['seq']], [true, once['seq']]);
   } finally {
-    process.kill(-(server.pid ?? 0), 'SIGTERM');
-    await exited;
+    await server.stop();
     folder.remove();
   }
 });

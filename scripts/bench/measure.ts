@@ -4,7 +4,6 @@ import { fork, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { BENCH_SECRET, type Contestant, type Running, startContestant } from './contestants.ts';
 import type { Run, RunResult } from './generator.ts';
 
@@ -21,7 +20,7 @@ const RATE_MAX = 100_000;
 /** Runs a generator against a server that is there already. */
 export function loadServer(port: number, load: Load): Promise<RunResult> {
   const run: Run = { ...load, port, secret: BENCH_SECRET, ratePerSecondMax: RATE_MAX };
-  const generator = fork(fileURLToPath(new URL('./generator.ts', import.meta.url)), { execArgv: [] });
+  const generator = fork(join(import.meta.dirname, 'generator.ts'), { execArgv: [] });
   return new Promise<RunResult>((resolve, reject) => {
     generator.on('message', (message: FromGenerator) => {
       if (message.kind === 'ready') generator.send('go');
@@ -60,7 +59,7 @@ export function measureStorage(batchDeliveries: number, seconds: number): number
 
 /** Runs a program of this folder to its end. @returns what it printed */
 export function runBeside(name: string, ...args: string[]): string {
-  const program = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
+  const program = join(import.meta.dirname, `${name}.ts`);
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${name} ${args.join(' ')} failed: ${stderr}`);
   return stdout;

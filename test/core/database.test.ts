@@ -14,7 +14,6 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { BatchAppender } from '../../src/core/append-batch.ts';
 import {
@@ -380,7 +379,7 @@ describe('several processes that open one new file at once', () => {
         database.exec('COMMIT');`;
       prepareDatabaseFile(path);
       const child = spawn(process.execPath, ['--input-type=module', '-e', holder], {
-        cwd: fileURLToPath(new URL('../..', import.meta.url)),
+        cwd: join(import.meta.dirname, '../..'),
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       const exit = once(child, 'exit');
@@ -392,7 +391,7 @@ describe('several processes that open one new file at once', () => {
 
   it('make one schema, and all of them can write', () =>
     inFolder(async (folder) => {
-      const script = fileURLToPath(new URL('../support/open-and-append.ts', import.meta.url));
+      const script = join(import.meta.dirname, '../support/open-and-append.ts');
       for (let round = 0; round < 2; round++) {
         const path = join(folder, `new-${round}`, 'irisx.db');
         const names = ['a', 'b', 'c'];

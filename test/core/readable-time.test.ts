@@ -5,8 +5,8 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { readableTimeMs } from '../../src/core/readable-time.ts';
 import { BODY_TIMES, READABLE_TIMES } from '../support/frozen-times.ts';
 
@@ -71,7 +71,7 @@ describe('the machine’s time zone', () => {
           ofBody: BODY_TIMES.map(([body]) => bodyTimeMs(body)),
         }));`;
       const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
-        cwd: fileURLToPath(new URL('../..', import.meta.url)),
+        cwd: join(import.meta.dirname, '../..'),
         env: { ...process.env, TZ: zone },
         encoding: 'utf8',
       });

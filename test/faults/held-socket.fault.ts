@@ -1,7 +1,7 @@
 /** B10: a supervisor holds the listening socket, so that a restart refuses nobody. */
 
 import assert from 'node:assert/strict';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { fault } from '../support/fault.ts';
 import { freePort } from '../support/free-port.ts';
 import {
@@ -14,7 +14,7 @@ import {
 import { sampleDeliveries, startLoad } from '../support/load.ts';
 import { until } from '../support/receiver.ts';
 
-const HOLDER = fileURLToPath(new URL('../support/hold-socket.sh', import.meta.url));
+const HOLDER = join(import.meta.dirname, '../support/hold-socket.sh');
 const RESTARTS = 10;
 const DELIVERIES_BETWEEN = 200;
 

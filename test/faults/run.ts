@@ -7,7 +7,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { REPORT_MARK, type Report } from '../support/fault.ts';
 
@@ -26,7 +25,7 @@ const { values } = parseArgs({
     requests: { type: 'string' },
   },
 });
-const folder = fileURLToPath(new URL('.', import.meta.url));
+const folder = import.meta.dirname;
 const seed = values.seed ?? process.env['IRISX_TEST_SEED'] ?? String(1 + (Date.now() % 1_000_000));
 process.env['IRISX_TEST_SEED'] = seed;
 if (values.requests !== undefined) process.env['IRISX_FUZZ_REQUESTS'] = values.requests;

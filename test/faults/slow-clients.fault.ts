@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import {
   ANSWER_WRITE_MS,
   BUFFERED_BODIES_BYTES_MAX,
@@ -116,7 +116,7 @@ fault(
     const load = senderBeside(given, port);
     const limitMs = ANSWER_WRITE_MS + TIMEOUT_CHECK_MS;
     const lastMs = (SLOW / READERS_PER_SECOND) * 1000 + limitMs + SLACK_MS;
-    const script = fileURLToPath(new URL('../support/slow-readers.py', import.meta.url));
+    const script = join(import.meta.dirname, '../support/slow-readers.py');
     const args = [script, port, '127.0.0.2', SLOW, READERS_PER_SECOND, lastMs / 1000].map(String);
     const readers = spawn('python3', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     given.after(() => void readers.kill());

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { rebuild } from '../../src/core/rebuild.ts';
 import { runStorePath } from '../../src/core/run-store-file.ts';
@@ -330,7 +329,7 @@ describe('forwarding beside a receiver', () => {
 });
 
 it('the README’s three handlers do what they say', async () => {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const root = join(import.meta.dirname, '../..');
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
   const [, snippet = ''] = /^```js\n(\/\/ handlers\.mjs[\s\S]*?)^```/m.exec(readme) ?? [];
   const folder = temporaryFolder();

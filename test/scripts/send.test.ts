@@ -6,12 +6,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { DOCUMENTED_TYPES } from '../../src/core/event-types.ts';
 import { SECRET, startReceiver, type TestReceiver, temporaryFolder } from '../support/receiver.ts';
 import { runScript } from './run-script.ts';
 
-const RECORDED_FILE = fileURLToPath(new URL('../fixtures/deliveries.jsonl', import.meta.url));
+const RECORDED_FILE = join(import.meta.dirname, '../fixtures/deliveries.jsonl');
 
 let receiver: TestReceiver;
 /** Events up to here are of earlier tests. */

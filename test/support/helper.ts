@@ -4,7 +4,7 @@
  */
 
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 
 export interface Helper<Seen> {
   /** When it has prepared what it is for. */
@@ -22,7 +22,7 @@ type Message<Seen> =
 
 /** @param name the file beside this one that serves it */
 export function startHelper<Options, Seen>(name: string, options: Options): Helper<Seen> {
-  const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
+  const file = join(import.meta.dirname, `${name}.ts`);
   const child: ChildProcess = fork(file, [], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });

@@ -3,13 +3,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { query, SECRET, temporaryFolder, until } from './receiver.ts';
 
 /** The program and its commands, as `./irisx` starts them; goes before the name of a command. */
 export const IRISX_PROGRAM: readonly string[] = [
   '--max-semi-space-size=4',
-  fileURLToPath(new URL('../../scripts/irisx.mjs', import.meta.url)),
+  join(import.meta.dirname, '../../scripts/irisx.mjs'),
 ];
 
 /** How a process ended. */
