@@ -3,7 +3,7 @@
  * Node alone. `--platform linux-arm64` makes them for another platform, in dist/linux-arm64.
  */
 
-import { copyFileSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -52,43 +52,68 @@ if (isMainThread) await runCommandLine();
 else await THREADS[process.argv[2]]();
 `;
 
-/** better-sqlite3 would look for its addon in its own package. */
+/** better-sqlite3 would look for its addon in its own package. One that was cut short would end the process with SIGBUS. */
 const addonBeside = {
   name: 'addon beside the bundle',
   setup(bundler) {
+    const sizes = platforms.map((name) => statSync(join(prebuilds, `${name}.node`)).size);
     bundler.onLoad({ filter: /[/\\]better-sqlite3[/\\]lib[/\\]binding\.js$/ }, () => ({
-      contents: `exports.getBinding = () => require('./${ADDON}');`,
+      contents: `
+        exports.getBinding = () => {
+          const file = require.resolve('./${ADDON}');
+          const { size } = require('node:fs').statSync(file);
+          if (![${sizes.join(', ')}].includes(size))
+            throw Object.assign(new Error(\`\${file} is not whole: it has \${size} bytes\`), { code: 'ERR_DLOPEN_FAILED' });
+          return require(file);
+        };`,
     }));
     bundler.onResolve({ filter: /\.node$/ }, ({ path }) => ({ path, external: true }));
   },
 };
 
-const platform = wantedPlatform();
-const { outputFiles } = await build({
-  stdin: { contents: ENTRY, resolveDir: root },
-  bundle: true,
-  write: false,
-  platform: 'node',
-  format: 'esm',
-  target: 'node22.18',
-  legalComments: 'inline',
-  // What of it is CommonJS requires Node's own modules, and the addon.
-  banner: {
-    js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);",
-  },
-  plugins: [addonBeside],
-  logLevel: 'warning',
-});
+async function bundle() {
+  const { outputFiles } = await build({
+    stdin: { contents: ENTRY, resolveDir: root },
+    absWorkingDir: root,
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'esm',
+    target: 'node22.18',
+    legalComments: 'inline',
+    // What of it is CommonJS requires Node's own modules, and the addon.
+    banner: {
+      js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);",
+    },
+    plugins: [addonBeside],
+    logLevel: 'warning',
+  });
+  return outputFiles[0].contents;
+}
 
-const folder = platform === own ? join(root, 'dist') : join(root, 'dist', platform);
-mkdirSync(folder, { recursive: true });
-/** A server that starts meanwhile finds the old file or the new one, whole. */
-for (const [name, write] of [
-  [ADDON, (path) => copyFileSync(join(prebuilds, `${platform}.node`), path)],
-  [BUNDLE, (path) => writeFileSync(path, outputFiles[0].contents)],
-]) {
-  const path = join(folder, name);
-  write(`${path}.next`);
-  renameSync(`${path}.next`, path);
+/** Whoever reads `path` meanwhile finds the old file or the new one, whole. @param write makes the file that it is given */
+function replaceFile(path, write) {
+  const next = `${path}.${process.pid}.next`;
+  try {
+    write(next);
+    renameSync(next, path);
+  } finally {
+    rmSync(next, { force: true });
+  }
   process.stdout.write(`${relative('', path)}: ${Math.round(statSync(path).size / 1024)} KiB\n`);
+}
+
+const platform = wantedPlatform();
+const folder = platform === own ? join(root, 'dist') : join(root, 'dist', platform);
+try {
+  const text = await bundle();
+  mkdirSync(folder, { recursive: true });
+  replaceFile(join(folder, ADDON), (path) => copyFileSync(join(prebuilds, `${platform}.node`), path));
+  replaceFile(join(folder, BUNDLE), (path) => writeFileSync(path, text));
+} catch (error) {
+  // What is wrong with the code esbuild has said itself.
+  process.stderr.write(
+    error.errors === undefined ? `no bundle was made: ${error.message}\n` : 'no bundle was made\n',
+  );
+  process.exitCode = 1;
 }

@@ -9,7 +9,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 if (!process.features.typescript)
   refuse(
-    `Node ${process.versions.node} does not run TypeScript here: take --no-experimental-strip-types out of NODE_OPTIONS, or install Node 24 LTS`,
+    `Node ${process.versions.node} does not run TypeScript here: take the option that turns that off out of NODE_OPTIONS, or install Node 24 LTS`,
   );
 if (root.split(sep).includes('node_modules'))
   refuse(

@@ -51,6 +51,8 @@ type Dead = NonNullable<HandlersThreadData['dead']>;
 
 const MIB = 1024 * 1024;
 const LOAD_HINT = 'what stands outside its functions must end';
+/** Node's exit code of a module whose `await` outside its functions never ends. */
+const UNSETTLED_AWAIT = 13;
 
 export function keepHandling(options: HandlingOptions, log: Log): Handling {
   const module = options.modulePath === undefined ? 'src/handlers' : `HANDLERS=${options.modulePath}`;
@@ -128,8 +130,8 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
       thread = undefined;
       shared.forgetSettled();
       clearInterval(watch);
-      const { text, isForeign } = death ?? { text: `it ended with code ${code}`, isForeign: true };
-      loads(text);
+      const { text, isForeign } = death ?? { text: endText(code), isForeign: true };
+      loads(`${module} cannot be loaded: ${text}`);
       onStarted();
       if (isStarted && !isClosing) replace(text, isForeign);
     });
@@ -204,4 +206,8 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
       });
     },
   };
+}
+
+function endText(code: number): string {
+  return code === UNSETTLED_AWAIT ? `it awaits what never comes: ${LOAD_HINT}` : `it ended with code ${code}`;
 }

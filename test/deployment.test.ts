@@ -116,6 +116,9 @@ describe('the deployment', () => {
       );
     };
     refused();
+    const addon = join(place, 'better_sqlite3.node');
+    writeFileSync(addon, readFileSync(join(build, 'dist/better_sqlite3.node')).subarray(0, 1_000_000));
+    refused(); // loading it would end the process with SIGBUS
     copyFileSync(
       join(root, 'node_modules/better-sqlite3/prebuilds/win32-x64.node'),
       join(place, 'better_sqlite3.node'),

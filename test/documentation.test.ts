@@ -70,7 +70,7 @@ it('every command in the documents exists, and every one that exists is in the R
   });
   const commands = [...stdout.matchAll(/^ {2}([a-z:]+) /gm)].map(([, name = '']) => name);
   assert.ok(commands.length > 10, stdout);
-  const named = [...documents.matchAll(/(?:\.\/irisx|irisx-webhooks\.mjs) ([a-z][a-z:]*)/g)].map(
+  const named = [...documents.matchAll(/(?:\.\/irisx|node irisx-webhooks\.mjs) ([a-z][a-z:]*)/g)].map(
     ([, name = '']) => name,
   );
   assert.ok(named.length > 30, `only ${named.length} commands were found`);

@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeProblem } from './version.mjs';
@@ -17,19 +17,24 @@ const link = join(modules, '.bin', 'node');
 
 /** @returns what there is to say about it */
 function installNode() {
+  const packages = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8')).optionalDependencies;
+  const name = `node-${process.platform}-${process.arch}`;
+  if (!Object.hasOwn(packages, name))
+    return `${problem}; npm has none for ${process.platform}-${process.arch}`;
   mkdirSync(folder, { recursive: true });
-  for (const name of ['package.json', 'package-lock.json'])
-    copyFileSync(join(here, name), join(folder, name));
+  for (const file of ['package.json', 'package-lock.json'])
+    copyFileSync(join(here, file), join(folder, file));
   const path = process.env.npm_execpath ?? '';
   const npm = path.endsWith('npm-cli.js') ? [process.execPath, path] : ['npm'];
   const [command, ...args] = [...npm, 'ci', '--include=optional', '--loglevel=error'];
-  const installed = spawnSync(command, args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
-  if (installed.status !== 0) return `${problem}; npm could not install one here`;
+  spawnSync(command, args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
 
-  const binary = join(folder, 'node_modules', '.bin', 'node');
+  // Not by its link in node_modules/.bin: npm 10 makes none where a package for another platform was left out.
+  const binary = join(folder, 'node_modules', name, 'bin', 'node');
+  if (!existsSync(binary)) return `${problem}; npm could not download one for this folder: run npm ci again`;
   const { status, stdout } = spawnSync(binary, ['--version'], { encoding: 'utf8' });
   if (status !== 0) {
-    rmSync(folder, { recursive: true }); // another C library or platform
+    rmSync(folder, { recursive: true }); // it needs the GNU C library
     return `${problem}; npm has none that runs on this machine`;
   }
   mkdirSync(dirname(link), { recursive: true });

@@ -3,7 +3,7 @@
 import { IS_BUNDLE } from './packaging.ts';
 
 /** Of Node's `require`: better-sqlite3 loads its addon with the first database that it opens. */
-const CODES = ['MODULE_NOT_FOUND', 'ERR_DLOPEN_FAILED'];
+const CODES = ['MODULE_NOT_FOUND', 'ERR_DLOPEN_FAILED', 'ERR_DLOPEN_DISABLED'];
 
 /**
  * @param error anything that opening a database threw

@@ -27,7 +27,7 @@ export async function loadHandlers(modulePath: string | undefined): Promise<Hand
   if (!existsSync(modulePath)) throw new HandlersRefused(`${origin}: there is no such file`);
   const exported = await load<Exported>(
     origin,
-    `node --check '${modulePath}'`,
+    `node '${modulePath.replaceAll("'", String.raw`'\''`)}'`,
     () => import(pathToFileURL(modulePath).href),
   );
   const handlers = checked(exported, origin);
@@ -39,12 +39,13 @@ export async function loadHandlers(modulePath: string | undefined): Promise<Hand
   return handlers;
 }
 
-/** @param findSyntaxError the command that tells where it is, which only Node's errors about TypeScript do */
+/** @param findSyntaxError the command that tells where it is, which not every error does */
 async function load<T>(origin: string, findSyntaxError: string, modules: () => Promise<T>): Promise<T> {
   try {
     return await modules();
-  } catch (error) {
-    const { name, message, code, stack = '' } = error as NodeJS.ErrnoException;
+  } catch (thrown) {
+    const error: NodeJS.ErrnoException = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const { name, message, code, stack = '' } = error;
     const said = message.split('\n')[0];
     const problem = `${origin} cannot be loaded: ${said}`;
     if (error instanceof SyntaxError) {

@@ -63,9 +63,11 @@ describe('a module of handlers', () => {
 
   it('is refused where it cannot be found or read, with what to do', async () => {
     await refused(join(temporaryFolder().path, 'none.mjs'), /there is no such file/);
-    await refused(modulePath('export const x = ;'), /Unexpected token ';' \(SyntaxError\): node --check '\//);
+    await refused(modulePath('export const x = ;'), /Unexpected token ';' \(SyntaxError\): node '\//);
     await refused(modulePath("import './gone.mjs';"), /Cannot find module '.*gone\.mjs'/);
     await refused(modulePath('throw new TypeError("not\\ntoday");'), /cannot be loaded: not \(TypeError\)$/);
+    await refused(modulePath('throw null;'), /cannot be loaded: null \(Error\)$/);
+    await refused(modulePath('const x = ;', "it's.mjs"), /: node '\/\S*\/it'\\''s\.mjs'$/);
     await refused(
       modulePath('', 'handlers.txt'),
       /Unknown file extension ".txt" .*: it must be JavaScript \(\.mjs\) or TypeScript \(\.ts\)$/,
