@@ -91,7 +91,7 @@ async function bundle() {
   return outputFiles[0].contents;
 }
 
-/** Whoever reads `path` meanwhile finds the old file or the new one, whole. @param write makes the file that it is given */
+/** A reader of `path` always finds a whole file, the old one or the new one. @param write makes the file that it is given */
 function replaceFile(path, write) {
   const next = `${path}.${process.pid}.next`;
   try {
