@@ -21,7 +21,7 @@ const rebuild = (...args: string[]) => runScript('rebuild', args, { env: databas
 const status = () => query(database.path, 'SELECT status FROM calls WHERE rowid = 1')[0]?.['status'];
 
 describe('./irisx rebuild', () => {
-  it('--check finds a row changed by hand, and a rebuild mends it', async () => {
+  it('--check finds a row changed by hand, and a rebuild fixes it', async () => {
     const good = await rebuild('--check');
     assert.deepEqual([good.code, good.stderr], [0, '']);
     assert.match(
