@@ -209,5 +209,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
 }
 
 function endText(code: number): string {
-  return code === UNSETTLED_AWAIT ? `its top-level await never ends: ${LOAD_HINT}` : `it ended with code ${code}`;
+  return code === UNSETTLED_AWAIT
+    ? `its top-level await never ends: ${LOAD_HINT}`
+    : `it ended with code ${code}`;
 }
