@@ -1,6 +1,6 @@
 /**
- * Keeps the tables at this code's version: where a writer finds one that older code made, a thread rebuilds it,
- * beside receiving. Of several processes one does; the others look again.
+ * Keeps the tables up to date with the log: where the writer finds one that it cannot fold into, a thread says why and
+ * rebuilds it while the server keeps receiving. Of several processes one does; the others check again.
  */
 
 import type { Worker } from 'node:worker_threads';
@@ -20,6 +20,7 @@ export interface Rebuilder {
 /** @param onDone called after a rebuild, so that the writer looks at the tables again */
 export function keepRebuilt(databasePath: string, log: Log, onDone: () => void): Rebuilder {
   let lagging: readonly string[] = [];
+  let reported: readonly string[] = [];
   let thread: Worker | undefined;
   let retry: NodeJS.Timeout | undefined;
   let startAgain = false;
@@ -44,11 +45,15 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
   }
 
   function report(message: FromRebuild): void {
+    if (message.kind === 'problems') {
+      for (const text of message.texts)
+        if (!reported.includes(text)) log('warn', `${text}; deliveries are recorded`);
+      reported = message.texts;
+      return;
+    }
     if (message.kind === 'done') {
       log('info', `rebuilt ${message.names.join(', ')} from ${message.events} events in ${message.ms} ms`);
     }
-    if (message.kind === 'newer')
-      log('warn', `${message.text}; deliveries are recorded, this table is left as it is`);
     if (message.kind === 'under-way') retry ??= setTimeout(start, REBUILD_RETRY_MS);
     if (message.kind === 'failed') {
       const minutes = REBUILD_FAILED_RETRY_MS / 60_000;
@@ -64,12 +69,7 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
   return {
     onLagging(names) {
       lagging = names;
-      if (names.length === 0) return;
-      log(
-        'warn',
-        `tables lack events and are being brought up to date: ${names.join(', ')}; deliveries are recorded`,
-      );
-      start();
+      if (names.length > 0) start();
     },
     async close() {
       closed = true;

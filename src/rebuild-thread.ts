@@ -1,47 +1,56 @@
-/** The rebuild thread's entry: rebuilds what older code has left, then says how it went. */
+/** The rebuild thread's entry: says why tables lag, rebuilds those that a rebuild fixes, and says how it went. */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { openDatabase } from './core/database.ts';
+import { openReadOnly } from './core/database.ts';
 import { lowerPriority, NICENESS } from './core/low-priority.ts';
-import { NewerTable, outdatedProjections, rebuild } from './core/rebuild.ts';
-import { RebuildUnderWay } from './core/scratch.ts';
+import { ProjectionStates, type TableProblem } from './core/projection-state.ts';
+import { RebuildUnderWay, rebuild } from './core/rebuild.ts';
 import { faultText } from './core/storage-fault.ts';
 import { derivations } from './projections/index.ts';
 
-/** How it went. `under-way`: another process is at it. */
 export type FromRebuild =
+  /** Sent first: why tables lag, a line each. Not all of it is for a rebuild to fix. */
+  | { readonly kind: 'problems'; readonly texts: readonly string[] }
   | { readonly kind: 'done'; readonly names: string[]; readonly events: number; readonly ms: number }
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'under-way' | 'newer' | 'failed'; readonly text: string };
+  /** `under-way`: another process rebuilds. */
+  | { readonly kind: 'under-way' | 'failed'; readonly text: string };
 
-async function run(databasePath: string): Promise<FromRebuild> {
+/** Rebuilds what a rebuild fixes. @returns how it went */
+async function run(databasePath: string, send: (message: FromRebuild) => void): Promise<FromRebuild> {
   const startMs = performance.now();
   try {
-    const database = openDatabase(databasePath, derivations);
-    let projections: ReturnType<typeof outdatedProjections>;
-    try {
-      projections = outdatedProjections(database, derivations);
-    } finally {
-      database.close();
-    }
+    const problems = problemsOf(databasePath);
+    send({ kind: 'problems', texts: problems.map(({ text }) => text) });
+    const projections = problems
+      .filter(({ kind }) => kind !== 'newer' && kind !== 'behind')
+      .map(({ projection }) => projection);
     if (projections.length === 0) return { kind: 'nothing' };
-    const { seq } = await rebuild({
+    const { seq, rows } = await rebuild({
       databasePath,
       derivations,
       projections,
       pause: async (ms) => void (await pause(ms)),
       monotonicMs: () => performance.now(),
     });
-    const names = projections.map(({ name }) => name);
-    return { kind: 'done', names, events: seq, ms: Math.round(performance.now() - startMs) };
+    const ms = Math.round(performance.now() - startMs);
+    return { kind: 'done', names: Object.keys(rows), events: seq, ms };
   } catch (error) {
-    const text = faultText(error);
-    if (error instanceof NewerTable) return { kind: 'newer', text };
-    return { kind: error instanceof RebuildUnderWay ? 'under-way' : 'failed', text };
+    return { kind: error instanceof RebuildUnderWay ? 'under-way' : 'failed', text: faultText(error) };
+  }
+}
+
+function problemsOf(databasePath: string): TableProblem[] {
+  const database = openReadOnly(databasePath);
+  try {
+    return new ProjectionStates(database).problems(derivations.projections);
+  } finally {
+    database.close();
   }
 }
 
 if (parentPort === null) throw new Error('rebuild-thread runs as a thread only');
 lowerPriority(NICENESS.writing);
-parentPort.postMessage(await run(workerData as string));
+const port = parentPort;
+port.postMessage(await run(workerData as string, (message) => port.postMessage(message)));

@@ -7,8 +7,8 @@ import * as crypto from 'node:crypto'; // older Nodes have no hash to import, an
 import type { Database, Statement } from 'better-sqlite3';
 import { bodyTimeMs } from './body-time.ts';
 import type { Delivery, Recorded } from './delivery.ts';
-import { readBody } from './event.ts';
-import { EventLog, type Head, LogDamaged, type NewEvent } from './event-log.ts';
+import { type ReadBody, readBody } from './event.ts';
+import { EventLog, type Head, LogDamaged, type NewEvent, WRITER_STAGE } from './event-log.ts';
 import { foldEvent } from './fold-event.ts';
 import { foldRange } from './folding.ts';
 import type { Derivations, Projection } from './projection.ts';
@@ -32,6 +32,13 @@ interface Known {
   readonly lagging: string[];
   readonly isBehind: boolean;
 }
+
+/** What becomes of a new event's rows. */
+type Fold = (
+  read: ReadBody,
+  recorded: { readonly seq: number; readonly signedAt: number },
+  tables: readonly ProjectionTable[],
+) => void;
 
 /** Appends batches over the one writing connection. */
 export class BatchAppender {
@@ -70,10 +77,26 @@ export class BatchAppender {
    *   connection must not be used again
    */
   append(deliveries: readonly Delivery[]): BatchResult {
+    return this.#append(deliveries, (read, recorded, tables) =>
+      foldEvent(read, recorded, tables, this.#addFailure),
+    );
+  }
+
+  /**
+   * Appends a delivery that makes a batch fail: into the log, with a failure of its own instead of rows. A rebuild
+   * folds it.
+   * @param reason for the failure; never text of the delivery
+   * @returns as append() @throws as append()
+   */
+  appendUnfolded(delivery: Delivery, reason: string): BatchResult {
+    return this.#append([delivery], (_read, { seq }) => this.#addFailure(seq, WRITER_STAGE, reason));
+  }
+
+  #append(deliveries: readonly Delivery[], fold: Fold): BatchResult {
     try {
       return this.transactions.run(() => {
         const before = this.#look();
-        const [outcomes, head] = this.#appendAll(deliveries, before);
+        const [outcomes, head] = this.#appendAll(deliveries, before, fold);
         // A table that is behind must be looked at again, the others are as they were but for this batch.
         this.#known = before.isBehind ? undefined : { ...before, head };
         return { outcomes, lagging: before.lagging, isBehind: before.isBehind };
@@ -94,11 +117,15 @@ export class BatchAppender {
     return { head, ...this.#currentTables(head) };
   }
 
-  #appendAll(deliveries: readonly Delivery[], { head: before, current }: Known): [Recorded[], Head] {
+  #appendAll(
+    deliveries: readonly Delivery[],
+    { head: before, current }: Known,
+    fold: Fold,
+  ): [Recorded[], Head] {
     this.#failed.clear();
     let head = before;
     const recorded = deliveries.map((delivery) => {
-      const [outcome, newHead] = this.#appendOne(delivery, head, current);
+      const [outcome, newHead] = this.#appendOne(delivery, head, current, fold);
       head = newHead;
       return outcome;
     });
@@ -108,7 +135,12 @@ export class BatchAppender {
     return [recorded.map((outcome) => this.#withError(outcome)), head];
   }
 
-  #appendOne(delivery: Delivery, head: Head, tables: readonly ProjectionTable[]): [Recorded, Head] {
+  #appendOne(
+    delivery: Delivery,
+    head: Head,
+    tables: readonly ProjectionTable[],
+    fold: Fold,
+  ): [Recorded, Head] {
     const read = readBody(delivery.body, delivery.eventHeader);
     const seq = head.seq + 1;
     const event: NewEvent = {
@@ -141,7 +173,7 @@ export class BatchAppender {
         head,
       ];
     }
-    foldEvent(read, { seq, signedAt: delivery.signedAt }, tables, this.#addFailure);
+    fold(read, { seq, signedAt: delivery.signedAt }, tables);
     return [
       { kind: 'recorded', seq, duplicate: false, type: read.type, error: null, otherEventHeader: false },
       appended.head,
@@ -178,7 +210,7 @@ export class BatchAppender {
         continue;
       }
       lagging.push(projection.name);
-      // A table ahead of its log, or a log that cannot be read on, is damage: `verify` names it, a rebuild mends it.
+      // A log that cannot be read on is damaged, which `verify` reports; a table ahead of its log needs a rebuild.
       if (applied > state.applied_seq && applied < head.seq) isBehind = true;
     }
     return { current, lagging, isBehind };

@@ -12,7 +12,7 @@ import { checkTables } from './check-tables.ts';
 import { openDatabase, openReadOnly, prepareDatabaseFile } from './database.ts';
 import { EventLog, type Head } from './event-log.ts';
 import { lockFile } from './file-lock.ts';
-import { BACKUP_PIECE_EVENTS, BUSY_TIMEOUT_MS } from './limits.ts';
+import { BUSY_TIMEOUT_MS } from './limits.ts';
 import { makeFile } from './make-file.ts';
 import { syncFolder } from './make-folder.ts';
 import { IRISX } from './packaging.ts';
@@ -162,7 +162,7 @@ async function copyEvents(
 
 function storedAfter(log: EventLog, { seq }: Head) {
   try {
-    return log.stored(seq, BACKUP_PIECE_EVENTS);
+    return log.stored(seq);
   } catch (error) {
     throw damaged(seq + 1, `the log cannot be read from here on: ${faultText(error)}`);
   }

@@ -1,17 +1,16 @@
 /**
- * Compares the live tables with a scratch fold of the same log, in one read snapshot. Writes nothing to the live
- * file.
+ * Compares the live tables with what the log gives, over a connection that only reads: the file is not changed. The log
+ * is folded first; only the last events and the comparison itself share one snapshot, because a long one keeps the WAL
+ * from starting over.
  */
 
-import { randomBytes } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
-import { openDatabase } from './database.ts';
-import { EventLog } from './event-log.ts';
-import { IRISX } from './packaging.ts';
+import { openReadOnly } from './database.ts';
+import { EventLog, WRITER_STAGE } from './event-log.ts';
 import type { Derivations } from './projection.ts';
-import { ProjectionStates } from './projection-state.ts';
+import { ProjectionStates, tableProblem } from './projection-state.ts';
 import { columnsOf } from './projection-table.ts';
-import { openScratch } from './scratch.ts';
+import { TemporaryTables } from './temporary-tables.ts';
 
 export interface TableCheck {
   readonly name: string;
@@ -23,67 +22,63 @@ export interface TableCheck {
 }
 
 const DIFFERENCES_LISTED_MAX = 10;
+/** Events folded in the snapshot of the comparison, at most: a fraction of a second's work. */
+const SNAPSHOT_EVENTS_MAX = 5_000;
 
-/** @returns a check for each projection and one for `failures`; all is well if no count of differences is above 0 */
+/** What a comparison found. */
+export interface TablesCheck {
+  /** The log's last event at that moment. */
+  readonly seq: number;
+  /** One for each projection and one for `failures`; all is well if no count of differences is above 0. */
+  readonly checks: readonly TableCheck[];
+  /** Events that are in the log unfolded: no difference, and a rebuild folds them. */
+  readonly unfolded: readonly number[];
+}
+
+/** @throws DatabaseRefused, Error if the log cannot be read, and what SQLite throws */
 export function checkTables(
   databasePath: string,
   derivations: Derivations,
   onProgress: (done: number, total: number) => void = () => {},
-): { seq: number; checks: TableCheck[] } {
-  const database = openDatabase(databasePath, derivations);
+): TablesCheck {
+  const { projections } = derivations;
+  const database = openReadOnly(databasePath);
   try {
     const log = new EventLog(database);
-    const scratchPath = `${databasePath}-check-${randomBytes(4).toString('hex')}`;
-    const scratch = openScratch(database, scratchPath, derivations.projections, log);
-    try {
-      database.exec('BEGIN');
+    const again = new TemporaryTables(database, projections, { withUnfolded: false, onProgress });
+    for (let head = log.head().seq; head - again.folded > SNAPSHOT_EVENTS_MAX; head = log.head().seq)
+      again.fold(head);
+    return database.transaction(() => {
       const { seq } = log.head();
-      let applied = 0;
-      let before: number;
-      do {
-        before = applied;
-        applied = scratch.foldPiece(seq);
-        onProgress(applied, seq);
-      } while (applied > before);
+      again.fold(seq);
+      const unfolded = log.unfolded(0, seq);
+      database
+        .prepare('INSERT INTO temp.failures SELECT seq, stage, error FROM main.failures WHERE stage = ?')
+        .run(WRITER_STAGE);
       const states = new ProjectionStates(database).read();
-      const checks = derivations.projections.map((projection) => {
-        const state = states.get(projection.name);
-        if (state?.version !== projection.version) {
-          const made = state === undefined ? 'does not exist' : `was made by version ${state.version}`;
-          return broken(
-            projection.name,
-            `the table ${made}, this code has version ${projection.version}: ${IRISX} rebuild`,
-          );
-        }
-        if (state.applied_seq !== seq) {
-          return broken(
-            projection.name,
-            `the table reflects the log up to seq ${state.applied_seq} of ${seq}: ${IRISX} rebuild`,
-          );
-        }
+      const checks = projections.map((projection) => {
+        const problem = tableProblem(projection, states, seq);
+        if (problem !== undefined) return broken(projection.name, problem.text);
         const columns = columnsOf(projection);
         const missing = columns.filter((column) => !hasColumn(database, projection.name, column));
         if (missing.length > 0) {
           return broken(
             projection.name,
-            `the table has no column ${missing.join(', ')}: raise the version of the projection`,
+            `the table ${projection.name} has no column ${missing.join(', ')}: raise the version of the projection`,
           );
         }
         return compare(database, projection.name, [projection.key], columns);
       });
       checks.push(compare(database, 'failures', ['seq', 'stage'], ['seq', 'stage', 'error']));
-      return { seq, checks };
-    } finally {
-      if (database.inTransaction) database.exec('ROLLBACK');
-      scratch.close();
-    }
+      return { seq, checks, unfolded };
+    })();
   } finally {
     database.close();
   }
 }
 
 function broken(name: string, difference: string): TableCheck {
-  return { name, rows: 0, differences: [`${name}: ${difference}`], differenceCount: 1 };
+  return { name, rows: 0, differences: [difference], differenceCount: 1 };
 }
 
 function hasColumn(database: Database, table: string, column: string): boolean {
@@ -103,17 +98,17 @@ function compare(database: Database, name: string, key: string[], columns: strin
     ...list(
       database,
       `SELECT ${shown('live')} || ': in the live table only'
-      FROM main.${name} AS live LEFT JOIN scratch.${name} AS again ON ${on} WHERE again.rowid IS NULL`,
+      FROM main.${name} AS live LEFT JOIN temp.${name} AS again ON ${on} WHERE again.rowid IS NULL`,
     ),
     ...list(
       database,
       `SELECT ${shown('again')} || ': missing in the live table'
-      FROM scratch.${name} AS again LEFT JOIN main.${name} AS live ON ${on} WHERE live.rowid IS NULL`,
+      FROM temp.${name} AS again LEFT JOIN main.${name} AS live ON ${on} WHERE live.rowid IS NULL`,
     ),
     ...list(
       database,
       `SELECT ${shown('live')} || ': differs in' || ${named}
-      FROM main.${name} AS live JOIN scratch.${name} AS again ON ${on} WHERE ${differ}`,
+      FROM main.${name} AS live JOIN temp.${name} AS again ON ${on} WHERE ${differ}`,
     ),
   ];
   const rows = database.prepare(`SELECT count(*) FROM main.${name}`).pluck().get() as number;

@@ -7,6 +7,7 @@ import assert from 'node:assert';
 import type { Database, Statement } from 'better-sqlite3';
 import { CHAIN_GENESIS, type ChainedColumns, chainLink } from './chain.ts';
 import type { RecordedDelivery } from './event.ts';
+import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from './limits.ts';
 import { IRISX } from './packaging.ts';
 
 /** The last event: what `verify` calls the anchor. */
@@ -58,6 +59,11 @@ export type Appended =
   | { readonly kind: 'appended'; readonly head: Head }
   | { readonly kind: 'duplicate'; readonly first: FirstRecording };
 
+/** The stage of a failure of an event that could not be read, so that no projection has seen it. */
+export const PARSE_STAGE = 'parse';
+/** The stage of a failure of an event that was appended unfolded, because folding it made its batch fail. */
+export const WRITER_STAGE = 'writer';
+
 const REPLACEMENT_CHARACTER = '\ufffd';
 
 const COLUMNS = `
@@ -87,6 +93,7 @@ export class EventLog {
   readonly #chain: Statement<[number], Uint8Array>;
   readonly #addFailure: Statement<[number, string, string]>;
   readonly #failures: Statement<[number], { error: string }>;
+  readonly #unfolded: Statement<[number, number], number>;
 
   constructor(database: Database) {
     this.#head = database.prepare('SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1');
@@ -114,6 +121,11 @@ export class EventLog {
       'INSERT INTO failures (seq, stage, error) VALUES (?, ?, ?) ON CONFLICT (seq, stage) DO UPDATE SET error = excluded.error',
     );
     this.#failures = database.prepare('SELECT DISTINCT error FROM failures WHERE seq = ? ORDER BY error');
+    this.#unfolded = database
+      .prepare<[number, number], number>(
+        `SELECT seq FROM main.failures WHERE stage = '${WRITER_STAGE}' AND seq > ? AND seq <= ? ORDER BY seq`,
+      )
+      .pluck();
   }
 
   /** The last event. Read it inside the appending transaction: other processes append too. */
@@ -152,19 +164,20 @@ export class EventLog {
     return { kind: 'duplicate', first };
   }
 
-  /** Up to `limit` deliveries with `after` < seq ≤ `upTo`, in order. */
-  range(after: number, upTo: number, limit: number): RecordedDelivery[] {
-    return this.#range.all(after, upTo, limit).map((recorded) => this.#exact(recorded));
+  /** The next deliveries with `after` < seq ≤ `upTo`, in order: at least one, unless there is none. */
+  range(after: number, upTo: number): RecordedDelivery[] {
+    const read = withinBytes(this.#range.iterate(after, upTo, LOG_READ_EVENTS_MAX));
+    return read.map((recorded) => this.#exact(recorded));
   }
 
-  /** Up to `limit` whole events with seq > `after`, in order. */
-  stored(after: number, limit: number): StoredEvent[] {
-    return this.#stored.all(after, limit);
+  /** The next whole events with seq > `after`, in order: at least one and at most `limit`, unless there is none. */
+  stored(after: number, limit: number = LOG_READ_EVENTS_MAX): StoredEvent[] {
+    return withinBytes(this.#stored.iterate(after, limit));
   }
 
-  /** Up to `limit` events with seq > `after`, in order. */
+  /** The next events with seq > `after`, in order: at least one and at most `limit`, unless there is none. */
   forHandlers(after: number, limit: number): HandlerEvent[] {
-    return this.#forHandlers.all(after, limit).map((event) => this.#exact(event));
+    return withinBytes(this.#forHandlers.iterate(after, limit)).map((event) => this.#exact(event));
   }
 
   /** The body's bytes where its text is not certainly the same. */
@@ -186,9 +199,26 @@ export class EventLog {
     this.#addFailure.run(seq, stage, error);
   }
 
+  /** Events with `after` < seq ≤ `upTo` that are in the log without having been folded. */
+  unfolded(after: number, upTo: number): number[] {
+    return this.#unfolded.all(after, upTo);
+  }
+
   /** What `failures` says of an event now, as one text; null if nothing. */
   failureOf(seq: number): string | null {
     const failures = this.#failures.all(seq);
     return failures.length === 0 ? null : failures.map((failure) => failure.error).join('; ');
   }
+}
+
+/** The first rows, up to the one with which their bodies reach LOG_READ_BYTES_MAX. */
+function withinBytes<T extends { readonly body: Uint8Array | string }>(rows: Iterable<T>): T[] {
+  const read: T[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    read.push(row);
+    bytes += row.body?.length ?? 0; // a damaged page gives values of any type
+    if (bytes >= LOG_READ_BYTES_MAX) break;
+  }
+  return read;
 }

@@ -4,10 +4,8 @@
  */
 
 import { interpret, type ReadBody } from './event.ts';
+import { PARSE_STAGE } from './event-log.ts';
 import type { AddFailure, ProjectionTable } from './projection-table.ts';
-
-/** The stage of a failure that is not a projection's. */
-export const PARSE_STAGE = 'parse';
 
 /**
  * @param tables those that are to have the event, once their write() is called

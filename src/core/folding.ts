@@ -1,14 +1,10 @@
 /** Folds stretches of the log into tables: what a rebuild, a comparison, a look back and a lagging table have in common. */
 
-import type { Database } from 'better-sqlite3';
 import { readBody } from './event.ts';
 import type { EventLog } from './event-log.ts';
 import { foldEvent } from './fold-event.ts';
-import { LOG_RANGE_EVENTS } from './limits.ts';
 import { IRISX } from './packaging.ts';
-import type { Projection } from './projection.ts';
-import { type AddFailure, createTableSql, ProjectionTable } from './projection-table.ts';
-import { failuresTable } from './schema.ts';
+import type { AddFailure, ProjectionTable } from './projection-table.ts';
 
 export interface Folded {
   /** The last event; `after` where there is none. */
@@ -17,24 +13,9 @@ export interface Folded {
   readonly bytes: number;
 }
 
-/** Makes empty tables of the projections, and one of failures, in an attached or the temporary schema. */
-export function makeTables(
-  database: Database,
-  schema: string,
-  projections: readonly Projection[],
-): { readonly tables: readonly ProjectionTable[]; readonly addFailure: AddFailure } {
-  const tables = projections.map((projection) => {
-    const name = `${schema}.${projection.name}`;
-    database.exec(createTableSql(projection, name));
-    return new ProjectionTable(database, projection, name);
-  });
-  database.exec(failuresTable(`${schema}.failures`));
-  const insert = database.prepare(`INSERT INTO ${schema}.failures (seq, stage, error) VALUES (?, ?, ?)`);
-  return { tables, addFailure: (...failure) => void insert.run(...failure) };
-}
-
 /**
- * Folds up to LOG_RANGE_EVENTS events with `after` < seq ≤ `upTo`, in memory.
+ * Folds the next events with `after` < seq ≤ `upTo`, in memory: as many as the log reads at once.
+ * @param skipped events that are not to be folded
  * @throws only what storageFault() calls a fault of storage
  */
 export function foldRange(
@@ -43,11 +24,13 @@ export function foldRange(
   upTo: number,
   tables: readonly ProjectionTable[],
   addFailure: AddFailure,
+  skipped: ReadonlySet<number> = new Set(),
 ): Folded {
   let seq = after;
   let bytes = 0;
-  for (const recorded of log.range(after, upTo, LOG_RANGE_EVENTS)) {
-    foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, tables, addFailure);
+  for (const recorded of log.range(after, upTo)) {
+    if (!skipped.has(recorded.seq))
+      foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, tables, addFailure);
     bytes += recorded.body.length;
     seq = recorded.seq;
   }

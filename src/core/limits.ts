@@ -86,10 +86,12 @@ export const STORAGE_RETRY_MS = 1_000;
  * back to it when it starts over. The next batch waits for the checkpoint: some 10 ms.
  */
 export const WAL_CHECKPOINT_BYTES = 4 * 1024 * 1024;
-/** Rows of one projection kept in memory between batches, at about 1 KiB: the calls of the last minutes. */
-export const ROWS_KEPT_MAX = 2048;
-/** Events read from the log at once: with bodies of the largest default size 100 MiB. A lagging table gets as many before each batch. */
-export const LOG_RANGE_EVENTS = 100;
+/** Rows of one projection kept in memory between batches; a call's takes about 1 KiB: the calls of the last minutes. */
+export const ROWS_KEPT_BYTES_MAX = 2 * 1024 * 1024;
+/** Events read from the log at once, bodies permitting. A lagging table is given as many before each batch. */
+export const LOG_READ_EVENTS_MAX = 100;
+/** Body bytes read from the log at once: a read ends with the event that reaches it. */
+export const LOG_READ_BYTES_MAX = 4 * 1024 * 1024;
 
 // --- shutdown ---------------------------------------------------------------------------------------------
 
@@ -157,7 +159,7 @@ export const RUN_ATTEMPTS_MAX = 12;
 export const RUN_ERROR_CHARS_MAX = 1_000;
 /** Events that may be started beyond those that have all ended: so many may run again after a crash. */
 export const RUNS_AHEAD_EVENTS_MAX = 1_000;
-/** Events read from the log at once for handlers: with bodies of the largest default size 32 MiB. */
+/** Events read from the log at once for handlers, within LOG_READ_BYTES_MAX. */
 export const HANDLER_READ_EVENTS_MAX = 32;
 /** State is written so long after a change at the latest; a crash makes what ended since then run again. */
 export const RUN_STATE_WRITE_MS = 100;
@@ -241,8 +243,3 @@ export const SEARCH_PIECE_EVENTS = 10_000;
 export const EXPLAIN_EVENTS_MAX = 10_000;
 /** The stretch of the log in which they are looked for, back from the last one: about a fifth of a second's work. */
 export const EXPLAIN_RANGE_EVENTS_MAX = 200_000;
-
-// --- backup -----------------------------------------------------------------------------------------------
-
-/** Events copied in one transaction of a backup: with bodies of the largest default size 100 MiB. */
-export const BACKUP_PIECE_EVENTS = 100;

@@ -4,6 +4,8 @@
  */
 
 import type { Database, Statement } from 'better-sqlite3';
+import { IRISX } from './packaging.ts';
+import type { Projection } from './projection.ts';
 
 export interface ProjectionState {
   readonly name: string;
@@ -13,14 +15,31 @@ export interface ProjectionState {
   readonly applied_seq: number;
 }
 
+/** Why a table does not reflect the log. */
+export interface TableProblem {
+  readonly projection: Projection;
+  /**
+   * - `missing`, `older`, `ahead`: a rebuild fixes it; a server starts one by itself.
+   * - `behind`: the writer folds what is missing.
+   * - `newer`: newer code made it, and only newer code may change it.
+   */
+  readonly kind: 'missing' | 'older' | 'ahead' | 'behind' | 'newer';
+  /** One line for the operator: the same in the log and in every command. */
+  readonly text: string;
+}
+
 /** Statements over one connection. */
 export class ProjectionStates {
+  readonly #database: Database;
   readonly #all: Statement<[], ProjectionState>;
   readonly #advance: Statement<[number, string]>;
+  readonly #head: Statement<[], number>;
 
   constructor(database: Database) {
+    this.#database = database;
     this.#all = database.prepare('SELECT name, version, applied_seq FROM projections');
     this.#advance = database.prepare('UPDATE projections SET applied_seq = ? WHERE name = ?');
+    this.#head = database.prepare<[], number>('SELECT coalesce(max(seq), 0) FROM events').pluck();
   }
 
   /** By name; read it inside the transaction that depends on it: other processes rebuild, too. */
@@ -32,4 +51,48 @@ export class ProjectionStates {
   advance(name: string, seq: number): void {
     this.#advance.run(seq, name);
   }
+
+  /** What is wrong with the tables at one moment; empty: they reflect the whole log. */
+  problems(projections: readonly Projection[]): TableProblem[] {
+    return this.#database.transaction(() => {
+      const states = this.read();
+      const head = this.#head.get() ?? 0;
+      return projections.flatMap((projection) => tableProblem(projection, states, head) ?? []);
+    })();
+  }
+}
+
+/** @param head the log's last seq, read in the same transaction as `states` */
+export function tableProblem(
+  projection: Projection,
+  states: ReadonlyMap<string, ProjectionState>,
+  head: number,
+): TableProblem | undefined {
+  const { name, version } = projection;
+  const state = states.get(name);
+  const problem = (kind: TableProblem['kind'], what: string, hint: string): TableProblem => ({
+    projection,
+    kind,
+    text: `the table ${name} ${what}: ${hint}`,
+  });
+  const rebuilt = `a running server rebuilds it, else ${IRISX} rebuild`;
+  if (state === undefined) return problem('missing', 'has not been made yet', rebuilt);
+  const versions = `(version ${state.version}, this code has ${version})`;
+  if (state.version > version)
+    return problem(
+      'newer',
+      `was made by newer code ${versions}`,
+      'update the program; until then this code does not change the table',
+    );
+  if (state.version < version) return problem('older', `was made by older code ${versions}`, rebuilt);
+  const applied = state.applied_seq;
+  if (applied > head)
+    return problem('ahead', `reflects seq ${applied}, but the log ends with seq ${head}`, rebuilt);
+  if (applied < head)
+    return problem(
+      'behind',
+      `reflects the log up to seq ${applied} of ${head}`,
+      `a running server brings it up to date, else ${IRISX} rebuild`,
+    );
+  return undefined;
 }

@@ -8,7 +8,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import { type ColumnCheck, columnCheck, misfit } from './column-check.ts';
 import type { Event } from './event.ts';
 import { FieldError } from './fields.ts';
-import { ROWS_KEPT_MAX } from './limits.ts';
+import { ROWS_KEPT_BYTES_MAX } from './limits.ts';
 import type { Projection, Row, Value } from './projection.ts';
 import { faultText, storageFault } from './storage-fault.ts';
 
@@ -27,6 +27,13 @@ export function columnsOf(projection: Projection): string[] {
   return Object.keys(projection.columns);
 }
 
+/** A row as the table has it, or will have it after write(). */
+interface KeptRow {
+  readonly row: Row;
+  /** About what it takes in memory; 0 while it is still to be written. */
+  readonly bytes: number;
+}
+
 /** One open table that events are folded into. What is folded is in the table only after write(). */
 export class ProjectionTable {
   readonly projection: Projection;
@@ -34,8 +41,10 @@ export class ProjectionTable {
   readonly #upsert: Statement<Value[]>;
   readonly #columns: string[];
   readonly #checks: ColumnCheck[];
-  /** Rows as the table has them, or will have them after write(). */
-  readonly #rows = new Map<string, Row>();
+  /** The row that was written last comes last. */
+  readonly #rows = new Map<string, KeptRow>();
+  /** Of the rows that are written. */
+  #keptBytes = 0;
   /** The rows that write() is to write, and the events in them since the last time. */
   readonly #changed = new Map<string, Event[]>();
 
@@ -62,24 +71,20 @@ export class ProjectionTable {
     }
   }
 
-  /** Rows that write() would write now. */
-  get changedRows(): number {
-    return this.#changed.size;
-  }
-
   /**
    * Folds one event into its row, in memory. What the event cannot be used for is noted, and changes no row.
-   * @throws only what storageFault() calls a fault of storage
+   * @throws only what storageFault() calls a fault of storage, and only where SQLite threw it for a statement here:
+   *   whatever the projection's own code throws is a failure of the event
    */
   fold(event: Event, addFailure: AddFailure): void {
-    this.#noting(event, addFailure, () => {
-      const key = this.projection.keyOf(event);
-      if (key === undefined) return;
-      this.#rows.set(key, this.#folded(event, key));
-      const events = this.#changed.get(key);
-      if (events === undefined) this.#changed.set(key, [event]);
-      else events.push(event);
-    });
+    const key = this.#noting(event, addFailure, () => this.projection.keyOf(event));
+    if (key === undefined) return;
+    const row = this.#folded(event, key, addFailure);
+    if (row === undefined) return;
+    this.#set(key, { row, bytes: 0 });
+    const events = this.#changed.get(key);
+    if (events === undefined) this.#changed.set(key, [event]);
+    else events.push(event);
   }
 
   /**
@@ -92,57 +97,100 @@ export class ProjectionTable {
     let written = 0;
     for (const [key, events] of this.#changed) {
       if (written === rowsMax) return written;
-      try {
-        this.#writeRow(this.#rows.get(key) as Row);
-      } catch (error) {
-        if (storageFault(error) !== 'other') throw error;
-        this.#writeEach(key, events, addFailure);
-      }
+      const row = this.#rows.get(key)?.row as Row;
+      this.#drop(key);
+      if (this.#attempt(() => this.#writeRow(row)) === undefined)
+        this.#set(key, { row, bytes: bytesOf(row) });
+      else this.#writeEach(key, events, addFailure);
       this.#changed.delete(key);
       written += 1;
     }
     for (const key of this.#rows.keys()) {
-      if (this.#rows.size <= ROWS_KEPT_MAX) break;
-      this.#rows.delete(key);
+      if (this.#keptBytes <= ROWS_KEPT_BYTES_MAX) break;
+      this.#drop(key);
     }
     return written;
   }
 
-  /** A row breaks a constraint of its table: only one by one can be told with which event. */
+  /** A row breaks a constraint of its table: folded and written one by one, the event that breaks it shows. */
   #writeEach(key: string, events: readonly Event[], addFailure: AddFailure): void {
     for (const event of events) {
-      this.#rows.delete(key);
-      this.#noting(event, addFailure, () => this.#writeRow(this.#folded(event, key)));
+      const row = this.#folded(event, key, addFailure);
+      if (row === undefined) continue;
+      const defect = this.#attempt(() => this.#writeRow(row));
+      if (defect !== undefined) addFailure(event.seq, this.projection.name, reasonOf(defect));
     }
   }
 
-  /** @returns the row with the event in it @throws FieldError, or what the projection throws */
-  #folded(event: Event, key: string): Row {
-    const row = this.projection.fold(this.#rows.get(key) ?? this.#select.get(key), event, key);
-    const wrong = misfit(row, this.#checks);
-    if (wrong !== undefined) throw new TypeError(wrong);
-    return row;
+  /** @returns the row with the event in it; undefined: its failure is noted */
+  #folded(event: Event, key: string, addFailure: AddFailure): Row | undefined {
+    let before = this.#rows.get(key)?.row;
+    if (before === undefined) {
+      const defect = this.#attempt(() => {
+        before = this.#select.get(key);
+      });
+      if (defect !== undefined) return void addFailure(event.seq, this.projection.name, reasonOf(defect));
+    }
+    return this.#noting(event, addFailure, () => {
+      const row = this.projection.fold(before, event, key);
+      const wrong = misfit(row, this.#checks);
+      if (wrong !== undefined) throw new TypeError(wrong);
+      return row;
+    });
   }
 
   #writeRow(row: Row): void {
     this.#upsert.run(...this.#columns.map((column) => row[column] as Value));
   }
 
-  /** Does `work`; what is no fault of storage is a failure of this event alone. */
-  #noting(event: Event, addFailure: AddFailure, work: () => void): void {
+  /** Runs the projection's code. @returns undefined also where it throws: that is a failure of this event alone */
+  #noting<T>(event: Event, addFailure: AddFailure, work: () => T): T | undefined {
     try {
-      work();
+      return work();
+    } catch (error) {
+      addFailure(event.seq, this.projection.name, reasonOf(error));
+      return undefined;
+    }
+  }
+
+  /** Runs a statement on the table. @returns what it throws @throws only faults of storage */
+  #attempt(statement: () => void): unknown {
+    try {
+      statement();
+      return undefined;
     } catch (error) {
       if (storageFault(error) !== 'other') throw error;
-      addFailure(event.seq, this.projection.name, reasonOf(error));
+      return error;
     }
+  }
+
+  #set(key: string, kept: KeptRow): void {
+    this.#keptBytes += kept.bytes - (this.#rows.get(key)?.bytes ?? 0);
+    this.#rows.set(key, kept);
+  }
+
+  #drop(key: string): void {
+    this.#keptBytes -= this.#rows.get(key)?.bytes ?? 0;
+    this.#rows.delete(key);
   }
 
   /** Drops what is in memory: after a rollback, or when another connection may have written to the table. */
   forget(): void {
     this.#rows.clear();
+    this.#keptBytes = 0;
     this.#changed.clear();
   }
+}
+
+const VALUE_BYTES = 16;
+
+function bytesOf(row: Row): number {
+  let bytes = 0;
+  for (const name in row) {
+    const value = row[name];
+    bytes += VALUE_BYTES + (typeof value === 'string' ? value.length : 0);
+  }
+  return bytes;
 }
 
 /** A FieldError explains itself; anything else is a defect of the projection, and says so. */

@@ -6,14 +6,13 @@
 
 import type { Database } from 'better-sqlite3';
 import { openDatabase } from './database.ts';
-import { EventLog } from './event-log.ts';
-import { PARSE_STAGE } from './fold-event.ts';
+import { EventLog, PARSE_STAGE } from './event-log.ts';
+import { lockFile } from './file-lock.ts';
 import { REBUILD_REMAINDER_EVENTS_MAX } from './limits.ts';
 import { cleanLeftovers, exchangeTable, NextTables, type RebuildProgress } from './next-tables.ts';
 import { Pace } from './pace.ts';
 import type { Derivations, Projection } from './projection.ts';
 import { ProjectionStates } from './projection-state.ts';
-import { lockScratch } from './scratch.ts';
 import { withoutViews } from './views.ts';
 import { WriteTransactions } from './write-transactions.ts';
 
@@ -37,41 +36,36 @@ export interface RebuildResult {
   readonly failures: number;
 }
 
-/** A table made by newer code than this is never put back. */
+/** A table that newer code made is not rebuilt by this code. */
 export class NewerTable extends Error {
   override name = 'NewerTable';
 }
 
-/** The projections whose table older code made, or that have none yet. @throws NewerTable */
-export function outdatedProjections(database: Database, derivations: Derivations): Projection[] {
-  const states = new ProjectionStates(database).read();
-  return derivations.projections.filter((projection) => {
-    const version = states.get(projection.name)?.version ?? 0;
-    refuseNewer(projection, version);
-    return version < projection.version;
-  });
+/** Another process, or another thread, rebuilds the same database. */
+export class RebuildUnderWay extends Error {
+  override name = 'RebuildUnderWay';
 }
 
-function refuseNewer({ name, version }: Projection, found: number): void {
-  if (found > version) {
-    throw new NewerTable(
-      `the table ${name} was made by newer code (version ${found}, this is ${version}): update the program`,
-    );
-  }
+/** @throws NewerTable */
+function refuseNewer(database: Database, projections: readonly Projection[]): void {
+  const newer = new ProjectionStates(database).problems(projections).find(({ kind }) => kind === 'newer');
+  if (newer !== undefined) throw new NewerTable(newer.text);
 }
 
 /**
  * @returns when the new tables are live and the old ones are gone
- * @throws NewerTable, RebuildUnderWay, DatabaseRefused, or what SQLite throws; the live tables are unharmed then
+ * @throws NewerTable, RebuildUnderWay, DatabaseRefused, or what node:fs or SQLite throws; the live tables are unharmed then
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
-  const { databasePath, derivations, projections, onProgress = () => {}, pause, monotonicMs } = options;
+  const { databasePath, derivations, onProgress = () => {}, pause, monotonicMs } = options;
   const database = openDatabase(databasePath, derivations);
   try {
-    const states = new ProjectionStates(database).read();
-    for (const projection of projections) refuseNewer(projection, states.get(projection.name)?.version ?? 0);
     const log = new EventLog(database);
-    const unlock = lockScratch(database, `${databasePath}-rebuild`);
+    // What is unfolded is missing in every table, and one failure stands for all of them.
+    const projections =
+      log.unfolded(0, Number.MAX_SAFE_INTEGER).length > 0 ? derivations.projections : options.projections;
+    refuseNewer(database, projections);
+    const unlock = lockRebuild(databasePath);
     try {
       // Nothing of this needs to be durable before the swap, whose fsync covers it.
       database.pragma('synchronous = NORMAL');
@@ -108,6 +102,14 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   }
 }
 
+function lockRebuild(databasePath: string): () => void {
+  const path = `${databasePath}-rebuild`;
+  const unlock = lockFile(path);
+  if (unlock === undefined)
+    throw new RebuildUnderWay(`a rebuild is under way already (${path} is locked): wait until it ends`);
+  return unlock;
+}
+
 /** The one moment in which the tables change hands, within the caller's transaction. @returns the seq that they reflect */
 function swap(
   database: Database,
@@ -116,13 +118,15 @@ function swap(
   next: NextTables,
   log: EventLog,
 ): number {
-  const states = new ProjectionStates(database).read();
-  for (const projection of projections) refuseNewer(projection, states.get(projection.name)?.version ?? 0);
+  refuseNewer(database, projections);
   const { seq } = log.head();
   while (next.folded < seq) next.fold(seq);
   next.write(Number.POSITIVE_INFINITY);
   const rebuilt = [PARSE_STAGE, ...projections.map(({ name }) => name)];
   if (projections.length < derivations.projections.length) {
+    const [unfolded] = log.unfolded(0, seq);
+    if (unfolded !== undefined)
+      throw new Error(`seq ${unfolded} was recorded unfolded meanwhile: rebuild all tables`);
     database
       .prepare(
         `INSERT INTO main.failures_next (seq, stage, error)

@@ -34,9 +34,6 @@ export interface LogVerification {
   readonly unsigned: number;
 }
 
-/** Bodies are at most 1 MiB by default: few at a time keep the memory small, and more are hardly faster. */
-const EVENTS_READ = 100;
-
 /**
  * Verifies every event up to the head at this moment. The log is append-only, so no snapshot is held, which would
  * keep the WAL from starting over.
@@ -57,7 +54,7 @@ export function verifyLog(
   try {
     const end = log.head().seq;
     for (let isMore = true; isMore; ) {
-      const read = log.stored(head.seq, EVENTS_READ).filter(({ seq }) => seq <= end);
+      const read = log.stored(head.seq).filter(({ seq }) => seq <= end);
       for (const event of read) {
         // Only in a damaged file, where reading on might never end.
         if (event.seq <= head.seq || !(event.chain instanceof Uint8Array))

@@ -7,6 +7,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Database } from 'better-sqlite3';
 import { BatchAppender } from './append-batch.ts';
+import { appendHalving } from './append-halving.ts';
 import { checkpointsOf } from './checkpoints.ts';
 import { DatabaseRefused, openDatabase, settleWal } from './database.ts';
 import { DRAIN_BUSY_TIMEOUT_MS, STORAGE_RETRY_MS } from './limits.ts';
@@ -66,18 +67,22 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
     if (!isDraining && Atomics.load(message.isDraining, 0) === 1) drain();
     const startMs = performance.now();
     try {
-      const { outcomes, lagging, isBehind } = appender.append(unpackBatch(message.batch));
+      const { outcomes, tables, fault, defects } = appendHalving(appender, unpackBatch(message.batch));
       const ms = performance.now() - startMs;
       checkFiles();
-      send({ kind: 'committed', outcomes: packOutcomes(outcomes), lagging, ms });
-      if (isBehind) catchUpSoon();
-      // A repetition writes nothing: it does not tell that storage works.
-      if (outcomes.some(({ duplicate }) => !duplicate)) recovered();
+      if (fault !== undefined) send({ kind: 'failing', fault: fault.kind, text: fault.text });
+      send({ kind: 'answered', outcomes: packOutcomes(outcomes), lagging: tables?.lagging, ms });
+      for (const text of defects) send({ kind: 'defect', text });
+      if (tables?.isBehind === true) catchUpSoon();
+      // A duplicate writes nothing: it does not show that storage works.
+      const hasWritten = outcomes.some((outcome) => outcome.kind === 'recorded' && !outcome.duplicate);
+      if (fault !== undefined) retryLater();
+      else if (hasWritten) recovered();
     } catch (error) {
-      const fault = storageFault(error);
-      if (fault === 'lost') return lost(error);
-      send({ kind: 'refused', fault, text: faultText(error) });
-      if (fault !== 'other') retryLater();
+      if (storageFault(error) === 'lost') return lost(error);
+      send({ kind: 'defect', text: `the tables could not be looked at: ${faultText(error)}` });
+      const ms = performance.now() - startMs;
+      send({ kind: 'answered', outcomes: packOutcomes([]), lagging: undefined, ms });
       return;
     }
     checkpointIfLarge();

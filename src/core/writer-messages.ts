@@ -1,6 +1,6 @@
 /** What crosses between the main thread and the writer thread: bytes and plain fields, never parsed values. */
 
-import type { Delivery, Recorded } from './delivery.ts';
+import type { Delivery, Outcome } from './delivery.ts';
 
 /** A batch by columns, which cost a fraction of as many objects to clone; the bodies in one transferred buffer. */
 export interface PackedBatch {
@@ -16,10 +16,11 @@ export interface PackedBatch {
 
 /** Outcomes by columns: nearly all are of new events that every table could use. */
 export interface PackedOutcomes {
+  /** 0 where the delivery is refused. */
   readonly seqs: readonly number[];
   readonly types: readonly (string | null)[];
   /** The outcomes that say more, by their place. */
-  readonly others: ReadonlyMap<number, Recorded>;
+  readonly others: ReadonlyMap<number, Outcome>;
 }
 
 export type ToWriter =
@@ -39,16 +40,18 @@ export type FromWriter =
   | { readonly kind: 'ready'; readonly head: WriterHead; readonly lagging: string[] }
   /** The database cannot be used; `text` is for the operator. */
   | { readonly kind: 'cannot-open'; readonly text: string }
-  /** `ms`: what the transaction took, its fsync included. */
+  /** The oldest batch in flight is done. `lagging`: undefined where nothing was committed. `ms`: its fsync included. */
   | {
-      readonly kind: 'committed';
+      readonly kind: 'answered';
       readonly outcomes: PackedOutcomes;
-      readonly lagging: string[];
+      readonly lagging: string[] | undefined;
       readonly ms: number;
     }
   | { readonly kind: 'lagging'; readonly lagging: string[] }
-  /** Rolled back; storage is busy or full, or the batch met a defect. */
-  | { readonly kind: 'refused'; readonly fault: 'busy' | 'full' | 'other'; readonly text: string }
+  /** Storage is busy or full: deliveries of the batch that is answered next are refused for it. */
+  | { readonly kind: 'failing'; readonly fault: 'busy' | 'full'; readonly text: string }
+  /** Deliveries could not be folded or not be appended, and storage is not why. */
+  | { readonly kind: 'defect'; readonly text: string }
   /** A write succeeded again after storage had failed. */
   | { readonly kind: 'recovered' }
   /** The outcome of the last batch is unknown; the thread has stopped touching the file. */
@@ -94,15 +97,21 @@ export function unpackBatch(packed: PackedBatch): Delivery[] {
   });
 }
 
-export function packOutcomes(outcomes: readonly Recorded[]): PackedOutcomes {
-  const others = new Map<number, Recorded>();
-  for (const [index, outcome] of outcomes.entries())
-    if (outcome.duplicate || outcome.error !== null) others.set(index, outcome);
-  return { seqs: outcomes.map(({ seq }) => seq), types: outcomes.map(({ type }) => type), others };
+export function packOutcomes(outcomes: readonly Outcome[]): PackedOutcomes {
+  const seqs: number[] = [];
+  const types: (string | null)[] = [];
+  const others = new Map<number, Outcome>();
+  for (const [index, outcome] of outcomes.entries()) {
+    const isRecorded = outcome.kind === 'recorded';
+    seqs.push(isRecorded ? outcome.seq : 0);
+    types.push(isRecorded ? outcome.type : null);
+    if (!isRecorded || outcome.duplicate || outcome.error !== null) others.set(index, outcome);
+  }
+  return { seqs, types, others };
 }
 
 /** The inverse of packOutcomes. */
-export function unpackOutcomes({ seqs, types, others }: PackedOutcomes): Recorded[] {
+export function unpackOutcomes({ seqs, types, others }: PackedOutcomes): Outcome[] {
   return seqs.map((seq, index) => {
     const type = types[index] ?? null;
     return (

@@ -5,7 +5,7 @@
  */
 
 import type { Worker } from 'node:worker_threads';
-import type { Delivery, Outcome, Recorded, Refused } from './delivery.ts';
+import type { Delivery, Outcome, Refused } from './delivery.ts';
 import { DeliveryQueue, type Waiting } from './delivery-queue.ts';
 import { BATCH_AHEAD_DELIVERIES_MIN, BATCH_DELIVERIES_MAX, BATCHES_IN_FLIGHT_MAX } from './limits.ts';
 import type { Log } from './logger.ts';
@@ -23,13 +23,11 @@ export type StorageState = 'ok' | 'failing' | 'lost';
 export interface WriterEvents {
   /** The outcome of a commit is unknown: flush the answers and end the process without closing the database. */
   onLost(text: string): void;
-  /** A batch is committed and can be read. @param ms what its transaction took */
+  /** A batch is committed and can be read. @param deliveries that are in the log @param ms what it took */
   onCommitted(deliveries: number, ms: number): void;
   /** The projections that lack events have changed; empty when all are whole. */
   onLagging(lagging: readonly string[]): void;
 }
-
-const REASONS = { full: 'storage_full', busy: 'storage_busy', other: 'storage_failed' } as const;
 
 export class Writer {
   readonly #thread: Worker;
@@ -176,12 +174,13 @@ export class Writer {
         return;
       case 'lagging':
         return this.#setLagging(message.lagging);
-      case 'committed':
-        this.#setLagging(message.lagging);
-        this.#events.onCommitted(message.outcomes.seqs.length, message.ms);
-        return this.#committed(unpackOutcomes(message.outcomes));
-      case 'refused':
-        return this.#refused(message.fault, message.text);
+      case 'answered':
+        if (message.lagging !== undefined) this.#setLagging(message.lagging);
+        return this.#answered(unpackOutcomes(message.outcomes), message.ms);
+      case 'failing':
+        return this.#failing(message.fault, message.text);
+      case 'defect':
+        return this.#log('error', message.text);
       case 'recovered':
         if (this.#storage === 'failing') this.#log('info', 'storage works again: deliveries are taken');
         this.#storage = 'ok';
@@ -198,33 +197,30 @@ export class Writer {
     }
   }
 
-  #committed(outcomes: readonly Recorded[]): void {
-    for (const { seq } of outcomes) if (seq > this.#lastSeq) this.#lastSeq = seq;
-    this.#settle((index) => outcomes[index] ?? { kind: 'refused', reason: 'storage_failed' });
-  }
-
-  #refused(fault: 'busy' | 'full' | 'other', text: string): void {
-    if (fault === 'other') {
-      this.#log('error', `a batch was rolled back and answered with 503: ${text}`);
-    } else {
-      const hint = fault === 'full' ? 'free some disk space' : 'another process holds the write lock';
-      if (this.#storage === 'ok')
-        this.#log('error', `deliveries are refused with 503: ${text}; ${hint}; trying again each second`);
-      this.#storage = 'failing';
-    }
-    const refused: Refused = { kind: 'refused', reason: REASONS[fault] };
-    // One wait for a lock may take all the time that is left.
-    if (this.#isDraining[0] === 1 && fault === 'busy')
-      for (const { resolve } of this.#queue.takeAll()) resolve(refused);
-    this.#settle(() => refused);
-  }
-
   /** Answers the first of the batches in flight and sends the next. */
-  #settle(outcomeAt: (index: number) => Outcome): void {
-    const settled = this.#inFlight.shift() ?? [];
+  #answered(outcomes: readonly Outcome[], ms: number): void {
+    let recorded = 0;
+    for (const outcome of outcomes) {
+      if (outcome.kind === 'refused') continue;
+      recorded += 1;
+      if (outcome.seq > this.#lastSeq) this.#lastSeq = outcome.seq;
+    }
+    if (recorded > 0) this.#events.onCommitted(recorded, ms);
+    const answered = this.#inFlight.shift() ?? [];
     this.#sendBatches();
     if (this.#inFlight.length === 0 && this.#closing.length > 0) this.#thread.postMessage({ kind: 'close' });
-    for (const [index, { resolve }] of settled.entries()) resolve(outcomeAt(index));
+    for (const [index, { resolve }] of answered.entries())
+      resolve(outcomes[index] ?? { kind: 'refused', reason: 'storage_failed' });
+  }
+
+  #failing(fault: 'busy' | 'full', text: string): void {
+    const hint = fault === 'full' ? 'free some disk space' : 'another process holds the write lock';
+    if (this.#storage === 'ok')
+      this.#log('error', `deliveries are refused with 503: ${text}; ${hint}; trying again each second`);
+    this.#storage = 'failing';
+    // One wait for a lock may take all the time that is left.
+    if (this.#isDraining[0] === 1 && fault === 'busy')
+      for (const { resolve } of this.#queue.takeAll()) resolve({ kind: 'refused', reason: 'storage_busy' });
   }
 
   #lose(text: string): void {

@@ -8,7 +8,7 @@ import { openDatabase } from '../../src/core/database.ts';
 import type { Recorded } from '../../src/core/delivery.ts';
 import { EventLog } from '../../src/core/event-log.ts';
 import { FieldError } from '../../src/core/fields.ts';
-import { LOG_RANGE_EVENTS, ROWS_KEPT_MAX } from '../../src/core/limits.ts';
+import { LOG_READ_EVENTS_MAX, ROWS_KEPT_BYTES_MAX } from '../../src/core/limits.ts';
 import type { Derivations, Projection } from '../../src/core/projection.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { openTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -426,12 +426,33 @@ describe('what an appender keeps in memory', () => {
 
   it('is no more than a bound, and what falls out of it is read again', () => {
     const { appender, rows } = given();
-    const ids = Array.from({ length: ROWS_KEPT_MAX + 10 }, (_, n) => `call-${n}`);
+    const ids = Array.from({ length: ROWS_KEPT_BYTES_MAX / 512 }, (_, n) => `call-${n}`);
     appender.append(ids.map((id) => call(id)));
     appender.append(ids.map((id) => call(id, 'call.answered')));
     assert.deepEqual(rows('SELECT status, event_count, count(*) AS n FROM calls GROUP BY 1, 2'), [
       { status: 'answered', event_count: 2, n: ids.length },
     ]);
+  });
+
+  it('is bounded in bytes: of long rows few are kept', () => {
+    const text = 'x'.repeat(ROWS_KEPT_BYTES_MAX / 4);
+    const kept: string[] = [];
+    const { appender, database } = given(
+      only({
+        ...made('long', () => 1),
+        columns: { call_uuid: 'TEXT NOT NULL UNIQUE', text: 'TEXT' },
+        fold(row, _event, key) {
+          if (row?.['text'] === text) kept.push(key);
+          return { call_uuid: key, text };
+        },
+      }),
+    );
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const id of ids) appender.append([call(id)]);
+    // A kept row is not read from the table again, so it does not show what this connection changes there.
+    database.exec("UPDATE long SET text = 'changed'");
+    appender.append(ids.map((id) => call(id, 'call.answered')));
+    assert.deepEqual(kept, ['d', 'e', 'f']);
   });
 });
 
@@ -504,7 +525,7 @@ describe('a table of this version that lacks events', () => {
     ]);
   });
 
-  for (const count of [LOG_RANGE_EVENTS - 1, LOG_RANGE_EVENTS]) {
+  for (const count of [LOG_READ_EVENTS_MAX - 1, LOG_READ_EVENTS_MAX]) {
     it(`by ${count} is whole after one batch`, () => {
       const { appender, rows } = lagging(count);
       assert.deepEqual(appender.append([]), { outcomes: [], lagging: [], isBehind: false });
@@ -512,25 +533,25 @@ describe('a table of this version that lacks events', () => {
     });
   }
 
-  it(`by ${LOG_RANGE_EVENTS + 1} needs two, and the batches between leave their events to the next`, () => {
-    const { appender, rows } = lagging(LOG_RANGE_EVENTS + 1);
+  it(`by ${LOG_READ_EVENTS_MAX + 1} needs two, and the batches between leave their events to the next`, () => {
+    const { appender, rows } = lagging(LOG_READ_EVENTS_MAX + 1);
     const { lagging: behind, isBehind } = appender.append([call('shared', 'call.completed')]);
     assert.deepEqual([behind, isBehind], [['calls'], true]);
-    assert.equal(state(rows), 1 + LOG_RANGE_EVENTS);
+    assert.equal(state(rows), 1 + LOG_READ_EVENTS_MAX);
     assert.equal(rows('SELECT status FROM calls')[0]?.['status'], 'answered');
     assert.deepEqual(appender.append([]), { outcomes: [], lagging: [], isBehind: false });
-    assert.equal(state(rows), LOG_RANGE_EVENTS + 3);
+    assert.equal(state(rows), LOG_READ_EVENTS_MAX + 3);
     const failures = Number(rows('SELECT count(*) AS n FROM failures')[0]?.['n']);
     const [row] = rows('SELECT status, event_count FROM calls');
-    assert.deepEqual(row, { status: 'completed', event_count: LOG_RANGE_EVENTS + 3 - failures });
+    assert.deepEqual(row, { status: 'completed', event_count: LOG_READ_EVENTS_MAX + 3 - failures });
   });
 
   it('has the rows of one that never lagged', () => {
-    const { database, rows } = lagging(LOG_RANGE_EVENTS - 10);
+    const { database, rows } = lagging(LOG_READ_EVENTS_MAX - 10);
     new BatchAppender(database, derivations).append([call('other')]);
     const live = rows('SELECT * FROM calls ORDER BY call_uuid');
     const failures = rows('SELECT * FROM failures ORDER BY seq');
-    const bodies = new EventLog(database).range(0, 1000, 1000).map(({ body }) => body);
+    const bodies = new EventLog(database).stored(0, 1000).map(({ body }) => body);
     const straight = given();
     straight.appender.append(bodies.map((body) => delivery(bytesOf(body))));
     assert.deepEqual(straight.rows('SELECT * FROM calls ORDER BY call_uuid'), live);

@@ -35,7 +35,7 @@ class FakeThread extends EventEmitter {
   }
 
   say(message: FromWriter): void {
-    if (message.kind === 'committed' || message.kind === 'refused') this.#answered += 1;
+    if (message.kind === 'answered') this.#answered += 1;
     this.emit('message', message);
   }
 
@@ -64,7 +64,12 @@ class FakeThread extends EventEmitter {
         otherEventHeader: false,
       }),
     );
-    this.say({ kind: 'committed', outcomes: packOutcomes(outcomes), lagging: [], ms: 1 });
+    this.answer(outcomes);
+  }
+
+  /** @param lagging null: nothing was committed */
+  answer(outcomes: readonly Outcome[], lagging: string[] | null = []): void {
+    this.say({ kind: 'answered', outcomes: packOutcomes(outcomes), lagging: lagging ?? undefined, ms: 1 });
   }
 }
 
@@ -290,7 +295,8 @@ describe('a batch that storage refuses', () => {
       const { thread, writer, logged } = await openWriter();
       for (let n = 0; n < 3; n++) {
         const refused = writer.append(one());
-        thread.say({ kind: 'refused', fault, text: 'no' });
+        thread.say({ kind: 'failing', fault, text: 'no' });
+        thread.answer([{ kind: 'refused', reason }], null);
         assert.deepEqual(await refused, { kind: 'refused', reason });
         assert.equal(writer.storage, 'failing');
       }
@@ -308,13 +314,15 @@ describe('a batch that storage refuses', () => {
   }
 
   it('(a defect) is answered so and logged each time, and storage counts as working', async () => {
-    const { thread, writer, logged } = await openWriter();
+    const { thread, writer, logged } = await openWriter(['calls']);
     const refused = writer.append(one());
     const next = writer.append(one());
-    thread.say({ kind: 'refused', fault: 'other', text: 'no such column' });
+    thread.answer([{ kind: 'refused', reason: 'storage_failed' }], null);
+    thread.say({ kind: 'defect', text: 'no such column' });
     assert.deepEqual(await refused, { kind: 'refused', reason: 'storage_failed' });
     assert.equal(writer.storage, 'ok');
-    assert.match(logged[0]?.[1] ?? '', /rolled back and answered with 503: no such column/);
+    assert.deepEqual(logged, [['error', 'no such column']]);
+    assert.deepEqual(writer.lagging, ['calls'], 'nothing was committed: nothing is known of the tables');
     thread.commit();
     assert.equal((await next).kind, 'recorded', 'the next batch goes on');
   });
@@ -388,7 +396,8 @@ describe('closing the writer', () => {
 
     const waiting = [one(), one(), one()].map((each) => writer.append(each));
     const sent = thread.messages.length;
-    thread.say({ kind: 'refused', fault: 'busy', text: 'locked' });
+    thread.say({ kind: 'failing', fault: 'busy', text: 'locked' });
+    thread.answer(thread.batch.map(() => ({ kind: 'refused', reason: 'storage_busy' })));
     assert.deepEqual((await Promise.all(waiting)).map(kindOf), Array(3).fill('storage_busy'));
     assert.equal(thread.messages.length, sent, 'no batch is sent to wait for the lock again');
     const closing = writer.close();
@@ -448,7 +457,7 @@ describe('tables that lack events', () => {
     writer.refresh();
     assert.equal(thread.messages.length, 1);
     assert.deepEqual(thread.batch, []);
-    thread.say({ kind: 'committed', outcomes: packOutcomes([]), lagging: [], ms: 1 });
+    thread.answer([]);
     assert.deepEqual(writer.lagging, []);
     const closing = writer.close();
     writer.refresh();

@@ -10,10 +10,9 @@ import { describe, it } from 'node:test';
 import type { Database, Statement } from 'better-sqlite3';
 import { BatchAppender } from '../../src/core/append-batch.ts';
 import type { Delivery, Recorded } from '../../src/core/delivery.ts';
-import { readBody } from '../../src/core/event.ts';
 import { EventLog } from '../../src/core/event-log.ts';
 import { SPELLINGS_WITH_TABLE } from '../../src/core/event-types.ts';
-import { foldEvent } from '../../src/core/fold-event.ts';
+import { foldRange } from '../../src/core/folding.ts';
 import { createTableSql, ProjectionTable } from '../../src/core/projection-table.ts';
 import { failuresTable } from '../../src/core/schema.ts';
 import { derivations } from '../../src/projections/index.ts';
@@ -67,9 +66,9 @@ class World {
 
   /** Folds the log again from its first event, as a rebuild does. */
   foldAgain(): void {
-    const events = this.#log.range(0, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
-    for (const recorded of events)
-      foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, this.#again, this.#addFailureAgain);
+    const head = this.#log.head().seq;
+    for (let seq = 0; seq < head; )
+      seq = foldRange(this.#log, seq, head, this.#again, this.#addFailureAgain).seq;
     for (const table of this.#again) table.write(this.#addFailureAgain);
   }
 

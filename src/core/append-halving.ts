@@ -1,0 +1,91 @@
+/**
+ * Appends a batch so that one delivery never costs the others. A batch that fails for a reason other than storage is
+ * halved until the delivery that causes it is alone. That one is appended without being folded: signed bytes belong in
+ * the log. It is refused only if this fails, too.
+ */
+
+import type { BatchAppender, BatchResult } from './append-batch.ts';
+import type { Delivery, Outcome, Refused } from './delivery.ts';
+import { faultText, storageFault } from './storage-fault.ts';
+
+export interface HalvingResult {
+  /** One for each delivery, in order. */
+  readonly outcomes: readonly Outcome[];
+  /** Of the last transaction; undefined: none was committed. */
+  readonly tables: Omit<BatchResult, 'outcomes'> | undefined;
+  /** Storage was busy or full: from there on every delivery is refused. */
+  readonly fault: StorageProblem | undefined;
+  /** A line for each delivery that could not be folded or not be appended. */
+  readonly defects: readonly string[];
+}
+
+export interface StorageProblem {
+  readonly kind: 'busy' | 'full';
+  readonly text: string;
+}
+
+const REASONS = { full: 'storage_full', busy: 'storage_busy' } as const;
+
+/**
+ * @returns when every delivery is fsynced or refused
+ * @throws what storageFault() calls `lost`, and what fails without any delivery
+ */
+export function appendHalving(appender: BatchAppender, deliveries: readonly Delivery[]): HalvingResult {
+  const outcomes: Outcome[] = [];
+  const defects: string[] = [];
+  let tables: HalvingResult['tables'];
+  let fault: StorageProblem | undefined;
+
+  appendPart(deliveries);
+  return { outcomes, tables, fault, defects };
+
+  function appendPart(part: readonly Delivery[]): void {
+    const defect = attempt(part.length, () => appender.append(part));
+    if (defect === undefined) return;
+    const [delivery] = part;
+    if (delivery === undefined) throw defect;
+    if (part.length === 1) return appendUnfolded(delivery, defect);
+    const middle = Math.ceil(part.length / 2);
+    appendPart(part.slice(0, middle));
+    appendPart(part.slice(middle));
+  }
+
+  function appendUnfolded(delivery: Delivery, defect: unknown): void {
+    const reason = `the receiver failed on this event (${nameOf(defect)})`;
+    const second = attempt(1, () => appender.appendUnfolded(delivery, reason));
+    if (second !== undefined) {
+      outcomes.push({ kind: 'refused', reason: 'storage_failed' });
+      defects.push(`a delivery cannot be appended and was answered with 503: ${faultText(second)}`);
+      return;
+    }
+    const outcome = outcomes.at(-1);
+    if (outcome?.kind === 'recorded' && !outcome.duplicate)
+      defects.push(`seq ${outcome.seq} was recorded, but could not be folded: ${faultText(defect)}`);
+  }
+
+  /** @returns what was thrown; undefined if there is an outcome for each of the `count` deliveries */
+  function attempt(count: number, append: () => BatchResult): unknown {
+    try {
+      if (fault === undefined) {
+        const result = append();
+        outcomes.push(...result.outcomes);
+        tables = result;
+        return undefined;
+      }
+    } catch (error) {
+      const kind = storageFault(error);
+      if (kind === 'lost') throw error;
+      if (kind === 'other') return error;
+      fault = { kind, text: faultText(error) };
+    }
+    const refused: Refused = { kind: 'refused', reason: REASONS[fault.kind] };
+    for (let index = 0; index < count; index++) outcomes.push(refused);
+    return undefined;
+  }
+}
+
+/** What may be shown to the sender: an error's message may hold text of the delivery. */
+function nameOf(error: unknown): string {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  return String(code ?? name ?? 'unknown error');
+}

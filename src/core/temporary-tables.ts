@@ -1,0 +1,73 @@
+/**
+ * Tables folded from the log into the temporary database of one connection, which may be one that only reads: SQLite
+ * keeps it in a file of its own, outside the memory, and removes it with the connection. On this connection the tables
+ * hide the live ones of the same name, which remain reachable as `main.…`.
+ */
+
+import type { Database } from 'better-sqlite3';
+import { EventLog } from './event-log.ts';
+import { foldRange, unreadable } from './folding.ts';
+import { BATCH_BYTES_MAX, REBUILD_FOLD_EVENTS } from './limits.ts';
+import type { Projection } from './projection.ts';
+import { type AddFailure, createTableSql, ProjectionTable } from './projection-table.ts';
+import { failuresTable } from './schema.ts';
+
+export interface TemporaryTablesOptions {
+  /** Folds events that are in the log unfolded, too: the live tables lack these. */
+  readonly withUnfolded: boolean;
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+export class TemporaryTables {
+  readonly #database: Database;
+  readonly #log: EventLog;
+  readonly #tables: readonly ProjectionTable[];
+  readonly #addFailure: AddFailure;
+  readonly #options: TemporaryTablesOptions;
+  #folded = 0;
+
+  /** Makes `temp.failures` and an empty table for each projection. */
+  constructor(database: Database, projections: readonly Projection[], options: TemporaryTablesOptions) {
+    this.#database = database;
+    this.#log = new EventLog(database);
+    this.#options = options;
+    this.#tables = projections.map((projection) => {
+      const name = `temp.${projection.name}`;
+      database.exec(createTableSql(projection, name));
+      return new ProjectionTable(database, projection, name);
+    });
+    database.exec(failuresTable('temp.failures'));
+    const insert = database.prepare('INSERT INTO temp.failures (seq, stage, error) VALUES (?, ?, ?)');
+    this.#addFailure = (...failure) => void insert.run(...failure);
+  }
+
+  /** The last event that is in the tables. */
+  get folded(): number {
+    return this.#folded;
+  }
+
+  /**
+   * Folds the events up to `upTo`, in pieces: outside a transaction of the caller's each is a short read of its own,
+   * so that the WAL can start over in between.
+   * @throws Error if the log cannot be read up to there, and what SQLite throws
+   */
+  fold(upTo: number): void {
+    const foldPiece = this.#database.transaction(() => this.#foldPiece(upTo));
+    while (this.#folded < upTo) {
+      foldPiece();
+      this.#options.onProgress(this.#folded, upTo);
+    }
+  }
+
+  #foldPiece(upTo: number): void {
+    const end = Math.min(upTo, this.#folded + REBUILD_FOLD_EVENTS);
+    const skipped = new Set(this.#options.withUnfolded ? [] : this.#log.unfolded(this.#folded, end));
+    for (let bytes = 0; this.#folded < end && bytes < BATCH_BYTES_MAX; ) {
+      const range = foldRange(this.#log, this.#folded, end, this.#tables, this.#addFailure, skipped);
+      if (range.seq === this.#folded) throw unreadable(range.seq, upTo);
+      this.#folded = range.seq;
+      bytes += range.bytes;
+    }
+    for (const table of this.#tables) table.write(this.#addFailure);
+  }
+}

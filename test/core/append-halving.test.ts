@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { BatchAppender } from '../../src/core/append-batch.ts';
+import { appendHalving } from '../../src/core/append-halving.ts';
+import { checkTables } from '../../src/core/check-tables.ts';
+import type { Outcome } from '../../src/core/delivery.ts';
+import { rebuild } from '../../src/core/rebuild.ts';
+import { derivations } from '../../src/projections/index.ts';
+import { openTestDatabase, type TestDatabase } from '../support/database.ts';
+import { delivery, T0_S } from '../support/events.ts';
+
+const opened: TestDatabase[] = [];
+afterEach(() => {
+  for (const each of opened.splice(0)) each.close();
+});
+
+function given() {
+  const each = openTestDatabase(derivations);
+  opened.push(each);
+  return { ...each, appender: new BatchAppender(each.database, derivations) };
+}
+
+const call = (id: string, more: object = {}) =>
+  delivery({ event: 'call.ringing', timestamp: T0_S, data: { call_uuid: id, ...more } });
+const unreadable = (text: string) => delivery(`not JSON: ${text}`);
+
+/** What an outcome is, in a word. */
+const wordOf = (outcome: Outcome) =>
+  outcome.kind === 'refused' ? outcome.reason : outcome.error === null ? 'folded' : outcome.error;
+
+describe('a batch that fails for a reason other than storage', () => {
+  // `failures` cannot take what the fold of an unreadable body notes, so the batch fails.
+  const CANNOT_FOLD = `CREATE TRIGGER cannot_fold BEFORE INSERT ON failures WHEN NEW.stage = 'parse'
+    BEGIN SELECT RAISE(ABORT, 'a defect'); END`;
+  const CANNOT_APPEND = `CREATE TRIGGER cannot_append BEFORE INSERT ON events WHEN NEW.type = 'sms.poison'
+    BEGIN SELECT RAISE(ABORT, 'a worse defect'); END`;
+  const UNFOLDED = 'the receiver failed on this event (SQLITE_CONSTRAINT_TRIGGER)';
+  const poison = () => delivery({ event: 'sms.poison', data: { message_id: 'p' } });
+
+  for (const at of [0, 1, 5, 6])
+    it(`costs only the delivery to blame its rows (number ${at} of 7)`, () => {
+      const { appender, database, rows } = given();
+      database.exec(CANNOT_FOLD);
+      const batch = Array.from({ length: 7 }, (_, n) => (n === at ? unreadable('x') : call(`c${n}`)));
+      const { outcomes, fault, defects, tables } = appendHalving(appender, batch);
+      assert.deepEqual(
+        outcomes.map(wordOf),
+        batch.map((_, n) => (n === at ? UNFOLDED : 'folded')),
+      );
+      assert.deepEqual(
+        outcomes.map((outcome) => outcome.kind === 'recorded' && outcome.seq),
+        [1, 2, 3, 4, 5, 6, 7],
+      );
+      assert.equal(fault, undefined);
+      assert.deepEqual(defects, [
+        `seq ${at + 1} was recorded, but could not be folded: a defect (SQLITE_CONSTRAINT_TRIGGER)`,
+      ]);
+      assert.deepEqual(tables?.lagging, []);
+      assert.deepEqual(rows('SELECT seq, stage, error FROM failures'), [
+        { seq: at + 1, stage: 'writer', error: UNFOLDED },
+      ]);
+      assert.equal(rows('SELECT * FROM calls').length, 6);
+    });
+
+  it('costs each of several to blame only itself, and their copies are duplicates with the same error', () => {
+    const { appender, database } = given();
+    database.exec(CANNOT_FOLD);
+    const [one, other] = [unreadable('one'), unreadable('other')];
+    const { outcomes } = appendHalving(appender, [one, call('a'), other, one, call('b')]);
+    assert.deepEqual(outcomes.map(wordOf), [UNFOLDED, 'folded', UNFOLDED, UNFOLDED, 'folded']);
+    assert.deepEqual(
+      outcomes.map((outcome) => outcome.kind === 'recorded' && [outcome.seq, outcome.duplicate]),
+      [
+        [1, false],
+        [2, false],
+        [3, false],
+        [1, true],
+        [4, false],
+      ],
+    );
+  });
+
+  it('refuses the delivery to blame alone where it cannot be appended either', () => {
+    const { appender, database, rows } = given();
+    database.exec(CANNOT_APPEND);
+    const { outcomes, defects, fault } = appendHalving(appender, [call('a'), poison(), call('b')]);
+    assert.deepEqual(outcomes.map(wordOf), ['folded', 'storage_failed', 'folded']);
+    assert.equal(fault, undefined);
+    assert.match(defects.join(), /answered with 503: a worse defect/);
+    assert.deepEqual(rows('SELECT seq, type FROM events'), [
+      { seq: 1, type: 'call.ringing' },
+      { seq: 2, type: 'call.ringing' },
+    ]);
+  });
+
+  it('refuses all that follows once storage is full, and tries no further', () => {
+    const { appender, database, rows } = given();
+    database.exec(CANNOT_FOLD);
+    database.pragma('cache_size = 10');
+    const pages = Number(database.pragma('page_count', { simple: true }));
+    database.pragma(`max_page_count = ${pages + 40}`);
+    const large = (id: string) => call(id, { from: 'f'.repeat(120_000) });
+    const batch = [call('a'), unreadable('x'), large('b'), large('c'), call('d'), call('e')];
+    const { outcomes, fault } = appendHalving(appender, batch);
+    assert.equal(fault?.kind, 'full');
+    const words = outcomes.map(wordOf);
+    const firstRefused = words.indexOf('storage_full');
+    assert.ok(firstRefused > 0, words.join());
+    assert.deepEqual(words.slice(firstRefused), Array(words.length - firstRefused).fill('storage_full'));
+    assert.equal(rows('SELECT seq FROM events').length, firstRefused);
+  });
+
+  it('throws where there is no delivery to blame', () => {
+    const { appender, database } = given();
+    appender.append([call('a')]);
+    database.exec('DROP TABLE projections');
+    assert.throws(() => appendHalving(appender, []), /no such table/);
+  });
+});
+
+describe('an event that was recorded unfolded', () => {
+  async function recorded() {
+    const each = given();
+    // A table that cannot be written makes its batch fail, until it can again.
+    each.database.exec(
+      "CREATE TRIGGER broken BEFORE INSERT ON failures WHEN NEW.stage = 'calls' BEGIN SELECT RAISE(ABORT, 'a defect'); END",
+    );
+    const bad = call('bad', { started_at: 'no time', ended_at: 'none' });
+    appendHalving(each.appender, [call('a'), bad, call('b')]);
+    each.database.exec('DROP TRIGGER broken');
+    return each;
+  }
+  const rebuildNow = (path: string, projections = derivations.projections) =>
+    rebuild({
+      databasePath: path,
+      derivations,
+      projections,
+      pause: async () => {},
+      monotonicMs: () => performance.now(),
+    });
+
+  it('is no difference to a comparison, which names it as recoverable', async () => {
+    const { path } = await recorded();
+    const { checks, unfolded } = checkTables(path, derivations);
+    assert.deepEqual(
+      checks.flatMap(({ differences }) => differences),
+      [],
+    );
+    assert.deepEqual(unfolded, [2]);
+  });
+
+  for (const names of [['calls'], ['contacts'], derivations.projections.map(({ name }) => name)])
+    it(`is folded by a rebuild of ${names.join(', ')}`, async () => {
+      const { path, rows } = await recorded();
+      await rebuildNow(
+        path,
+        derivations.projections.filter(({ name }) => names.includes(name)),
+      );
+      assert.deepEqual(
+        rows('SELECT seq, stage FROM failures').map(({ seq, stage }) => [seq, stage]),
+        [[2, 'calls']],
+      );
+      const { checks, unfolded } = checkTables(path, derivations);
+      assert.deepEqual([checks.flatMap(({ differences }) => differences), unfolded], [[], []]);
+    });
+});
