@@ -12,6 +12,7 @@ import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted } from './cli/numbers.ts';
+import { noteTableProblems } from './cli/table-notes.ts';
 import { shownTime } from './cli/times.ts';
 
 const TABLES = { call: 'calls', sms: 'sms_messages', recording: 'recordings', contact: 'contacts' } as const;
@@ -51,6 +52,7 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
   requireDatabase(config);
   const database = openReadOnly(config.databasePath);
   try {
+    noteTableProblems(database);
     const explainer = new Explainer(database, derivations.projections);
     const keys = kind === 'seq' ? keysOfSeq(database, explainer, Number(id)) : keysOf(database, kind, id);
     const found = keys.flatMap((key) => explainer.explain(key) ?? []);

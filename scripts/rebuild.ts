@@ -13,13 +13,13 @@ import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, duration, perSecond } from './cli/numbers.ts';
 import { createProgress } from './cli/progress.ts';
-import { tableLines } from './cli/table-lines.ts';
+import { tableLines, unfoldedLines } from './cli/table-lines.ts';
 
 const NAMES = derivations.projections.map(({ name }) => name);
 
 const USAGE = `
 ${IRISX} rebuild [TABLE …] [--check]
-Makes tables anew from the event log, while the server runs; until the end the old ones stay in use.
+Derives tables from the event log again, while the server runs; until the end the old ones stay in use.
 Without a name, all of them: ${NAMES.join(', ')}.
 
   --check    writes nothing: compares the tables with what the log gives, lists the differences;
@@ -51,12 +51,12 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
 function check({ databasePath }: Config, isMeant: (name: string) => boolean): number {
   const progress = createProgress();
   try {
-    const { checks } = checkTables(databasePath, derivations, (done, total) =>
+    const { checks, unfolded } = checkTables(databasePath, derivations, (done, total) =>
       progress.report('comparing', done, total),
     );
     progress.clear();
     const meant = checks.filter(({ name }) => isMeant(name));
-    process.stdout.write(`${meant.flatMap(tableLines).join('\n')}\n`);
+    process.stdout.write(`${[...meant.flatMap(tableLines), ...unfoldedLines(unfolded)].join('\n')}\n`);
     return meant.every(({ differenceCount }) => differenceCount === 0) ? 0 : 1;
   } finally {
     progress.clear();

@@ -25,6 +25,7 @@ import { csvLines } from './cli/csv.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { grouped } from './cli/numbers.ts';
 import { createProgress } from './cli/progress.ts';
+import { noteTableProblems } from './cli/table-notes.ts';
 import { shownTime, timeOption } from './cli/times.ts';
 
 const FORMATS = ['table', 'csv', 'json'];
@@ -76,6 +77,7 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
   const database = openReadOnly(config.databasePath);
   try {
     const asOf = values['as-of'] === undefined ? undefined : standAt(database, values['as-of']);
+    if (asOf === undefined) noteTableProblems(database);
     const scope = { sinceMs, untilMs, by };
     const reports = database.transaction(() =>
       names.map((name) => ({ name, report: makeReport(database, name, scope) })),

@@ -20,7 +20,7 @@ import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { knownSecrets, readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, grouped } from './cli/numbers.ts';
 import { createProgress, type Progress } from './cli/progress.ts';
-import { tableLines } from './cli/table-lines.ts';
+import { tableLines, unfoldedLines } from './cli/table-lines.ts';
 
 const USAGE = `
 ${IRISX} verify [options]
@@ -133,7 +133,7 @@ function anchorFinding({ seq }: Anchor, problem: string | undefined): Finding {
 
 function tablesFinding({ databasePath }: Config, progress: Progress): Finding {
   try {
-    const { checks } = checkTables(databasePath, derivations, (done, total) =>
+    const { checks, unfolded } = checkTables(databasePath, derivations, (done, total) =>
       progress.report('tables', done, total),
     );
     const wrong = checks.filter(({ differenceCount }) => differenceCount > 0);
@@ -142,7 +142,8 @@ function tablesFinding({ databasePath }: Config, progress: Progress): Finding {
       return { state: 'FAILED', text: `${names} differ from the log`, details: wrong.flatMap(tableLines) };
     }
     const sizes = checks.map(({ name, rows }) => `${name} ${grouped(rows)}`).join(', ');
-    return { state: 'ok', text: `as the log gives them (rows: ${sizes})` };
+    const text = `as the log gives them (rows: ${sizes})`;
+    return { state: 'ok', text, details: unfoldedLines(unfolded) };
   } catch (error) {
     return { state: 'FAILED', text: `they cannot be compared: ${faultText(error)}` };
   }

@@ -89,12 +89,12 @@ it('all SQL on events and failures is in the files that own them', () => {
     'src/projections/report-views.ts',
     'src/core/rebuild.ts',
     'src/core/next-tables.ts',
-    'src/core/scratch.ts',
     'src/core/stand-as-of.ts',
+    'src/core/temporary-tables.ts',
     'src/projections/reports.ts',
     'src/pages/figures.ts',
   ];
-  const sql = /\b(?:FROM|INTO|UPDATE)\s+(?:main\.|scratch\.)?(?:events|failures)\b/;
+  const sql = /\b(?:FROM|INTO|UPDATE)\s+(?:main\.|temp\.)?(?:events|failures)\b/;
   const wrong = files
     .filter((path) => path.startsWith('src') && !owners.includes(path))
     .filter((path) => sql.test(readFileSync(join(root, path), 'utf8')));

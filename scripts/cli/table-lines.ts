@@ -2,6 +2,7 @@
 
 import type { TableCheck } from '../../src/core/check-tables.ts';
 import { harmless } from '../../src/core/logger.ts';
+import { IRISX } from '../../src/core/packaging.ts';
 import { counted } from './numbers.ts';
 
 /** One line where nothing differs, else one more for each difference that is listed. */
@@ -13,4 +14,12 @@ export function tableLines({ name, rows, differences, differenceCount }: TableCh
   ];
   const more = differenceCount - differences.length;
   return more === 0 ? lines : [...lines, `  and ${counted(more, 'difference')} more`];
+}
+
+/** A line about events that a rebuild will fold, unless there are none. */
+export function unfoldedLines(unfolded: readonly number[]): string[] {
+  if (unfolded.length === 0) return [];
+  return [
+    `${counted(unfolded.length, 'event')} recorded but not folded, the first is seq ${unfolded[0]}: ${IRISX} rebuild folds them`,
+  ];
 }

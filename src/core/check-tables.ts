@@ -6,7 +6,7 @@
 
 import type { Database } from 'better-sqlite3';
 import { openReadOnly } from './database.ts';
-import { EventLog, WRITER_STAGE } from './event-log.ts';
+import { EventLog } from './event-log.ts';
 import type { Derivations } from './projection.ts';
 import { ProjectionStates, tableProblem } from './projection-state.ts';
 import { columnsOf } from './projection-table.ts';
@@ -51,10 +51,7 @@ export function checkTables(
     return database.transaction(() => {
       const { seq } = log.head();
       again.fold(seq);
-      const unfolded = log.unfolded(0, seq);
-      database
-        .prepare('INSERT INTO temp.failures SELECT seq, stage, error FROM main.failures WHERE stage = ?')
-        .run(WRITER_STAGE);
+      const unfolded = log.unfolded(0, seq).map((event) => event.seq);
       const states = new ProjectionStates(database).read();
       const checks = projections.map((projection) => {
         const problem = tableProblem(projection, states, seq);

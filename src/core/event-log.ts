@@ -93,7 +93,7 @@ export class EventLog {
   readonly #chain: Statement<[number], Uint8Array>;
   readonly #addFailure: Statement<[number, string, string]>;
   readonly #failures: Statement<[number], { error: string }>;
-  readonly #unfolded: Statement<[number, number], number>;
+  readonly #unfolded: Statement<[number, number], { seq: number; error: string }>;
 
   constructor(database: Database) {
     this.#head = database.prepare('SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1');
@@ -121,11 +121,9 @@ export class EventLog {
       'INSERT INTO failures (seq, stage, error) VALUES (?, ?, ?) ON CONFLICT (seq, stage) DO UPDATE SET error = excluded.error',
     );
     this.#failures = database.prepare('SELECT DISTINCT error FROM failures WHERE seq = ? ORDER BY error');
-    this.#unfolded = database
-      .prepare<[number, number], number>(
-        `SELECT seq FROM main.failures WHERE stage = '${WRITER_STAGE}' AND seq > ? AND seq <= ? ORDER BY seq`,
-      )
-      .pluck();
+    this.#unfolded = database.prepare(
+      `SELECT seq, error FROM main.failures WHERE stage = '${WRITER_STAGE}' AND seq > ? AND seq <= ? ORDER BY seq`,
+    );
   }
 
   /** The last event. Read it inside the appending transaction: other processes append too. */
@@ -199,8 +197,8 @@ export class EventLog {
     this.#addFailure.run(seq, stage, error);
   }
 
-  /** Events with `after` < seq ≤ `upTo` that are in the log without having been folded. */
-  unfolded(after: number, upTo: number): number[] {
+  /** Events with `after` < seq ≤ `upTo` that are in the log without having been folded, and why. */
+  unfolded(after: number, upTo: number): { readonly seq: number; readonly error: string }[] {
     return this.#unfolded.all(after, upTo);
   }
 

@@ -4,6 +4,7 @@
  */
 
 import type { Database, Statement } from 'better-sqlite3';
+import { EventLog } from './event-log.ts';
 import { IRISX } from './packaging.ts';
 import type { Projection } from './projection.ts';
 
@@ -33,13 +34,11 @@ export class ProjectionStates {
   readonly #database: Database;
   readonly #all: Statement<[], ProjectionState>;
   readonly #advance: Statement<[number, string]>;
-  readonly #head: Statement<[], number>;
 
   constructor(database: Database) {
     this.#database = database;
     this.#all = database.prepare('SELECT name, version, applied_seq FROM projections');
     this.#advance = database.prepare('UPDATE projections SET applied_seq = ? WHERE name = ?');
-    this.#head = database.prepare<[], number>('SELECT coalesce(max(seq), 0) FROM events').pluck();
   }
 
   /** By name; read it inside the transaction that depends on it: other processes rebuild, too. */
@@ -56,7 +55,7 @@ export class ProjectionStates {
   problems(projections: readonly Projection[]): TableProblem[] {
     return this.#database.transaction(() => {
       const states = this.read();
-      const head = this.#head.get() ?? 0;
+      const head = new EventLog(this.#database).head().seq;
       return projections.flatMap((projection) => tableProblem(projection, states, head) ?? []);
     })();
   }

@@ -126,7 +126,7 @@ function swap(
   if (projections.length < derivations.projections.length) {
     const [unfolded] = log.unfolded(0, seq);
     if (unfolded !== undefined)
-      throw new Error(`seq ${unfolded} was recorded unfolded meanwhile: rebuild all tables`);
+      throw new Error(`seq ${unfolded.seq} was recorded unfolded meanwhile: rebuild all tables`);
     database
       .prepare(
         `INSERT INTO main.failures_next (seq, stage, error)

@@ -5,7 +5,7 @@
  */
 
 import type { Database } from 'better-sqlite3';
-import { EventLog } from './event-log.ts';
+import { EventLog, WRITER_STAGE } from './event-log.ts';
 import { foldRange, unreadable } from './folding.ts';
 import { BATCH_BYTES_MAX, REBUILD_FOLD_EVENTS } from './limits.ts';
 import type { Projection } from './projection.ts';
@@ -13,7 +13,7 @@ import { type AddFailure, createTableSql, ProjectionTable } from './projection-t
 import { failuresTable } from './schema.ts';
 
 export interface TemporaryTablesOptions {
-  /** Folds events that are in the log unfolded, too: the live tables lack these. */
+  /** Folds events that are in the log unfolded, too; else they are left out, as in the live tables. */
   readonly withUnfolded: boolean;
   readonly onProgress: (done: number, total: number) => void;
 }
@@ -60,14 +60,18 @@ export class TemporaryTables {
   }
 
   #foldPiece(upTo: number): void {
-    const end = Math.min(upTo, this.#folded + REBUILD_FOLD_EVENTS);
-    const skipped = new Set(this.#options.withUnfolded ? [] : this.#log.unfolded(this.#folded, end));
-    for (let bytes = 0; this.#folded < end && bytes < BATCH_BYTES_MAX; ) {
-      const range = foldRange(this.#log, this.#folded, end, this.#tables, this.#addFailure, skipped);
+    const from = this.#folded;
+    const unfolded = this.#options.withUnfolded ? [] : this.#log.unfolded(from, upTo);
+    const skipped = new Set(unfolded.map(({ seq }) => seq));
+    let bytes = 0;
+    do {
+      const range = foldRange(this.#log, this.#folded, upTo, this.#tables, this.#addFailure, skipped);
       if (range.seq === this.#folded) throw unreadable(range.seq, upTo);
       this.#folded = range.seq;
       bytes += range.bytes;
-    }
+    } while (this.#folded < upTo && this.#folded - from < REBUILD_FOLD_EVENTS && bytes < BATCH_BYTES_MAX);
+    for (const { seq, error } of unfolded)
+      if (seq <= this.#folded) this.#addFailure(seq, WRITER_STAGE, error);
     for (const table of this.#tables) table.write(this.#addFailure);
   }
 }

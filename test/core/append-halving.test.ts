@@ -112,7 +112,6 @@ describe('a batch that fails for a reason other than storage', () => {
 
   it('throws where there is no delivery to blame', () => {
     const { appender, database } = given();
-    appender.append([call('a')]);
     database.exec('DROP TABLE projections');
     assert.throws(() => appendHalving(appender, []), /no such table/);
   });
@@ -125,7 +124,7 @@ describe('an event that was recorded unfolded', () => {
     each.database.exec(
       "CREATE TRIGGER broken BEFORE INSERT ON failures WHEN NEW.stage = 'calls' BEGIN SELECT RAISE(ABORT, 'a defect'); END",
     );
-    const bad = call('bad', { started_at: 'no time', ended_at: 'none' });
+    const bad = call('bad', { from_number: ['a', 'list'] });
     appendHalving(each.appender, [call('a'), bad, call('b')]);
     each.database.exec('DROP TRIGGER broken');
     return each;

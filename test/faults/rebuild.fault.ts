@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fault } from '../support/fault.ts';
 import { freePort } from '../support/free-port.ts';
@@ -40,7 +39,7 @@ fault(
     assert.deepEqual(await once(startRebuild(databasePath), 'exit'), [0, null]);
     const wholeMs = performance.now() - startedMs;
 
-    const left = { nothing: 0, scratch: 0, next: 0, old: 0 };
+    const left = { nothing: 0, next: 0, old: 0 };
     for (let kills = 0; kills < KILLS; ) {
       const rebuild = startRebuild(databasePath);
       const exit = once(rebuild, 'exit');
@@ -61,7 +60,7 @@ fault(
     const slowest = Math.max(...load.counts.tookMs);
     given.report(
       KILLS,
-      `of ${wholeMs.toFixed(0)} ms; left: nothing ${left.nothing}, scratch file ${left.scratch}, new tables ${left.next}, old tables ${left.old}; ${events} events, slowest 200 ${slowest.toFixed(0)} ms`,
+      `of ${wholeMs.toFixed(0)} ms; left: nothing ${left.nothing}, new tables ${left.next}, old tables ${left.old}; ${events} events, slowest 200 ${slowest.toFixed(0)} ms`,
     );
   },
 );
@@ -74,10 +73,9 @@ function startRebuild(databasePath: string): ChildProcess {
 }
 
 /** What a rebuild leaves when it dies: the further it was, the later in this list. */
-function leftBy(databasePath: string): 'nothing' | 'scratch' | 'next' | 'old' {
+function leftBy(databasePath: string): 'nothing' | 'next' | 'old' {
   const tables = query(databasePath, "SELECT name FROM sqlite_master WHERE type = 'table'");
   const isLeft = (suffix: string) => tables.some(({ name }) => String(name).endsWith(suffix));
   if (isLeft('_old')) return 'old';
-  if (isLeft('_next')) return 'next';
-  return existsSync(`${databasePath}-rebuild`) ? 'scratch' : 'nothing';
+  return isLeft('_next') ? 'next' : 'nothing';
 }
