@@ -1,8 +1,8 @@
-# Two stages: the first makes the bundle, the second has Node and two files.
+# Two stages: the first builds the bundle, the second contains Node and the two files of the bundle.
 FROM node:24-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
-# Nothing is compiled, and this Node is new enough: no script of a package is needed.
+# No package needs its install script: nothing is compiled, and this Node is new enough.
 RUN npm ci --ignore-scripts
 COPY . .
 RUN npm run build
@@ -11,7 +11,7 @@ FROM node:24-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /build/dist/irisx-webhooks.mjs /build/dist/better_sqlite3.node ./
-# A new volume takes over the owner of this folder.
+# A new volume gets the owner of this folder.
 RUN install -d -m 0700 -o node -g node /app/data
 USER node
 VOLUME /app/data

@@ -1,5 +1,5 @@
 // pm2 start deploy/ecosystem.config.cjs
-// One process: a second one on the same file is safe, but never faster.
+// One process: a second one on the same file would be safe, but not faster.
 module.exports = {
   apps: [
     {
@@ -10,9 +10,9 @@ module.exports = {
       exec_mode: 'fork',
       instances: 1,
       env: { NODE_ENV: 'production' },
-      kill_timeout: 8000, // milliseconds; it drains for 5 s at most
+      kill_timeout: 8000, // milliseconds; the server needs at most 5 s to shut down
       autorestart: true,
-      max_restarts: 1_000_000, // never give up: the sender waits for seconds only
+      max_restarts: 1_000_000, // never give up: IRISX retries for only about 15 s
       restart_delay: 1000,
       merge_logs: true,
     },
