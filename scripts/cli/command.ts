@@ -37,6 +37,7 @@ export async function runCommand<O extends Options>(
   main: (given: Arguments<O>) => number | Promise<number>,
   allowPositionals = true,
 ): Promise<void> {
+  process.env['SQLITE_USE_URI'] = '1'; // before SQLite is loaded: openReadOnly() reads a read-only folder with it
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? EX_PIPE : EX_FAILED);
   });

@@ -3,8 +3,9 @@
  * and creates the schema in an empty file. A foreign, newer or unreadable file is refused and left untouched.
  */
 
-import { closeSync, existsSync, openSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { addonProblem } from './addon-problem.ts';
 import { BUSY_TIMEOUT_MS, WAL_CHECKPOINT_BYTES } from './limits.ts';
@@ -91,19 +92,47 @@ export function checkpointState(database: Database): { busy: number; log: number
 }
 
 /**
- * Opens a connection that cannot write, for verification and reports.
+ * Opens a connection that cannot write, for verification and reports. A file in WAL mode can be read even in a folder
+ * in which SQLite may not make its side files, provided that SQLite takes URIs (`SQLITE_USE_URI=1` when it is loaded).
  * @throws DatabaseRefused, also when the file does not exist or holds no log yet
  */
 export function openReadOnly(path: string): Database {
-  let database: Database | undefined;
   try {
-    database = new Sqlite(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+    return opened(path, path);
+  } catch (error) {
+    if (!isUntouchable(path, error)) throw refusal(path, error);
+  }
+  try {
+    return opened(`${pathToFileURL(path).href}?immutable=1`, path);
+  } catch (error) {
+    throw refusal(path, error);
+  }
+}
+
+function opened(name: string, path: string): Database {
+  const database = new Sqlite(name, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  try {
     if (checkMarks(database, path))
       throw new DatabaseRefused(`${path} is empty: start the server once to make it`);
     return database;
   } catch (error) {
-    database?.close();
-    throw refusal(path, error);
+    database.close();
+    throw error;
+  }
+}
+
+/**
+ * Whether SQLite could not make its side files and the file cannot change while it is read: nothing is in a WAL, and
+ * this user can put nothing there.
+ */
+function isUntouchable(path: string, error: unknown): boolean {
+  const { code = '' } = error as { code?: string };
+  if (!/^SQLITE_(CANTOPEN|READONLY)/.test(code) || existsSync(`${path}-wal`)) return false;
+  try {
+    accessSync(dirname(path), constants.W_OK);
+    return false;
+  } catch {
+    return true;
   }
 }
 

@@ -1,11 +1,22 @@
 /** `./irisx verify` on a whole log, and on one that somebody or a disk has changed. */
 
 import assert from 'node:assert/strict';
-import { closeSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { query, SECRET, startReceiver, temporaryFolder } from '../support/receiver.ts';
-import { runScript } from './run-script.ts';
+import { run, runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
 
 const EVENTS = 60;
@@ -180,4 +191,52 @@ describe('./irisx verify', () => {
     assert.match(stderr, /^\S+ is not a SQLite database: .*\n$/);
     folder.remove();
   });
+});
+
+describe('a check of a file that must not be changed', () => {
+  const digestOf = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
+  const HELPER = join(import.meta.dirname, '../support/verify-as-nobody.ts');
+
+  /** A folder that everybody may read and nobody but root may write, with the log under `name` in it. */
+  async function readOnlyFolder(kind: 'a backup' | 'a file in WAL mode') {
+    const folder = temporaryFolder();
+    const path = join(folder.path, 'copy.db');
+    if (kind === 'a backup') {
+      const { code } = await runScript('backup', [path], { env: database.env });
+      assert.equal(code, 0);
+    } else copyFileSync(database.path, path);
+    chmodSync(path, 0o444);
+    chmodSync(folder.path, 0o555);
+    return { ...folder, file: path };
+  }
+
+  for (const kind of ['a backup', 'a file in WAL mode'] as const) {
+    it(`works for another user in a read-only folder (${kind})`, async () => {
+      const { file, path, remove } = await readOnlyFolder(kind);
+      const before = [digestOf(file), readdirSync(path)];
+      const { stdout, stderr } = await run(process.execPath, [HELPER, file], {
+        env: { SQLITE_USE_URI: '1' },
+      });
+      assert.equal(stderr, '');
+      assert.deepEqual(JSON.parse(stdout), { problems: [], events: EVENTS, differences: [] });
+      assert.deepEqual([digestOf(file), readdirSync(path)], before);
+      chmodSync(path, 0o755);
+      remove();
+    });
+  }
+
+  for (const command of [['verify'], ['rebuild', '--check'], ['report'], ['events', 'list']])
+    it(`leaves a backup as it is, and nothing beside it (${command.join(' ')})`, async () => {
+      const { file, path, remove } = await readOnlyFolder('a backup');
+      chmodSync(path, 0o755);
+      chmodSync(file, 0o644);
+      const before = [digestOf(file), readdirSync(path)];
+      const [name = '', ...args] = command;
+      const { code, stdout, stderr } = await runScript(name, args, {
+        env: { ...database.env, DATABASE_URL: `file:${file}` },
+      });
+      assert.equal(code, 0, stdout + stderr);
+      assert.deepEqual([digestOf(file), readdirSync(path)], before);
+      remove();
+    });
 });
