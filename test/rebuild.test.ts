@@ -312,6 +312,25 @@ describe('a server', () => {
     remove();
   });
 
+  it('rebuilds a table that is ahead of its log, and says so', async () => {
+    const { path, remove } = filledDatabase(300);
+    const database = new Sqlite(path);
+    database.exec('DROP TRIGGER events_no_delete; DELETE FROM events WHERE seq > 250');
+    database.close();
+    assert.match(
+      differences(path).join(),
+      /the table calls reflects events that the log, which ends with seq 250, does not have: a running/,
+    );
+    const receiver = await startReceiver({ databasePath: path });
+    await deliver(receiver, { event: 'call.initiated', data: { call_uuid: 'next' } });
+    await until(() => receiver.lines.some((line) => line.includes('rebuilt calls, ')), 'the rebuild');
+    assert.ok(receiver.lines.some((line) => line.includes('the table calls reflects events that the log')));
+    const [row] = query(path, "SELECT first_seq FROM calls WHERE call_uuid = 'next'");
+    assert.deepEqual(row, { first_seq: 251 });
+    await receiver.close(); // its tables equal its log
+    remove();
+  });
+
   it('leaves a table of newer code alone, says so, and still takes deliveries', async () => {
     const { path, remove } = filledDatabase(700);
     await rebuildNow(path, { derivations: newerDerivations, projections: newerDerivations.projections });
@@ -319,6 +338,7 @@ describe('a server', () => {
     const answer = await deliver(receiver, { event: 'call.initiated', data: { call_uuid: 'for later' } });
     assert.equal(answer.status, 200);
     await until(() => receiver.lines.some((line) => line.includes('made by newer code')), 'a warning');
+    assert.equal(receiver.lines.filter((line) => line.includes('calls')).length, 1, 'it is said once');
     const health = await fetch(`${receiver.url}/health`);
     assert.equal(health.status, 200);
     assert.deepEqual(((await health.json()) as Record<string, unknown>)['projections_behind'], ['calls']);

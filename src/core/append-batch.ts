@@ -204,6 +204,8 @@ export class BatchAppender {
         continue;
       }
       const table = this.#table(projection);
+      // Else nothing would show it once the log has as many events again.
+      if (state.applied_seq > head.seq) this.#states.markAhead(projection.name);
       const applied = this.#catchUp(table, state.applied_seq, head);
       if (applied === head.seq) {
         current.push(table);

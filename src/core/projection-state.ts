@@ -12,7 +12,7 @@ export interface ProjectionState {
   readonly name: string;
   /** Of the code that made the table. */
   readonly version: number;
-  /** The table reflects every event up to this one. */
+  /** The table reflects every event up to this one; beyond the log's end: see markAhead(). */
   readonly applied_seq: number;
 }
 
@@ -51,6 +51,11 @@ export class ProjectionStates {
     this.#advance.run(seq, name);
   }
 
+  /** Notes that the table of `name` has events that the log has not, until it is rebuilt. */
+  markAhead(name: string): void {
+    this.#advance.run(Number.MAX_SAFE_INTEGER, name);
+  }
+
   /** What is wrong with the tables at one moment; empty: they reflect the whole log. */
   problems(projections: readonly Projection[]): TableProblem[] {
     return this.#database.transaction(() => {
@@ -86,7 +91,11 @@ export function tableProblem(
   if (state.version < version) return problem('older', `was made by older code ${versions}`, rebuilt);
   const applied = state.applied_seq;
   if (applied > head)
-    return problem('ahead', `reflects seq ${applied}, but the log ends with seq ${head}`, rebuilt);
+    return problem(
+      'ahead',
+      `reflects events that the log, which ends with seq ${head}, does not have`,
+      rebuilt,
+    );
   if (applied < head)
     return problem(
       'behind',

@@ -35,6 +35,12 @@ function fromOutside(path: string, sql: string, ...values: unknown[]): void {
   other.close();
 }
 
+function reopened(path: string): Sqlite.Database {
+  const database = openDatabase(path, derivations);
+  opened.push({ path, database, rows: () => [], close: () => database.close() });
+  return database;
+}
+
 /** A projection of calls in two columns, whose fold does what the test wants. */
 function made(
   name: string,
@@ -556,5 +562,20 @@ describe('a table of this version that lacks events', () => {
     straight.appender.append(bodies.map((body) => delivery(bytesOf(body))));
     assert.deepEqual(straight.rows('SELECT * FROM calls ORDER BY call_uuid'), live);
     assert.deepEqual(straight.rows('SELECT * FROM failures ORDER BY seq'), failures);
+  });
+});
+
+describe('a table ahead of its log', () => {
+  it('stays reported until it is rebuilt, also when the log has as many events again', () => {
+    const { appender, path, rows } = given();
+    appender.append([call('a'), call('b'), call('c')]);
+    fromOutside(path, 'DROP TRIGGER events_no_delete');
+    fromOutside(path, 'DELETE FROM events WHERE seq = 3');
+    const every = derivations.projections.map(({ name }) => name);
+    for (const id of ['d', 'e', 'f']) assert.deepEqual(appender.append([call(id)]).lagging, every);
+    assert.equal(appender.head().seq, 5);
+    fromOutside(path, 'UPDATE storage_probe SET tried_at = 0'); // another connection: all is looked at again
+    assert.deepEqual(new BatchAppender(reopened(path), derivations).append([]).lagging, every);
+    assert.deepEqual(rows("SELECT call_uuid FROM calls WHERE call_uuid IN ('d', 'e', 'f')"), []);
   });
 });
