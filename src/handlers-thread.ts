@@ -7,10 +7,11 @@ import { type FromHandlers, SharedState } from './core/handlers-messages.ts';
 import { lowerPriority, NICENESS } from './core/low-priority.ts';
 import { quietly } from './core/quietly.ts';
 import { runHandlers } from './core/run-handlers.ts';
-import { faultText, storageFault } from './core/storage-fault.ts';
+import { faultText } from './core/storage-fault.ts';
 import { type ForwardOptions, forwardConsumer } from './handlers/forward.ts';
 import { loadHandlers } from './handlers/load.ts';
 import { handlersConsumer } from './handlers/own.ts';
+import { derivations } from './projections/index.ts';
 
 /** What the thread is given. */
 export interface HandlersThreadData {
@@ -30,17 +31,17 @@ const data = workerData as HandlersThreadData;
 const say = (message: FromHandlers) => port.postMessage(message);
 const log = quietly((level, text) => say({ kind: 'log', level, text }));
 
-process.on('uncaughtException', (error) => {
-  const isForeign = storageFault(error) === 'other';
+/** @param isForeign whether it is the user's code that has failed */
+function die(error: unknown, isForeign: boolean): void {
   say({ kind: 'died', text: faultText(error), isForeign });
   process.exit(1);
-});
+}
+
+// What fails in this program's own code comes to onFault() and never here, whatever kind of error it is.
+process.on('uncaughtException', (error) => die(error, true));
 process.on('unhandledRejection', (reason) => {
-  if (storageFault(reason) !== 'other') throw reason; // ours: where a run's end is noted
-  log(
-    'warn',
-    `handlers: a promise that no run waits for was rejected: ${asRunFailed(reason).message}; await it`,
-  );
+  const { message } = asRunFailed(reason);
+  log('warn', `handlers: a promise that no run waits for was rejected: ${message}; await it`);
 });
 
 lowerPriority(NICENESS.reading); // what handlers do must not take the processor from receiving
@@ -57,6 +58,8 @@ try {
       consumers,
       shared: new SharedState(data.shared),
       log,
+      projections: derivations.projections,
+      onFault: (error) => die(error, false),
       dead: data.dead,
     });
     say({ kind: 'loaded', consumers: consumers.map(({ name }) => name) });

@@ -22,7 +22,7 @@ export interface Consumer {
   readonly timeoutMs: number;
   /** Runs at one time. */
   readonly runsMax: number;
-  /** Whether its code can keep the thread busy for ever: it is the user's. */
+  /** Whether its code is the user's: it may keep the thread busy for ever, and it may read the tables. */
   readonly isForeign: boolean;
   /** Whether events of this type, as sent, are for it: the others are passed over unread. */
   wants(type: string): boolean;

@@ -1,7 +1,7 @@
 /**
  * Takes one consumer through the log: starts its runs in the order of `seq`, several at a time, tries failed ones again
  * later, and keeps its position. At least once: an event is behind the position only when its run has ended well, or
- * has a row among the failed ones.
+ * has a row among the failed ones. A user's own code sees an event once the tables reflect it.
  */
 
 import { type Consumer, RunFailed } from './consumer.ts';
@@ -11,7 +11,7 @@ import { failedRun, suspectedRun } from './failed-run.ts';
 import { HANDLER_READ_EVENTS_MAX, RUN_STATE_WRITE_MS, RUNS_AHEAD_EVENTS_MAX } from './limits.ts';
 import { Run, type RunTools } from './run.ts';
 import type { FailedRun, Position, RunStore } from './run-store.ts';
-import { startingPosition } from './starting-position.ts';
+import { absenceOf, startingPosition } from './starting-position.ts';
 
 export interface DispatcherOptions {
   readonly consumer: Consumer;
@@ -22,6 +22,10 @@ export interface DispatcherOptions {
   /** From 0 to below 1. */
   readonly random: () => number;
   readonly tools: RunTools;
+  /** The last event that the tables of this code's version reflect. */
+  readonly reflectedSeq: () => number;
+  /** Something here has failed, not a run: the thread must end. */
+  readonly onFault: (error: unknown) => void;
   /** The thread before has died: what a run comes to is written at once, so that the next death cannot undo it. */
   readonly isCautious: boolean;
   /** Told its position at the beginning and whenever that is written. */
@@ -38,8 +42,16 @@ export class Dispatcher {
   readonly #consumer: Consumer;
   readonly #store: RunStore;
   #position: Position;
+  /** It was away for too long: nothing runs until a person says from where. */
+  #isHeldUp: boolean;
   /** The next event to look at. */
   #next: number;
+  /** What the tables are known to reflect. */
+  #reflected = 0;
+  /** Events wait for the tables, and that has been logged. */
+  #isWaiting = false;
+  /** Runs of events that a replay has begun again since: what they come to is not noted. */
+  readonly #superseded = new Set<Run>();
   /** Events beyond the position at the beginning that had a failed run: that is tried again, they are not new. */
   #failedBefore: Set<number>;
   /** Read ahead, `#next` first. */
@@ -64,14 +76,16 @@ export class Dispatcher {
     this.#failedBefore = this.#failedBeyond();
     options.onSettled(this.#position.seq);
     const { store, now } = options;
-    this.#due = new DueRuns({ consumer: this.#consumer.name, store, now, onTime: () => this.pump() });
+    const onTime = () => this.#guarded(() => this.pump());
+    this.#due = new DueRuns({ consumer: this.#consumer.name, store, now, onTime });
+    this.#isHeldUp = this.#holdUp();
   }
 
-  /** Starts what can be started now. The rest starts by itself, but for new events: wake it for these. */
+  /** Starts what can be started now. The rest starts by itself, except new events: wake it for these. */
   pump(): void {
     clearImmediate(this.#pump);
     this.#pump = undefined;
-    if (this.#closing !== undefined) return;
+    if (this.#closing !== undefined || this.#isHeldUp) return;
     if (this.#due.isTimeToLook) {
       this.#write();
       this.#due.look(this.#underWay);
@@ -91,11 +105,35 @@ export class Dispatcher {
   reload(): void {
     this.#due.lookAgain();
     const position = this.#store.position(this.#consumer.name);
-    if (position === undefined || position.generation === this.#position.generation) return;
+    if (position === undefined) return;
+    if (position.generation !== this.#position.generation) this.#goBackTo(position);
+    if (this.#isHeldUp) this.#isHeldUp = this.#holdUp();
+  }
+
+  /** A person has moved the position: what comes after it runs again, whatever is under way now. */
+  #goBackTo(position: Position): void {
+    for (const run of this.#underWay.values()) if (run.seq > position.seq) this.#superseded.add(run);
+    this.#failed = this.#failed.filter(({ seq }) => seq <= position.seq);
+    this.#ended = this.#ended.filter((seq) => seq <= position.seq);
     this.#position = position;
     this.#next = position.seq + 1;
     this.#failedBefore = this.#failedBeyond();
     this.#ahead = [];
+  }
+
+  /** Notes that it runs, or that it may not. @returns whether it waits for a person */
+  #holdUp(): boolean {
+    const { log, store, now, tools } = this.#options;
+    const { name } = this.#consumer;
+    const absence = absenceOf(store.consumer(name), log.head().seq, now());
+    store.setState(name, absence === undefined ? 'running' : 'held up', now());
+    if (absence !== undefined && !this.#isHeldUp) tools.log('warn', absence);
+    return absence !== undefined;
+  }
+
+  /** It still runs: writes down the time, from which its absence will count. */
+  noteRunning(): void {
+    if (!this.#isHeldUp) this.#store.setState(this.#consumer.name, 'running', this.#options.now());
   }
 
   /**
@@ -143,6 +181,8 @@ export class Dispatcher {
   }
 
   #startRetry(): boolean {
+    const { first } = this.#due;
+    if (first === undefined || this.#mustWaitForTables(first.seq)) return false;
     const failed = this.#due.take();
     if (failed === undefined) return false;
     const [event] = this.#options.log.forHandlers(failed.seq - 1, 1);
@@ -156,12 +196,29 @@ export class Dispatcher {
     if (this.#ahead.length === 0) {
       this.#ahead = this.#options.log.forHandlers(this.#next - 1, HANDLER_READ_EVENTS_MAX);
     }
-    const event = this.#ahead.shift();
-    if (event === undefined) return false;
+    const [event] = this.#ahead;
+    // A run of before a replay must end first: of one event there is one run at a time.
+    if (event === undefined || this.#underWay.has(event.seq) || this.#mustWaitForTables(event.seq))
+      return false;
+    this.#ahead.shift();
     this.#next = event.seq + 1;
     const isNew = !this.#failedBefore.delete(event.seq);
     if (isNew && event.type !== null && this.#consumer.wants(event.type)) this.#start(event, undefined);
     return true;
+  }
+
+  #mustWaitForTables(seq: number): boolean {
+    if (!this.#consumer.isForeign || seq <= this.#reflected) return false;
+    this.#reflected = this.#options.reflectedSeq();
+    const mustWait = seq > this.#reflected;
+    if (mustWait !== this.#isWaiting) {
+      const text = mustWait
+        ? `events from seq ${seq} on wait until the tables reflect them, which now end with seq ${this.#reflected}`
+        : `the tables reflect seq ${seq}: events that waited for them run`;
+      this.#options.tools.log(mustWait ? 'warn' : 'info', `${this.#consumer.name}: ${text}`);
+      this.#isWaiting = mustWait;
+    }
+    return mustWait;
   }
 
   #failedBeyond(): Set<number> {
@@ -174,7 +231,7 @@ export class Dispatcher {
       consumer: this.#consumer,
       failed,
       tools: this.#options.tools,
-      onEnd: (ended, error) => this.#finish(ended, error),
+      onEnd: (ended, error) => this.#guarded(() => this.#finish(ended, error)),
     });
     this.#underWay.set(run.seq, run);
     this.#tellUnderWay();
@@ -182,8 +239,10 @@ export class Dispatcher {
   }
 
   #finish(run: Run, error: RunFailed | undefined): void {
-    if (error !== undefined) this.#noteFailure(run, error);
-    else if (run.isRetry) this.#ended.push(run.seq);
+    if (!this.#superseded.delete(run)) {
+      if (error !== undefined) this.#noteFailure(run, error);
+      else if (run.isRetry) this.#ended.push(run.seq);
+    }
     this.#underWay.delete(run.seq);
     this.#tellUnderWay();
     // What comes next may cost the thread, also what this one has left behind: this is known then.
@@ -202,12 +261,21 @@ export class Dispatcher {
   }
 
   #pumpSoon(): void {
-    this.#pump ??= setImmediate(() => this.pump());
+    this.#pump ??= setImmediate(() => this.#guarded(() => this.pump()));
   }
 
   #writeSoon(): void {
     if (this.#closing !== undefined || !this.#hasChanges()) return;
-    this.#writing ??= setTimeout(() => this.#write(), RUN_STATE_WRITE_MS);
+    this.#writing ??= setTimeout(() => this.#guarded(() => this.#write()), RUN_STATE_WRITE_MS);
+  }
+
+  /** Whatever fails in here is ours: a consumer's own errors end its run, or reach the thread by another way. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#options.onFault(error);
+    }
   }
 
   #hasChanges(): boolean {

@@ -65,8 +65,9 @@ export class DueRuns {
     this.#timer = setTimeout(look, Math.min(waitMs, RUN_RETRY_LAST_MS));
   }
 
-  /** The state file has changed, or the time has come: it is time to look. */
+  /** The state file has changed, or the time has come: what was read before no longer counts. */
   lookAgain(): void {
+    this.#due = [];
     this.#lookAtMs = Number.NEGATIVE_INFINITY;
   }
 

@@ -163,6 +163,10 @@ export const RUNS_AHEAD_EVENTS_MAX = 1_000;
 export const HANDLER_READ_EVENTS_MAX = 32;
 /** State is written so long after a change at the latest; a crash makes what ended since then run again. */
 export const RUN_STATE_WRITE_MS = 100;
+/** After a longer absence a consumer waits for a person: what it missed is old news. */
+export const CONSUMER_ABSENCE_MS = 24 * 3_600_000;
+/** How often a consumer that runs writes that down: its absence counts from there. */
+export const CONSUMER_NOTE_MS = 60_000;
 /** How often the handlers' thread looks for what no message tells: events and commands of other processes. */
 export const HANDLERS_LOOK_MS = 1_000;
 /** After a wake the thread looks this much later, so that a burst of commits wakes it a few times only. */

@@ -34,9 +34,11 @@ export class ProjectionStates {
   readonly #database: Database;
   readonly #all: Statement<[], ProjectionState>;
   readonly #advance: Statement<[number, string]>;
+  readonly #log: EventLog;
 
   constructor(database: Database) {
     this.#database = database;
+    this.#log = new EventLog(database);
     this.#all = database.prepare('SELECT name, version, applied_seq FROM projections');
     this.#advance = database.prepare('UPDATE projections SET applied_seq = ? WHERE name = ?');
   }
@@ -56,13 +58,27 @@ export class ProjectionStates {
     this.#advance.run(Number.MAX_SAFE_INTEGER, name);
   }
 
+  /** The last event that the tables reflect; one that newer code made counts as if it reflected all. */
+  reflectedSeq(projections: readonly Projection[]): number {
+    return this.#atOneMoment((states, head) => {
+      const reflected = projections.map((projection) => {
+        const kind = tableProblem(projection, states, head)?.kind;
+        if (kind === undefined || kind === 'newer') return head;
+        return kind === 'behind' ? (states.get(projection.name)?.applied_seq ?? 0) : 0;
+      });
+      return Math.min(head, ...reflected);
+    });
+  }
+
   /** What is wrong with the tables at one moment; empty: they reflect the whole log. */
   problems(projections: readonly Projection[]): TableProblem[] {
-    return this.#database.transaction(() => {
-      const states = this.read();
-      const head = new EventLog(this.#database).head().seq;
-      return projections.flatMap((projection) => tableProblem(projection, states, head) ?? []);
-    })();
+    return this.#atOneMoment((states, head) =>
+      projections.flatMap((projection) => tableProblem(projection, states, head) ?? []),
+    );
+  }
+
+  #atOneMoment<T>(look: (states: ReadonlyMap<string, ProjectionState>, head: number) => T): T {
+    return this.#database.transaction(() => look(this.read(), this.#log.head().seq))();
   }
 }
 

@@ -11,8 +11,10 @@ import { Dispatcher } from './dispatcher.ts';
 import { EventLog } from './event-log.ts';
 import { lockFile } from './file-lock.ts';
 import type { FromHandlers, SharedState, ToHandlers } from './handlers-messages.ts';
-import { HANDLERS_CLOSE_MS, HANDLERS_LOOK_MS, HANDLERS_WAKE_MS } from './limits.ts';
+import { CONSUMER_NOTE_MS, HANDLERS_CLOSE_MS, HANDLERS_LOOK_MS, HANDLERS_WAKE_MS } from './limits.ts';
 import type { LogLevel } from './logger.ts';
+import type { Projection } from './projection.ts';
+import { ProjectionStates } from './projection-state.ts';
 import { RunStore } from './run-store.ts';
 import { runStoreLockPath, runStorePath } from './run-store-file.ts';
 
@@ -22,6 +24,10 @@ export interface HandlersOptions {
   readonly consumers: readonly Consumer[];
   readonly shared: SharedState;
   readonly log: (level: LogLevel, text: string) => void;
+  /** Those whose tables a user's code may read. */
+  readonly projections: readonly Projection[];
+  /** Something here has failed, not the code of a consumer: the thread must end. */
+  readonly onFault: (error: unknown) => void;
   /** What was under way in the thread before, which died, and of what. */
   readonly dead: { readonly seqs: readonly number[]; readonly reason: string } | undefined;
 }
@@ -33,32 +39,53 @@ interface Running {
   readonly unlock: () => void;
 }
 
-/** Runs until `close`. @throws what SQLite throws */
-export function runHandlers({ port, databasePath, consumers, shared, log, dead }: HandlersOptions): void {
+/** Runs until `close`. */
+export function runHandlers(options: HandlersOptions): void {
+  const { port, databasePath, consumers, shared, log, onFault, dead } = options;
   const say = (message: FromHandlers) => port.postMessage(message);
   let running: Running | undefined;
   let isStarted = false;
   let wakes: NodeJS.Timeout | undefined;
   let logVersion: unknown;
   let stateVersion: unknown;
+  let noteAtMs = 0;
 
   const look = setInterval(() => {
     shared.beat();
+    guarded(lookForOthers);
+  }, HANDLERS_LOOK_MS);
+
+  port.on('message', (message: ToHandlers) => {
+    if (message.kind === 'start') guarded(start);
+    else if (message.kind === 'wake') wakes ??= setTimeout(() => guarded(wake), HANDLERS_WAKE_MS);
+    else close().catch(onFault);
+  });
+
+  function guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      onFault(error);
+    }
+  }
+
+  /** For what other processes have done, and for a lock that is free now. */
+  function lookForOthers(): void {
     if (isStarted && running === undefined) begin();
     if (running === undefined) return;
     const { database, store, dispatchers } = running;
+    if (performance.now() >= noteAtMs) noteRunning(dispatchers);
     const found = [database.pragma('data_version', { simple: true }), store.dataVersion()];
     if (found[0] === logVersion && found[1] === stateVersion) return;
     if (found[1] !== stateVersion) for (const dispatcher of dispatchers) dispatcher.reload();
     [logVersion, stateVersion] = found;
     for (const dispatcher of dispatchers) dispatcher.pump();
-  }, HANDLERS_LOOK_MS);
+  }
 
-  port.on('message', (message: ToHandlers) => {
-    if (message.kind === 'start') start();
-    else if (message.kind === 'wake') wakes ??= setTimeout(wake, HANDLERS_WAKE_MS);
-    else void close();
-  });
+  function noteRunning(dispatchers: readonly Dispatcher[]): void {
+    noteAtMs = performance.now() + CONSUMER_NOTE_MS;
+    for (const dispatcher of dispatchers) dispatcher.noteRunning();
+  }
 
   function start(): void {
     isStarted = true;
@@ -71,7 +98,9 @@ export function runHandlers({ port, databasePath, consumers, shared, log, dead }
     const unlock = lockFile(runStoreLockPath(databasePath));
     if (unlock === undefined) return;
     const store = new RunStore(runStorePath(databasePath));
+    store.stopAll();
     const database = openReadOnly(databasePath);
+    const states = new ProjectionStates(database);
     const query = (sql: string, ...values: readonly unknown[]) =>
       database.prepare<unknown[], Record<string, unknown>>(sql).all(...values);
     const dispatchers = consumers.map((consumer, index) => {
@@ -82,6 +111,8 @@ export function runHandlers({ port, databasePath, consumers, shared, log, dead }
         now: Date.now,
         random: Math.random,
         tools: { log, query },
+        reflectedSeq: () => states.reflectedSeq(options.projections),
+        onFault,
         isCautious: dead !== undefined,
         onSettled: (seq) => shared.setSettled(index, seq),
         onUnderWay(seqs) {
@@ -93,6 +124,7 @@ export function runHandlers({ port, databasePath, consumers, shared, log, dead }
     });
     shared.underWay = [];
     running = { database, store, dispatchers, unlock };
+    noteAtMs = performance.now() + CONSUMER_NOTE_MS;
     wake();
   }
 
@@ -106,7 +138,9 @@ export function runHandlers({ port, databasePath, consumers, shared, log, dead }
     clearInterval(look);
     clearTimeout(wakes);
     port.removeAllListeners('message');
-    await Promise.all((running?.dispatchers ?? []).map((dispatcher) => dispatcher.close(HANDLERS_CLOSE_MS)));
+    const dispatchers = running?.dispatchers ?? [];
+    await Promise.all(dispatchers.map((dispatcher) => dispatcher.close(HANDLERS_CLOSE_MS)));
+    noteRunning(dispatchers);
     running?.database.close();
     running?.store.close();
     running?.unlock();

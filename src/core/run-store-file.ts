@@ -16,7 +16,9 @@ CREATE TABLE consumers (
   name          TEXT    NOT NULL UNIQUE,
   settled_seq   INTEGER NOT NULL,
   settled_chain BLOB    NOT NULL,
-  generation    INTEGER NOT NULL
+  generation    INTEGER NOT NULL,
+  state         TEXT    NOT NULL DEFAULT 'stopped',
+  ran_at_ms     INTEGER
 ) STRICT;
 
 CREATE TABLE failed_runs (
@@ -67,6 +69,7 @@ export function openRunStoreFile(path: string): Database {
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = NORMAL');
     createSchema(database);
+    addColumns(database);
     return database;
   } catch (error) {
     database?.close();
@@ -84,6 +87,19 @@ function createSchema(database: Database): void {
       database.exec(SCHEMA);
       database.pragma(`application_id = ${APPLICATION_ID}`);
       database.pragma(`user_version = ${SCHEMA_VERSION}`);
+    })
+    .immediate();
+}
+
+/** Columns that later code has added; older code does not mind them, so that the schema's version stays. */
+function addColumns(database: Database): void {
+  const find = database.prepare("SELECT 1 FROM pragma_table_info('consumers') WHERE name = 'ran_at_ms'");
+  database
+    .transaction(() => {
+      if (find.get() !== undefined) return;
+      database.exec(`
+        ALTER TABLE consumers ADD COLUMN state TEXT NOT NULL DEFAULT 'stopped';
+        ALTER TABLE consumers ADD COLUMN ran_at_ms INTEGER`);
     })
     .immediate();
 }

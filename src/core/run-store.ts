@@ -22,6 +22,10 @@ export interface Position {
 /** A consumer at a glance. */
 export interface ConsumerState extends Position {
   readonly name: string;
+  /** As the process with the lock has written it; it says nothing where no process has the lock. */
+  readonly state: 'running' | 'held up' | 'stopped';
+  /** When it last ran, milliseconds since 1970; null: not known. */
+  readonly ranAtMs: number | null;
   /** Failed runs that will be tried again. */
   readonly waiting: number;
   readonly dead: number;
@@ -140,18 +144,25 @@ export class RunStore {
     this.#database.prepare('DELETE FROM failed_runs WHERE consumer = ? AND seq > ?').run(consumer, seq);
   }
 
-  /** @returns whether the position is still the consumer's own; if not, all but the position is written */
+  /**
+   * Where a person has moved the position since, what came of events beyond it is dropped: they run again.
+   * @returns whether the position is still the consumer's own and has been written
+   */
   write(consumer: string, { position, failed, ended }: RunChanges): boolean {
     return this.#database
       .transaction(() => {
+        const found = this.position(consumer);
+        const isOurs = found?.generation === position.generation;
+        const isKept = (seq: number) => isOurs || seq <= (found?.seq ?? 0);
         for (const run of failed) {
+          if (!isKept(run.seq)) continue;
           this.#fail.run({
             ...run,
             error: run.error.slice(0, RUN_ERROR_CHARS_MAX),
             isAlone: Number(run.isAlone),
           });
         }
-        for (const seq of ended) this.#end.run(consumer, seq);
+        for (const seq of ended) if (isKept(seq)) this.#end.run(consumer, seq);
         return this.#move.run({ consumer, ...position }).changes === 1;
       })
       .immediate();
@@ -165,6 +176,37 @@ export class RunStore {
   /** When the next run that is not due is; undefined: there is none. */
   nextAtMs(consumer: string, nowMs: number): number | undefined {
     return (this.#nextAt.get(consumer, nowMs) as number | null) ?? undefined;
+  }
+
+  /** The process with the lock runs it, or holds it up. @param nowMs written only if it runs */
+  setState(consumer: string, state: 'running' | 'held up', nowMs: number): void {
+    this.#database
+      .prepare('UPDATE consumers SET state = ?, ran_at_ms = coalesce(?, ran_at_ms) WHERE name = ?')
+      .run(state, state === 'running' ? nowMs : null, consumer);
+  }
+
+  /** Of before: the process that has taken the lock says again which of them run. */
+  stopAll(): void {
+    this.#database.prepare("UPDATE consumers SET state = 'stopped'").run();
+  }
+
+  /**
+   * Ends an absence.
+   * @param from undefined: where it stopped; else it goes on after that event, and runs that wait for a retry are dead
+   */
+  resume(consumer: string, from: { seq: number; chain: Uint8Array } | undefined, nowMs: number): void {
+    this.#database
+      .transaction(() => {
+        this.setState(consumer, 'running', nowMs);
+        if (from === undefined) return;
+        this.moveTo(consumer, from.seq, from.chain);
+        this.#database.prepare('UPDATE failed_runs SET next_at_ms = NULL WHERE consumer = ?').run(consumer);
+      })
+      .immediate();
+  }
+
+  consumer(name: string): ConsumerState | undefined {
+    return this.consumers().find((state) => state.name === name);
   }
 
   consumers(): ConsumerState[] {
@@ -224,6 +266,8 @@ export function consumerStates(database: Database): ConsumerState[] {
          settled_seq AS seq,
          settled_chain AS chain,
          generation,
+         state,
+         ran_at_ms AS ranAtMs,
          (SELECT count(*) FROM failed_runs WHERE consumer = name AND next_at_ms IS NOT NULL) AS waiting,
          (SELECT count(*) FROM failed_runs WHERE consumer = name AND next_at_ms IS NULL) AS dead
        FROM consumers ORDER BY name`,

@@ -1,10 +1,14 @@
-/** Where a consumer begins: where it stood, if that is still in this log; else at the log's end. */
+/**
+ * Where a consumer begins: where it stood, if that is still in this log; else at the log's end. After a long absence a
+ * person decides: nobody expects a day's old events to be posted because a variable was set again.
+ */
 
 import type { Consumer } from './consumer.ts';
 import type { EventLog } from './event-log.ts';
+import { CONSUMER_ABSENCE_MS } from './limits.ts';
 import { IRISX } from './packaging.ts';
 import type { RunTools } from './run.ts';
-import type { Position, RunStore } from './run-store.ts';
+import type { ConsumerState, Position, RunStore } from './run-store.ts';
 
 export interface StartingPositionOptions {
   readonly consumer: Consumer;
@@ -28,4 +32,19 @@ export function startingPosition({ consumer, log, store, tools }: StartingPositi
     );
   store.moveTo(consumer.name, head.seq, log.chainOf(head.seq));
   return store.position(consumer.name) as Position;
+}
+
+/**
+ * @param head the log's last seq @param nowMs wall clock
+ * @returns why the consumer must wait for a person, in one line; undefined: it may go on
+ */
+export function absenceOf(state: ConsumerState | undefined, head: number, nowMs: number): string | undefined {
+  if (state === undefined || state.ranAtMs === null || nowMs - state.ranAtMs <= CONSUMER_ABSENCE_MS)
+    return undefined;
+  const behind = Math.max(0, head - state.seq);
+  if (behind === 0 && state.waiting === 0) return undefined;
+  const { name, waiting, ranAtMs } = state;
+  const since = new Date(ranAtMs).toISOString();
+  const resume = `${IRISX} handlers resume ${name} --from`;
+  return `${name}: last ran at ${since}, ${behind} events and ${waiting} failed runs ago: nothing of it runs before \`${resume} stopped\` (runs them) or \`${resume} now\` (does not)`;
 }

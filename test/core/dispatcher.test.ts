@@ -7,6 +7,7 @@ import { Dispatcher } from '../../src/core/dispatcher.ts';
 import { EventLog } from '../../src/core/event-log.ts';
 import type { HandlerContext } from '../../src/core/handler.ts';
 import {
+  CONSUMER_ABSENCE_MS,
   HANDLER_READ_EVENTS_MAX,
   RUN_ATTEMPTS_MAX,
   RUN_RETRY_FIRST_MS,
@@ -57,6 +58,8 @@ function given(events: number, type = 'call.ringing') {
   const log = new EventLog(test.database);
   const lines: string[] = [];
   const clock = { lateMs: 0 };
+  const tables = { reflected: Number.MAX_SAFE_INTEGER };
+  const faults: unknown[] = [];
 
   /** A new process: a connection of its own to the state, and runs that are ended one by one. */
   function dispatch(more: Partial<Consumer> = {}) {
@@ -84,6 +87,8 @@ function given(events: number, type = 'call.ringing') {
       now: () => Date.now() - clock.lateMs,
       random: () => NO_JITTER,
       tools: { log: (level, text) => void lines.push(`${level} ${text}`), query: () => [] },
+      reflectedSeq: () => tables.reflected,
+      onFault: (error) => void faults.push(error),
       isCautious: false,
       onSettled() {},
       onUnderWay: (seqs) => void underWay.push(seqs),
@@ -105,7 +110,7 @@ function given(events: number, type = 'call.ringing') {
     store.close();
     return dispatch(more);
   };
-  return { append, clock, dispatch, fromStart, lines, log, storePath, test };
+  return { append, clock, dispatch, faults, fromStart, lines, log, storePath, tables, test };
 }
 
 /** Lets promises and immediates run. */
@@ -276,14 +281,15 @@ describe('a dispatcher', () => {
   });
 
   it('loses no failure and no position where the state cannot be written', async () => {
-    const { fromStart } = given(2);
+    const { faults, fromStart } = given(2);
     const { dispatcher, store, end, position } = fromStart();
     dispatcher.pump();
     await end(1, new Error('bad'));
     const write = mock.method(store, 'write', () => {
       throw new Error('disk full');
     });
-    assert.throws(() => mock.timers.tick(RUN_STATE_WRITE_MS), /disk full/);
+    mock.timers.tick(RUN_STATE_WRITE_MS);
+    assert.match(String(faults), /disk full/);
     write.mock.restore();
     assert.deepEqual([position(), store.failed(9).length], [0, 0]);
     await end(2);
@@ -461,4 +467,218 @@ describe('a dispatcher', () => {
     assert.equal(started[2]?.context.signal.aborted, true);
     assert.equal(position(), 2);
   });
+});
+
+describe('tables that lag', () => {
+  it('hold up a user’s handlers, not what has been reflected, until they reflect the event', async () => {
+    const { fromStart, tables, lines } = given(5);
+    tables.reflected = 2;
+    const it = fromStart();
+    it.dispatcher.pump();
+    assert.deepEqual(it.seqs(), [1, 2]);
+    await it.end(1);
+    await it.end(2);
+    mock.timers.tick(RUN_STATE_WRITE_MS);
+    assert.equal(it.position(), 2);
+    it.dispatcher.pump();
+    assert.deepEqual(it.seqs(), [1, 2]);
+    assert.deepEqual(lines, [
+      'warn handlers: events from seq 3 on wait until the tables reflect them, which now end with seq 2',
+    ]);
+    tables.reflected = 4;
+    it.dispatcher.pump();
+    assert.deepEqual(it.seqs(), [1, 2, 3, 4]);
+    assert.equal(lines[1], 'info handlers: the tables reflect seq 3: events that waited for them run');
+  });
+
+  it('hold up a retry, too: after a version bump the tables reflect nothing', async () => {
+    const { dispatch, fromStart, tables } = given(1);
+    const before = fromStart();
+    before.dispatcher.pump();
+    await before.end(1, new Error('first attempt'));
+    await closed(before.dispatcher);
+    tables.reflected = 0;
+    const after = dispatch();
+    await pass(RUN_RETRY_FIRST_MS);
+    after.dispatcher.pump();
+    assert.deepEqual(after.seqs(), []);
+    tables.reflected = 1;
+    after.dispatcher.pump();
+    assert.deepEqual(after.seqs(), [1]);
+  });
+
+  it('do not hold up forwarding, which reads no table', () => {
+    const { fromStart, tables } = given(3);
+    tables.reflected = 0;
+    const it = fromStart({ isForeign: false });
+    it.dispatcher.pump();
+    assert.deepEqual(it.seqs(), [1, 2, 3]);
+  });
+});
+
+describe('a replay beside a run of the same event', () => {
+  /** Event 2 is under way when everything from 1 on is to run again. */
+  async function replayed() {
+    const given3 = given(3);
+    const it = given3.fromStart();
+    it.dispatcher.pump();
+    await it.end(1);
+    await it.end(3);
+    const person = new RunStore(given3.storePath);
+    opened.push(person);
+    person.replayFrom('handlers', 1, new Uint8Array());
+    return { ...given3, ...it, person };
+  }
+
+  for (const order of ['before the dispatcher has seen it', 'after'] as const)
+    it(`runs the event again, also where the earlier run fails for good (${order})`, async () => {
+      const { dispatcher, end, seqs, store, position } = await replayed();
+      const fail = () => end(2, new RunFailed('for good', { isFinal: true }));
+      if (order !== 'after') {
+        await fail();
+        mock.timers.tick(RUN_STATE_WRITE_MS);
+      }
+      dispatcher.reload();
+      if (order === 'after') await fail();
+      dispatcher.pump();
+      assert.deepEqual(seqs(), [1, 2, 3, 1, 2, 3]);
+      for (const seq of [1, 2, 3]) await end(seq);
+      mock.timers.tick(RUN_STATE_WRITE_MS);
+      assert.equal(position(), 3);
+      assert.deepEqual(store.failed(10), []);
+    });
+
+  it('waits for the earlier run, whose end does not stand for the later one', async () => {
+    const { dispatcher, started, seqs, running, position } = await replayed();
+    dispatcher.reload();
+    dispatcher.pump();
+    assert.deepEqual(seqs(), [1, 2, 3, 1], 'event 2 is under way still');
+    started.find(({ seq }) => seq === 2)?.end();
+    await settle();
+    dispatcher.pump();
+    assert.deepEqual(seqs().slice(3), [1, 2, 3]);
+    started[3]?.end();
+    started[5]?.end();
+    await settle();
+    mock.timers.tick(RUN_STATE_WRITE_MS);
+    assert.deepEqual(running(), [2]);
+    assert.equal(position(), 1, 'a crash now would run event 2 again');
+  });
+
+  it('keeps the failure of a run begun after it, when the earlier one ends well', async () => {
+    const { dispatch, fromStart, storePath } = given(1);
+    const before = fromStart();
+    before.dispatcher.pump();
+    await before.end(1, new Error('once'));
+    await closed(before.dispatcher);
+    const it = dispatch();
+    await pass(RUN_RETRY_FIRST_MS);
+    it.dispatcher.pump();
+    assert.deepEqual(it.seqs(), [1], 'a retry is under way');
+    const person = new RunStore(storePath);
+    opened.push(person);
+    person.replayFrom('handlers', 1, new Uint8Array());
+    it.dispatcher.reload();
+    it.started[0]?.end();
+    await settle();
+    it.dispatcher.pump();
+    assert.equal(it.started.length, 2);
+    it.started[1]?.end(new Error('again'));
+    await settle();
+    mock.timers.tick(RUN_STATE_WRITE_MS);
+    assert.deepEqual(
+      it.store.failed(10).map(({ seq, attempts, error }) => [seq, attempts, error]),
+      [[1, 1, 'Error: again']],
+    );
+  });
+});
+
+describe('a consumer that comes back', () => {
+  /** It ran once, and is away while `events` more come. */
+  async function away(ms: number, events: number) {
+    const it = given(2);
+    const before = it.fromStart();
+    before.dispatcher.pump();
+    for (const seq of [1, 2]) await before.end(seq);
+    before.dispatcher.noteRunning();
+    await closed(before.dispatcher);
+    it.append(events);
+    mock.timers.setTime(Date.now() + ms);
+    const after = it.dispatch();
+    after.dispatcher.pump();
+    return { ...it, ...after };
+  }
+
+  it('after a day goes on where it stopped', async () => {
+    const { seqs, store } = await away(CONSUMER_ABSENCE_MS, 2);
+    assert.deepEqual(seqs(), [3, 4]);
+    assert.equal(store.consumer('handlers')?.state, 'running');
+  });
+
+  it('after more than a day with nothing missed goes on', async () => {
+    const { append, dispatcher, seqs } = await away(CONSUMER_ABSENCE_MS + 1, 0);
+    append(1);
+    dispatcher.pump();
+    assert.deepEqual(seqs(), [3]);
+  });
+
+  for (const [from, expected] of [
+    ['stopped', [3, 4, 5]],
+    ['now', [5]],
+  ] as const)
+    it(`after more than a day waits for a person, and says so once (then --from ${from})`, async () => {
+      const { append, dispatch, dispatcher, lines, log, seqs, store } = await away(
+        CONSUMER_ABSENCE_MS + 1,
+        2,
+      );
+      dispatcher.noteRunning();
+      dispatcher.reload();
+      dispatcher.pump();
+      assert.deepEqual(seqs(), []);
+      assert.equal(store.consumer('handlers')?.state, 'held up');
+      assert.equal(lines.length, 1);
+      assert.match(
+        lines[0] ?? '',
+        /^warn handlers: last ran at 20\S+, 2 events and 0 failed runs ago: nothing/,
+      );
+      await closed(dispatcher);
+      const restarted = dispatch();
+      restarted.dispatcher.pump();
+      assert.deepEqual(restarted.seqs(), [], 'a restart does not end the wait');
+      const head = log.head();
+      store.resume('handlers', from === 'now' ? head : undefined, Date.now());
+      restarted.dispatcher.reload();
+      append(1);
+      restarted.dispatcher.pump();
+      assert.deepEqual(restarted.seqs(), expected);
+    });
+
+  it('from now on does not try again what had failed before', async () => {
+    const { dispatch, fromStart, log, store } = (() => {
+      const it = given(1);
+      return { ...it, store: new RunStore(it.storePath) };
+    })();
+    opened.push(store);
+    const before = fromStart();
+    before.dispatcher.pump();
+    await before.end(1, new Error('once'));
+    await closed(before.dispatcher);
+    store.resume('handlers', log.head(), Date.now());
+    const after = dispatch();
+    await pass(RUN_RETRY_LAST_MS);
+    after.dispatcher.pump();
+    assert.deepEqual(after.seqs(), []);
+    assert.deepEqual([store.consumer('handlers')?.waiting, store.consumer('handlers')?.dead], [0, 1]);
+  });
+});
+
+it('what fails in a dispatcher itself is reported as its own, never thrown into the thread', async () => {
+  const { fromStart, faults, append } = given(1);
+  const it = fromStart();
+  it.dispatcher.pump();
+  it.store.close();
+  await it.end(1);
+  mock.timers.tick(RUN_STATE_WRITE_MS);
+  assert.match(String(faults[0]), /not open/);
+  append(1);
 });

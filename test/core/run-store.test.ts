@@ -70,13 +70,16 @@ describe('the state of the handlers', () => {
     assert.deepEqual(later.failedSeqsAfter('handlers', 5), []);
   });
 
-  it('refuses a position of before a person has moved it, and keeps the rest of that write', () => {
+  it('refuses a position that a person has moved since, and what came of events that are to run again', () => {
     const { store } = given();
-    store.moveTo('handlers', 3, NONE);
-    store.replayFrom('handlers', 1, NONE);
-    assert.equal(store.write('handlers', { position: at(4), failed: [failed(4)], ended: [] }), false);
-    assert.equal(store.position('handlers')?.seq, 0);
-    assert.equal(store.failed(9).length, 1);
+    store.moveTo('handlers', 4, NONE);
+    store.replayFrom('handlers', 3, NONE);
+    assert.equal(store.write('handlers', { position: at(4), failed: [failed(2), failed(4)], ended: [] }), false);
+    assert.equal(store.position('handlers')?.seq, 2);
+    assert.deepEqual(
+      store.failed(9).map(({ seq }) => seq),
+      [2],
+    );
   });
 
   it('gives the runs that are due, the longest due first, and when the next one is', () => {
@@ -125,7 +128,16 @@ describe('the state of the handlers', () => {
       [4],
     );
     assert.deepEqual(store.consumers(), [
-      { name: 'handlers', seq: 4, chain: Buffer.alloc(0), generation: 2, waiting: 1, dead: 0 },
+      {
+        name: 'handlers',
+        seq: 4,
+        chain: Buffer.alloc(0),
+        generation: 2,
+        state: 'stopped',
+        ranAtMs: null,
+        waiting: 1,
+        dead: 0,
+      },
     ]);
   });
 
@@ -178,4 +190,29 @@ describe('the lock of the handlers', () => {
     again();
     assert.equal(modeOf(`${path}-lock`), '0600');
   });
+});
+
+it('takes a state file that earlier code has made, and leaves it usable for that code', () => {
+  const folder = temporaryFolder();
+  const path = join(folder.path, 'handlers.db');
+  const earlier = new Sqlite(path);
+  earlier.exec(`
+    CREATE TABLE consumers (
+      name TEXT NOT NULL UNIQUE, settled_seq INTEGER NOT NULL, settled_chain BLOB NOT NULL, generation INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE failed_runs (
+      consumer TEXT NOT NULL, seq INTEGER NOT NULL, attempts INTEGER NOT NULL, error TEXT NOT NULL,
+      failed_at_ms INTEGER NOT NULL, next_at_ms INTEGER, is_alone INTEGER NOT NULL, UNIQUE (consumer, seq)
+    ) STRICT;
+    INSERT INTO consumers VALUES ('handlers', 7, x'', 1);
+    PRAGMA application_id = 0x49525348; PRAGMA user_version = 1;`);
+  const store = new RunStore(path);
+  assert.deepEqual([store.consumer('handlers')?.seq, store.consumer('handlers')?.ranAtMs], [7, null]);
+  store.setState('handlers', 'running', 123);
+  assert.deepEqual([store.consumer('handlers')?.state, store.consumer('handlers')?.ranAtMs], ['running', 123]);
+  store.close();
+  assert.equal(earlier.pragma('user_version', { simple: true }), 1);
+  earlier.exec("INSERT INTO consumers (name, settled_seq, settled_chain, generation) VALUES ('forward', 1, x'', 1)");
+  earlier.close();
+  folder.remove();
 });
