@@ -114,7 +114,7 @@ describe('Node', () => {
     for (const version of ['12.22.9', '18.20.8', '20.20.2', '22.0.0', '22.17.1'])
       assert.equal(
         nodeProblem(version),
-        `Node ${version} is too old: install Node 22.18 or newer, Node 24 LTS is recommended`,
+        `Node ${version} is too old: install Node 22.18 or newer; Node 24 LTS is recommended`,
       );
     for (const version of ['22.18.0', '22.23.3', '23.6.0', '24.0.0', '26.10.0'])
       assert.equal(nodeProblem(version), undefined, version);
@@ -143,10 +143,10 @@ describe('an entry', () => {
 
   it('where Node runs no TypeScript says why', () => {
     const below = clone('node_modules/irisx-webhooks');
-    refused(run(below, ['./irisx']), /^Node runs no TypeScript below a folder named node_modules: move /);
+    refused(run(below, ['./irisx']), /^Node does not run TypeScript in a folder named node_modules: move /);
     refused(
       run(path, ['./irisx'], { NODE_OPTIONS: '--no-experimental-strip-types' }),
-      /^Node \S+ does not run TypeScript here: /,
+      /^Node \S+ cannot run TypeScript here: /,
     );
   });
 
@@ -199,8 +199,8 @@ describe('npm ci', () => {
        fs.mkdirSync(bin, { recursive: true });
        fs.writeFileSync(bin + '/node', '#!/bin/sh\\n${script}\\n', { mode: 0o755 });`;
     const results: [npm: string, says: RegExp][] = [
-      ['process.exit(1);', /; npm could not download one for this folder: run npm ci again\n$/],
-      [installing('exit 1'), /; npm has none that runs on this machine\n$/],
+      ['process.exit(1);', /; npm could not download a newer one for this folder: run npm ci again\n$/],
+      [installing('exit 1'), /; npm has no Node that runs on this machine\n$/],
       [
         installing('echo v24.0.9'),
         /^Node 20\.20\.2 is too old: npm and \.\/irisx use Node 24\.0\.9 in this folder\n$/,

@@ -140,7 +140,7 @@ describe('a backup', () => {
     database.append(10);
     database.tamper('CREATE TABLE my_notes (text TEXT); CREATE VIEW my_view AS SELECT call_uuid FROM calls');
     const { stdout } = await backup(target);
-    assert.ok(stdout.includes('not in it: your own tables my_notes\n'), stdout);
+    assert.ok(stdout.includes('not included: your own tables my_notes\n'), stdout);
     assert.equal(query(target, 'SELECT * FROM my_view').length, query(target, 'SELECT * FROM calls').length);
   });
 
@@ -190,7 +190,7 @@ describe('a backup', () => {
     await refused(`there is no folder ${missing}: make it, or give another name`, join(missing, 'backup.db'));
     const { code, stderr } = await backup();
     assert.equal(code, EX_USAGE);
-    assert.equal(stderr, 'say the one FILE to write; see --help\n');
+    assert.equal(stderr, 'give exactly one FILE to write; see --help\n');
   });
 
   it('waits for nobody: a second one to the same file is refused', async () => {

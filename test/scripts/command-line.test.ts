@@ -56,7 +56,7 @@ describe('every command', { concurrency: 2 }, () => {
     [
       'rebuild',
       ['calls', 'faxes'],
-      /^there is no table "faxes" to rebuild, but calls, sms_messages, recordings, contacts; see/,
+      /^unknown table "faxes"; tables: calls, sms_messages, recordings, contacts; see/,
     ],
     ['verify', ['all'], /^unknown argument all; see/],
     ['serve', ['4000'], /^unknown argument 4000; see/],

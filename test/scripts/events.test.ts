@@ -72,7 +72,7 @@ describe('./irisx events', () => {
     assert.match(lines[0] ?? '', /^seq {2}received \(UTC\) +type +path +bytes {2}failure$/);
     assert.match(lines[1] ?? '', /^ {2}3 {2}2026-/);
     assert.ok(lines[1]?.includes('evil\\u001b[2J\\u202e'), lines[1]);
-    assert.equal(lines.at(-1), 'older ones: --before 2');
+    assert.equal(lines.at(-1), 'older events: --before 2');
   });
 
   it('gives the exact bytes of a body, and shows one event whole', async () => {
@@ -120,17 +120,17 @@ describe('./irisx events', () => {
   });
 
   for (const [args, message] of [
-    [[], 'say one of list, tail, show SEQ, raw SEQ'],
-    [['lost'], 'there is no command "lost", but list, tail, show, raw'],
-    [['show'], 'say the one SEQ: a whole number from 1'],
-    [['raw', '0'], 'say the one SEQ: a whole number from 1, not "0"'],
+    [[], 'give a command: list, tail, show SEQ or raw SEQ'],
+    [['lost'], 'unknown command "lost"; commands: list, tail, show, raw'],
+    [['show'], 'give one SEQ, a whole number from 1'],
+    [['raw', '0'], 'give one SEQ, a whole number from 1, not "0"'],
     [
       ['list', '--type', 'call.%'],
-      '--type must be a type or a family as call.failed or call.*, not "call.%"',
+      '--type must be a type or a family, such as call.failed or call.*, not "call.%"',
     ],
     [
       ['list', '--since', 'yesterday'],
-      '--since must be a date or a time as 2026-01-05T09:00:00Z, not "yesterday"',
+      '--since must be a date or a time, such as 2026-01-05T09:00:00Z, not "yesterday"',
     ],
     [['list', '--limit', '0'], '--limit must be a whole number from 1 to 1000000, not "0"'],
     [['list', '--output', 'xml'], '--output must be table or json, not "xml"'],
@@ -147,7 +147,7 @@ describe('./irisx events', () => {
   it('says which events there are', async () => {
     appendEach(ringing('c1'));
     const { code, stderr } = await script('events', 'show', '2');
-    assert.equal(stderr, 'there is no event 2: the log’s last one is seq 1\n'.replace('’', "'"));
+    assert.equal(stderr, 'there is no event 2: the log’s last event is seq 1\n'.replace('’', "'"));
     assert.equal(code, 1);
   });
 });
@@ -174,9 +174,9 @@ describe('./irisx explain', () => {
     const { lines } = await script('explain', 'seq', '1');
     assert.match(lines[0] ?? '', /^seq 1: call\.completed, received .* at \/webhooks$/);
     assert.equal(lines[1], 'unusable: duration_seconds must be a number ≥ 0, got -1');
-    assert.ok(lines.includes('there is no row: no event of it could be used'));
+    assert.ok(lines.includes('there is no row: none of its events could be used'));
     const other = await script('explain', 'seq', '2');
-    assert.equal(other.lines.at(-1), 'it belongs to no row of a table');
+    assert.equal(other.lines.at(-1), 'it does not belong to any row');
     assert.equal(other.code, 0);
   });
 
@@ -185,20 +185,23 @@ describe('./irisx explain', () => {
     const { code, lines } = await script('explain', 'call', 'm1');
     assert.equal(code, 1);
     assert.deepEqual(lines, [
-      'no event of call "m1" has arrived; but of sms with this id: ./irisx explain sms m1',
+      'no event for call "m1" has arrived; the id is known for sms: ./irisx explain sms m1',
     ]);
     const unknown = await script('explain', 'sms', 'nobody');
     assert.equal(unknown.code, 1);
-    assert.match(unknown.lines[0] ?? '', /^no event of sms "nobody" has arrived; \.\/irisx events/);
+    assert.match(unknown.lines[0] ?? '', /^no event for sms "nobody" has arrived; \.\/irisx events/);
   });
 
   it('refuses what it does not know with one line', async () => {
     const { code, stderr } = await script('explain', 'fax', '1');
     assert.equal(code, EX_USAGE);
-    assert.equal(stderr, 'say call, sms, recording, contact and an id, or seq and a number; see --help\n');
+    assert.equal(
+      stderr,
+      'give one of call, sms, recording, contact and an id, or seq and a number; see --help\n',
+    );
     assert.equal(
       (await script('explain', 'seq', 'x')).stderr,
-      '"x" is no seq: a whole number from 1; see --help\n',
+      '"x" is not a seq: give a whole number from 1; see --help\n',
     );
   });
 });

@@ -67,7 +67,7 @@ describe('./irisx handlers', () => {
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^no handler has run yet: put one into src\/handlers, or set HANDLERS or FORWARD_URL/,
+      /^no handler has run yet: write one in src\/handlers, or set HANDLERS or FORWARD_URL/,
     );
   });
 
@@ -79,10 +79,10 @@ describe('./irisx handlers', () => {
       'consumer  seq  behind  waiting  dead',
       'forward    20       0        0     0',
       'handlers   15       5        2     1',
-      "the log's last event is seq 20; no server runs them now",
+      "the log's last event is seq 20; no server is running them now",
     ]);
     const unlock = lockFile(runStoreLockPath(database.path));
-    assert.match((await handlers('status')).lines.at(-1) ?? '', /; a server runs them$/);
+    assert.match((await handlers('status')).lines.at(-1) ?? '', /; a server is running them$/);
     unlock?.();
   });
 
@@ -129,7 +129,7 @@ describe('./irisx handlers', () => {
     stateOfServer();
     const seqs = () => withStore((store) => store.consumers().map(({ name, seq }) => `${name} ${seq}`));
     assert.deepEqual((await handlers('--replay-from', '5', '--only', 'forward')).lines, [
-      '16 events from seq 5 on will run again',
+      '16 events from seq 5 onward will run again',
     ]);
     assert.deepEqual(seqs(), ['forward 4', 'handlers 15']);
     await handlers('--replay-from', '1');
@@ -139,7 +139,7 @@ describe('./irisx handlers', () => {
       0,
     );
     assert.deepEqual((await handlers('--replay-from', '21')).lines, [
-      '0 events from seq 21 on will run again',
+      '0 events from seq 21 onward will run again',
     ]);
     assert.deepEqual(seqs(), ['forward 20', 'handlers 20']);
   });
@@ -148,7 +148,7 @@ describe('./irisx handlers', () => {
     stateOfServer();
     const before = withStore((store) => [store.consumers(), store.failed(9)]);
     const wrong: [RegExp, ...string[]][] = [
-      [/say one of status, failed, retry, skip, or --replay-from SEQ/],
+      [/give a command \(status, failed, retry, skip\) or --replay-from SEQ/],
       [/say one of/, 'status', '--replay-from', '3'],
       [/there is no command "stauts"/, 'stauts'],
       [/unknown argument "3"/, 'status', '3'],
@@ -156,8 +156,8 @@ describe('./irisx handlers', () => {
       [/retry needs SEQ … or --all/, 'retry', '3', '--all'],
       [/skip needs SEQ …/, 'skip'],
       [/--all is for retry/, 'skip', '--all'],
-      [/"0" is no seq/, 'skip', '0'],
-      [/"x" is no seq/, 'retry', '3', 'x'],
+      [/"0" is not a seq/, 'skip', '0'],
+      [/"x" is not a seq/, 'retry', '3', 'x'],
       [/--replay-from must be from 1 to 21, not 22/, '--replay-from', '22'],
       [/--only must be forward or handlers, not "other"/, '--replay-from', '1', '--only', 'other'],
       [/--only is for --replay-from/, 'status', '--only', 'forward'],

@@ -160,14 +160,14 @@ describe('./irisx report', () => {
   });
 
   for (const [args, message] of [
-    [['fax'], 'there is no report "fax", but calls, sms, costs, opt-outs, failures'],
-    [['--by', 'week'], '--by must be day, hour, tenant, number, not "week"'],
+    [['fax'], 'unknown report "fax"; reports: calls, sms, costs, opt-outs, failures'],
+    [['--by', 'week'], '--by must be one of day, hour, tenant, number, not "week"'],
     [['failures', '--by', 'hour'], '--by is for calls, sms, costs, not for failures'],
     [['--format', 'csv'], '--format csv is for one report: name it'],
-    [['--format', 'xml'], '--format must be table, csv, json, not "xml"'],
+    [['--format', 'xml'], '--format must be one of table, csv, json, not "xml"'],
     [['--since', '2026-01-02', '--until', '2026-01-01'], '--until must be later than --since'],
     [['--as-of', '12'], "--as-of 12: the log's last event is seq 11"],
-    [['--as-of', 'noon'], '--as-of must be a date or a time as 2026-01-05T09:00:00Z, not "noon"'],
+    [['--as-of', 'noon'], '--as-of must be a date or a time, such as 2026-01-05T09:00:00Z, not "noon"'],
   ] as const) {
     it(`refuses ${args.join(' ')} with one line`, async () => {
       appendTwoDays();

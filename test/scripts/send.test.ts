@@ -206,7 +206,7 @@ describe('./irisx send', () => {
 
     writeFileSync(file, `${line}\n[1]\n`);
     const { code: codeOfWrong, stderr } = await send('--file', file);
-    assert.deepEqual([codeOfWrong, stderr], [1, `${file}, line 2 is no JSON object\n`]);
+    assert.deepEqual([codeOfWrong, stderr], [1, `${file}, line 2 is not a JSON object\n`]);
     folder.remove();
   });
 
@@ -260,7 +260,7 @@ describe('./irisx send', () => {
     const { code, stdout } = await send('call.busy', '--count', '2', '--secret', 'wrong');
     assert.equal(code, 1);
     assert.match(stdout, /<-- 401 [\d.]+ ms Unauthorized: Invalid signature\n/);
-    assert.match(stdout, /\n2 not accepted; the first, call\.busy: 401 .* Invalid signature\n$/);
+    assert.match(stdout, /\n2 not accepted; the first: call\.busy: 401 .* Invalid signature\n$/);
     assert.deepEqual(sent(), []);
   });
 });
@@ -274,7 +274,7 @@ describe('./irisx send without a server', () => {
     for (const args of [[], ['--count', '100'], ['--count', '100', '--rate', '1000']]) {
       const { code, stderr } = await runScript('send', ['call.busy', '--url', url, '--secret', 's', ...args]);
       assert.equal(code, 1);
-      assert.equal(stderr, `nothing listens on ${url}: start the server with ./irisx serve\n`);
+      assert.equal(stderr, `nothing is listening on ${url}: start the server with ./irisx serve\n`);
     }
   });
 

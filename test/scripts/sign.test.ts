@@ -110,6 +110,6 @@ describe('./irisx sign --curl', () => {
   it('refuses to print bytes that a shell would not keep', async () => {
     const { code, stderr } = await runScript('sign', ['-', '--curl'], { env, stdin: 'a\0b' });
     assert.equal(code, 1);
-    assert.equal(stderr, 'the body is not plain text: put it into a file and name that\n');
+    assert.equal(stderr, 'the body is not plain text: put it in a file and give the file name\n');
   });
 });
