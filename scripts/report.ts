@@ -1,4 +1,4 @@
-/** `./irisx report`: reports from the tables for a terminal, a spreadsheet or a program, or as of an earlier event */
+/** `./irisx report`: reports from the tables for a terminal, spreadsheet or program; also as of an earlier event. */
 
 import type { Database } from 'better-sqlite3';
 import { openReadOnly } from '../src/core/database.ts';

@@ -149,8 +149,8 @@ describe('./irisx handlers', () => {
     const before = withStore((store) => [store.consumers(), store.failed(9)]);
     const wrong: [RegExp, ...string[]][] = [
       [/give a command \(status, failed, retry, skip\) or --replay-from SEQ/],
-      [/say one of/, 'status', '--replay-from', '3'],
-      [/there is no command "stauts"/, 'stauts'],
+      [/give a command/, 'status', '--replay-from', '3'],
+      [/unknown command "stauts"/, 'stauts'],
       [/unknown argument "3"/, 'status', '3'],
       [/retry needs SEQ … or --all/, 'retry'],
       [/retry needs SEQ … or --all/, 'retry', '3', '--all'],
