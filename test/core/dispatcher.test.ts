@@ -307,7 +307,7 @@ describe('a dispatcher', () => {
     );
   });
 
-  it('after a crash reruns what had not ended and what came after it, but runs nothing twice that had failed', async () => {
+  it('after a crash reruns what had not ended and what follows, but nothing twice that had failed', async () => {
     const { dispatch, fromStart } = given(4);
     const before = fromStart();
     before.dispatcher.pump();

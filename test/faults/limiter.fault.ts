@@ -1,4 +1,4 @@
-/** D25: whoever forges his address is still one client, and no number of clients fills the memory. */
+/** D25: a client that forges its address still counts as one client, and many clients do not fill the memory. */
 
 import assert from 'node:assert/strict';
 import { fault } from '../support/fault.ts';
@@ -14,7 +14,7 @@ const PIPELINED = 500;
 const ipv4 = (n: number) => `${11 + (n >> 24)}.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`;
 
 /**
- * Asks for a challenge, which counts, as each of `count` clients.
+ * Requests a challenge, which counts, as each of `count` clients.
  * @returns how many of the answers had each status
  */
 async function askAs(
@@ -40,19 +40,24 @@ async function askAs(
 }
 
 /** Seen to fail with `TRUST_PROXY=loopback` instead of `none`: none of 10,000 was refused. */
-fault('D25a', '10,000 forged X-Forwarded-For are one client where no proxy is trusted', [], async (given) => {
-  const port = await freePort();
-  const program = given.folder.start({
-    PORT: String(port),
-    TRUST_PROXY: 'none',
-    RATE_LIMIT_MAX: String(LIMIT),
-  });
-  await program.listening();
-  const statuses = await askAs(port, FORGED, ipv4);
-  assert.deepEqual(Object.fromEntries(statuses), { 200: LIMIT, 429: FORGED - LIMIT });
-  await checkInvariants(program, port, given.ledger);
-  given.report(FORGED, `${LIMIT} answered, ${FORGED - LIMIT} × 429`);
-});
+fault(
+  'D25a',
+  '10,000 forged X-Forwarded-For headers are one client if no proxy is trusted',
+  [],
+  async (given) => {
+    const port = await freePort();
+    const program = given.folder.start({
+      PORT: String(port),
+      TRUST_PROXY: 'none',
+      RATE_LIMIT_MAX: String(LIMIT),
+    });
+    await program.listening();
+    const statuses = await askAs(port, FORGED, ipv4);
+    assert.deepEqual(Object.fromEntries(statuses), { 200: LIMIT, 429: FORGED - LIMIT });
+    await checkInvariants(program, port, given.ledger);
+    given.report(FORGED, `${LIMIT} answered, ${FORGED - LIMIT} × 429`);
+  },
+);
 
 /** Seen to fail without the /64 in clientOf() of address-ranges.ts: none of 10,000 was refused. */
 fault('D25b', '10,000 IPv6 addresses of one /64 are one client', [], async (given) => {
@@ -70,7 +75,7 @@ fault('D25b', '10,000 IPv6 addresses of one /64 are one client', [], async (give
 });
 
 /** Seen to fail without the bound on clients in rate-limiter.ts: 371 MB. */
-fault('D25c', '1,000,000 clients take a bounded memory', [], async (given) => {
+fault('D25c', '1,000,000 clients take a bounded amount of memory', [], async (given) => {
   const port = await freePort();
   const program = given.folder.start({
     PORT: String(port),
