@@ -1,4 +1,4 @@
-/** `./irisx events` and `./irisx explain` on a log beside which a server may run. */
+/** `./irisx events` and `./irisx explain` on a log that a server may have open. */
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -26,7 +26,7 @@ function append(...deliveries: Delivery[]): void {
   open.close();
 }
 
-/** One a minute from T0 on. */
+/** Appends events, one per minute from T0 on. */
 function appendEach(...bodies: Body[]): void {
   append(...bodies.map((body, index) => delivery(body, { receivedAtMs: T0_MS + index * 60_000 })));
 }
@@ -47,7 +47,7 @@ async function listed(...args: string[]): Promise<number[]> {
 }
 
 describe('./irisx events', () => {
-  it('lists the newest first, by type under any spelling, family, subject, failure, time and seq', async () => {
+  it('lists events newest first, filtered by type in any spelling, family, subject, failure, time and seq', async () => {
     appendEach(
       ringing('c1'),
       { event: 'call.canceled', data: { call_uuid: 'c1', from: '+12025550100' } },
@@ -66,7 +66,7 @@ describe('./irisx events', () => {
     assert.deepEqual(await listed('--since', at(1), '--until', at(3)), [3, 2]);
   });
 
-  it('shows a table that goes on where it ended, and nothing that moves a cursor', async () => {
+  it('shows a table that can be continued where it ended, and escapes control characters', async () => {
     appendEach(ringing('c1'), ringing('c2'), { event: 'evil\u001b[2J\u202e', data: {} });
     const { lines } = await script('events', 'list', '--limit', '2');
     assert.match(lines[0] ?? '', /^seq {2}received \(UTC\) +type +path +bytes {2}failure$/);
@@ -75,7 +75,7 @@ describe('./irisx events', () => {
     assert.equal(lines.at(-1), 'older events: --before 2');
   });
 
-  it('gives the exact bytes of a body, and shows one event whole', async () => {
+  it('prints the exact bytes of a body, and shows one event in full', async () => {
     const body = '{"event":"call.ringing",  "data":{"call_uuid":"c1","note":"\\u001b[31m\u202e"}}';
     appendEach(body);
     assert.equal((await script('events', 'raw', '1')).stdout, body);
@@ -103,7 +103,7 @@ describe('./irisx events', () => {
     });
     const exit = new Promise((resolve) => child.once('exit', resolve));
     let sent = 0;
-    // It shows what comes after its own start, which nothing tells: so one comes until it has shown one.
+    // It shows events from its start on, but does not report its start. So events are appended until it shows one.
     await until(() => {
       sent += 1;
       append(delivery(ringing(`c${sent}`)));
@@ -144,7 +144,7 @@ describe('./irisx events', () => {
     });
   }
 
-  it('says which events there are', async () => {
+  it('names the last event if the given one does not exist', async () => {
     appendEach(ringing('c1'));
     const { code, stderr } = await script('events', 'show', '2');
     assert.equal(stderr, 'there is no event 2: the log’s last event is seq 1\n'.replace('’', "'"));
@@ -153,7 +153,7 @@ describe('./irisx events', () => {
 });
 
 describe('./irisx explain', () => {
-  it('tells of a call its events by time and by arrival, its columns, and its recordings', async () => {
+  it('shows for a call its events by time and by arrival, its columns, and its recordings', async () => {
     appendEach(
       envelope('call.completed', { call_uuid: 'c1', duration_seconds: 60 }, 90),
       envelope('call.initiated', { call_uuid: 'c1', from_number: '+1' }, 0),
@@ -169,7 +169,7 @@ describe('./irisx explain', () => {
     assert.ok(lines.includes('recordings r1: 1 event, times are UTC'));
   });
 
-  it('tells of one event the rows that it belongs to, and why it could not be used', async () => {
+  it('shows for one event the rows that it belongs to, and why it could not be used', async () => {
     appendEach(envelope('call.completed', { call_uuid: 'c1', duration_seconds: -1 }, 0), { event: 'x.y' });
     const { lines } = await script('explain', 'seq', '1');
     assert.match(lines[0] ?? '', /^seq 1: call\.completed, received .* at \/webhooks$/);
@@ -192,7 +192,7 @@ describe('./irisx explain', () => {
     assert.match(unknown.lines[0] ?? '', /^no event for sms "nobody" has arrived; \.\/irisx events/);
   });
 
-  it('refuses what it does not know with one line', async () => {
+  it('refuses unknown arguments with one line', async () => {
     const { code, stderr } = await script('explain', 'fax', '1');
     assert.equal(code, EX_USAGE);
     assert.equal(

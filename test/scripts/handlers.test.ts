@@ -41,7 +41,7 @@ const failed = (seq: number, more: Partial<FailedRun> = {}): FailedRun => ({
   ...more,
 });
 
-/** Both consumers stand at 15; of the handlers' runs 3 is dead, 5 and 7 wait. */
+/** Handlers are at seq 15, forwarding at the end. Of the handlers' runs, 3 is dead and 5 and 7 wait. */
 function stateOfServer(): void {
   withStore((store) => {
     store.moveTo('handlers', 15, new Uint8Array());
@@ -62,7 +62,7 @@ async function handlers(...args: string[]) {
 }
 
 describe('./irisx handlers', () => {
-  it('says what to do where no handler has run', async () => {
+  it('says what to do if no handler has run', async () => {
     const { code, stderr } = await handlers('status');
     assert.equal(code, 1);
     assert.match(
@@ -71,7 +71,7 @@ describe('./irisx handlers', () => {
     );
   });
 
-  it('status shows how far each consumer is, and whether a server runs them', async () => {
+  it('status shows how far each consumer has got, and whether a server is running them', async () => {
     stateOfServer();
     const { code, lines } = await handlers('status');
     assert.equal(code, 0);
@@ -86,7 +86,7 @@ describe('./irisx handlers', () => {
     unlock?.();
   });
 
-  it('failed lists them, one line each', async () => {
+  it('failed lists the failed runs, one line each', async () => {
     stateOfServer();
     const { lines } = await handlers('failed');
     const cells = lines.map((line) => line.trim().split(/ {2,}/));
@@ -144,7 +144,7 @@ describe('./irisx handlers', () => {
     assert.deepEqual(seqs(), ['forward 20', 'handlers 20']);
   });
 
-  it('refuses what makes no sense, and changes nothing', async () => {
+  it('refuses invalid arguments, and changes nothing', async () => {
     stateOfServer();
     const before = withStore((store) => [store.consumers(), store.failed(9)]);
     const wrong: [RegExp, ...string[]][] = [
@@ -175,7 +175,7 @@ describe('./irisx handlers', () => {
 });
 
 describe('the program', () => {
-  it('does not start with handlers that are wrong: one line, and the code of a wrong configuration', async () => {
+  it('does not start with invalid handlers: one line, and the exit code of an invalid configuration', async () => {
     const modulePath = join(dirname(database.path), 'handlers.mjs');
     writeFileSync(modulePath, 'export function handleCallComplete() {}\n');
     const { code, stdout, stderr } = await runScript('serve', [], {

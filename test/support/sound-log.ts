@@ -1,5 +1,5 @@
 /**
- * Whether a log is what the promise says: I1 every acknowledged delivery is in it; I2 none is there twice, `seq` and
+ * Checks whether a log keeps the promise: I1 every acknowledged delivery is in it; I2 none is there twice, and `seq` and
  * chain are sound; I3 live tables equal a rebuild; I4 SQLite finds no damage.
  */
 
@@ -12,15 +12,15 @@ import { derivations } from '../../src/projections/index.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface Sound {
-  /** In the log. */
+  /** Events in the log. */
   readonly events: number;
-  /** In the ledger: every one of them is in the log. */
+  /** Entries in the ledger, all of which are in the log. */
   readonly acknowledged: number;
 }
 
 /**
  * I1 to I4, on a file that a server may have open.
- * @param secrets all that its events may be signed with; none: signatures are not looked at
+ * @param secrets all secrets with which its events may be signed; if empty, signatures are not checked
  */
 export function checkSoundLog(
   databasePath: string,
@@ -53,7 +53,7 @@ const NO_FAULT = { sequence: undefined, chain: undefined, signatures: undefined 
 /**
  * I1 alone.
  * @param after entries of the ledger that are known to be in the log
- * @returns the number of entries looked at
+ * @returns the number of entries checked
  */
 export function checkAcknowledged(database: Database, ledger: Pick<Ledger, 'entries'>, after = 0): number {
   const find = database.prepare('SELECT seq FROM events WHERE seq = ? AND body_sha256 = ?');
