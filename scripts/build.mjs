@@ -24,7 +24,7 @@ const require = createRequire(import.meta.url);
 const sqlite = dirname(require.resolve('better-sqlite3/package.json'));
 const prebuilds = join(sqlite, 'prebuilds');
 const platforms = readdirSync(prebuilds).map((name) => basename(name, '.node'));
-/** The name that better-sqlite3 uses, which depends on the C library too; without an addon, a name that has no file. */
+/** This platform, as better-sqlite3 names it by system, processor and C library. Not in `platforms` if unsupported. */
 const own = basename(
   require(join(sqlite, 'lib', 'binding.js')).getPrebuildPath() ?? `${process.platform}-${process.arch}`,
   '.node',

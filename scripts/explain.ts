@@ -99,7 +99,7 @@ function notFound(explainer: Explainer, kind: string, id: string): number {
   const hint =
     elsewhere === undefined
       ? `${IRISX} events list --subject ID searches all bodies for it`
-      : `the id is known for ${elsewhere[0]}: ${IRISX} explain ${elsewhere[0]} ${harmless(id)}`;
+      : `events for ${elsewhere[0]} with this id have: ${IRISX} explain ${elsewhere[0]} ${harmless(id)}`;
   print([`no event for ${kind} ${JSON.stringify(harmless(id))} has arrived; ${hint}`]);
   return 1;
 }

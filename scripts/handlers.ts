@@ -1,4 +1,4 @@
-/** `./irisx handlers`: shows the progress of handlers and forwarding and their failed runs; retries or skips those. */
+/** `./irisx handlers`: shows the progress and the failed runs of handlers and forwarding; retries or skips runs. */
 
 import { existsSync } from 'node:fs';
 import { openReadOnly } from '../src/core/database.ts';

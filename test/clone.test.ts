@@ -61,7 +61,7 @@ function refused({ status, stdout, stderr }: SpawnSyncReturns<string>, message: 
 }
 
 describe('a clone', () => {
-  it('serves from a folder with #, %, ?, spaces and umlauts in its path, and runs a handler in TypeScript', async () => {
+  it('serves from a path with #, %, ?, spaces and umlauts, and runs a handler in TypeScript', async () => {
     const path = withPackages(clone('C# tools, 100% done? für %20'));
     writeFileSync(
       join(path, 'my handlers.ts'),

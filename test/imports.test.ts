@@ -60,7 +60,7 @@ it('imports go in one direction', () => {
   assert.deepEqual(wrong, []);
 });
 
-it('the program needs Node and one package', () => {
+it('the program needs only Node and one package', () => {
   const strange = files
     .filter((path) => path.startsWith('src'))
     .flatMap((path) => importsOf(path).map((imported) => ({ path, imported })))
@@ -71,7 +71,7 @@ it('the program needs Node and one package', () => {
   assert.deepEqual(strange, []);
 });
 
-it('core knows no HTTP and no environment', () => {
+it('core does not use HTTP or the environment', () => {
   const wrong = files
     .filter((path) => path.startsWith('src/core'))
     .filter((path) =>

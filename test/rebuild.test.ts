@@ -204,7 +204,7 @@ describe('a rebuild', () => {
     remove();
   });
 
-  it('keeps some thousands of folded events in memory, whatever the log’s length', async () => {
+  it('keeps only a few thousand folded events in memory, whatever the length of the log', async () => {
     const { path, remove } = filledDatabase(2 * REBUILD_FOLD_EVENTS + 100);
     const written: number[] = [];
     await rebuildNow(path, {

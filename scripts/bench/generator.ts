@@ -17,7 +17,7 @@ export interface Run {
   readonly warmUpSeconds: number;
   /** Deliveries due per second; undefined: closed loop, at most `ratePerSecondMax`. */
   readonly ratePerSecond: number | undefined;
-  /** For how many deliveries per second requests are prepared. */
+  /** Requests are prepared for this many deliveries per second. */
   readonly ratePerSecondMax: number;
 }
 

@@ -41,7 +41,7 @@ export function serverUrl({ port, host }: Config): string {
   return `http://${name}:${port}/webhooks`;
 }
 
-/** @throws Error if the database file does not exist, DatabaseRefused if it holds no log */
+/** @throws Error if the database file does not exist, DatabaseRefused if it contains no log */
 export function requireDatabase({ databasePath }: Pick<Config, 'databasePath'>): void {
   if (!existsSync(databasePath)) {
     throw new Error(

@@ -10,7 +10,7 @@ export interface Subject {
   readonly recordingId: string;
   readonly messageId: string;
   readonly tenantId: string;
-  /** Of the call. */
+  /** The direction of the call. */
   readonly direction: 'inbound' | 'outbound';
   /** The tenant's own number; `contactNumber` is that of the other party. */
   readonly ownNumber: string;

@@ -21,7 +21,7 @@ describe('parseAddressRanges', () => {
     }
   });
 
-  it('"loopback" holds 127.0.0.0/8 and ::1', () => {
+  it('"loopback" contains 127.0.0.0/8 and ::1', () => {
     const loopback = ranges('loopback');
     for (const address of ['127.0.0.1', '127.255.255.255', '::1'])
       assert.equal(loopback.has(address), true, address);
@@ -142,7 +142,7 @@ describe('clientOf', () => {
     assert.equal(clientOf('1:2:3::'), '1:2:3:0::/64');
   });
 
-  it('makes one client of ten thousand addresses of one /64', () => {
+  it('treats ten thousand addresses of one /64 as one client', () => {
     const clients = new Set<string>();
     for (let n = 0; n < 10_000; n++) {
       clients.add(clientOf(`2001:db8:1:2:${(n * 6).toString(16)}:${n.toString(16)}::1`));
@@ -194,7 +194,7 @@ describe('clientAddress', () => {
     assert.equal(clientAddress('::ffff:203.0.113.9', undefined, loopback), '203.0.113.9');
   });
 
-  it('makes one client of ten thousand forged addresses of one /64', () => {
+  it('treats ten thousand forged addresses of one /64 as one client', () => {
     const clients = new Set<string>();
     for (let n = 0; n < 10_000; n++)
       clients.add(clientAddress(`2001:db8:1:2::${n.toString(16)}`, undefined, none));

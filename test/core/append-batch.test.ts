@@ -28,7 +28,7 @@ function given(projections: Derivations = derivations): TestDatabase & { appende
 const call = (id: string, event = 'call.ringing', more: object = {}) =>
   delivery({ event, timestamp: T0_S, data: { call_uuid: id, ...more } });
 
-/** Like a write by another process: an appender’s knowledge of the tables is valid until another connection writes. */
+/** Writes like another process. Until that happens, an appender relies on what it knows about the tables. */
 function fromOutside(path: string, sql: string, ...values: unknown[]): void {
   const other = new Sqlite(path);
   other.prepare(sql).run(...values);
@@ -208,7 +208,7 @@ describe('a repeated body', () => {
     assert.equal(rows('SELECT event_count FROM calls')[0]?.['event_count'], 1);
   });
 
-  it('sent ten thousand times is one row', () => {
+  it('is one row if sent ten thousand times', () => {
     const { appender, rows } = given();
     for (let n = 0; n < 20; n++) appender.append(Array.from({ length: 500 }, () => call('a')));
     assert.deepEqual(rows('SELECT count(*) AS n, max(seq) AS head FROM events'), [{ n: 1, head: 1 }]);
@@ -512,7 +512,7 @@ describe('a table of the current version that lacks events', () => {
     });
   }
 
-  it(`by ${LOG_RANGE_EVENTS + 1} needs two, and the batches between leave their events to the next`, () => {
+  it(`by ${LOG_RANGE_EVENTS + 1} needs two, and the batches in between leave their events to the next`, () => {
     const { appender, rows } = lagging(LOG_RANGE_EVENTS + 1);
     const { lagging: behind, isBehind } = appender.append([call('shared', 'call.completed')]);
     assert.deepEqual([behind, isBehind], [['calls'], true]);

@@ -110,7 +110,7 @@ describe('a fresh database', () => {
       for (const suffix of ['', '-wal', '-shm']) assert.equal(modeOf(path + suffix), '0600', suffix);
     }));
 
-  it('gets its folder made if that is missing', () =>
+  it('is created together with its folder if that is missing', () =>
     inFolder((folder) => {
       const path = join(folder, 'a', 'b', 'irisx.db');
       makeDatabase(path);
@@ -140,7 +140,7 @@ describe('a fresh database', () => {
         assert.deepEqual(rows(`SELECT * FROM ${table}`), []);
     }));
 
-  it('has views that SQLite can read, empty and with events', () =>
+  it('has views that work with and without events', () =>
     withDatabase(({ database, rows }) => {
       const views = rows("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name").map(
         ({ name }) => name,

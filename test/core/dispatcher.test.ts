@@ -324,7 +324,7 @@ describe('a dispatcher', () => {
     assert.equal(after.started.at(-1)?.attempt, 2);
   });
 
-  it('finds due runs even behind just as many that are in progress', async () => {
+  it('finds due runs even if as many as it reads at once are already in progress', async () => {
     const { dispatch, fromStart } = given(100);
     const before = fromStart({ runsMax: 100 });
     before.dispatcher.pump();

@@ -145,7 +145,7 @@ describe('an unknown type', () => {
 });
 
 describe('the dashboard’s test delivery', () => {
-  it('has no table, under any type and in any shape', () => {
+  it('has no table, for any type and in any shape', () => {
     for (const event of SPELLINGS_WITH_TABLE) {
       const data = { test: true, message: 'This is a test' };
       assert.equal(meaning({ event, event_id: 'test_1', timestamp: T0_S, data }).kind, 'no-table');
@@ -265,7 +265,7 @@ describe('an odd body', () => {
     assert.equal(event.fields.id('call_uuid'), 'b');
   });
 
-  it('cannot reach into prototypes', () => {
+  it('cannot set or change a prototype', () => {
     assert.match(
       failure('{"__proto__":{"event":"call.ringing","call_uuid":"c"}}'),
       /^the event type is missing/,
@@ -275,7 +275,7 @@ describe('an odd body', () => {
     assert.equal(({} as Record<string, unknown>)['call_uuid'], undefined);
   });
 
-  it('with NUL, with a lone surrogate and with line separators in its texts is read', () => {
+  it('is read with NUL, a lone surrogate or line separators in its texts', () => {
     const event = eventOf('{"event":"call.ringing","call_id":"a\\u0000b\\ud800\u2028"}');
     assert.equal(event.fields.id('call_uuid'), 'a\0b\ufffd\u2028');
   });

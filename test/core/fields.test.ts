@@ -44,7 +44,7 @@ describe('every reader', () => {
     });
   }
 
-  it('except textList treats an empty text as not stated', () => {
+  it('an empty text counts as not stated, except for textList', () => {
     for (const reader of READERS) {
       if (reader === 'textList') continue;
       assert.equal(of('{"note":""}')[reader]('note'), undefined, reader);
@@ -53,7 +53,7 @@ describe('every reader', () => {
 });
 
 describe('text', () => {
-  it('is given as sent', () => {
+  it('is returned as sent', () => {
     assert.equal(of('{"direction":" Inbound "}').text('direction'), ' Inbound ');
     assert.equal(of('{"direction":"\\u0000"}').text('direction'), '\0');
   });
@@ -73,7 +73,7 @@ describe('text', () => {
 });
 
 describe('message', () => {
-  it('may be empty: that is stated', () => {
+  it('may be empty, which counts as stated', () => {
     assert.equal(of('{"message":""}').message(), '');
     assert.equal(of('{"body":""}').message(), '');
   });
@@ -150,7 +150,7 @@ describe('spellings', () => {
     });
   }
 
-  it('of numbers are read, too', () => {
+  it('of numbers are read as well', () => {
     assert.equal(of('{"duration":12}').quantity('duration_seconds'), 12);
     assert.equal(of('{"duration_seconds":1,"duration":12}').quantity('duration_seconds'), 1);
     assert.equal(of('{"cost":0.5}').micros('total_cost'), 500_000);
@@ -331,7 +331,7 @@ describe('timeMs', () => {
 });
 
 describe('textList', () => {
-  it('is a list of texts, and an empty list is stated', () => {
+  it('is a list of texts; an empty list counts as stated', () => {
     assert.deepEqual(of('{"media_urls":["a",""]}').textList('media_urls'), ['a', '']);
     assert.deepEqual(of('{"media_urls":[]}').textList('media_urls'), []);
   });

@@ -30,7 +30,7 @@ describe('the data of a handler', () => {
     });
   });
 
-  it('gives times as ISO 8601 in UTC and amounts in units', () => {
+  it('gives times as ISO 8601 in UTC and amounts in currency units', () => {
     const data = { call_uuid: 7, ended_at: 1_767_603_600, total_cost: '0.0125' };
     assert.deepEqual(handlerData(eventOf({ event: 'call.completed', data })), {
       call_uuid: '7',

@@ -61,7 +61,7 @@ describe('harmless', () => {
     assert.equal(harmless('a\ud800b'), 'a\ufffdb');
   });
 
-  it('cuts at its limit and shows that it did', () => {
+  it('truncates at its limit and marks the cut', () => {
     const of = (length: number) => harmless('x'.repeat(length));
     assert.equal(of(LOGGED_TEXT_CHARS_MAX - 1), 'x'.repeat(LOGGED_TEXT_CHARS_MAX - 1));
     assert.equal(of(LOGGED_TEXT_CHARS_MAX), 'x'.repeat(LOGGED_TEXT_CHARS_MAX));

@@ -32,11 +32,11 @@ describe('a rate limiter', () => {
     assert.equal(limiter.take('a', WINDOW_MS - 1).kind, 'over');
   });
 
-  it('with a limit of 1 gives one place', () => {
+  it('grants one place with a limit of 1', () => {
     assert.equal(places(createRateLimiter(1, WINDOW_MS), 'a', 5), 1);
   });
 
-  it('with a limit of 0 is off, and giving back does nothing', () => {
+  it('is off with a limit of 0, and giving back does nothing', () => {
     const limiter = createRateLimiter(0, WINDOW_MS);
     assert.equal(places(limiter, 'a', 0, 10_000), 10_000);
     taken(limiter.take('a', 0)).giveBack();

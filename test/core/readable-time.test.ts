@@ -24,7 +24,7 @@ describe('readableTimeMs', () => {
     assert.equal(readableTimeMs(1e11), undefined, 'as milliseconds: the year 1973');
   });
 
-  it('accepts only the years 2000 to 2100, to the exact edges, in all three notations', () => {
+  it('accepts exactly the years 2000 to 2100, in all three notations', () => {
     const first = Date.UTC(2000, 0, 1);
     const beyond = Date.UTC(2101, 0, 1);
     assert.equal(readableTimeMs(first - 1), undefined);

@@ -115,7 +115,7 @@ describe('the state of the handlers', () => {
     assert.deepEqual(store.failed(9), []);
   });
 
-  it('drops failed runs from the seq on from which it is replayed', () => {
+  it('drops failed runs from the start of a replay onward', () => {
     const { store } = given();
     store.moveTo('handlers', 9, NONE);
     store.write('handlers', { position: at(9), failed: [failed(4), failed(5)], ended: [] });
@@ -166,7 +166,7 @@ describe('the state of the handlers', () => {
 });
 
 describe('the lock of the handlers', () => {
-  it('has one holder at a time, and is free again when that releases it', () => {
+  it('has one holder at a time, and is free again when the holder releases it', () => {
     const { path } = given();
     const unlock = lockFile(`${path}-lock`);
     assert.ok(unlock !== undefined);

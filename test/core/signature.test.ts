@@ -38,7 +38,7 @@ describe('generateSignature', () => {
     assert.equal(generateSignature(BODY, SECRET, 1705329131), generateSignature(BODY, SECRET, '1705329131'));
   });
 
-  it('signs bytes and the same text alike', () => {
+  it('gives the same signature for bytes and for the equivalent text', () => {
     const text = '{"message":"Café ☕"}';
     assert.equal(generateSignature(Buffer.from(text), SECRET, 1), generateSignature(text, SECRET, 1));
   });

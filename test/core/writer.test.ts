@@ -316,7 +316,7 @@ describe('a batch that storage refuses', () => {
     assert.equal(writer.storage, 'ok');
     assert.match(logged[0]?.[1] ?? '', /rolled back and answered with 503: no such column/);
     thread.commit();
-    assert.equal((await next).kind, 'recorded', 'the next batch goes on');
+    assert.equal((await next).kind, 'recorded', 'the next batch is recorded');
   });
 });
 
@@ -425,7 +425,7 @@ describe('closing the writer', () => {
     const both = [writer.close(), writer.close()];
     thread.say({ kind: 'closed', head: HEAD });
     assert.deepEqual(await Promise.all(both.map(isSettled)), [true, true]);
-    assert.equal(await isSettled(writer.close()), true, 'and a third time, afterwards');
+    assert.equal(await isSettled(writer.close()), true, 'a third call afterwards completes, too');
     assert.deepEqual(thread.messages, [{ kind: 'close' }]);
   });
 });

@@ -62,7 +62,7 @@ fault(
 
     rmSync(filler);
     const freedMs = performance.now();
-    await until(async () => (await health()).status === 200, 'health after room was made');
+    await until(async () => (await health()).status === 200, '/health recovers after space was freed');
     await load.acknowledged(20);
     const recoveredMs = performance.now() - freedMs;
     await load.finish();
@@ -94,7 +94,7 @@ fault(
     await program.listening();
     const reader = new Sqlite(folder.databasePath, { readonly: true });
     reader.exec('BEGIN');
-    reader.prepare('SELECT count(*) FROM events').get(); // blocks the checkpoints, so that the WAL outgrows its first index
+    reader.prepare('SELECT count(*) FROM events').get(); // blocks checkpoints: the WAL outgrows its first index
     const load = startUnder(given, port);
     await until(() => (load.counts.statuses.get(503) ?? 0) > 0, 'the index cannot grow', 60_000);
     reader.close();
@@ -233,7 +233,7 @@ function mountDisk({ folder, after }: Fault, mib = DISK_MIB): string {
   return path;
 }
 
-/** Waits for this because a smaller batch may fit where a larger one did not. */
+/** Waits until no more deliveries are recorded, because a smaller batch may fit where a larger one did not. */
 async function untilNothingFits(ledger: Fault['ledger']): Promise<void> {
   let taken = -1;
   while (ledger.size !== taken) {

@@ -87,7 +87,7 @@ fault(
       program.databasePath,
       `SELECT count(*) AS n FROM events WHERE type NOT IN ('call.completed', 'sms.received', 'call.dtmf')`,
     );
-    assert.equal(n, 0, 'events of other types than were signed');
+    assert.equal(n, 0, 'events of types that were never signed');
     const figures = Object.entries(statuses).map(([status, count]) => `${status}: ${count}`);
     given.report(
       REQUESTS,
@@ -128,7 +128,7 @@ async function answersTo(
     await Promise.resolve();
     if (ending === undefined || error instanceof assert.AssertionError) throw error;
     // A reset may cut an answer in two; after a proper end every answer must be complete.
-    if (ending === 'end') assert.equal(connection.unread(), '', 'half an answer');
+    if (ending === 'end') assert.equal(connection.unread(), '', 'an incomplete answer');
     return { answers, isKept: false };
   } finally {
     clearTimeout(quiet);

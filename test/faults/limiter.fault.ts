@@ -15,7 +15,7 @@ const ipv4 = (n: number) => `${11 + (n >> 24)}.${(n >> 16) & 255}.${(n >> 8) & 2
 
 /**
  * Requests a challenge, which counts, as each of `count` clients.
- * @returns how many of the answers had each status
+ * @returns the number of answers by status
  */
 async function askAs(
   port: number,

@@ -3,10 +3,10 @@
  * and a second start, until its WAL has restarted twice. From the record, disk images are made as a power cut may leave
  * them, and each is opened as a start would open it.
  *
- * Seen to fail: without the fsync of the folder above the database's (core/make-folder.ts) 150 of 600 images had
- * lost acknowledged events, with the whole folder. With the record's fsyncs of the database file taken out, 113 of 200
- * were damaged and 14 had lost events; with those of its folder, 104 of 300 had lost events. For `synchronous=FULL`
- * see A2b.
+ * Seen to fail: without the fsync of the parent of the database's folder (core/make-folder.ts), 150 of 600 images had
+ * lost acknowledged events together with the whole folder. With the fsyncs of the database file removed from the
+ * record, 113 of 200 were damaged and 14 had lost events; with those of its folder removed, 104 of 300 had lost events.
+ * For `synchronous=FULL` see A2b.
  */
 
 import assert from 'node:assert/strict';
@@ -85,7 +85,7 @@ async function record(given: Fault, { walRestarts, env = {} }: Recording): Promi
   assert.deepEqual(await first.exit, { code: 0, signal: null }, first.output() + first.errors());
   const second = start();
   await load.acknowledged(EVENTS);
-  await until(() => restartsOf(databasePath) >= walRestarts, 'the WAL begins again', 120_000);
+  await until(() => restartsOf(databasePath) >= walRestarts, 'the WAL restarts', 120_000);
   await load.acknowledged(EVENTS);
   await load.finish();
   second.kill('SIGKILL'); // a clean stop is already recorded, and this leaves a WAL to compare
@@ -120,7 +120,7 @@ function checkRecord(calls: readonly DiskCall[], databasePath: string): void {
 }
 
 interface Found {
-  /** Images of a moment when something had been acknowledged. */
+  /** Images of moments after the first acknowledgement. */
   atStake: number;
   /** Those of them that lacked some of it; one line each. */
   readonly lost: string[];

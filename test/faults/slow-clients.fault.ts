@@ -135,7 +135,7 @@ fault(
   },
 );
 
-/** Checks that none was closed before its limit or much later. @returns after how many seconds the last one was closed */
+/** Checks that none was closed before its limit or much later. @returns when the last one was closed, in seconds */
 function assertClosed(
   closedAfterMs: readonly number[],
   limitMs: number,

@@ -323,7 +323,7 @@ describe('forwarding in a receiver', () => {
     );
     const before = target.came.length;
     isDown = false;
-    await until(() => target.came.length === before + 1, 'it has come');
+    await until(() => target.came.length === before + 1, 'it has arrived');
     assert.equal((JSON.parse(target.came.at(-1)?.body ?? '') as Record<string, unknown>)['seq'], 1);
   });
 });

@@ -42,7 +42,7 @@ describe('the program', { concurrency: 2 }, () => {
         let sent = 0;
         let stopping = false;
         const unanswered: string[] = [];
-        /** A keep-alive client that sends until the server closes. Each request must be answered, or not recorded at all. */
+        /** A keep-alive client that sends until the server closes. Each request must be answered or not recorded. */
         const client = async () => {
           const connection = await openRaw(port);
           for (;;) {
@@ -166,7 +166,7 @@ describe('the program', { concurrency: 2 }, () => {
         const half = await openRaw(port);
         half.send(signedRequest(body(1)).slice(0, -5));
         program.kill('SIGTERM');
-        await until(() => program.output().includes('SIGTERM: taking no new'), 'the first is heard');
+        await until(() => program.output().includes('SIGTERM: taking no new'), 'the first signal is logged');
         const startedMs = performance.now();
         program.kill('SIGTERM');
         const { signal } = await program.exit;

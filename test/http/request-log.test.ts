@@ -142,7 +142,7 @@ for (const format of ['text', 'json']) {
     }
   });
 
-  it(`no line has a secret, a signature, a phone number or a message, in ${format}`, async () => {
+  it(`no line contains a secret, a signature, a phone number or a message, in ${format}`, async () => {
     const receiver = await start({ env: { LOG_FORMAT: format } });
     const message = 'my-private-words';
     const number = '+15551239999';
@@ -199,7 +199,7 @@ describe('under a flood', () => {
 
     monotonicMs += 1000;
     await knock();
-    await until(() => refused() === count + 1, 'the next second is logged again');
+    await until(() => refused() === count + 1, 'requests of the next second are logged again');
     assert.equal(receiver.lines.filter((line) => line.includes('more requests')).length, 1);
   });
 });

@@ -66,7 +66,7 @@ describe('a signature header', () => {
       ({ digest }) => [`X-IRISX-Signature-256: ${'0'.repeat(64)}`, `X-IRISX-Signature: ${digest()}`, stamp()],
     ],
     [
-      'in other letter cases',
+      'in another letter case',
       ({ digest }) => [`x-IRISX-sIGNATURE: ${digest()}`, `x-irisx-TIMESTAMP: ${NOW_S}`],
     ],
     [
@@ -139,7 +139,7 @@ describe('a signature header', () => {
       ({ digest }) => [`X-IRISX-Signature: ${digest()}`, `X-IRISX-Signature: ${digest()}`, stamp()],
     ],
     [
-      'twice, which joined would read as a timestamp and a digest',
+      'twice, which would read as a timestamp and a digest if joined',
       'Invalid signature',
       ({ digest }) => [`X-IRISX-Signature: t=${NOW_S}`, `X-IRISX-Signature: v1=${digest()}`],
     ],
@@ -242,7 +242,7 @@ describe('a correctly signed timestamp', () => {
   });
 });
 
-it('MAX_AGE moves both edges', async () => {
+it('MAX_AGE changes both limits', async () => {
   const strict = await startReceiver({ now: () => NOW_S * 1000, env: { MAX_AGE: '10' } });
   const statusAt = async (timestamp: number) =>
     (await deliver(strict, '{"event":"call.dtmf"}', { timestamp })).status;

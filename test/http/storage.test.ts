@@ -6,7 +6,7 @@ import Sqlite from 'better-sqlite3';
 import { BUSY_TIMEOUT_MS, STORAGE_RETRY_MS } from '../../src/core/limits.ts';
 import { deliver, startReceiver, until } from '../support/receiver.ts';
 
-it('deliveries are answered 503 after three seconds of another process’s lock, and 200 after its release', async (t) => {
+it('deliveries get 503 after three seconds of another process’s lock, and 200 after its release', async (t) => {
   const receiver = await startReceiver();
   t.after(() => receiver.close());
   const health = async () => {
@@ -57,7 +57,11 @@ it('deliveries are answered 503 after three seconds of another process’s lock,
   foreign.exec('ROLLBACK');
   foreign.close();
   // A probe that is waiting for the lock gets it at once; otherwise the next probe does, a second later.
-  await until(async () => (await health()).status === 200, 'health without traffic', STORAGE_RETRY_MS + 2000);
+  await until(
+    async () => (await health()).status === 200,
+    '/health recovers without traffic',
+    STORAGE_RETRY_MS + 2000,
+  );
   for (const n of [1, 2, 3]) {
     const answer = await deliver(receiver, { event: 'call.dtmf', data: { n } });
     assert.equal(answer.status, 200);

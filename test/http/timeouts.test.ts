@@ -46,11 +46,11 @@ function assertWithin(ms: number, limitMs: number): void {
 }
 
 describe('a slow client', { concurrency: true }, () => {
-  it('is answered 408 while its headers are late', async () => {
+  it('is answered 408 if its headers are late', async () => {
     assertWithin(await timeTo408('POST /webhooks HTTP/1.1\r\nHost: localhost\r\n'), HEADERS_TIMEOUT_MS);
   });
 
-  it('is answered 408 while its headers drip', async () => {
+  it('is answered 408 if its headers trickle in', async () => {
     assertWithin(
       await timeTo408('POST /webhooks HTTP/1.1\r\nHost: localhost\r\nX-A: ', 'b'),
       HEADERS_TIMEOUT_MS,
@@ -61,16 +61,16 @@ describe('a slow client', { concurrency: true }, () => {
     assertWithin(await timeTo408(''), HEADERS_TIMEOUT_MS);
   });
 
-  it('is answered 408 while its body is late, and nothing is recorded', async () => {
+  it('is answered 408 if its body is late, and nothing is recorded', async () => {
     const body = '{"event":"call.dtmf","data":{"slow":1}}';
     const text = signedRequest(body, { lines: ['X-Request-Id: slow-body'] });
     assertWithin(await timeTo408(text.slice(0, -1)), REQUEST_TIMEOUT_MS);
     const isLogged = () => receiver.lines.some((line) => / slow-body 408 \d+ms /.test(line));
-    await until(isLogged, 'a line that says so');
+    await until(isLogged, 'it is logged');
     assert.deepEqual(receiver.rows('SELECT seq FROM events WHERE CAST(body AS TEXT) = ?', body), []);
   });
 
-  it('is answered 408 while its body drips', async () => {
+  it('is answered 408 if its body trickles in', async () => {
     const headers = Object.entries(signedHeaders('')).map(([name, value]) => `${name}: ${value}`);
     const text = request('POST /webhooks HTTP/1.1', [...headers, 'Transfer-Encoding: chunked']);
     assertWithin(await timeTo408(text, '1\r\nx\r\n'), REQUEST_TIMEOUT_MS);
@@ -112,7 +112,7 @@ describe('a slow client', { concurrency: true }, () => {
     void connection.ended.then(() => {
       isCutOff = true;
     });
-    // The kernel's buffers may still accept an answer now and then. With the clock running fast, all others get too old.
+    // The kernel's buffers may still accept an answer now and then. On a fast clock the others become too old.
     const cutOff = () => {
       jumpMs += ANSWER_WRITE_MS / 50;
       return isCutOff;

@@ -48,7 +48,7 @@ describe('Expect: 100-continue', () => {
     assert.equal(answers[0]?.headers['connection'], 'close');
   });
 
-  it('on a chunked body that exceeds the limit is answered 413, and reading goes on until the answer has arrived', async () => {
+  it('on a chunked body that exceeds the limit is answered 413, and is read until the answer has arrived', async () => {
     const connection = await openRaw(receiver.port);
     connection.send(expecting([...lines(''), 'Transfer-Encoding: chunked']));
     assert.equal((await connection.next()).status, 100);
@@ -67,7 +67,7 @@ describe('Expect: 100-continue', () => {
     );
   });
 
-  it('with good headers is answered 100, then 200', async () => {
+  it('with valid headers is answered 100, then 200', async () => {
     const body = newBody();
     const connection = await openRaw(receiver.port);
     connection.send(expecting([...lines(body), `Content-Length: ${body.length}`]));
@@ -252,7 +252,7 @@ describe('a strange method', () => {
     });
   }
 
-  it('(CONNECT, or an unknown method) opens nothing', async () => {
+  it('(CONNECT, or an unknown method) opens no tunnel', async () => {
     assert.deepEqual(await exchangeRaw(receiver.port, request('CONNECT localhost:80 HTTP/1.1')), []);
     const [answer] = await exchangeRaw(receiver.port, request('FROBNICATE /webhooks HTTP/1.1'));
     assert.equal(answer?.status, 400);
@@ -300,7 +300,7 @@ describe('a request that two parsers could read differently', () => {
     ['an invalid chunk size', signed(['Transfer-Encoding: chunked'], `zz\r\n${GOOD}\r\n0\r\n\r\n`)],
     ['a chunk size with a sign', signed(['Transfer-Encoding: chunked'], `+${chunked}`)],
     [
-      'a broken chunk after a good start',
+      'a broken chunk after a valid start',
       signed(
         ['Transfer-Encoding: chunked'],
         `5\r\n${GOOD.slice(0, 5)}\r\nxyz\r\n${GOOD.slice(5)}\r\n0\r\n\r\n`,
@@ -322,7 +322,7 @@ describe('a request that two parsers could read differently', () => {
     });
   }
 
-  it('does not include plain requests: the same headers are accepted there', async () => {
+  it('differs from plain requests with the same headers, which are accepted', async () => {
     const [plain] = await exchangeRaw(receiver.port, signed([CLOSE, length]));
     assert.equal(plain?.status, 200);
     const [inChunks] = await exchangeRaw(
@@ -333,7 +333,7 @@ describe('a request that two parsers could read differently', () => {
     assert.equal(membersOf(inChunks as never)['duplicate'], true);
   });
 
-  it('only in its body is split by the body’s length: what follows is the next request', async () => {
+  it('is split by its Content-Length if only its body is ambiguous: what follows is the next request', async () => {
     const short = signed([`Content-Length: ${GOOD.length - 1}`]);
     const answers = await exchangeRaw(receiver.port, short);
     assert.deepEqual(
@@ -382,7 +382,7 @@ describe('a body that is incomplete', () => {
     );
     assert.equal((await connection.next()).status, 100);
     connection.socket.resetAndDestroy();
-    await until(() => other.lines.some((line) => line.includes(`${id} aborted`)), 'a line that says so');
+    await until(() => other.lines.some((line) => line.includes(`${id} aborted`)), 'it is logged');
   });
 });
 

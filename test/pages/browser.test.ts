@@ -109,13 +109,13 @@ describe('in a browser', () => {
 
   for (const [name, options] of [
     ['a phone', phone],
-    ['the dark', { colorScheme: 'dark' }],
+    ['dark mode', { colorScheme: 'dark' }],
   ] as const) {
     it(`the overview fits ${name}`, async (t) => {
       const page = await open(t, '/', options);
       if (page === undefined) return;
       const { wide, view } = await widths(page);
-      assert.equal(wide, view, 'it scrolls sideways');
+      assert.equal(wide, view, 'it scrolls horizontally');
       await picture(page, name.replace(' ', '-'));
     });
   }
@@ -180,7 +180,7 @@ describe('in a browser', () => {
       assert.match(await page.title(), new RegExp(`^Event ${seq} `));
       assert.equal(await page.locator('main script, main img').count(), 0);
       const { wide, view } = await widths(page);
-      assert.equal(wide, view, 'it scrolls sideways');
+      assert.equal(wide, view, 'it scrolls horizontally');
       await picture(page, `event-${seq}`);
     }
     for (const path of ['/', '/events']) {

@@ -105,7 +105,7 @@ class World {
 
   #setVersion(name: string, version: number): void {
     this.#prepare('UPDATE projections SET version = ? WHERE name = ?').run(version, name);
-    this.#appender = new BatchAppender(this.#database, derivations); // an appender notices only the writes of other connections
+    this.#appender = new BatchAppender(this.#database, derivations); // it notices only writes of other connections
   }
 
   #empty(): void {

@@ -62,7 +62,7 @@ describe('the report', () => {
   });
   after(() => opened.close());
 
-  it('of calls counts them by day and outcome, by the day on which they began', () => {
+  it('of calls counts them by outcome and by the day on which they began', () => {
     assert.deepEqual(report('report_calls', 'day, outcome'), [
       { day: TODAY, outcome: 'busy', calls: 1, answered: 0, answer_rate: 0, minutes: 0, cost: 0 },
       { day: TODAY, outcome: 'completed', calls: 2, answered: 2, answer_rate: 1, minutes: 2.5, cost: 0.3 },
@@ -94,7 +94,7 @@ describe('the report', () => {
     ]);
   });
 
-  it('of opt-outs has those who are opted out now', () => {
+  it('of opt-outs has the contacts that are opted out now', () => {
     assert.deepEqual(report('report_opt_outs', 'phone_number'), [
       { phone_number: '+7', opted_out_at: `${TODAY}T12:00:01Z`, last_keyword: 'STOP' },
     ]);

@@ -56,7 +56,7 @@ describe('a backup', () => {
     assert.deepEqual(query(target, rows), query(database.path, rows));
   });
 
-  it('is complete if made during deliveries, and a server that starts on it knows them', async () => {
+  it('is complete if made during deliveries, and a server started on it recognizes them', async () => {
     const receiver = await startReceiver({ databasePath: database.path });
     const event = (index: number) => ({
       event: 'call.ringing',

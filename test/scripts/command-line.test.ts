@@ -79,7 +79,7 @@ describe('every command', { concurrency: 2 }, () => {
     assert.match(stderr, /PORT="x": must be .*\n.*MAX_AGE="-1": must be /);
   });
 
-  it('rebuild and verify of a missing file say so and make none', async () => {
+  it('rebuild and verify report a missing file and do not make one', async () => {
     const folder = temporaryFolder();
     const path = join(folder.path, 'irisx.db');
     for (const [name, ...args] of [['rebuild'], ['rebuild', '--check'], ['verify']] as const) {

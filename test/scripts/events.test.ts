@@ -47,7 +47,7 @@ async function listed(...args: string[]): Promise<number[]> {
 }
 
 describe('./irisx events', () => {
-  it('lists events newest first, filtered by type in any spelling, family, subject, failure, time and seq', async () => {
+  it('lists events newest first, by type in any spelling, family, subject, failure, time and seq', async () => {
     appendEach(
       ringing('c1'),
       { event: 'call.canceled', data: { call_uuid: 'c1', from: '+12025550100' } },
@@ -185,7 +185,7 @@ describe('./irisx explain', () => {
     const { code, lines } = await script('explain', 'call', 'm1');
     assert.equal(code, 1);
     assert.deepEqual(lines, [
-      'no event for call "m1" has arrived; the id is known for sms: ./irisx explain sms m1',
+      'no event for call "m1" has arrived; events for sms with this id have: ./irisx explain sms m1',
     ]);
     const unknown = await script('explain', 'sms', 'nobody');
     assert.equal(unknown.code, 1);

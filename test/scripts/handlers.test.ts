@@ -116,7 +116,7 @@ describe('./irisx handlers', () => {
     );
   });
 
-  it('skip forgets a run', async () => {
+  it('skip drops a run', async () => {
     stateOfServer();
     assert.deepEqual((await handlers('skip', '5')).lines, ['1 run will not be tried again']);
     assert.deepEqual(

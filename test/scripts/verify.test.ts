@@ -76,7 +76,7 @@ describe('./irisx verify', () => {
     assert.deepEqual(failed.slice(0, 2), ['chain', 'signatures']);
   });
 
-  it('names the event of which a different column was changed', async () => {
+  it('names the event in which another column was changed', async () => {
     database.tamper(
       "UPDATE events SET event_header = 'x' WHERE seq = 7; UPDATE events SET body_time_ms = 1 WHERE seq = 9",
     );

@@ -1,5 +1,5 @@
 /**
- * A disk that loses power: replays recorded calls and gives what may be found on it afterwards. Changes covered by a
+ * A disk that loses power: replays recorded calls and works out what may be on it afterwards. Changes covered by a
  * completed fsync of their file or folder are there. Each later change is there or not, independently of the others,
  * whatever their order. A write may also be there only in some of its sectors. A file's name is a change of its
  * folder. This is worse than a real disk.

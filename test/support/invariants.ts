@@ -24,7 +24,7 @@ export function checkLog(
   return checkSoundLog(databasePath, ledger, secrets);
 }
 
-/** I1 to I4 on a copy of what a killed process has left, so that the next start has to repair the original. */
+/** I1 to I4 on a copy of what a killed process has left. Repairing the original is left to the next start. */
 export function checkLeft(databasePath: string, ledger: Pick<Ledger, 'entries'>): Sound {
   const folder = temporaryFolder();
   try {

@@ -17,7 +17,7 @@ export interface Entry {
 }
 
 export interface Ledger {
-  /** Acknowledgements written so far, repetitions included. */
+  /** Acknowledgements written so far, including repetitions. */
   readonly size: number;
   /** Records that a body was answered with 200 and `seq`. The entry is in the file on return. */
   acknowledge(body: string | Uint8Array, seq: number): void;

@@ -18,7 +18,7 @@ export interface RawConnection {
   readonly socket: Socket;
   send(bytes: string | Uint8Array): void;
   /**
-   * The next answer, `100 Continue` included.
+   * The next answer, which may be `100 Continue`.
    * @param isHead whether the answer is for a HEAD request and has no body
    * @throws Error if the connection ends before the answer is complete
    */
@@ -35,8 +35,8 @@ export interface RawConnection {
 const SILENCE_MS = 15_000;
 
 /**
- * @param localAddress the address to come from, for instance 127.0.0.2
  * Resolves when the connection is open.
+ * @param localAddress the address to connect from, for instance 127.0.0.2
  */
 export async function openRaw(port: number, localAddress?: string): Promise<RawConnection> {
   const from = localAddress === undefined ? {} : { localAddress };

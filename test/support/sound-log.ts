@@ -1,6 +1,6 @@
 /**
- * Checks whether a log keeps the promise: I1 every acknowledged delivery is in it; I2 none is there twice, and `seq` and
- * chain are sound; I3 live tables equal a rebuild; I4 SQLite finds no damage.
+ * Checks whether a log keeps the promise: I1 every acknowledged delivery is in it; I2 none is there twice, and `seq`
+ * and chain are sound; I3 live tables equal a rebuild; I4 SQLite finds no damage.
  */
 
 import assert from 'node:assert/strict';
@@ -32,7 +32,7 @@ export function checkSoundLog(
     assert.deepEqual(integrityProblems(database), [], 'I4: integrity_check');
     const { events, sequence, chain, signatures } = verifyLog(new EventLog(database), secrets);
     assert.deepEqual({ sequence, chain, signatures }, NO_FAULT, 'I2: the log verifies');
-    const distinct = 'SELECT count(DISTINCT body_sha256) FROM events WHERE seq <= ?'; // more may have come meanwhile
+    const distinct = 'SELECT count(DISTINCT body_sha256) FROM events WHERE seq <= ?'; // more may have arrived meanwhile
     const bodies = database.prepare(distinct).pluck().get(events);
     assert.equal(bodies, events, 'I2: every body is there once');
     const acknowledged = checkAcknowledged(database, ledger);
@@ -51,7 +51,7 @@ export function checkSoundLog(
 const NO_FAULT = { sequence: undefined, chain: undefined, signatures: undefined };
 
 /**
- * I1 alone.
+ * Only I1.
  * @param after entries of the ledger that are known to be in the log
  * @returns the number of entries checked
  */

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { until } from './receiver.ts';
 
 export interface StartedServer {
-  /** What it has written so far, errors included. */
+  /** What it has written so far, including errors. */
   output(): string;
   /** Sends SIGTERM to it and its child processes. @returns its exit code */
   stop(): Promise<number | null>;

@@ -1,4 +1,4 @@
-/** strace as the command under which a program is started: makes system calls on chosen files fail, and records them. */
+/** Starts a program under strace, which makes system calls on chosen files fail and records them. */
 
 import { readFileSync } from 'node:fs';
 
