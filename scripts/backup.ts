@@ -14,21 +14,22 @@ import { createProgress } from './cli/progress.ts';
 
 const USAGE = `
 ${IRISX} backup FILE
-Copies the event log into FILE, which must not exist yet, while the server runs, makes the tables from the copy, and
-checks both: FILE appears only when SQLite finds it sound, its chain holds, and its tables are what its log gives. It
-contains what had come when the copying ended. The state of the handlers is copied to FILE.handlers. Prints the last
-event's seq and chain: noted elsewhere, they prove later that nothing is missing (${IRISX} verify --anchor SEQ:CHAIN).
+Copies the event log to FILE, which must not exist yet, while the server runs. Then builds the tables from the copy and
+checks both: FILE appears only if SQLite finds no damage, its hash chain is intact, and its tables match its log. It
+contains every event recorded by the time the copying ended. The state of the handlers is copied to FILE.handlers.
+Prints the seq and chain of the last event. If you keep them somewhere else, they can prove later that nothing is
+missing: ${IRISX} verify --anchor SEQ:CHAIN.
 
-A damaged log is refused with its first bad seq. Exit code 0: there is a backup.
+A damaged log is refused, and its first bad seq is printed. Exit code 0: the backup was made.
 
-To restore: stop the server, move data/irisx.db, data/irisx.db-wal, data/irisx.db-shm and data/handlers.db* away, copy
-FILE to data/irisx.db and FILE.handlers to data/handlers.db, start.
+To restore: stop the server; move data/irisx.db, data/irisx.db-wal, data/irisx.db-shm and data/handlers.db* away; copy
+FILE to data/irisx.db and FILE.handlers to data/handlers.db; start the server.
 `;
 
 async function main({ positionals }: Arguments<Record<never, never>>): Promise<number> {
   const [target, ...more] = positionals;
   if (target === undefined || target === '' || more.length > 0)
-    throw new UsageError('say the one FILE to write');
+    throw new UsageError('give exactly one FILE to write');
   const { databasePath } = readEnvironment();
   requireDatabase({ databasePath });
   lowerPriority(NICENESS.reading);
@@ -47,7 +48,7 @@ async function main({ positionals }: Arguments<Record<never, never>>): Promise<n
     const lines = [
       `${target}: ${counted(head.seq, 'event')}, copied and checked in ${duration(performance.now() - startedMs)}`,
       ...(handlersPath === undefined ? [] : [`${target}.handlers: the state of the handlers`]),
-      ...(leftOut.length === 0 ? [] : [`not in it: your own tables ${leftOut.join(', ')}`]),
+      ...(leftOut.length === 0 ? [] : [`not included: your own tables ${leftOut.join(', ')}`]),
       `head: seq ${head.seq}, chain ${Buffer.from(head.chain).toString('hex')}`,
     ];
     process.stdout.write(`${lines.join('\n')}\n`);
@@ -57,13 +58,13 @@ async function main({ positionals }: Arguments<Record<never, never>>): Promise<n
   }
 }
 
-/** Links in the folder's path are followed, so that a name is one name. */
+/** Follows links in the folder's path, so that each file has exactly one name. */
 function realTarget(path: string): string {
   const absolute = resolve(path);
   try {
     return join(realpathSync(dirname(absolute)), basename(absolute));
   } catch {
-    return absolute; // there is no such folder: that is said later
+    return absolute; // there is no such folder: backup() reports that
   }
 }
 

@@ -1,4 +1,4 @@
-/** `./irisx bench:growth`: what becomes of speed, size and start as the log grows. */
+/** `./irisx bench:growth`: how speed, size and start-up time change as the log grows. */
 
 import { fork } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -14,18 +14,18 @@ import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 
 const USAGE = `
 ${IRISX} bench:growth [options]
-Fills a log in steps and prints for each step: deliveries a second (closed loop, 64 connections), p99 at half of the
-empty log's rate (open loop), the same while the tables are rebuilt, bytes on disk an event, start to first 200, rebuild
-rate beside what reading and parsing the log alone gives, and the time of all report views. At five million events it
-takes about an hour and 8 GB.
+Fills a log in steps. Prints for each step: deliveries per second (closed loop, 64 connections), p99 at half of the
+empty log's rate (open loop), the same p99 during a rebuild of the tables, bytes on disk per event, the time from the
+start to the first 200, the rebuild rate and its ratio to the rate of only reading and parsing the log, and the time
+that all report views take. Five million events take about an hour and 8 GB.
 
-  --events N   of the last step; default 5000000
-  --folder F   where the log is made and left; default a temporary folder that is removed
+  --events N   events in the last step; default 5000000
+  --folder F   where the log is made and kept; default: a temporary folder that is removed
 `;
 
 const OPTIONS = { events: { type: 'string' }, folder: { type: 'string' } } as const;
 
-/** Shares of the last step. */
+/** As fractions of the last step. */
 const STEPS = [0, 0.1, 0.25, 0.5, 1];
 const CONNECTIONS = 64;
 const SECONDS = 6;
@@ -122,7 +122,7 @@ async function measureStep(folder: string, index: number, emptyPerSecond?: numbe
   };
 }
 
-/** Does `work` while a process of its own rebuilds the tables, and waits for the end of that. */
+/** Does `work` while a separate process rebuilds the tables, then waits for that process to end. */
 async function whileRebuilding<T>(path: string, work: () => Promise<T>): Promise<T> {
   const child = fork(join(import.meta.dirname, 'bench/rebuild-again.ts'), [path], {
     execArgv: [],
@@ -132,7 +132,7 @@ async function whileRebuilding<T>(path: string, work: () => Promise<T>): Promise
     if (child.connected) child.disconnect();
   });
   const code = await ended;
-  if (code !== 0) throw new Error(`the rebuild beside the server ended with ${code}`);
+  if (code !== 0) throw new Error(`the rebuild next to the server exited with code ${code}`);
   return result;
 }
 
@@ -142,7 +142,7 @@ async function rebuildRates(path: string, events: number) {
     databasePath: path,
     derivations,
     projections: derivations.projections,
-    pause: () => Promise.resolve(), // nobody writes beside it here
+    pause: () => Promise.resolve(), // nobody else writes here
     monotonicMs: () => performance.now(),
   });
   const rebuiltPerSecond = (events * 1000) / (performance.now() - startedMs);

@@ -1,4 +1,4 @@
-/** `./irisx bench:soak`: what a million deliveries leave in memory, and what the receiver does when nothing comes. */
+/** `./irisx bench:soak`: memory use over a million deliveries, and processor time when idle. */
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -9,8 +9,8 @@ import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 
 const USAGE = `
 ${IRISX} bench:soak [--deliveries N]
-Sends N deliveries (default 1,000,000) to one receiver over 64 connections, as fast as it takes them, and prints its
-resident memory after each tenth; then what processor time it takes in ten seconds in which nothing comes.
+Sends N deliveries (default 1,000,000) to one receiver over 64 connections, as fast as it accepts them, and prints its
+resident memory after each tenth. Then prints the processor time that it uses in ten idle seconds.
 `;
 
 const OPTIONS = { deliveries: { type: 'string' } } as const;

@@ -1,4 +1,4 @@
-/** `./irisx bench`: this receiver beside what one would pick instead, in one run, as ratios. */
+/** `./irisx bench`: compares this receiver with the alternatives in one run, as ratios. */
 
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
@@ -18,15 +18,15 @@ import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 
 const USAGE = `
 ${IRISX} bench [options]
-Measures this receiver in turn with (a) bare node:http, (b) Express 4 as documented, (c) one transaction an event, and
-(d) the writer's code without HTTP: throughput in a closed loop with 64 and 256 connections, latency in an open loop at
-half of the receiver's own maximum, with handlers too. Prints medians of all rounds and ratios. Loads both processors for about six
-minutes; nothing else should run beside it.
+Compares this receiver with (a) bare node:http, (b) Express 4 as documented, (c) one transaction per event, and (d) the
+writer's code without HTTP. Measures throughput in a closed loop with 64 and 256 connections, and latency in an open
+loop at half of the receiver's own maximum, also with handlers. Prints the medians of all rounds, and ratios. Loads both
+processors for about six minutes; nothing else should run at the same time.
 
   --quick       one short round: about a minute
   --rounds N    default 3
   --one-cpu     pins the servers to processor 0
-  --json FILE   also writes every figure there
+  --json FILE   also writes all figures to FILE
 `;
 
 const OPTIONS = {
@@ -49,7 +49,7 @@ interface Plan {
   readonly cpu: number | undefined;
 }
 
-/** Figures of all rounds by what was measured; times in milliseconds, rates a second. */
+/** Figures of all rounds by what was measured; times in milliseconds, rates per second. */
 type Figures = Map<string, number[]>;
 
 function note(figures: Figures, name: string, value: number): void {

@@ -1,6 +1,6 @@
 /**
- * `npm run build`: the whole program in dist/irisx-webhooks.mjs, with SQLite's addon beside it: two files that run with
- * Node alone. `--platform linux-arm64` makes them for another platform, in dist/linux-arm64.
+ * `npm run build`: bundles the whole program into dist/irisx-webhooks.mjs and puts SQLite's addon next to it. The two
+ * files need only Node. `--platform linux-arm64` makes them for another platform, in dist/linux-arm64.
  */
 
 import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ const BUNDLE = 'irisx-webhooks.mjs';
 const ADDON = 'better_sqlite3.node';
 const EX_USAGE = 64;
 
-// Not before the check; npm ci --omit=dev leaves it out.
+// Loaded only after the Node check; `npm ci --omit=dev` does not install it.
 const { build } = await import('esbuild').catch((error) => {
   if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
   refuse('esbuild is not installed here: run npm ci, without --omit=dev');
@@ -24,12 +24,12 @@ const require = createRequire(import.meta.url);
 const sqlite = dirname(require.resolve('better-sqlite3/package.json'));
 const prebuilds = join(sqlite, 'prebuilds');
 const platforms = readdirSync(prebuilds).map((name) => basename(name, '.node'));
-/** As better-sqlite3 names it, which knows the C library, too; where it has no addon, the name of none. */
+/** This platform, as better-sqlite3 names it by system, processor and C library. Not in `platforms` if unsupported. */
 const own = basename(
   require(join(sqlite, 'lib', 'binding.js')).getPrebuildPath() ?? `${process.platform}-${process.arch}`,
   '.node',
 );
-/** Their entries; `startThread` starts this file again, with the thread's name as its argument. */
+/** The threads' entry modules; `startThread` runs the bundle again with the thread's name as its argument. */
 const threads = readdirSync(join(root, 'src')).flatMap((name) => /^.+-thread(?=\.ts$)/.exec(name) ?? []);
 
 function wantedPlatform() {
@@ -52,7 +52,10 @@ if (isMainThread) await runCommandLine();
 else await THREADS[process.argv[2]]();
 `;
 
-/** better-sqlite3 would look for its addon in its own package. One that was cut short would end the process with SIGBUS. */
+/**
+ * By itself, better-sqlite3 looks for its addon in its own package. The size is checked because loading a truncated
+ * addon would end the process with SIGBUS.
+ */
 const addonBeside = {
   name: 'addon beside the bundle',
   setup(bundler) {
@@ -63,7 +66,7 @@ const addonBeside = {
           const file = require.resolve('./${ADDON}');
           const { size } = require('node:fs').statSync(file);
           if (![${sizes.join(', ')}].includes(size))
-            throw Object.assign(new Error(\`\${file} is not whole: it has \${size} bytes\`), { code: 'ERR_DLOPEN_FAILED' });
+            throw Object.assign(new Error(\`\${file} is incomplete: it has \${size} bytes\`), { code: 'ERR_DLOPEN_FAILED' });
           return require(file);
         };`,
     }));
@@ -81,7 +84,7 @@ async function bundle() {
     format: 'esm',
     target: 'node22.18',
     legalComments: 'inline',
-    // What of it is CommonJS requires Node's own modules, and the addon.
+    // The CommonJS parts of the bundle use `require` for Node's own modules and the addon.
     banner: {
       js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);",
     },
@@ -91,7 +94,10 @@ async function bundle() {
   return outputFiles[0].contents;
 }
 
-/** A reader of `path` always finds a whole file, the old one or the new one. @param write makes the file that it is given */
+/**
+ * Replaces a file so that readers of `path` always find a complete one, old or new.
+ * @param write writes the file at the path that it gets
+ */
 function replaceFile(path, write) {
   const next = `${path}.${process.pid}.next`;
   try {
@@ -111,9 +117,9 @@ try {
   replaceFile(join(folder, ADDON), (path) => copyFileSync(join(prebuilds, `${platform}.node`), path));
   replaceFile(join(folder, BUNDLE), (path) => writeFileSync(path, text));
 } catch (error) {
-  // What is wrong with the code esbuild has said itself.
+  // esbuild has already reported errors in the code.
   process.stderr.write(
-    error.errors === undefined ? `no bundle was made: ${error.message}\n` : 'no bundle was made\n',
+    error.errors === undefined ? `the build failed: ${error.message}\n` : 'the build failed\n',
   );
   process.exitCode = 1;
 }

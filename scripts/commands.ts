@@ -1,26 +1,30 @@
-/** The server and its commands behind one name: `./irisx COMMAND` in a clone, `node irisx-webhooks.mjs COMMAND` for the bundle. */
+/**
+ * The server and its commands under one name: `./irisx COMMAND` in a clone, `node irisx-webhooks.mjs COMMAND` for the
+ * bundle.
+ */
 
 import { IRISX } from '../src/core/packaging.ts';
 import { EX_USAGE } from './cli/command.ts';
 
-/** By name: what the command does, and what runs it. */
+/** By name: a line for the help text, and the function that runs the command. */
 export type Commands = Readonly<Record<string, readonly [text: string, run: () => Promise<unknown>]>>;
 
 export const COMMANDS: Commands = {
   serve: ['starts the server (the default)', () => import('./serve.ts')],
   send: ['signs events and posts them to a running server', () => import('./send.ts')],
   sign: ['prints or checks the signature of a body', () => import('./sign.ts')],
-  report: ['calls, messages, costs, opt-outs and failures', () => import('./report.ts')],
-  explain: ['which events made a row, and which of them set each column', () => import('./explain.ts')],
+  report: ['prints reports on calls, messages, costs, opt-outs and failures', () => import('./report.ts')],
+  explain: ['shows which events made a row, and which of them set each column', () => import('./explain.ts')],
   events: ['lists, searches, shows and follows the events', () => import('./events.ts')],
-  handlers: ['progress of handlers, failed runs; retries or skips them', () => import('./handlers.ts')],
-  rebuild: ['derives the tables from the log again, or compares them', () => import('./rebuild.ts')],
+  handlers: ['shows the progress of handlers; retries or skips failed runs', () => import('./handlers.ts')],
+  rebuild: ['rebuilds the tables from the log, or compares them with it', () => import('./rebuild.ts')],
   verify: ['checks the database file, the log and the tables', () => import('./verify.ts')],
   backup: ['copies the log and checks the copy', () => import('./backup.ts')],
 };
 
 /**
- * Runs the command that this process was started with; it finds its own arguments where a program's are.
+ * Runs the command that this process was started with. Its name is removed from `process.argv`, so that the command
+ * finds its own arguments in the usual place.
  * @param more commands that only a clone has
  */
 export async function runCommandLine(more: Commands = {}): Promise<void> {

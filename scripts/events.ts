@@ -1,4 +1,4 @@
-/** `./irisx events`: the events of the log, the newest first; one of them whole; its bytes; those that come. */
+/** `./irisx events`: lists the events of the log, newest first; shows one in full or its raw bytes; follows the log. */
 
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
@@ -20,20 +20,20 @@ ${IRISX} events list [options]
 ${IRISX} events tail [options]
 ${IRISX} events show SEQ
 ${IRISX} events raw SEQ
-Looks into the event log, also while the server runs.
+Reads the event log, also while the server runs.
 
-  list               events, the newest first
-  tail               events as they come, until Ctrl-C, or until --limit of them have come
-  show               one event with all that came with it
-  raw                the exact bytes of its body, and nothing else
+  list               events, newest first
+  tail               events as they arrive, until Ctrl-C or until --limit events have been shown
+  show               one event with everything that was received with it
+  raw                only the exact bytes of its body
 
   --type TYPE        one type under any of its spellings, or a family: call.failed, sms.*
-  --subject ID       events whose body has this text: the id of a call, a message, a recording, a phone number
+  --subject ID       events whose body contains this text: the id of a call, message or recording, or a phone number
   --failed           only events that a table could not use
-  --since, --until   received from this time on, before that one: a date or a time, UTC
-  --after, --before  only events with a greater, a smaller seq
+  --since, --until   received at or after, or before, this time: a date or a time, UTC
+  --after, --before  only events with a greater, or a smaller, seq
   --limit N          default 50
-  --output json      an object a line
+  --output json      one JSON object per line
 
   ${IRISX} events list --type call.failed --since 2026-01-05
   ${IRISX} events list --subject +12025550100
@@ -74,8 +74,8 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
     if (command !== 'list' && command !== 'tail')
       throw new UsageError(
         command === undefined
-          ? 'say one of list, tail, show SEQ, raw SEQ'
-          : `there is no command ${JSON.stringify(command)}, but list, tail, show, raw`,
+          ? 'give a command: list, tail, show SEQ or raw SEQ'
+          : `unknown command ${JSON.stringify(command)}; commands: list, tail, show, raw`,
       );
     if (rest.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(rest[0])}`);
     return command === 'list' ? list(database, values) : await tail(database, values);
@@ -97,9 +97,9 @@ function list(database: Database, values: Values): number {
     next = piece.before;
   } while (next !== undefined && found.length < limit);
   if (values.output === 'json') printJson(found);
-  else if (found.length === 0) print(['no event is like this']);
+  else if (found.length === 0) print(['no matching events']);
   else print(tableOf(found));
-  if (next !== undefined && values.output !== 'json') print([`older ones: --before ${next}`]);
+  if (next !== undefined && values.output !== 'json') print([`older events: --before ${next}`]);
   return 0;
 }
 
@@ -144,14 +144,14 @@ function raw(database: Database, seq: number): number {
 function eventAt(log: EventLog, seq: number): StoredEvent {
   const [event] = log.stored(seq - 1, 1);
   if (event?.seq === seq) return event;
-  throw new Error(`there is no event ${seq}: the log's last one is seq ${log.head().seq}`);
+  throw new Error(`there is no event ${seq}: the log's last event is seq ${log.head().seq}`);
 }
 
 function filterOf(values: Values): EventFilter {
   const { type, subject } = values;
   if (type !== undefined && !TYPE.test(type))
     throw new UsageError(
-      `--type must be a type or a family as call.failed or call.*, not ${JSON.stringify(type)}`,
+      `--type must be a type or a family, such as call.failed or call.*, not ${JSON.stringify(type)}`,
     );
   return { type, subject, failedOnly: values.failed === true };
 }
@@ -180,7 +180,7 @@ function seqOf(rest: readonly string[]): number {
   const [text, more] = rest;
   if (text === undefined || more !== undefined || !/^[1-9]\d{0,14}$/.test(text))
     throw new UsageError(
-      `say the one SEQ: a whole number from 1${text === undefined ? '' : `, not ${JSON.stringify(rest.join(' '))}`}`,
+      `give one SEQ, a whole number from 1${text === undefined ? '' : `, not ${JSON.stringify(rest.join(' '))}`}`,
     );
   return Number(text);
 }

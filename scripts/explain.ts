@@ -1,4 +1,4 @@
-/** `./irisx explain`: did it arrive, and why does its row look so. */
+/** `./irisx explain`: shows whether something has arrived, and why its row looks the way it does. */
 
 import type { Database } from 'better-sqlite3';
 import { openReadOnly } from '../src/core/database.ts';
@@ -23,11 +23,11 @@ ${IRISX} explain sms ID
 ${IRISX} explain recording ID
 ${IRISX} explain contact NUMBER
 ${IRISX} explain seq SEQ
-Tells which events a row is made of, in the order in which they happened and in which they came, and which of
-them gave each column its value. \`call\` tells of the call's recordings, too; \`seq\` of the rows that one event
-belongs to. Exit code 1: nothing of it has arrived.
+Shows which events a row is made of, the order in which they happened, the order in which they arrived, and which of
+them set each column. \`call\` also shows the recordings of the call; \`seq\` shows the rows that one event belongs to.
+Exit code 1: no event with this id has arrived.
 
-  --output json    one object
+  --output json    one JSON array, with one object per row
 `;
 
 const OPTIONS = { output: { type: 'string' } } as const;
@@ -43,11 +43,11 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
     more.length > 0 ||
     !(kind in TABLES || kind === 'seq')
   )
-    throw new UsageError(`say ${Object.keys(TABLES).join(', ')} and an id, or seq and a number`);
+    throw new UsageError(`give one of ${Object.keys(TABLES).join(', ')} and an id, or seq and a number`);
   if (values.output !== undefined && values.output !== 'json' && values.output !== 'table')
     throw new UsageError(`--output must be table or json, not ${JSON.stringify(values.output)}`);
   if (kind === 'seq' && !/^[1-9]\d{0,14}$/.test(id))
-    throw new UsageError(`${JSON.stringify(id)} is no seq: a whole number from 1`);
+    throw new UsageError(`${JSON.stringify(id)} is not a seq: give a whole number from 1`);
   const config = readEnvironment();
   requireDatabase(config);
   const database = openReadOnly(config.databasePath);
@@ -80,7 +80,7 @@ function keysOfSeq(database: Database, explainer: Explainer, seq: number): RowKe
   const log = new EventLog(database);
   const [event] = log.forHandlers(seq - 1, 1);
   if (event?.seq !== seq)
-    throw new Error(`there is no event ${seq}: the log's last one is seq ${log.head().seq}`);
+    throw new Error(`there is no event ${seq}: the log's last event is seq ${log.head().seq}`);
   const failure = log.failureOf(seq);
   print([
     `seq ${seq}: ${harmless(event.type ?? 'no type')}, received ${shownTime(event.receivedAtMs)} at ${event.path}`,
@@ -92,7 +92,7 @@ function keysOfSeq(database: Database, explainer: Explainer, seq: number): RowKe
 
 function notFound(explainer: Explainer, kind: string, id: string): number {
   if (kind === 'seq') {
-    print(['it belongs to no row of a table']);
+    print(['it does not belong to any row']);
     return 0;
   }
   const elsewhere = Object.entries(TABLES).find(
@@ -101,8 +101,8 @@ function notFound(explainer: Explainer, kind: string, id: string): number {
   const hint =
     elsewhere === undefined
       ? `${IRISX} events list --subject ID searches all bodies for it`
-      : `but of ${elsewhere[0]} with this id: ${IRISX} explain ${elsewhere[0]} ${harmless(id)}`;
-  print([`no event of ${kind} ${JSON.stringify(harmless(id))} has arrived; ${hint}`]);
+      : `events for ${elsewhere[0]} with this id have: ${IRISX} explain ${elsewhere[0]} ${harmless(id)}`;
+  print([`no event for ${kind} ${JSON.stringify(harmless(id))} has arrived; ${hint}`]);
   return 1;
 }
 
@@ -123,16 +123,16 @@ function linesOf({ table, key, events, columns, differing, lookedAtFrom }: Expla
   ]);
   return [
     `${table} ${harmless(key)}: ${counted(events.length, 'event')}, times are UTC`,
-    ...alignedLines(['happened', 'came as', 'seq', 'received', 'type', 'unusable because'], rows, [1, 2]),
+    ...alignedLines(['happened', 'arrival', 'seq', 'received', 'type', 'unusable because'], rows, [1, 2]),
     '',
     ...(columns.length === 0
-      ? ['there is no row: no event of it could be used']
+      ? ['there is no row: none of its events could be used']
       : alignedLines(['column', 'value', 'set by seq'], columns.map(cellsOf), [2])),
-    ...(lookedAtFrom === 1 ? [] : [`events before seq ${lookedAtFrom} were not looked at`]),
+    ...(lookedAtFrom === 1 ? [] : [`events before seq ${lookedAtFrom} were not examined`]),
     ...(differing.length === 0
       ? []
       : [
-          `the table has other values in ${differing.join(', ')}: it lags (${IRISX} rebuild --check tells), or has earlier events`,
+          `the table has different values in ${differing.join(', ')}: it lags behind the log (see ${IRISX} rebuild --check), or includes earlier events`,
         ]),
   ];
 }

@@ -1,4 +1,4 @@
-/** `./irisx handlers`: how far handlers and forwarding have come, what has failed, and what is to become of it. */
+/** `./irisx handlers`: shows the progress and the failed runs of handlers and forwarding; retries or skips runs. */
 
 import { existsSync } from 'node:fs';
 import { openReadOnly } from '../src/core/database.ts';
@@ -20,16 +20,16 @@ ${IRISX} handlers failed
 ${IRISX} handlers retry SEQ … | retry --all
 ${IRISX} handlers skip SEQ …
 ${IRISX} handlers --replay-from SEQ [--only handlers|forward]
-Looks at the runs of handlers and of forwarding, also while the server runs.
+Shows and controls the runs of handlers and of forwarding, also while the server runs.
 
-  status         how far each has come, and how many runs have failed
-  failed         the runs that have failed: those that will be tried again, and those that are dead, after
+  status         how far each of the two has got, and how many runs have failed
+  failed         failed runs: those that will be tried again, and those that are dead, after at most
                  ${RUN_ATTEMPTS_MAX} attempts
-  retry          tries failed runs again now, with all attempts before them
-  skip           forgets failed runs: they are not tried again
-  --replay-from  runs everything from this event on again, once more, also what went well; beyond the log's end:
-                 passes over what is left
-  --only         of the two, only this one
+  retry          tries failed runs again now, with their full number of attempts
+  skip           drops failed runs: they are not tried again
+  --replay-from  runs all events from this one on again, including those that succeeded; a SEQ just beyond the log's
+                 end skips everything that has not run yet
+  --only         replays only handlers, or only forward
 `;
 
 const OPTIONS = {
@@ -45,7 +45,7 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
   const [command, ...rest] = positionals;
   const replayFrom = values['replay-from'];
   if ((command === undefined) === (replayFrom === undefined))
-    throw new UsageError('say one of status, failed, retry, skip, or --replay-from SEQ');
+    throw new UsageError('give a command (status, failed, retry, skip) or --replay-from SEQ');
   if (values.all === true && command !== 'retry') throw new UsageError('--all is for retry');
   if (values.only !== undefined && replayFrom === undefined)
     throw new UsageError('--only is for --replay-from');
@@ -55,7 +55,7 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
   const path = runStorePath(config.databasePath);
   if (!existsSync(path)) {
     throw new Error(
-      'no handler has run yet: put one into src/handlers, or set HANDLERS or FORWARD_URL, and start the server',
+      'no handler has run yet: write one in src/handlers, or set HANDLERS or FORWARD_URL, and start the server',
     );
   }
   const store = new RunStore(path);
@@ -67,7 +67,7 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
     if (command === 'failed') return none(rest) ?? failed(store);
     if (command === 'retry') return retry(store, values.all === true, rest.map(seqOf));
     if (command === 'skip') return skip(store, rest.map(seqOf));
-    throw new UsageError(`there is no command ${JSON.stringify(command)}, but status, failed, retry, skip`);
+    throw new UsageError(`unknown command ${JSON.stringify(command)}; commands: status, failed, retry, skip`);
   } finally {
     database.close();
     store.close();
@@ -76,7 +76,7 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
 
 function seqOf(text: string): number {
   const seq = /^\d{1,15}$/.test(text) ? Number(text) : 0;
-  if (seq === 0) throw new UsageError(`${JSON.stringify(text)} is no seq: a whole number from 1`);
+  if (seq === 0) throw new UsageError(`${JSON.stringify(text)} is not a seq: give a whole number from 1`);
   return seq;
 }
 
@@ -100,7 +100,7 @@ function status(store: RunStore, log: EventLog, databasePath: string): number {
   const unlock = lockFile(runStoreLockPath(databasePath));
   unlock?.();
   print([
-    `the log's last event is seq ${grouped(head)}; ${unlock === undefined ? 'a server runs them' : 'no server runs them now'}`,
+    `the log's last event is seq ${grouped(head)}; ${unlock === undefined ? 'a server is running them' : 'no server is running them now'}`,
   ]);
   return 0;
 }
@@ -119,7 +119,7 @@ function failed(store: RunStore): number {
     ]);
   if (rows.length === 0) print(['no run has failed']);
   else print(alignedLines(['seq', 'consumer', 'attempts', 'next', 'error'], rows, [0, 2]));
-  if (runs.length > FAILED_MAX) print([`these are the first ${grouped(FAILED_MAX)}`]);
+  if (runs.length > FAILED_MAX) print([`only the first ${grouped(FAILED_MAX)} are shown`]);
   return 0;
 }
 
@@ -137,10 +137,10 @@ function skip(store: RunStore, seqs: readonly number[]): number {
   return told(seqs, count);
 }
 
-/** Something was asked of a run that has not failed: that is said, and is no success. */
+/** Reports it if some of the given events have no failed run. @returns the exit code, which is 1 in that case */
 function told(seqs: readonly number[], count: number): number {
   if (count >= new Set(seqs).size) return 0;
-  print(['the others have no failed run: see failed; --replay-from runs also what went well']);
+  print(['the others have no failed run: see handlers failed; --replay-from also runs what has succeeded']);
   return 1;
 }
 
@@ -151,7 +151,7 @@ function replay(store: RunStore, log: EventLog, from: number, only: string | und
   const head = log.head().seq;
   if (from > head + 1) throw new UsageError(`--replay-from must be from 1 to ${head + 1}, not ${from}`);
   for (const name of only === undefined ? names : [only]) store.replayFrom(name, from, log.chainOf(from - 1));
-  print([`${counted(head - from + 1, 'event')} from seq ${from} on will run again`]);
+  print([`${counted(head - from + 1, 'event')} from seq ${from} onward will run again`]);
   return 0;
 }
 

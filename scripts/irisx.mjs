@@ -1,4 +1,4 @@
-/** The entry of a clone, the server's and each command's: checks what it runs on, then loads the TypeScript. */
+/** The entry point of a clone, for the server and every command: checks the environment, then loads the TypeScript. */
 
 import module from 'node:module';
 import { dirname, join, sep } from 'node:path';
@@ -9,17 +9,17 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 if (!process.features.typescript)
   refuse(
-    `Node ${process.versions.node} does not run TypeScript here: take the option that turns that off out of NODE_OPTIONS, or install Node 24 LTS`,
+    `Node ${process.versions.node} cannot run TypeScript here: remove the option that disables it from NODE_OPTIONS, or install Node 24 LTS`,
   );
 if (root.split(sep).includes('node_modules'))
   refuse(
-    `Node runs no TypeScript below a folder named node_modules: move ${root}, or run the bundle that npm run build makes`,
+    `Node does not run TypeScript in a folder named node_modules: move ${root}, or run the bundle that npm run build makes`,
   );
 
-// Threads find it in the environment. Where it cannot be written, each start takes a little longer.
+// Set in the environment so that threads use it too. If the folder is not writable, each start takes a little longer.
 process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'irisx');
 module.enableCompileCache();
-// With node --watch a thread would report its modules among its own messages; npm run dev watches folders instead.
+// Under `node --watch`, a thread would send its module paths along with its messages. `npm run dev` watches folders.
 delete process.env.WATCH_REPORT_DEPENDENCIES;
 
 const { runCommandLine } = await import('./commands.ts').catch((error) => {

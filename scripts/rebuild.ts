@@ -19,10 +19,10 @@ const NAMES = derivations.projections.map(({ name }) => name);
 
 const USAGE = `
 ${IRISX} rebuild [TABLE …] [--check]
-Derives tables from the event log again, while the server runs; until the end the old ones stay in use.
-Without a name, all of them: ${NAMES.join(', ')}.
+Rebuilds tables from the event log while the server runs. The old tables stay in use until the new ones are complete.
+Without a TABLE, all of them: ${NAMES.join(', ')}.
 
-  --check    writes nothing: compares the tables with what the log gives, lists the differences;
+  --check    writes nothing: compares the tables with the log and lists the differences;
              exit code 1 if there are any
 
   ${IRISX} rebuild
@@ -35,7 +35,7 @@ const OPTIONS = { check: { type: 'boolean' } } as const;
 async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
   const unknown = positionals.find((name) => !NAMES.includes(name));
   if (unknown !== undefined) {
-    throw new UsageError(`there is no table ${JSON.stringify(unknown)} to rebuild, but ${NAMES.join(', ')}`);
+    throw new UsageError(`unknown table ${JSON.stringify(unknown)}; tables: ${NAMES.join(', ')}`);
   }
   const config = readEnvironment();
   requireDatabase(config);
@@ -65,7 +65,7 @@ function check({ databasePath }: Config, isMeant: (name: string) => boolean): nu
 
 const PHASES: Readonly<Record<RebuildProgress['phase'], string>> = {
   fold: 'reading the log',
-  clean: 'removing the old',
+  clean: 'removing the old tables',
 };
 
 async function rebuildTables({ databasePath }: Config, projections: readonly Projection[]): Promise<void> {

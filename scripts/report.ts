@@ -1,4 +1,4 @@
-/** `./irisx report`: what the tables say, in rows for a terminal, a spreadsheet or a program; also as they stood once. */
+/** `./irisx report`: reports from the tables for a terminal, spreadsheet or program; also as of an earlier event. */
 
 import type { Database } from 'better-sqlite3';
 import { openReadOnly } from '../src/core/database.ts';
@@ -32,14 +32,14 @@ const FORMATS = ['table', 'csv', 'json'];
 
 const USAGE = `
 ${IRISX} report [NAME …] [options]
-Reports from the tables, also while the server runs. Without a name all of them: ${REPORT_NAMES.join(', ')}.
+Prints reports from the tables, also while the server runs. Without a NAME, all: ${REPORT_NAMES.join(', ')}.
 Days, hours and times are UTC.
 
-  --since, --until   what began from this time on, before that one (a failure: what was received): a date or a time
-  --by               ${GROUPINGS.join(', ')}: a row for each, default day; number is the other party's;
-                     for calls, sms and costs
-  --as-of            a seq or a time: the tables as they stood when that was the log's last event
-  --format           ${FORMATS.join(', ')}; csv is for one report; json has an object a line, with times in
+  --since, --until   what began at or after, or before, this date or time (failures: what was received then)
+  --by               ${GROUPINGS.join(', ')}: one row for each, default day; number is the other party's;
+                     only for calls, sms and costs
+  --as-of            a seq or a time: the tables as they were when the log ended there
+  --format           ${FORMATS.join(', ')}; csv is for a single report; json prints one object per line, with times in
                      milliseconds since 1970 and money in millionths
 
   ${IRISX} report
@@ -93,16 +93,16 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
 function nameOf(text: string): ReportName {
   const name = REPORT_NAMES.find((known) => known === text);
   if (name === undefined)
-    throw new UsageError(`there is no report ${JSON.stringify(text)}, but ${REPORT_NAMES.join(', ')}`);
+    throw new UsageError(`unknown report ${JSON.stringify(text)}; reports: ${REPORT_NAMES.join(', ')}`);
   return name;
 }
 
 function oneOf(option: string, text: string, allowed: readonly string[]): string {
   if (allowed.includes(text)) return text;
-  throw new UsageError(`${option} must be ${allowed.join(', ')}, not ${JSON.stringify(text)}`);
+  throw new UsageError(`${option} must be one of ${allowed.join(', ')}, not ${JSON.stringify(text)}`);
 }
 
-/** @returns the seq that was meant */
+/** Folds the tables as of `text`, a seq or a time. @returns the seq that it stands for */
 function standAt(database: Database, text: string): number {
   const times = new EventTimes(database);
   const head = times.headSeq();
@@ -165,7 +165,7 @@ function shown(kind: ColumnKind, value: Value): string {
   }
 }
 
-/** Money as a decimal number, times as ISO 8601: what a spreadsheet reads. */
+/** Money as decimal numbers, times as ISO 8601, because that is what spreadsheets read. */
 function printCsv(_name: ReportName, { columns, rows }: Report): void {
   const cells = rows.map((row) =>
     row.map((value, index) => {

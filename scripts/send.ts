@@ -20,16 +20,16 @@ ${IRISX} send <event type> | --scenario NAME | --file F.jsonl  [options]
 Signs deliveries and posts them to a running server.
 
   --scenario NAME    ${SCENARIO_NAMES.join(', ')}
-  --file F           recorded deliveries, a JSON object a line: path, headers, body; or the bodies alone
-  --data NAME=VALUE  sets a field (repeatable); VALUE is JSON if it can be read as JSON; NAME:=TEXT is always text
+  --file F           recorded deliveries, one JSON object per line: path, headers, body; or only the bodies
+  --data NAME=VALUE  sets a field (repeatable); VALUE is JSON if it is valid JSON, else text; NAME:=TEXT is always text
   --shape SHAPE      ${SHAPES.join(', ')} (default: envelope)
-  --url URL          default: PORT and HOST of the configuration; --path /webhooks/calls changes the path alone
-  --secret S         default: the first of WEBHOOK_SECRET, else the development secret
-  --count N          repeat N times, with new ids; --duplicate sends each delivery twice
-  --concurrency C    under way at once (default: 10; 1 if there is no --count, so that they arrive in order)
-  --rate R           deliveries a second, whatever the answers take
-  --shuffle          in random order; --seed N gives the same ids and order again
-  --verbose, --quiet a line for each delivery and answer (default: up to 50 of them), or the summary alone
+  --url URL          default: PORT and HOST of the configuration; --path /webhooks/calls changes only the path
+  --secret S         default: the first secret of WEBHOOK_SECRET, or else the development secret
+  --count N          repeats N times, with new ids; --duplicate sends each delivery twice
+  --concurrency C    requests in flight at once (default: 10; 1 without --count, so that they arrive in order)
+  --rate R           deliveries per second, however long the answers take
+  --shuffle          sends in random order; --seed N gives the same ids and order again
+  --verbose, --quiet a line for each delivery and answer (default for up to 50 deliveries), or only the summary
 
 Exit code 0: every answer was 2xx with "success": true.
 
@@ -62,7 +62,7 @@ const COUNT_MAX = 10_000_000;
 const CONCURRENCY_MAX = 10_000;
 const RATE_MAX = 100_000;
 const CONCURRENCY_DEFAULT = 10;
-/** More deliveries than this are summed up instead of shown. */
+/** If there are more deliveries than this, only the summary is shown. */
 const SHOWN_MAX = 50;
 const SEED_LIMIT = 2 ** 32;
 
@@ -107,7 +107,7 @@ async function main(given: Given): Promise<number> {
         if (answer.kind === 'none' && answer.code === 'ECONNREFUSED' && tally.sent === 0) nobodyThere = true;
         if (nobodyThere) return false;
         const verdict = tally.add(delivery.label, answer, tookMs);
-        // Several at once: each answer stays with what it answers.
+        // With several in flight, each delivery is shown together with its answer.
         if (isShown && !isOneByOne) outgoing(delivery);
         if (isShown) process.stdout.write(`<-- ${verdict.text}\n`);
         else progress.report('sending', tally.sent, total);
@@ -119,7 +119,7 @@ async function main(given: Given): Promise<number> {
     poster.close();
   }
   if (nobodyThere)
-    throw new Error(`nothing listens on ${target.url.origin}: start the server with ${IRISX} serve`);
+    throw new Error(`nothing is listening on ${target.url.origin}: start the server with ${IRISX} serve`);
   const tookMs = performance.now() - startedMs;
   if (tally.sent > 1) process.stdout.write(`${tally.summary(tookMs).join('\n')}\n`);
   return tally.isGood ? 0 : 1;
@@ -130,14 +130,14 @@ function readTarget({ values }: Given): Omit<PosterOptions, 'connections'> {
   const url = readUrl(values.url ?? serverUrl(config));
   const { path } = values;
   if (path !== undefined && !path.startsWith('/')) throw new UsageError('--path must begin with /');
-  // A server that skips verification has made no secret, and takes any.
+  // A server that skips verification has made no secret and accepts any.
   const secret = config.skipSignatureVerification
     ? (knownSecrets(config)[0] ?? 'any')
     : signingSecret(config);
   return { url, path, secret };
 }
 
-/** What is sent once: how many deliveries, and how to make them (samples: with new ids each time). */
+/** The deliveries of one repetition: how many there are, and how to make them (samples get new ids each time). */
 interface Source {
   readonly size: number;
   make(): Delivery[];
@@ -151,9 +151,9 @@ function readSource({ values, positionals }: Given, random: Random): Source {
   }
   if (values.file !== undefined) {
     if (values.data !== undefined || values.shape !== undefined)
-      throw new UsageError('--data and --shape are for samples: the bodies of a --file are sent as they are');
+      throw new UsageError('--data and --shape are for samples: the bodies of a --file are sent unchanged');
     const recorded = readRecordedFile(values.file);
-    if (recorded.length === 0) throw new UsageError(`there is no delivery in ${values.file}`);
+    if (recorded.length === 0) throw new UsageError(`${values.file} contains no deliveries`);
     return { size: recorded.length, make: () => recorded };
   }
 
@@ -185,7 +185,7 @@ function oneOf<T extends string>(option: string, text: string, allowed: readonly
   return found;
 }
 
-/** Without a path of its own a URL means the endpoint for all events. */
+/** A URL without a path means the endpoint for all events. */
 function readUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))

@@ -1,12 +1,12 @@
-/** `./irisx serve`: the server. All that it can be told is in its environment. */
+/** `./irisx serve`: the server. It is configured only by its environment. */
 
 import { IRISX } from '../src/core/packaging.ts';
 import { commandLine } from './cli/command.ts';
 
 const USAGE = `
 ${IRISX} serve
-Starts the server, which runs until SIGTERM or Ctrl-C. It takes its configuration from the environment and from .env in
-the folder where it starts: .env.example has every variable, docs/OPERATIONS.md explains them.
+Starts the server, which runs until SIGTERM or Ctrl-C. It reads its configuration from the environment and from .env in
+the folder where it starts. .env.example lists every variable; docs/OPERATIONS.md explains them.
 `;
 
 if (commandLine(USAGE, {}, false) !== undefined) await import('../src/main.ts');

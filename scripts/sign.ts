@@ -1,4 +1,4 @@
-/** `./irisx sign`: the signature headers of a body, or whether given ones are right. */
+/** `./irisx sign`: prints the signature headers of a body, or checks given ones. */
 
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
@@ -11,16 +11,16 @@ import { knownSecrets, readEnvironment, serverUrl, signingSecret } from './cli/e
 
 const USAGE = `
 ${IRISX} sign <file|->  [options]
-Prints the headers that sign a body: a file's exact bytes, or - for standard input.
+Prints the headers that sign a body: the exact bytes of a file, or of standard input (-).
 
-  --timestamp T    Unix seconds (default: now; the server takes 300 seconds either way)
-  --secret S       default: the first of WEBHOOK_SECRET, else the development secret
-  --prefix         the signature as sha256=…
-  --curl           a curl command line instead, ready to run
+  --timestamp T    Unix seconds (default: now; the server accepts 300 seconds either way)
+  --secret S       default: the first secret of WEBHOOK_SECRET, or else the development secret
+  --prefix         prints the signature as sha256=…
+  --curl           prints a curl command line instead, ready to run
   --event TYPE     with --curl: adds X-IRISX-Event, for a body that does not state its type
   --url URL        with --curl; default: PORT and HOST of the configuration
   --verify --signature S --timestamp T
-                   checks given values: prints "valid", exit code 0, or "invalid signature", exit code 1
+                   checks the given values: prints "valid" (exit code 0) or "invalid signature" (exit code 1)
 
   ${IRISX} sign body.json
   ${IRISX} sign body.json --curl | sh
@@ -89,16 +89,16 @@ function curlLine(url: string, headers: readonly string[], file: string, body: B
   return `curl -sS -X POST ${quoted(url)} ${all.map((header) => `-H ${quoted(header)}`).join(' ')} ${data}`;
 }
 
-/** @throws Error if a terminal and a shell would not keep these bytes as they are */
+/** @throws Error if a terminal or a shell would not preserve these bytes */
 function printable(body: Buffer): string {
   const text = body.toString('utf8');
   const hasControls = /(?![\n\t])\p{Cc}/u.test(text);
   if (!isUtf8(body) || hasControls)
-    throw new Error('the body is not plain text: put it into a file and name that');
+    throw new Error('the body is not plain text: put it in a file and give the file name');
   return text;
 }
 
-/** For a POSIX shell: nothing is special between single quotes but the quote. */
+/** For a POSIX shell: within single quotes only the single quote itself is special. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

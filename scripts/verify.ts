@@ -1,4 +1,4 @@
-/** `./irisx verify`: checks the whole database file, while the server runs, one line a check. */
+/** `./irisx verify`: checks the whole database file, also while the server runs, and prints one line per check. */
 
 import type { Config } from '../src/config.ts';
 import { checkTables } from '../src/core/check-tables.ts';
@@ -25,14 +25,14 @@ import { tableLines, unfoldedLines } from './cli/table-lines.ts';
 const USAGE = `
 ${IRISX} verify [options]
 Checks the database file, also while the server runs: SQLite's own integrity, the sequence of events, the hash
-chain over them, their signatures, and that the tables are what the log gives.
+chain over them, their signatures, and that the tables match the log.
 
   --anchor SEQ:CHAIN  also checks that this head, noted earlier or elsewhere, is still in the log:
-                      only so a cut tail is noticed
-  --secret S          default: WEBHOOK_SECRET, else the development secret; all secrets of the log's lifetime,
-                      separated by commas
+                      without it, events missing from the log's end go unnoticed
+  --secret S          default: WEBHOOK_SECRET, or else the development secret; give every secret used during the
+                      log's lifetime, separated by commas
 
-Prints a line for each check and the log's head. Exit code 0: all checks hold.
+Prints one line per check, then the log's head. Exit code 0: all checks passed.
 
   ${IRISX} verify
   ${IRISX} verify --secret new,old
@@ -41,7 +41,7 @@ Prints a line for each check and the log's head. Exit code 0: all checks hold.
 
 const OPTIONS = { anchor: { type: 'string' }, secret: { type: 'string' } } as const;
 
-/** What a check found: details are printed below its line. */
+/** The result of a check; its details are printed below its line. */
 interface Finding {
   readonly state: 'ok' | 'FAILED' | 'skipped';
   readonly text: string;
@@ -93,11 +93,11 @@ function readAnchor(text: string): Anchor {
 
 function fileFinding(problems: readonly string[]): Finding {
   if (problems.length === 0) return { state: 'ok', text: 'SQLite finds no damage' };
-  return { state: 'FAILED', text: 'SQLite finds it damaged', details: problems };
+  return { state: 'FAILED', text: 'SQLite finds damage', details: problems };
 }
 
 function sequenceFinding({ sequence, events }: LogVerification): Finding {
-  if (sequence === undefined) return { state: 'ok', text: `${counted(events, 'event')} without a gap` };
+  if (sequence === undefined) return { state: 'ok', text: `${counted(events, 'event')} without gaps` };
   return { state: 'FAILED', text: faultLine(sequence) };
 }
 
@@ -122,7 +122,7 @@ function signaturesFinding(found: LogVerification, secretCount: number): Finding
   return {
     state: 'FAILED',
     text: `${faultLine(signatures)}${besides}`,
-    details: ['if the secret has changed since, give all of the log’s lifetime: --secret new,old'],
+    details: ['if the secret has changed, give all secrets used during the log’s lifetime: --secret new,old'],
   };
 }
 
@@ -142,7 +142,7 @@ function tablesFinding({ databasePath }: Config, progress: Progress): Finding {
       return { state: 'FAILED', text: `${names} differ from the log`, details: wrong.flatMap(tableLines) };
     }
     const sizes = checks.map(({ name, rows }) => `${name} ${grouped(rows)}`).join(', ');
-    const text = `as the log gives them (rows: ${sizes})`;
+    const text = `they match the log (rows: ${sizes})`;
     return { state: 'ok', text, details: unfoldedLines(unfolded) };
   } catch (error) {
     return { state: 'FAILED', text: `they cannot be compared: ${faultText(error)}` };

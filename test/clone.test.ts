@@ -1,4 +1,4 @@
-/** What a clone runs on: which Node, which path, which packages; and its one command. */
+/** What a clone needs to run: the Node version, the path, the packages; and its one command. */
 
 import assert from 'node:assert/strict';
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
@@ -15,7 +15,7 @@ const root = join(import.meta.dirname, '..');
 const folder = temporaryFolder();
 after(() => folder.remove());
 
-/** What `git clone` makes of the program. @param name of its folder */
+/** Makes a folder like the one that `git clone` makes. @param name the name of the folder */
 function clone(name: string): string {
   const path = join(folder.path, name);
   for (const part of ['irisx', 'package.json', 'scripts', 'src'])
@@ -31,9 +31,9 @@ function withPackages(path: string): string {
   return path;
 }
 
-/** A server that should have refused to start is ended. */
+/** A server that should have refused to start is killed after this time. */
 const RUN_MS_MAX = 30_000;
-/** Makes Node tell an older version. */
+/** Makes Node report an older version. */
 const OLD_NODE = [
   '--import',
   `data:text/javascript,${encodeURIComponent(
@@ -41,7 +41,7 @@ const OLD_NODE = [
   )}`,
 ];
 
-/** As on a machine whose Node is the one that runs this test. */
+/** The environment of a machine whose Node is the one that runs this test. */
 const environment = (more: Readonly<Record<string, string>> = {}) => ({
   PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
   ADMIN_PORT: '0',
@@ -61,7 +61,7 @@ function refused({ status, stdout, stderr }: SpawnSyncReturns<string>, message: 
 }
 
 describe('a clone', () => {
-  it('in a folder with #, %, ?, spaces and umlauts serves, and runs a handler in TypeScript', async () => {
+  it('serves from a path with #, %, ?, spaces and umlauts, and runs a handler in TypeScript', async () => {
     const path = withPackages(clone('C# tools, 100% done? für %20'));
     writeFileSync(
       join(path, 'my handlers.ts'),
@@ -84,14 +84,14 @@ describe('a clone', () => {
     assert.equal(verified.status, 0, verified.stdout + verified.stderr);
   });
 
-  it('is the same from every folder and through a link', () => {
+  it('behaves the same from any folder and through a link', () => {
     const path = withPackages(clone('linked'));
     symlinkSync(join(path, 'irisx'), join(folder.path, 'irisx-link'));
     const { stdout } = run(folder.path, ['./irisx-link', '--help']);
     assert.match(stdout, /^\.\/irisx COMMAND \[options\]; each command has --help\n\n {2}serve {9}starts /);
   });
 
-  it('runs its commands whatever the handlers are like; the server names what is wrong with them', async () => {
+  it('runs its commands even if the handlers are broken; the server reports what is wrong with them', async () => {
     const path = withPackages(clone('unfinished'));
     const handlers = join(path, 'src/handlers/sms.ts');
     writeFileSync(handlers, `${readFileSync(handlers, 'utf8')}\nexport const unfinished: = 1;\n`);
@@ -106,7 +106,7 @@ describe('a clone', () => {
 });
 
 describe('Node', () => {
-  it('is needed from 22.18 on, as package.json says', () => {
+  it('must be 22.18 or newer, as package.json says', () => {
     const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
       engines: { node: string };
     };
@@ -114,7 +114,7 @@ describe('Node', () => {
     for (const version of ['12.22.9', '18.20.8', '20.20.2', '22.0.0', '22.17.1'])
       assert.equal(
         nodeProblem(version),
-        `Node ${version} is too old: install Node 22.18 or newer, Node 24 LTS is recommended`,
+        `Node ${version} is too old: install Node 22.18 or newer; Node 24 LTS is recommended`,
       );
     for (const version of ['22.18.0', '22.23.3', '23.6.0', '24.0.0', '26.10.0'])
       assert.equal(nodeProblem(version), undefined, version);
@@ -134,23 +134,23 @@ describe('an entry', () => {
     });
   }
 
-  it('without its packages says so', () => {
+  it('says so if its packages are missing', () => {
     refused(
       run(path, ['./irisx', 'report']),
       /^Cannot find package 'better-sqlite3', which \S.*\.ts needs: run npm ci in .*without packages\n$/,
     );
   });
 
-  it('where Node runs no TypeScript says why', () => {
+  it('says why if Node does not run TypeScript', () => {
     const below = clone('node_modules/irisx-webhooks');
-    refused(run(below, ['./irisx']), /^Node runs no TypeScript below a folder named node_modules: move /);
+    refused(run(below, ['./irisx']), /^Node does not run TypeScript in a folder named node_modules: move /);
     refused(
       run(path, ['./irisx'], { NODE_OPTIONS: '--no-experimental-strip-types' }),
-      /^Node \S+ does not run TypeScript here: /,
+      /^Node \S+ cannot run TypeScript here: /,
     );
   });
 
-  it('without SQLite’s addon names it, and the command that fixes it', () => {
+  it('names SQLite’s addon if it is missing, and the command that fixes it', () => {
     const broken = clone('without addon');
     for (const part of ['package.json', 'lib'])
       cpSync(
@@ -165,33 +165,33 @@ describe('an entry', () => {
     assert.equal(server.status, 69);
     assert.match(run(broken, ['./irisx', 'verify']).stderr, message);
     const signed = run(broken, ['./irisx', 'sign', 'package.json']);
-    assert.equal(signed.status, 0, 'what needs no database works');
+    assert.equal(signed.status, 0, 'commands that need no database work');
   });
 });
 
 describe('npm ci', () => {
-  it('compiles nothing: npm 10 would run node-gyp where the lock file does not say gypfile: false', () => {
+  it('compiles nothing: npm 10 would run node-gyp unless the lock file says gypfile: false', () => {
     const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { gypfile?: boolean }>;
     };
     assert.equal(
       packages['node_modules/better-sqlite3']?.gypfile,
       false,
-      'npm install drops it: put it back',
+      'npm install has dropped it: restore it',
     );
   });
 
-  it('brings no Node where the machine’s is new enough', () => {
+  it('installs no Node if the machine’s is new enough', () => {
     const path = clone('installed');
     const { status, stdout, stderr } = run(path, [process.execPath, 'scripts/node/install.mjs']);
     assert.deepEqual([status, stdout, stderr], [0, '', '']);
     assert.ok(!existsSync(join(path, 'node_modules')));
   });
 
-  it('links the Node that it has brought, and ./irisx takes it before the machine’s', () => {
-    const path = clone('brought: its own Node');
+  it('links the Node that it has installed, and ./irisx prefers it to the machine’s', () => {
+    const path = clone('installed: its own Node');
     const npm = join(folder.path, 'npm-cli.js');
-    /** In the place of npm: installs a node that is this shell script. */
+    /** Replaces npm: installs this shell script as node. */
     const installing = (script: string) =>
       `const fs = require('node:fs');
        fs.readFileSync('package-lock.json');
@@ -199,8 +199,8 @@ describe('npm ci', () => {
        fs.mkdirSync(bin, { recursive: true });
        fs.writeFileSync(bin + '/node', '#!/bin/sh\\n${script}\\n', { mode: 0o755 });`;
     const results: [npm: string, says: RegExp][] = [
-      ['process.exit(1);', /; npm could not download one for this folder: run npm ci again\n$/],
-      [installing('exit 1'), /; npm has none that runs on this machine\n$/],
+      ['process.exit(1);', /; npm could not download a newer one for this folder: run npm ci again\n$/],
+      [installing('exit 1'), /; npm has no Node that runs on this machine\n$/],
       [
         installing('echo v24.0.9'),
         /^Node 20\.20\.2 is too old: npm and \.\/irisx use Node 24\.0\.9 in this folder\n$/,

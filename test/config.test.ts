@@ -7,7 +7,7 @@ import { temporaryFolder } from './support/receiver.ts';
 
 type Environment = Record<string, string | undefined>;
 
-/** The problems of an environment; empty where it makes a Config. */
+/** The problems with an environment; empty if it gives a Config. */
 function problems(env: Environment): readonly string[] {
   try {
     readConfig(env);
@@ -50,7 +50,7 @@ describe('an empty environment', () => {
     assert.equal(trustedProxies.has('10.0.0.1'), false);
   });
 
-  it('is what empty values amount to', () => {
+  it('is equivalent to one with only empty values', () => {
     const empty = Object.fromEntries(
       ['PORT', 'HOST', 'WEBHOOK_SECRET', 'MAX_AGE', 'DATABASE_URL', 'TRUST_PROXY', 'LOG_LEVEL'].map(
         (name) => [name, ' '],
@@ -76,7 +76,7 @@ describe('forwarding', () => {
     assert.deepEqual(bare.handlers.forward?.key, KEY);
   });
 
-  it('needs an address that can be posted to', () => {
+  it('needs an http or https URL', () => {
     for (const url of ['example.com', 'ftp://example.com/', 'https://me:word@example.com/'])
       assert.match(
         onlyProblem({ FORWARD_URL: url, FORWARD_SECRET }),
@@ -101,7 +101,7 @@ describe('forwarding', () => {
     );
   });
 
-  it('takes types and families of events alone', () => {
+  it('accepts only event types and families', () => {
     for (const events of ['call failed', 'call.failed,,sms.sent', 'call.*.x'])
       assert.match(
         onlyProblem({ FORWARD_URL, FORWARD_SECRET, FORWARD_EVENTS: events }),
@@ -109,7 +109,7 @@ describe('forwarding', () => {
       );
   });
 
-  it('is named as useless without an address', () => {
+  it('is reported as useless without a URL', () => {
     assert.equal(
       onlyProblem({ FORWARD_SECRET }),
       'FORWARD_SECRET is set without FORWARD_URL: nothing is forwarded',
@@ -120,12 +120,12 @@ describe('forwarding', () => {
 describe('the admin pages', () => {
   const ADMIN_TOKEN = 'x'.repeat(16);
 
-  it('are on this machine alone, without a token, unless told otherwise', () => {
+  it('listen only on this machine, without a token, by default', () => {
     assert.deepEqual(readConfig({}).admin, { port: 3001, host: '127.0.0.1', token: undefined });
     assert.equal(readConfig({ ADMIN_PORT: '0' }).admin.port, 0);
   });
 
-  it('need a token where others can reach them', () => {
+  it('need a token if other machines can reach them', () => {
     for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.com', '127.0.0.1.example.com'])
       assert.match(onlyProblem({ ADMIN_HOST: host }), /^ADMIN_HOST=".*": .*: set ADMIN_TOKEN beside it/);
     for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost'])
@@ -142,7 +142,7 @@ describe('the admin pages', () => {
     assert.equal(readConfig({ ADMIN_TOKEN }).admin.token, ADMIN_TOKEN);
   });
 
-  it('have a port of their own', () => {
+  it('have a separate port', () => {
     assert.match(onlyProblem({ PORT: '3001' }), /^ADMIN_PORT=3001: is PORT, too: /);
     assert.deepEqual(problems({ PORT: '0', ADMIN_PORT: '0' }), []);
   });
@@ -161,13 +161,13 @@ describe('whole numbers', () => {
   ];
 
   for (const [name, min, max, read] of NUMBERS) {
-    it(`${name} is taken from ${min} to ${max}`, () => {
+    it(`${name} is accepted from ${min} to ${max}`, () => {
       for (const value of [min, min + 1, max - 1, max])
         assert.equal(read(readConfig({ [name]: String(value) })), value);
       assert.equal(read(readConfig({ [name]: ` ${max} ` })), max);
     });
 
-    it(`${name} beyond that, or in another notation, is reported with its name, value and range`, () => {
+    it(`${name} is reported with its name, value and range if it is out of range or in another notation`, () => {
       for (const value of [
         min - 1,
         max + 1,
@@ -208,7 +208,7 @@ describe('words', () => {
     });
   }
 
-  it('the log is JSON in production, unless it is set', () => {
+  it('the log is JSON in production, unless LOG_FORMAT is set', () => {
     const production = { NODE_ENV: 'production', WEBHOOK_SECRET: 's' };
     assert.equal(readConfig(production).logFormat, 'json');
     assert.equal(readConfig({ ...production, LOG_FORMAT: 'text' }).logFormat, 'text');
@@ -217,13 +217,13 @@ describe('words', () => {
 });
 
 describe('WEBHOOK_SECRET', () => {
-  it('is one secret or several, trimmed, without empty ones', () => {
+  it('is one or several secrets, trimmed, without empty ones', () => {
     assert.deepEqual(readConfig({ WEBHOOK_SECRET: 'one' }).secrets, ['one']);
     assert.deepEqual(readConfig({ WEBHOOK_SECRET: ' one , two,, three ,' }).secrets, ['one', 'two', 'three']);
     assert.deepEqual(readConfig({ WEBHOOK_SECRET: 'clé ☎ 秘密' }).secrets, ['clé ☎ 秘密']);
   });
 
-  it('is demanded in production, and only there', () => {
+  it('is required in production, and only there', () => {
     for (const secret of [undefined, '', ' ', ',', ' , ']) {
       const env = secret === undefined ? {} : { WEBHOOK_SECRET: secret };
       assert.match(
@@ -236,7 +236,7 @@ describe('WEBHOOK_SECRET', () => {
     assert.deepEqual(readConfig({ NODE_ENV: 'production', WEBHOOK_SECRET: 's' }).secrets, ['s']);
   });
 
-  it('is never in what is reported', () => {
+  it('never appears in a reported problem', () => {
     const secret = 'c0ffee'.repeat(8);
     const found = problems({
       WEBHOOK_SECRET: secret,
@@ -251,7 +251,7 @@ describe('WEBHOOK_SECRET', () => {
 });
 
 describe('SKIP_SIGNATURE_VERIFICATION', () => {
-  it('is taken only with NODE_ENV=development set beside it', () => {
+  it('is accepted only together with NODE_ENV=development', () => {
     const env = { SKIP_SIGNATURE_VERIFICATION: 'true' };
     assert.equal(readConfig({ ...env, NODE_ENV: 'development' }).skipSignatureVerification, true);
     for (const NODE_ENV of [undefined, '', 'test', 'production']) {
@@ -263,7 +263,7 @@ describe('SKIP_SIGNATURE_VERIFICATION', () => {
     }
   });
 
-  it('is off by default, by "false", and never on by another word', () => {
+  it('is off by default and with "false", and no other word turns it on', () => {
     assert.equal(readConfig({ NODE_ENV: 'development' }).skipSignatureVerification, false);
     assert.equal(
       readConfig({ NODE_ENV: 'production', WEBHOOK_SECRET: 's', SKIP_SIGNATURE_VERIFICATION: 'false' })
@@ -298,7 +298,7 @@ describe('DATABASE_URL', () => {
     }
   });
 
-  it('of another database is refused with the way out, and without its password', () => {
+  it('for another database system is refused with advice, and without printing its password', () => {
     for (const scheme of ['postgresql', 'postgres', 'mysql', 'sqlite', 'libsql', 'http']) {
       const problem = onlyProblem({ DATABASE_URL: `${scheme}://admin:hunter2@db.example/irisx` });
       assert.match(problem, new RegExp(`^DATABASE_URL: ${scheme}: databases are not supported`));
@@ -307,7 +307,7 @@ describe('DATABASE_URL', () => {
     }
   });
 
-  it('without a path, with parameters or with a host is refused', () => {
+  it('is refused without a path, with parameters or with a host', () => {
     for (const url of [
       'file:',
       'file:x.db?mode=ro',
@@ -331,7 +331,7 @@ describe('TRUST_PROXY', () => {
     assert.equal(trusts('10.0.0.0/8, 192.0.2.7', '127.0.0.1'), false);
   });
 
-  it('names the piece that is none of these', () => {
+  it('names the part that is invalid', () => {
     const problem = onlyProblem({ TRUST_PROXY: 'loopback,proxy.example' });
     assert.match(problem, /^TRUST_PROXY="loopback,proxy\.example": must be /);
     assert.match(problem, /"proxy\.example" is none$/);
@@ -340,7 +340,7 @@ describe('TRUST_PROXY', () => {
 });
 
 describe('a wrong environment', () => {
-  it('is reported whole, a line for each problem', () => {
+  it('is reported completely, one line per problem', () => {
     const env = {
       NODE_ENV: 'staging',
       PORT: '99999',
@@ -367,7 +367,7 @@ describe('a wrong environment', () => {
     );
   });
 
-  it('stays one line a problem, whatever is in a value', () => {
+  it('stays at one line per problem, whatever a value contains', () => {
     const found = problems({
       PORT: 'a\nb',
       TRUST_PROXY: 'a\r\nb',
@@ -375,7 +375,7 @@ describe('a wrong environment', () => {
       DATABASE_URL: 'file:a\n?',
     });
     assert.equal(found.length, 4);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that must not appear
     for (const problem of found) assert.doesNotMatch(problem, /[\u0000-\u001f]/);
   });
 });
@@ -387,7 +387,7 @@ describe('a socket that a supervisor holds', () => {
     return { listenFd, isSocketOfAnother };
   };
 
-  it('is descriptor 3, if LISTEN_PID names this process', () => {
+  it('is descriptor 3 if LISTEN_PID names this process', () => {
     assert.deepEqual(read({ LISTEN_FDS: '1', LISTEN_PID: '4711' }), {
       listenFd: 3,
       isSocketOfAnother: false,
@@ -400,7 +400,7 @@ describe('a socket that a supervisor holds', () => {
     assert.deepEqual(read({ LISTEN_PID: '4711' }), { listenFd: undefined, isSocketOfAnother: false });
   });
 
-  it('must be one', () => {
+  it('must be exactly one', () => {
     for (const count of ['0', '2', '-1', 'one']) {
       assert.throws(
         () => readConfig({ LISTEN_FDS: count, LISTEN_PID: '4711' }, PID),
@@ -410,7 +410,7 @@ describe('a socket that a supervisor holds', () => {
   });
 });
 
-it('a database that is a link is known by what the link points to, where its side files are', (t) => {
+it('a database path that is a link is resolved to its target, where the side files are', (t) => {
   const folder = temporaryFolder();
   t.after(folder.remove);
   const target = join(realpathSync(folder.path), 'target.db');

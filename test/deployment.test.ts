@@ -1,4 +1,4 @@
-/** What is deployed: the bundle, the image's steps in a clean folder, the units, the examples. */
+/** Deployment: the bundle, the image's build steps in a clean folder, the systemd units, the examples. */
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -24,7 +24,7 @@ import { startServer } from './support/started-server.ts';
 const root = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
 
-/** The lines of a Dockerfile, continued ones joined, by stage. */
+/** The lines of a Dockerfile by stage, with continued lines joined. */
 function stagesOf(dockerfile: string): [instruction: string, rest: string][][] {
   const stages: [string, string][][] = [];
   for (const line of dockerfile.replaceAll('\\\n', ' ').split('\n')) {
@@ -46,7 +46,7 @@ describe('the deployment', () => {
     .split('\n')
     .filter((line) => line !== '');
 
-  /** In the folder of the image's first stage. */
+  /** Runs a command in the folder of the image's first stage. */
   const run = (command: string) => execFileSync('bash', ['-ec', command], { cwd: build, stdio: 'pipe' });
 
   before(() => {
@@ -68,7 +68,7 @@ describe('the deployment', () => {
   });
   after(() => folder.remove());
 
-  it('is built beside the old bundle: a build that fails, and one for another platform, leave that as it is', () => {
+  it('is built without touching the old bundle if the build fails or is for another platform', () => {
     const states = () =>
       ['irisx-webhooks.mjs', 'better_sqlite3.node'].map((name) => statSync(join(build, 'dist', name)).ino);
     const before = states();
@@ -97,7 +97,7 @@ describe('the deployment', () => {
     ]);
   });
 
-  it('without its addon, or with one for another platform, says which and how to make it', () => {
+  it('without its addon, or with one for another platform, names it and says how to make it', () => {
     const place = join(folder.path, 'no addon');
     mkdirSync(place);
     copyFileSync(join(build, 'dist/irisx-webhooks.mjs'), join(place, 'irisx-webhooks.mjs'));
@@ -126,7 +126,7 @@ describe('the deployment', () => {
     refused();
   });
 
-  it('as a bundle serves, sends, reports, rebuilds and verifies with node alone', async () => {
+  it('as a bundle serves, sends, reports, rebuilds and verifies with only node', async () => {
     const place = join(folder.path, 'bundle 100% done? für C#');
     mkdirSync(place);
     for (const name of ['irisx-webhooks.mjs', 'better_sqlite3.node'])
@@ -171,7 +171,7 @@ describe('the deployment', () => {
     ]);
   });
 
-  it('as an image has two files, another user than root, and a health check that tells', async () => {
+  it('as an image has two files, a user other than root, and a working health check', async () => {
     const app = join(folder.path, 'app');
     mkdirSync(app);
     for (const [instruction, rest] of second) {
@@ -211,7 +211,7 @@ describe('the deployment', () => {
     assert.equal(statSync(join(app, 'data/irisx.db')).mode & 0o777, 0o600);
   });
 
-  it('by systemd is hardened, and ends after the drain', (t) => {
+  it('with systemd is hardened, and ends after the drain', (t) => {
     if (spawnSync('systemd-analyze', ['--version']).status !== 0) {
       assert.ok(process.env['CI'] === undefined, 'systemd is not installed');
       return t.skip('needs systemd');
@@ -222,7 +222,7 @@ describe('the deployment', () => {
     for (const unit of units) copyFileSync(unit, join(place, unit.split('/').at(-1) ?? ''));
     const analyze = (...args: string[]) =>
       spawnSync('systemd-analyze', args, { cwd: place, encoding: 'utf8' });
-    // Where node is elsewhere than in /usr/bin, that is all that it may complain of.
+    // The only permitted complaint is that node is not in /usr/bin.
     const { stderr } = analyze('verify', './irisx-webhooks.service', './irisx-webhooks.socket');
     assert.deepEqual(
       stderr
@@ -238,7 +238,7 @@ describe('the deployment', () => {
     return undefined;
   });
 
-  it('by pm2 starts one process and leaves it time to drain', () => {
+  it('with pm2 starts one process and gives it time to drain', () => {
     const { apps } = createRequire(import.meta.url)(join(root, 'deploy/ecosystem.config.cjs')) as {
       apps: { cwd: string; script: string; kill_timeout: number; instances: number }[];
     };
@@ -246,6 +246,6 @@ describe('the deployment', () => {
     assert.equal(apps.length, 1);
     assert.equal(app?.instances, 1);
     assert.ok((app?.kill_timeout ?? 0) > DRAIN_MAX_MS);
-    assert.ok(existsSync(join(build, app?.script ?? '')), 'npm run build makes what it starts');
+    assert.ok(existsSync(join(build, app?.script ?? '')), 'npm run build makes the script that it starts');
   });
 });

@@ -1,4 +1,4 @@
-/** What the documents say of variables and commands is what there is. */
+/** The variables and commands in the documents match those that exist. */
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -9,7 +9,7 @@ import { it } from 'node:test';
 const root = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
 
-/** What config.ts reads of the environment. */
+/** The variables that config.ts reads from the environment. */
 function variablesRead(): Set<string> {
   const source = read('src/config.ts');
   const calls = /\b(?:set\(env, |oneOf\(|integer\()\s*'([A-Z][A-Z0-9_]*)'|env\['([A-Z][A-Z0-9_]*)'\]/g;
@@ -25,13 +25,13 @@ function variablesDocumented(): Set<string> {
   );
 }
 
-it('every variable that is read is documented, and every documented one is read', () => {
+it('every variable that is read is documented, and every documented variable is read', () => {
   const found = variablesRead();
   assert.ok(found.size > 20, `only ${found.size} variables were found in config.ts`);
   assert.deepEqual([...variablesDocumented()].toSorted(), [...found].toSorted());
 });
 
-it('.env.example names every variable that a person sets', () => {
+it('.env.example lists every variable that a user sets', () => {
   const named = new Set(
     [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z0-9_]*)=/gm)].map(([, name]) => name),
   );
@@ -47,7 +47,7 @@ const documents = [
   .map(read)
   .join('\n');
 
-it('every npm script in the documents exists, and every one that exists is in a document', () => {
+it('every npm script in the documents exists, and every existing one is documented', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
   const named = new Set(
     [...documents.matchAll(/\bnpm run ([a-z][a-z:-]*[a-z])\b/g)].map(([, name = '']) => name),
@@ -58,12 +58,12 @@ it('every npm script in the documents exists, and every one that exists is in a 
     const isNamed = named.has(name) || documents.includes(`\`${name}\``) || documents.includes(`npm ${name}`);
     assert.ok(
       isCommand || isNamed || name === 'postinstall',
-      `${name} is in package.json, but in no document`,
+      `${name} is in package.json, but not in any document`,
     );
   }
 });
 
-it('every command in the documents exists, and every one that exists is in the README', () => {
+it('every command in the documents exists, and every existing one is in the README', () => {
   const { stdout } = spawnSync(process.execPath, ['scripts/irisx.mjs', '--help'], {
     cwd: root,
     encoding: 'utf8',
@@ -83,6 +83,6 @@ it('every command in the documents exists, and every one that exists is in the R
   assert.doesNotMatch(
     documents,
     /npm run [a-z:]+ -- (?!--only|--seed|--platform)/,
-    'what takes options is shown as ./irisx',
+    'commands that take options are shown as ./irisx',
   );
 });

@@ -1,4 +1,4 @@
-/** The real sender's recorded deliveries, replayed byte for byte with the clock of their recording. */
+/** Deliveries recorded from the real sender, replayed byte for byte with the clock set to the time of recording. */
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -21,7 +21,7 @@ async function replay(receiver: { url: string }, deliveries = fixtures): Promise
   return answers;
 }
 
-/** Every table's rows without the columns that tell of arrival. */
+/** The rows of every table without the columns that depend on arrival. */
 function tables(databasePath: string): Record<string, Record<string, unknown>[]> {
   const without = ({ first_seq, last_seq, ...row }: Record<string, unknown>) => row;
   const read = (table: string, key: string) =>
@@ -88,7 +88,7 @@ describe('the recorded deliveries of the real sender', () => {
     assert.equal(row?.['tenant_id'], '42');
   });
 
-  it('give four messages: delivered, failed with its exact text, a keyword, and an inbound one', () => {
+  it('give four messages: one delivered, one failed with its exact text, one keyword, and one inbound', () => {
     const byId = (id: string) => one('SELECT * FROM sms_messages WHERE message_id = ?', id);
     assert.equal(one('SELECT count(*) AS n FROM sms_messages')?.['n'], 4);
     assert.equal(byId('SMf00dfeed0001')?.['status'], 'delivered');
@@ -102,7 +102,7 @@ describe('the recorded deliveries of the real sender', () => {
     assert.equal(byId('SMf00dfeed0004')?.['keyword'], null);
   });
 
-  it('opt out the sender of STOP and nobody else', () => {
+  it('opt out only the sender of STOP', () => {
     assert.deepEqual(receiver.rows('SELECT phone_number, opted_out, last_keyword FROM contacts'), [
       { phone_number: '+15559870002', opted_out: 1, last_keyword: 'STOP' },
     ]);
@@ -125,7 +125,7 @@ describe('the recorded deliveries of the real sender', () => {
     );
   });
 
-  it('take the dashboard’s test delivery, call.dtmf and tenant.limit.warning without a row and without a failure', () => {
+  it('record the dashboard’s test delivery, call.dtmf and tenant.limit.warning with no row and no failure', () => {
     assert.deepEqual(receiver.rows('SELECT * FROM failures'), []);
     assert.equal(one('SELECT count(*) AS n FROM calls')?.['n'], 2);
     assert.equal(
@@ -134,7 +134,7 @@ describe('the recorded deliveries of the real sender', () => {
     );
   });
 
-  it('give the same rows in any order and with any repetition', async () => {
+  it('give the same rows in any order and with any repetitions', async () => {
     const expected = tables(receiver.databasePath);
     const random = seededRandom(20261123);
     for (let round = 0; round < 10; round++) {

@@ -7,7 +7,7 @@ import { it } from 'node:test';
 
 const root = join(import.meta.dirname, '..');
 
-/** Layer → the layers that it may import from, beside itself. */
+/** Layer → the layers that it may import from, apart from itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/core': [],
   'src/projections': ['src/core'],
@@ -42,7 +42,7 @@ function importsOf(path: string): string[] {
   ].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
 }
 
-it('imports run one way', () => {
+it('imports go in one direction', () => {
   const wrong: string[] = [];
   let seen = 0;
   for (const path of files) {
@@ -60,7 +60,7 @@ it('imports run one way', () => {
   assert.deepEqual(wrong, []);
 });
 
-it('the program needs Node and one package', () => {
+it('the program needs only Node and one package', () => {
   const strange = files
     .filter((path) => path.startsWith('src'))
     .flatMap((path) => importsOf(path).map((imported) => ({ path, imported })))
@@ -71,7 +71,7 @@ it('the program needs Node and one package', () => {
   assert.deepEqual(strange, []);
 });
 
-it('core knows no HTTP and no environment', () => {
+it('core does not use HTTP or the environment', () => {
   const wrong = files
     .filter((path) => path.startsWith('src/core'))
     .filter((path) =>
@@ -80,7 +80,7 @@ it('core knows no HTTP and no environment', () => {
   assert.deepEqual(wrong, []);
 });
 
-it('all SQL on events and failures is in the files that own them', () => {
+it('all SQL on events and failures is in the modules that own those tables', () => {
   const owners = [
     'src/core/event-log.ts',
     'src/core/event-search.ts',

@@ -1,4 +1,4 @@
-/** Rebuilding: beside a running server, killed half-way, by newer code, and never by older code. */
+/** Rebuilding: while a server runs, killed half-way, by newer code, and never by older code. */
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -20,7 +20,7 @@ import { deliver, query, startReceiver, temporaryFolder, until } from './support
 
 const T0_S = 1_795_000_000;
 
-/** Event `n` of an endless mix: calls, messages, recordings, opt-outs, and now and then something unusable. */
+/** Event `n` of an endless mix: calls, messages, recordings, opt-outs, and occasionally an unusable event. */
 function delivery(n: number): Delivery {
   const subject = Math.floor(n / 7);
   const timestamp = T0_S + n;
@@ -60,7 +60,7 @@ function delivery(n: number): Delivery {
   };
 }
 
-/** A database in a folder of its own with events 0 to `count` - 1. */
+/** A database in its own folder with events 0 to `count` - 1. */
 function filledDatabase(count: number): { path: string; remove: () => void } {
   const folder = temporaryFolder();
   const path = join(folder.path, 'irisx.db');
@@ -112,7 +112,7 @@ const newerDerivations: Derivations = {
 };
 
 describe('a rebuild', () => {
-  it('finds that live tables equal rebuilt ones, and names each row that does not', () => {
+  it('finds that live tables equal rebuilt ones, or names each row that differs', () => {
     const { path, remove } = filledDatabase(1400);
     assert.deepEqual(differences(path), []);
     damageCalls(path);
@@ -125,7 +125,7 @@ describe('a rebuild', () => {
     remove();
   });
 
-  it('reads bodies as the appender did, valid UTF-8 or not', () => {
+  it('reads bodies like the appender, whether valid UTF-8 or not', () => {
     const { path, remove } = filledDatabase(0);
     const database = openDatabase(path, derivations);
     const message = (id: string, bytes: number[]) =>
@@ -154,7 +154,7 @@ describe('a rebuild', () => {
     remove();
   });
 
-  it('puts damaged tables right and leaves nothing of itself behind', async () => {
+  it('repairs damaged tables and leaves nothing of its own behind', async () => {
     const { path, remove } = filledDatabase(1400);
     damageCalls(path);
     const phases = new Set<string>();
@@ -186,7 +186,7 @@ describe('a rebuild', () => {
     remove();
   });
 
-  it('keeps tables and views that are the user’s own, whatever they are called', async () => {
+  it('keeps the user’s own tables and views, whatever their names', async () => {
     const { path, remove } = filledDatabase(700);
     const database = new Sqlite(path);
     database.exec("CREATE TABLE customers_old (name TEXT); INSERT INTO customers_old VALUES ('Ada')");
@@ -203,7 +203,7 @@ describe('a rebuild', () => {
     remove();
   });
 
-  it('keeps some thousands of folded events in memory, whatever the log’s length', async () => {
+  it('keeps only a few thousand folded events in memory, whatever the length of the log', async () => {
     const { path, remove } = filledDatabase(2 * REBUILD_FOLD_EVENTS + 100);
     const written: number[] = [];
     await rebuildNow(path, {
@@ -214,7 +214,7 @@ describe('a rebuild', () => {
     remove();
   });
 
-  it('beside a loaded server loses nothing and answers every delivery', async () => {
+  it('loses nothing while the server is under load, and every delivery is answered', async () => {
     const { path, remove } = filledDatabase(14_000);
     const receiver = await startReceiver({ databasePath: path });
     let finished = false;
@@ -245,7 +245,7 @@ describe('a rebuild', () => {
     remove();
   });
 
-  it('is refused while another one is under way, and possible afterwards', async () => {
+  it('is refused while another one is running, and possible afterwards', async () => {
     const { path, remove } = filledDatabase(700);
     let second: Promise<unknown> | undefined;
     await rebuildNow(path, {
@@ -258,7 +258,7 @@ describe('a rebuild', () => {
     remove();
   });
 
-  it('killed at any phase leaves the live tables unharmed, and the next one cleans up', async () => {
+  it('leaves the live tables intact if killed in any phase, and the next one cleans up', async () => {
     const { path, remove } = filledDatabase(7_000);
     for (const phase of ['fold', 'clean']) {
       const script = join(import.meta.dirname, 'support/rebuild-until.ts');
@@ -287,7 +287,7 @@ describe('a rebuild', () => {
 });
 
 describe('a server', () => {
-  it('rebuilds a table that older code has made, receiving meanwhile', async () => {
+  it('rebuilds a table made by older code, and receives meanwhile', async () => {
     const { path, remove } = filledDatabase(2_100);
     const database = new Sqlite(path);
     database.exec(
@@ -302,7 +302,7 @@ describe('a server', () => {
     await until(async () => {
       const health = (await (await fetch(`${receiver.url}/health`)).json()) as Record<string, unknown>;
       return health['projections_behind'] === undefined;
-    }, 'a health without lagging tables');
+    }, '/health shows no lagging tables');
     assert.deepEqual(differences(path), []);
     assert.equal(
       query(path, "SELECT status FROM calls WHERE call_uuid = 'meanwhile'")[0]?.['status'],
@@ -331,7 +331,7 @@ describe('a server', () => {
     remove();
   });
 
-  it('leaves a table of newer code alone, says so, and still takes deliveries', async () => {
+  it('leaves a table made by newer code alone, says so, and still accepts deliveries', async () => {
     const { path, remove } = filledDatabase(700);
     await rebuildNow(path, { derivations: newerDerivations, projections: newerDerivations.projections });
     const receiver = await startReceiver({ databasePath: path, isNotSound: true });

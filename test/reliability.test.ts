@@ -1,4 +1,4 @@
-/** The table of docs/RELIABILITY.md and the tests know each other. */
+/** The table of docs/RELIABILITY.md and the tests match. */
 
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ const rows = table
     tests: [...rest.matchAll(/`(test\/[^`]+)`/g)].map(([, path]) => path),
   }));
 
-it('every fault case is in the table, and every case of the table that names no test is a fault case', () => {
+it('every fault case is in the table, and every case in the table that names no test is a fault case', () => {
   const faults = readdirSync(join(root, 'test/faults'))
     .filter((name) => name.endsWith('.fault.ts'))
     .flatMap((name) => [

@@ -1,4 +1,4 @@
-/** The README's story, run as it stands there: a started server, its first deliveries, a look at the tables. */
+/** The README's walkthrough, run as written: start a server, send the first deliveries, query the tables. */
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -17,11 +17,11 @@ const run = promisify(execFile);
 /** The shell blocks of the README, in order. */
 const blocks = [...readme.matchAll(/^```bash\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? '');
 
-it('the README’s commands work in its order and print what it says', async () => {
+it('the README’s commands work in order and print what it says', async () => {
   const [start = '', test, ...story] = blocks;
   assert.equal(start, 'npm ci && npm start\n');
   assert.equal(test, 'npm ci && npm test\n');
-  assert.equal(story.length, 4, 'a block was added: say here what it must print');
+  assert.equal(story.length, 4, 'a block was added: extend this test with what it must print');
 
   const folder = temporaryFolder();
   const parts = ['irisx', 'package.json', 'scripts', 'src', 'node_modules'];
@@ -41,7 +41,7 @@ it('the README’s commands work in its order and print what it says', async () 
 
   const server = await startServer(['npm', 'start'], folder.path, env);
   try {
-    await until(() => server.output().includes('try it'), 'the rest of its first lines');
+    await until(() => server.output().includes('try it'), 'its first lines are complete');
     for (const part of [
       `http://localhost:${port}/webhooks`,
       'data/irisx.db',

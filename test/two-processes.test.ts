@@ -1,4 +1,4 @@
-/** Several servers on one file: safe, with one log and one set of tables. */
+/** Several servers can safely share one file, with one log and one set of tables. */
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ it('two processes that start on one new file and share the deliveries record eac
     assert.equal(status, 200);
     if (json['duplicate'] === true) duplicates += 1;
     const seq = json['seq'] as number;
-    assert.equal(seqs.get(n) ?? seq, seq, `delivery ${n} has two places in the log`);
+    assert.equal(seqs.get(n) ?? seq, seq, `delivery ${n} has two seqs in the log`);
     seqs.set(n, seq);
   };
   for (let n = 0; n < DELIVERIES; n += 20) {

@@ -1,4 +1,4 @@
-/** Contestant (a): the limit of the runtime. Bare node:http that reads the body and answers 200. */
+/** Contestant (a), the limit of the runtime: bare node:http that reads the body and answers 200. */
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,4 @@
-/** The servers that are measured, each a process of its own in a fresh folder, with its output in a file. */
+/** The servers under test. Each is a separate process in a new folder, with its output in a file. */
 
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
@@ -9,9 +9,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 export interface Contestant {
   readonly letter: string;
   readonly name: string;
-  /** The program and its arguments, for node. */
+  /** The arguments for node: the program, and its own arguments. */
   readonly program: readonly string[];
-  /** Beside what every contestant is given. */
+  /** In addition to the variables that every contestant gets. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -40,7 +40,7 @@ export const EXPRESS: Contestant = {
 };
 export const ONE_BY_ONE: Contestant = {
   letter: 'c',
-  name: 'one transaction an event',
+  name: 'one transaction per event',
   program: [join(import.meta.dirname, 'one-by-one.ts')],
 };
 /** As `npm start` starts it. */
@@ -50,14 +50,14 @@ export const RECEIVER: Contestant = {
   program: ['--max-semi-space-size=4', join(import.meta.dirname, '../irisx.mjs'), 'serve'],
 };
 
-/** The same with a handler for each event. */
+/** The receiver with a handler for each event. */
 export const RECEIVER_WITH_HANDLERS: Contestant = {
   ...RECEIVER,
   name: 'this receiver, with handlers',
   env: { HANDLERS: join(import.meta.dirname, 'some-handlers.ts') },
 };
 
-/** Express is no dependency of this project: it is installed beside its server, once. */
+/** Express is not a dependency of this project. It is installed once, in the folder of its server. */
 export function installExpress(): void {
   if (existsSync(join(expressFolder, 'node_modules'))) return;
   const { status, stderr } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
@@ -70,11 +70,11 @@ export function installExpress(): void {
 export interface StartOptions {
   /** Pins the server to this processor. */
   readonly cpu?: number | undefined;
-  /** Where it runs, and is left afterwards; by default a new folder that is removed. */
+  /** The folder in which it runs, which is kept; by default a new folder that is removed. */
   readonly folder?: string;
 }
 
-/** @returns when it listens */
+/** Resolves when the server listens. */
 export async function startContestant(contestant: Contestant, options: StartOptions = {}): Promise<Running> {
   const { cpu } = options;
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'irisx-bench-'));

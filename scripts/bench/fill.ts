@@ -1,6 +1,6 @@
 /**
- * Fills a log with sample events of the past through the writer's code, in large batches; a process of its own. They
- * follow upon those that are there.
+ * Fills a log with sample events from the past, in large batches, with the writer's code. Runs as a separate process.
+ * The new events come after those already in the log.
  */
 
 import { BatchAppender } from '../../src/core/append-batch.ts';
@@ -11,7 +11,7 @@ import { sampleBatches } from './sample-batches.ts';
 
 const [, , path = '', count = '0', seed = '1'] = process.argv;
 const BATCHES_PER_CHECKPOINT = 50;
-/** Five million sample events take four days. */
+/** Five million sample events span four days. */
 const FIRST_MS_AGO = 30 * 24 * 3_600_000;
 
 prepareDatabaseFile(path);

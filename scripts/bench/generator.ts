@@ -1,7 +1,7 @@
 /**
- * The load generator, a process of its own: raw kept-alive sockets, deliveries signed beforehand. Closed loop: each
- * connection sends as soon as it has its answer, which measures throughput. Open loop: deliveries are due at fixed
- * times whatever became of those before, and latency counts from then, which no slow answer can hide.
+ * The load generator, a separate process that sends pre-signed deliveries over raw keep-alive sockets. Closed loop:
+ * each connection sends as soon as it has its answer; this measures throughput. Open loop: deliveries are due at fixed
+ * times, whether or not earlier ones have been answered. Latency counts from the due time, so that slow answers show.
  */
 
 import { connect, type Socket } from 'node:net';
@@ -12,12 +12,12 @@ export interface Run {
   readonly connections: number;
   readonly secret: string;
   readonly seed: number;
-  /** Measured after `warmUpSeconds`. */
+  /** The measured time, which starts after `warmUpSeconds`. */
   readonly seconds: number;
   readonly warmUpSeconds: number;
-  /** Deliveries a second that are due; undefined: closed loop, at most `ratePerSecondMax`. */
+  /** Deliveries due per second; undefined: closed loop, at most `ratePerSecondMax`. */
   readonly ratePerSecond: number | undefined;
-  /** How many deliveries a second are prepared for. */
+  /** Requests are prepared for this many deliveries per second. */
   readonly ratePerSecondMax: number;
 }
 
@@ -36,7 +36,7 @@ interface Connection {
   readonly socket: Socket;
   /** Monotonic milliseconds: when its request was sent or due; undefined while it is idle. */
   sinceMs: number | undefined;
-  /** The beginning of an answer that has not come whole. */
+  /** The beginning of an answer that is not yet complete. */
   rest: string;
 }
 
@@ -121,7 +121,7 @@ export function generate(run: Run, deliveries: Prepared): Promise<RunResult> {
       const dueNow = Math.floor(((nowMs - startMs) * (run.ratePerSecond ?? 0)) / 1000);
       for (; due < dueNow; due++) {
         const dueMs = startMs + ((due + 1) * 1000) / (run.ratePerSecond ?? 1);
-        const connection = idle.shift(); // in turn: none is idle for so long that a server would close it
+        const connection = idle.shift(); // in turn, so that none stays idle until the server closes it
         if (connection === undefined) overdue.push(dueMs);
         else send(connection, dueMs);
       }
@@ -132,7 +132,7 @@ export function generate(run: Run, deliveries: Prepared): Promise<RunResult> {
       if (isOver) return;
       isOver = true;
       const nowMs = performance.now();
-      // What is still due counts as taking until now.
+      // Deliveries still unanswered count as failed if they have waited for more than a second.
       for (const dueMs of [...overdue, ...connections.map(({ sinceMs }) => sinceMs ?? nowMs)])
         if (run.ratePerSecond !== undefined && nowMs - dueMs > 1000) failed += 1;
       for (const { socket } of connections) socket.destroy();
@@ -157,7 +157,7 @@ export function generate(run: Run, deliveries: Prepared): Promise<RunResult> {
   });
 }
 
-/** As a process: prepares what its parent has asked for, says so, and sends when it is told to. */
+/** As a child process: prepares the requests, reports that it is ready, and starts sending on the parent's signal. */
 if (process.send !== undefined) {
   const say = (message: unknown) => void process.send?.(message);
   let run: Run;

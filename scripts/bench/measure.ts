@@ -1,4 +1,4 @@
-/** One measurement: a fresh server, a generator beside it, a result. */
+/** One measurement: starts a new server and a load generator, and returns the result. */
 
 import { fork, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,10 +14,10 @@ type FromGenerator =
 
 export type Load = Pick<Run, 'connections' | 'seconds' | 'warmUpSeconds' | 'seed' | 'ratePerSecond'>;
 
-/** Bare node:http on a fast machine; the deliveries of a run are prepared for it. */
+/** The rate of bare node:http on a fast machine. A run prepares enough deliveries for this rate. */
 const RATE_MAX = 100_000;
 
-/** Runs a generator against a server that is there already. */
+/** Runs a generator against a running server. */
 export function loadServer(port: number, load: Load): Promise<RunResult> {
   const run: Run = { ...load, port, secret: BENCH_SECRET, ratePerSecondMax: RATE_MAX };
   const generator = fork(join(import.meta.dirname, 'generator.ts'), { execArgv: [] });
@@ -27,7 +27,7 @@ export function loadServer(port: number, load: Load): Promise<RunResult> {
       else if (message.kind === 'result') resolve(message.result);
       else reject(new Error(`the generator failed: ${message.text}`));
     });
-    generator.on('exit', (code) => reject(new Error(`the generator ended with ${code}`)));
+    generator.on('exit', (code) => reject(new Error(`the generator exited with code ${code}`)));
     generator.send(run);
   }).finally(() => generator.kill('SIGKILL'));
 }
@@ -45,7 +45,7 @@ export async function measure(contestant: Contestant, load: Load, cpu?: number):
   }
 }
 
-/** Events a second through the writer's code alone. */
+/** Events per second of the writer's code alone. */
 export function measureStorage(batchDeliveries: number, seconds: number): number {
   const folder = mkdtempSync(join(tmpdir(), 'irisx-bench-'));
   try {
@@ -57,7 +57,7 @@ export function measureStorage(batchDeliveries: number, seconds: number): number
   }
 }
 
-/** Runs a program of this folder to its end. @returns what it printed */
+/** Runs a program from this folder to completion. @returns what it printed */
 export function runBeside(name: string, ...args: string[]): string {
   const program = join(import.meta.dirname, `${name}.ts`);
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });

@@ -1,6 +1,6 @@
 /**
- * Contestant (c): what people write first. Verify, then one SQLite transaction an event, on the HTTP thread, as
- * durable as ours: WAL with `synchronous=FULL`.
+ * Contestant (c), the usual first implementation: verifies, then runs one SQLite transaction per event on the HTTP
+ * thread. It is as durable as this receiver: WAL with `synchronous=FULL`.
  */
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';

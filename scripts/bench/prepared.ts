@@ -1,4 +1,4 @@
-/** Deliveries that are signed and laid out as bytes beforehand, so that a generator has only to write them. */
+/** Deliveries that are signed and serialized in advance, so that the generator only has to write them. */
 
 import { generateSignature } from '../../src/core/signature.ts';
 import { seededRandom } from '../cli/random.ts';
@@ -6,15 +6,15 @@ import { sampleLog } from '../cli/sample-log.ts';
 
 export interface Prepared {
   readonly count: number;
-  /** The whole request `index`, ready to be written. */
+  /** The bytes of the complete request `index`. */
   at(index: number): Buffer;
 }
 
 const BYTES_EACH = 1200;
 
 /**
- * A realistic mix of the fourteen types in the three shapes, no two alike, signed with the time of this moment: they
- * must be sent within MAX_AGE.
+ * A realistic mix of the fourteen types in the three shapes, no two alike. They are signed with the current time and
+ * must therefore be sent within MAX_AGE.
  */
 export function prepareDeliveries(count: number, seed: number, secret: string): Prepared {
   const bytes = Buffer.allocUnsafeSlow(count * BYTES_EACH);

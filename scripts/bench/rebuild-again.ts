@@ -1,4 +1,4 @@
-/** Rebuilds all tables as `./irisx rebuild` does, again and again until the process that forked it disconnects. */
+/** Rebuilds all tables repeatedly, as `./irisx rebuild` does, until its parent process disconnects. */
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { lowerPriority, NICENESS } from '../../src/core/low-priority.ts';

@@ -1,12 +1,12 @@
-/** Sample deliveries as the writer gets them, for measuring and filling without HTTP. */
+/** Sample deliveries in the form that the writer receives, for measuring and filling without HTTP. */
 
 import type { Delivery } from '../../src/core/delivery.ts';
 import { seededRandom } from '../cli/random.ts';
 import { sampleLog } from '../cli/sample-log.ts';
 
 /**
- * @param startedAtMs when the first of them happens, milliseconds since 1970 UTC
- * @returns batches of up to `size`, `count` deliveries in all, no two alike under one seed
+ * @param startedAtMs the time of the first event, milliseconds since 1970 UTC
+ * @returns batches of up to `size`, `count` deliveries in total, no two alike with the same seed
  */
 export function* sampleBatches(
   count: number,

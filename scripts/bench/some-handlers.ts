@@ -1,4 +1,4 @@
-/** Handlers for the benchmark: one for each type, each of which waits once, as one that calls a service does. */
+/** Handlers for the benchmark, one for each type. Each awaits once, like a handler that calls a service. */
 
 import { setImmediate as turn } from 'node:timers/promises';
 

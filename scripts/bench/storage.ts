@@ -1,6 +1,6 @@
 /**
- * Contestant (d): the storage's own limit. The same batches through the writer's code, checkpoints included, without
- * HTTP and without threads; prints events and seconds as JSON.
+ * Contestant (d), the limit of the storage: runs the same batches through the writer's code, including checkpoints,
+ * without HTTP or threads. Prints events and seconds as JSON.
  */
 
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ prepareDatabaseFile(path);
 const database = openDatabase(path, derivations);
 const checkpoint = checkpointsOf(database, path);
 const appender = new BatchAppender(database, derivations);
-// Made as they are needed, outside the measured time: a large heap of them would cost the appender's collector.
+// Batches are made on demand, outside the measured time: holding them all would slow down garbage collection.
 let tookMs = 0;
 let events = 0;
 for (const batch of sampleBatches(Number.POSITIVE_INFINITY, Number(batchDeliveries), 1, Date.now())) {

@@ -1,8 +1,8 @@
-/** A table for a terminal: columns as wide as their widest cell, numbers to the right. */
+/** A table for a terminal: columns are as wide as their widest cell, numbers are right-aligned. */
 
 const GAP = '  ';
 
-/** @param right the columns that are numbers, from 0 */
+/** @param right the indexes of the right-aligned columns, from 0 */
 export function alignedLines(
   titles: readonly string[],
   rows: readonly (readonly string[])[],

@@ -1,12 +1,12 @@
-/** `--data name=value`: what replaces or joins the fields of a sample. */
+/** `--data name=value`: fields that replace or extend those of a sample. */
 
 import { UsageError } from './command.ts';
 
 const FIELD = /^([A-Za-z_][\w.-]*)(:?=)(.*)$/s;
 
 /**
- * `name=value`: a number, true, false, null or other JSON is taken as such, anything else as text.
- * `name:=text`: text in any case.
+ * `name=value`: a number, true, false, null or other JSON keeps its type; anything else is text.
+ * `name:=text`: always text.
  * @throws UsageError
  */
 export function readChanges(given: readonly string[]): Record<string, unknown> {

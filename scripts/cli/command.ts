@@ -1,6 +1,6 @@
 /**
- * What every command line of this project shares: `--help`, one clear line for whatever is wrong, and the exit
- * codes. A reader of our output that has gone (`| head`) ends the program quietly.
+ * What all commands of this project share: `--help`, one clear line per error, and the exit codes. If the reader of
+ * our output goes away (`| head`), the program ends quietly.
  */
 
 import { type ParseArgsConfig, parseArgs } from 'node:util';
@@ -16,7 +16,7 @@ export class UsageError extends Error {
 
 export const EX_USAGE = 64;
 const EX_FAILED = 1;
-/** What a shell reports of a program that SIGPIPE has ended. */
+/** What a shell reports for a program that was killed by SIGPIPE. */
 const EX_PIPE = 141;
 
 type Options = NonNullable<ParseArgsConfig['options']>;
@@ -29,7 +29,7 @@ export type Arguments<O extends Options> = ReturnType<
 /**
  * Runs a command with the arguments of this process and sets the exit code.
  * @param usage printed for `--help`
- * @param main gives the exit code; what it throws becomes one line on standard error
+ * @param main returns the exit code; an error that it throws becomes one line on standard error
  */
 export async function runCommand<O extends Options>(
   usage: string,
@@ -51,7 +51,7 @@ export async function runCommand<O extends Options>(
   }
 }
 
-/** @returns the arguments of this process; undefined: help was asked for, or they are wrong, and that has been said */
+/** @returns the arguments of this process; undefined if help was printed, or if they are wrong and that was reported */
 export function commandLine<O extends Options>(
   usage: string,
   options: O,
@@ -84,7 +84,7 @@ function readArguments(options: Options, allowPositionals: boolean) {
   }
 }
 
-/** Node's own messages are longer than a line. */
+/** Node's own messages are longer than one line. */
 function usageProblem({ code, message }: NodeJS.ErrnoException): string {
   if (code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL')
     return `unknown argument ${/'(.*?)'/.exec(message)?.[1]}`;
@@ -94,17 +94,17 @@ function usageProblem({ code, message }: NodeJS.ErrnoException): string {
   return `${option} needs a value`;
 }
 
-/** Our own errors say it themselves; SQLite's, of an open database, do not. */
+/** Our own errors already say what to do; SQLite's errors on an open database do not. */
 function whatToDo(error: unknown): string {
   if (error instanceof UsageError) return '; see --help';
   if (!(error instanceof Database.SqliteError)) return '';
   switch (storageFault(error)) {
     case 'lost':
-      return `; ${IRISX} verify tells what is damaged, docs/OPERATIONS.md how to restore a backup`;
+      return `; ${IRISX} verify shows what is damaged; docs/OPERATIONS.md explains how to restore a backup`;
     case 'full':
-      return '; make room on the disk of the database, then try again';
+      return '; free some space on the disk of the database, then try again';
     case 'busy':
-      return '; another process holds the database: end it, or try again';
+      return '; another process has locked the database: stop it, or try again';
     case 'other':
       return '';
   }
@@ -117,7 +117,7 @@ function exitCodeOf(error: unknown): number {
 
 /**
  * @param option as typed, for the message
- * @returns the whole number that `text` is; `fallback` where the option is not given
+ * @returns `text` as a whole number; `fallback` if the option is not given
  * @throws UsageError
  */
 export function wholeNumber(

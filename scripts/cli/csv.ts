@@ -1,6 +1,6 @@
-/** CSV as RFC 4180 has it, safe to open in a spreadsheet. */
+/** CSV as defined by RFC 4180, safe to open in a spreadsheet. */
 
-/** A cell that a spreadsheet would take for a formula; a phone number or a plain number is none. */
+/** A cell that a spreadsheet would treat as a formula; a phone number or a plain number does not count. */
 const FORMULA = /^(?:[=@\t\r]|[+-](?![\d. ]*$))/;
 
 /** Lines end with CRLF. */

@@ -1,4 +1,4 @@
-/** The server's own configuration, as a script sees it: the same variables, the same database, the same secret. */
+/** The server's configuration for the commands: the same variables, the same database, the same secret. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -8,7 +8,7 @@ import { developmentSecretPath } from '../../src/core/development-secret.ts';
 import { UsageError } from './command.ts';
 
 /**
- * @param secret of `--secret`: takes the place of WEBHOOK_SECRET
+ * @param secret the value of `--secret`, which replaces WEBHOOK_SECRET
  * @throws ConfigError, UsageError
  */
 export function readEnvironment(secret?: string): Config {
@@ -18,7 +18,7 @@ export function readEnvironment(secret?: string): Config {
   return readConfig({ ...process.env, WEBHOOK_SECRET: secret });
 }
 
-/** Every secret that is configured, else the development secret if a server has made one; never makes one. */
+/** All configured secrets, or else the development secret if a server has made one. Never makes one itself. */
 export function knownSecrets(config: Config): readonly string[] {
   if (config.secrets.length > 0) return config.secrets;
   const path = developmentSecretPath(config.databasePath);
@@ -33,15 +33,15 @@ export function signingSecret(config: Config): string {
   throw new Error('no secret is known: start the server once, or set WEBHOOK_SECRET or --secret');
 }
 
-/** Where the configured server listens. @throws UsageError if that cannot be known */
+/** The URL of the configured server. @throws UsageError if the port is not known */
 export function serverUrl({ port, host }: Config): string {
-  if (port === 0) throw new UsageError('PORT=0 means any free port: say which with --url');
+  if (port === 0) throw new UsageError('PORT=0 means any free port: give the server’s URL with --url');
   const isAll = host === undefined || host === '0.0.0.0' || host === '::';
   const name = isAll ? 'localhost' : host.includes(':') ? `[${host}]` : host;
   return `http://${name}:${port}/webhooks`;
 }
 
-/** @throws Error if the database file does not exist, DatabaseRefused if it holds no log */
+/** @throws Error if the database file does not exist, DatabaseRefused if it contains no log */
 export function requireDatabase({ databasePath }: Pick<Config, 'databasePath'>): void {
   if (!existsSync(databasePath)) {
     throw new Error(

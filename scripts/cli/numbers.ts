@@ -1,4 +1,4 @@
-/** Numbers for people. */
+/** Numbers formatted for people. */
 
 const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 
@@ -21,7 +21,7 @@ export function duration(ms: number): string {
   return `${grouped(Math.floor(seconds / 60))} min ${seconds % 60} s`;
 }
 
-/** Events, deliveries … a second: `47,000/s`. */
+/** Events, deliveries or the like per second: `47,000/s`. */
 export function perSecond(count: number, ms: number): string {
   return `${grouped((count * 1000) / Math.max(1, ms))}/s`;
 }

@@ -1,4 +1,4 @@
-/** Signs one delivery and posts it, as the sender does, over connections that stay open. */
+/** Signs and posts deliveries as the sender does, over keep-alive connections. */
 
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
@@ -6,15 +6,15 @@ import { text } from 'node:stream/consumers';
 import { SENDER_TIMEOUT_MS } from '../../src/core/limits.ts';
 import { generateSignature } from '../../src/core/signature.ts';
 
-/** What is to be sent. */
+/** One delivery to send. */
 export interface Delivery {
-  /** Its event type, to be shown. */
+  /** The event type, for display. */
   readonly label: string;
-  /** Beside those of the signature. */
+  /** In addition to the signature headers. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The exact text to be signed. */
+  /** The exact text to sign. */
   readonly body: string;
-  /** Where it was recorded at, instead of the URL's own path. */
+  /** The path at which it was recorded; replaces the path of the URL. */
   readonly path?: string;
 }
 
@@ -23,7 +23,7 @@ export type Answer =
   | { readonly kind: 'none'; readonly code: string; readonly reason: string };
 
 export interface Poster {
-  /** Signs with the time of this moment; never rejects. */
+  /** Signs with the current time; never rejects. */
   post(delivery: Delivery): Promise<Answer>;
   /** Closes the connections. */
   close(): void;
@@ -31,7 +31,7 @@ export interface Poster {
 
 export interface PosterOptions {
   readonly url: URL;
-  /** For all deliveries; undefined: each delivery's own, else the URL's. */
+  /** For all deliveries; undefined: each delivery's own path, or else the URL's. */
   readonly path: string | undefined;
   readonly secret: string;
   readonly connections: number;

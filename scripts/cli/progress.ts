@@ -1,14 +1,14 @@
 /**
- * How far a long command is, on standard error: a bar redrawn in place on a terminal, elsewhere now and then a
- * line. Short work says nothing.
+ * Shows the progress of a long command on standard error: a bar redrawn in place on a terminal, or else an occasional
+ * line. Short commands print nothing.
  */
 
 import { duration, grouped } from './numbers.ts';
 
 export interface Progress {
-  /** @param label what is being done; a new one starts a new bar */
+  /** @param label the current step; a new label starts a new bar */
   report(label: string, done: number, total: number): void;
-  /** Clears the bar, so that the terminal is free for other text. */
+  /** Clears the bar to make room for other text on the terminal. */
   clear(): void;
 }
 

@@ -6,7 +6,7 @@ export interface Random {
   /** A whole number, 0 ≤ n < limit. */
   below(limit: number): number;
   pick<T>(items: readonly [T, ...T[]]): T;
-  /** A UUID, version 4. */
+  /** A version 4 UUID. */
   uuid(): string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A file of recorded deliveries, a JSON object a line. With `path`, `headers` and `body` it is a delivery as it was
- * on the wire, `body` being its exact text; without `body` the line itself is the body.
+ * A file of recorded deliveries, one JSON object per line. An object with `headers` and `body`, and possibly `path`, is
+ * a delivery as recorded on the wire, and `body` is its exact text. For any other object, the line itself is the body.
  */
 
 import { readFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ export function readRecordedFile(file: string): Delivery[] {
   return text.split('\n').flatMap((line, index) => {
     if (line.trim() === '') return [];
     const delivery = readLine(line.replace(/\r$/, ''));
-    if (delivery === undefined) throw new Error(`${file}, line ${index + 1} is no JSON object`);
+    if (delivery === undefined) throw new Error(`${file}, line ${index + 1} is not a JSON object`);
     return [delivery];
   });
 }
@@ -34,7 +34,7 @@ function readLine(line: string): Delivery | undefined {
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
   const { path, headers, body, event } = json as Record<string, unknown>;
-  // A bare SMS has a field `body` too, but no headers.
+  // The bare data of an SMS also has a field `body`, but no headers.
   const isRecorded = typeof body === 'string' && typeof headers === 'object' && headers !== null;
   if (!isRecorded) return { label: typeof event === 'string' ? event : 'event', headers: {}, body: line };
   const kept = Object.entries(headers).flatMap(([name, value]) =>

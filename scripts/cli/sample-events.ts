@@ -1,4 +1,4 @@
-/** Sample deliveries of any event type, with plausible data, in each of the three body shapes that the sender uses. */
+/** Sample deliveries of any event type, with plausible data, in any of the three body shapes that the sender uses. */
 
 import { familyOf, type TabledType, tabledType } from '../../src/core/event-types.ts';
 import type { Subject } from './sample-subject.ts';
@@ -12,15 +12,15 @@ export interface SampleDelivery {
   readonly body: string;
 }
 
-/** WIRE "Bodies": what the documentation shows, what the sender's services send, an older form. */
+/** The shape that IRISX documents, the one that the sender's services send, and an older one. */
 export const SHAPES = ['envelope', 'bare', 'flat'] as const;
 export type Shape = (typeof SHAPES)[number];
 
 type Data = Readonly<Record<string, unknown>>;
 
 /**
- * @param type any event type; one that is not documented gets data of its own
- * @param changes put into the data, under our names, before it takes its shape
+ * @param type any event type; an undocumented one gets generic data
+ * @param changes fields, under our names, that are set in the data before the body is built in `shape`
  */
 export function sampleEvent(
   type: string,
@@ -39,7 +39,7 @@ export function sampleEvent(
   return { type, eventId, body: JSON.stringify(bodies[shape]()) };
 }
 
-/** Our name → the sender's, where it differs. */
+/** Our field name → the sender's, if they differ. */
 const BARE_NAMES: Readonly<Record<string, string>> = {
   call_uuid: 'call_sid',
   message_id: 'message_sid',
@@ -60,7 +60,7 @@ function renamed(data: Data, names: Readonly<Record<string, string>>): Data {
   return Object.fromEntries(Object.entries(data).map(([name, value]) => [names[name] ?? name, value]));
 }
 
-/** The real sender's: not unique, but the same for all events of one subject. */
+/** The event id as the real sender sets it: not unique, but the same for all events of one subject. */
 function eventIdOf(type: string, subject: Subject): string {
   const family = familyOf(tabledType(type) ?? type);
   if (family === 'recording') return subject.recordingId;
@@ -72,7 +72,7 @@ const SMS_ROUTE_MS = 2000;
 const RECORDING_MS = 3000;
 const TRANSCRIPT_MS = 20_000;
 
-/** When an event of this type occurs in the subject's life; milliseconds since 1970 UTC. */
+/** When an event of this type occurs for the subject; milliseconds since 1970 UTC. */
 export function sampleTimeMs(type: string, subject: Subject): number {
   const { startedAtMs } = subject;
   const answeredAtMs = startedAtMs + CONNECTING_MS + subject.ringingS * 1000;
@@ -104,7 +104,7 @@ const MICROS_PER_SECOND_OF_CALL = 140;
 const WAV_BYTES_PER_SECOND = 16_000;
 const SMS_CHARS_PER_SEGMENT = 160;
 
-/** The data that the documentation gives each type, under our names. */
+/** The data that IRISX documents for each type, under our names. */
 function sampleData(type: string, subject: Subject): Data {
   const { callUuid, recordingId, messageId, startedAtMs, talkingS } = subject;
   const tabled = tabledType(type);

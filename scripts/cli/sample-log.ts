@@ -1,13 +1,13 @@
 /**
- * A long mixed stream of sample deliveries, in order of time as the sender has them: many calls and conversations at
- * once, every documented type and shape.
+ * A long mixed stream of sample deliveries in chronological order, as the sender produces them: many calls and
+ * conversations at once, with every documented type and shape.
  */
 
 import type { Random } from './random.ts';
 import { type SampleDelivery, SHAPES, sampleEvent, sampleTimeMs } from './sample-events.ts';
 import { nextMessage, type Subject, sampleSubject } from './sample-subject.ts';
 
-/** How many of a hundred stories go this way. */
+/** The stories, each with its share in percent. */
 const STORIES: readonly (readonly [percent: number, types: readonly string[]])[] = [
   [20, ['call.initiated', 'call.ringing', 'call.answered', 'call.completed']],
   [
@@ -30,24 +30,24 @@ const STORIES: readonly (readonly [percent: number, types: readonly string[]])[]
   [12, ['sms.received']],
 ];
 
-/** Between the beginnings of two stories: about as a busy office has them, some 15 events a second. */
+/** Between the starts of two stories. Gives about 15 events per second, as in a busy office. */
 const GAP_MS_MAX = 400;
 const KEYWORDS = ['STOP', 'START', 'HELP'] as const;
 const KEYWORD_CHANCE = 0.1;
 
 interface Due {
-  /** When it happens, milliseconds since 1970 UTC. */
+  /** When it occurs, milliseconds since 1970 UTC. */
   readonly atMs: number;
   readonly type: string;
   readonly subject: Subject;
 }
 
 /**
- * @param startedAtMs of the first story, milliseconds since 1970 UTC
+ * @param startedAtMs the start of the first story, milliseconds since 1970 UTC
  * @returns `count` deliveries, no two alike, in the order in which they happen
  */
 export function* sampleLog(random: Random, count: number, startedAtMs: number): Generator<SampleDelivery> {
-  /** What is still to happen, the next one last. */
+  /** Events still to come; the next one is last. */
   const due: Due[] = [];
   let beginsAtMs = startedAtMs;
   for (let made = 0; made < count; made++) {
@@ -69,7 +69,7 @@ function story(random: Random, startedAtMs: number): Due[] {
   return types.map((type) => ({ atMs: sampleTimeMs(type, told), type, subject: told }));
 }
 
-/** Keeps `due` in order; of two at one time the one that is there already happens first. */
+/** Keeps `due` in order. Of two events with the same time, the one inserted first happens first. */
 function insert(due: Due[], event: Due): void {
   let low = 0;
   let high = due.length;

@@ -1,6 +1,6 @@
 /**
- * Who and what a sample event is about: one call, its recording, and messages between the same two numbers.
- * Everything random of a sample is decided here, so all events of one subject agree with each other.
+ * What a sample event is about: one call, its recording, and messages between the same two numbers. All random values
+ * of a sample are chosen here, so that the events of one subject are consistent.
  */
 
 import type { Random } from './random.ts';
@@ -10,9 +10,9 @@ export interface Subject {
   readonly recordingId: string;
   readonly messageId: string;
   readonly tenantId: string;
-  /** Of the call. */
+  /** The direction of the call. */
   readonly direction: 'inbound' | 'outbound';
-  /** The tenant's own number, and that of the person at the other end. */
+  /** The tenant's own number; `contactNumber` is that of the other party. */
   readonly ownNumber: string;
   readonly contactNumber: string;
   /** When the call or the conversation began; milliseconds. */
@@ -24,7 +24,7 @@ export interface Subject {
   readonly spokenText: string;
 }
 
-/** 555-0100 to 555-0199 are reserved for examples in every one of these. */
+/** In each of these, 555-0100 to 555-0199 are reserved for examples. */
 const AREA_CODES = [
   ...(['201', '202', '206', '212', '213', '215', '303', '305', '312', '313'] as const),
   ...(['404', '412', '415', '503', '512', '602', '617', '702', '713', '808'] as const),
@@ -54,7 +54,7 @@ const SPOKEN_TEXTS = [
 const RINGING_S_MAX = 20;
 const TALKING_S_MAX = 600;
 
-/** @param startedAtMs when it began, milliseconds since 1970 UTC */
+/** @param startedAtMs the start of the call or conversation, milliseconds since 1970 UTC */
 export function sampleSubject(random: Random, startedAtMs: number): Subject {
   return {
     callUuid: random.uuid(),
@@ -73,7 +73,7 @@ export function sampleSubject(random: Random, startedAtMs: number): Subject {
   };
 }
 
-/** The same two people's next message. */
+/** The next message between the same two people. */
 export function nextMessage(
   subject: Subject,
   random: Random,

@@ -1,4 +1,4 @@
-/** Stories of several events that belong together, in the order in which they occur. */
+/** Scenarios: several events that belong together, in the order in which they occur. */
 
 import { DOCUMENTED_TYPES } from '../../src/core/event-types.ts';
 import type { Random } from './random.ts';
@@ -14,7 +14,7 @@ const REPLY_MS = 30_000;
 
 const CALL_TYPES = ['call.initiated', 'call.ringing', 'call.answered', 'call.completed'];
 const RECORDING_TYPES = ['recording.complete', 'recording.transcribed'];
-/** Each is the end of a call or message of its own. */
+/** Each of them ends a separate call or message. */
 const OTHER_ENDINGS = ['call.failed', 'call.no_answer', 'call.busy', 'call.cancelled', 'sms.failed'];
 
 type Scenario = (random: Random, startedAtMs: number) => ScenarioEvent[];
@@ -58,12 +58,12 @@ const SCENARIOS = {
 export type ScenarioName = keyof typeof SCENARIOS;
 export const SCENARIO_NAMES = Object.keys(SCENARIOS) as ScenarioName[];
 
-/** @param endedAtMs when its last event occurred, milliseconds since 1970 UTC */
+/** @param endedAtMs the time of its last event, milliseconds since 1970 UTC */
 export function scenario(name: ScenarioName, random: Random, endedAtMs: number): ScenarioEvent[] {
   return endingAt(SCENARIOS[name](random, 0), endedAtMs);
 }
 
-/** One event of any type, of a subject of its own, that occurred at `atMs`. */
+/** One event of any type, with its own subject, that occurred at `atMs`. */
 export function singleEvent(type: string, random: Random, atMs: number): ScenarioEvent[] {
   return endingAt(eventsOf(sampleSubject(random, 0), [type]), atMs);
 }

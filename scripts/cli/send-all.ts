@@ -1,23 +1,23 @@
-/** Sends deliveries: so many at once, or so many a second whatever the answers take. */
+/** Sends deliveries: a fixed number at once, or a fixed number per second however long the answers take. */
 
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Answer, Delivery, Poster } from './post.ts';
 
 export interface SendOptions {
   readonly poster: Poster;
-  /** Deliveries under way at once; with a rate, connections. */
+  /** Deliveries in flight at once; with a rate, the number of connections. */
   readonly concurrency: number;
-  /** Deliveries a second; undefined: as fast as answers come. */
+  /** Deliveries per second; undefined: as fast as answers arrive. */
   readonly rate: number | undefined;
   readonly onStart: (delivery: Delivery) => void;
   /**
-   * @param tookMs from when it was due, so that waiting for a connection counts
-   * @returns whether to go on
+   * @param tookMs measured from when the delivery was due, so that waiting for a connection counts
+   * @returns whether to continue
    */
   readonly onAnswer: (delivery: Delivery, answer: Answer, tookMs: number) => boolean;
 }
 
-/** @returns when every delivery that was sent has its answer, or none in time */
+/** Resolves when every delivery that was sent has been answered or has timed out. */
 export async function sendAll(deliveries: Iterable<Delivery>, options: SendOptions): Promise<void> {
   const { poster, concurrency, rate, onStart, onAnswer } = options;
   let goesOn = true;

@@ -1,16 +1,16 @@
-/** One event whole: for a program, and for a terminal. */
+/** One complete event, formatted for a program or for a terminal. */
 
 import type { StoredEvent } from '../../src/core/event-log.ts';
 import { indentedJson } from '../../src/core/indented-json.ts';
 import { harmless } from '../../src/core/logger.ts';
 import { alignedLines } from './aligned-lines.ts';
 
-/** @param failure what `failures` says of it */
+/** @param failure the reason recorded in the table `failures` */
 export function eventMembers(event: StoredEvent, failure: string | null): Record<string, unknown> {
   return { ...keptMembers(event, failure), body: Buffer.from(event.body).toString('utf8') };
 }
 
-/** What came with the body, then the body, indented where it is JSON; every line harmless to a terminal. */
+/** The event's other members, then the body, indented if it is JSON. Every line is safe to print on a terminal. */
 export function eventLines(event: StoredEvent, failure: string | null): string[] {
   const rows = Object.entries(keptMembers(event, failure)).map(([name, value]) => [
     name,
@@ -38,7 +38,7 @@ function keptMembers(event: StoredEvent, failure: string | null): Record<string,
   };
 }
 
-/** Readable JSON where it is JSON; every line harmless to a terminal. */
+/** Indented if the body is JSON; every line is safe to print on a terminal. */
 function indentedLines(body: string): string[] {
   return (indentedJson(body) ?? body).split('\n').map((line) => harmless(line, Number.POSITIVE_INFINITY));
 }

@@ -5,7 +5,7 @@ import { harmless } from '../../src/core/logger.ts';
 import { IRISX } from '../../src/core/packaging.ts';
 import { counted } from './numbers.ts';
 
-/** One line where nothing differs, else one more for each difference that is listed. */
+/** One line, plus one for each listed difference. */
 export function tableLines({ name, rows, differences, differenceCount }: TableCheck): string[] {
   const found = differenceCount === 0 ? 'no difference' : counted(differenceCount, 'difference');
   const lines = [

@@ -1,4 +1,4 @@
-/** What became of the deliveries sent: read from each answer, and summed up at the end. */
+/** The outcome of the deliveries sent: read from each answer, summarized at the end. */
 
 import { harmless } from '../../src/core/logger.ts';
 import { counted, duration, grouped, perSecond } from './numbers.ts';
@@ -36,7 +36,7 @@ function jsonOf(text: string): Record<string, unknown> {
 
 function problemOf({ error, message }: Record<string, unknown>): string {
   const stated = [error, message].filter((part) => typeof part === 'string');
-  return harmless(stated.length === 0 ? 'not an answer of this receiver' : stated.join(': '));
+  return harmless(stated.length === 0 ? 'not an answer from this receiver' : stated.join(': '));
 }
 
 export class Tally {
@@ -68,7 +68,7 @@ export class Tally {
     return verdict;
   }
 
-  /** @param ms that all of it took */
+  /** @param ms the total time */
   summary(ms: number): string[] {
     const times = this.#tookMs.toSorted((one, other) => one - other);
     const at = (share: number) => duration(times[Math.ceil(times.length * share) - 1] ?? 0);
@@ -82,7 +82,7 @@ export class Tally {
       ].join('; '),
     ];
     if (this.#firstBad !== undefined)
-      lines.push(`${grouped(this.#bad)} not accepted; the first, ${this.#firstBad}`);
+      lines.push(`${grouped(this.#bad)} not accepted; the first: ${this.#firstBad}`);
     return lines;
   }
 }

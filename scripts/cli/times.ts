@@ -1,11 +1,11 @@
-/** Times on the command line and in tables: UTC, always. */
+/** Times on the command line and in tables, always in UTC. */
 
 import { readableTimeMs } from '../../src/core/readable-time.ts';
 import { UsageError } from './command.ts';
 
 /**
- * A time as ISO 8601; a date alone is its first moment, a time without a zone is UTC.
- * @returns milliseconds since 1970; undefined where the option is not given
+ * Reads an ISO 8601 time. A date without a time means the start of that day; a time without a zone is UTC.
+ * @returns milliseconds since 1970; undefined if the option is not given
  * @throws UsageError
  */
 export function timeOption(option: string, text: string | undefined): number | undefined {
@@ -13,7 +13,7 @@ export function timeOption(option: string, text: string | undefined): number | u
   const ms = /^\d{4}-\d\d-\d\d$/.test(text) ? readableTimeMs(`${text}T00:00:00Z`) : readableTimeMs(text);
   if (ms === undefined)
     throw new UsageError(
-      `${option} must be a date or a time as 2026-01-05T09:00:00Z, not ${JSON.stringify(text)}`,
+      `${option} must be a date or a time, such as 2026-01-05T09:00:00Z, not ${JSON.stringify(text)}`,
     );
   return ms;
 }

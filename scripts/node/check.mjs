@@ -1,10 +1,10 @@
-/** What every entry loads first: it ends a Node that is too old in one line, before anything that would crash in it. */
+/** Every entry point loads this first: it ends the program in one line if Node is too old, before anything crashes. */
 
 import { nodeProblem } from './version.mjs';
 
 const EX_CONFIG = 78;
 
-/** Ends this program, which cannot run as it was started. @param problem one line for the operator */
+/** Ends this program because it cannot run as started. @param problem one line for the operator */
 export function refuse(problem) {
   process.stderr.write(`${problem}\n`);
   process.exit(EX_CONFIG);

@@ -1,6 +1,6 @@
 /**
- * The last step of `npm ci`: where the machine's Node is too old, installs one below node_modules and links it as
- * node_modules/.bin/node, which npm's scripts and ./irisx find first. A machine with a current Node downloads nothing.
+ * The last step of `npm ci`: if the machine's Node is too old, installs a newer one below node_modules and links it as
+ * node_modules/.bin/node, which npm scripts and ./irisx find first. If Node is new enough, it downloads nothing.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -11,16 +11,16 @@ import { nodeProblem } from './version.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const modules = join(here, '..', '..', 'node_modules');
-/** A package of its own, so that npm checks what it downloads against the lock file beside this script. */
+/** A separate package, so that npm checks the download against the lock file in this script's folder. */
 const folder = join(modules, '.node');
 const link = join(modules, '.bin', 'node');
 
-/** @returns what there is to say about it */
+/** @returns one line for the operator: what was installed, or why nothing was */
 function installNode() {
   const packages = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8')).optionalDependencies;
   const name = `node-${process.platform}-${process.arch}`;
   if (!Object.hasOwn(packages, name))
-    return `${problem}; npm has none for ${process.platform}-${process.arch}`;
+    return `${problem}; npm has no Node for ${process.platform}-${process.arch}`;
   mkdirSync(folder, { recursive: true });
   for (const file of ['package.json', 'package-lock.json'])
     copyFileSync(join(here, file), join(folder, file));
@@ -29,13 +29,14 @@ function installNode() {
   const [command, ...args] = [...npm, 'ci', '--include=optional', '--loglevel=error'];
   spawnSync(command, args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
 
-  // Not by its link in node_modules/.bin: npm 10 makes none where a package for another platform was left out.
+  // Not through node_modules/.bin: npm 10 makes no link there if it has skipped a package for another platform.
   const binary = join(folder, 'node_modules', name, 'bin', 'node');
-  if (!existsSync(binary)) return `${problem}; npm could not download one for this folder: run npm ci again`;
+  if (!existsSync(binary))
+    return `${problem}; npm could not download a newer one for this folder: run npm ci again`;
   const { status, stdout } = spawnSync(binary, ['--version'], { encoding: 'utf8' });
   if (status !== 0) {
     rmSync(folder, { recursive: true }); // it needs the GNU C library
-    return `${problem}; npm has none that runs on this machine`;
+    return `${problem}; npm has no Node that runs on this machine`;
   }
   mkdirSync(dirname(link), { recursive: true });
   rmSync(link, { force: true });

@@ -15,13 +15,13 @@ function ranges(text: string): AddressRanges {
 }
 
 describe('parseAddressRanges', () => {
-  it('"none" holds no address', () => {
+  it('"none" contains no address', () => {
     for (const address of ['127.0.0.1', '::1', '10.0.0.1', '0.0.0.0', '::']) {
       assert.equal(ranges('none').has(address), false, address);
     }
   });
 
-  it('"loopback" holds 127.0.0.0/8 and ::1', () => {
+  it('"loopback" contains 127.0.0.0/8 and ::1', () => {
     const loopback = ranges('loopback');
     for (const address of ['127.0.0.1', '127.255.255.255', '::1'])
       assert.equal(loopback.has(address), true, address);
@@ -30,7 +30,7 @@ describe('parseAddressRanges', () => {
     }
   });
 
-  it('a range holds its first and its last address and not their neighbours', () => {
+  it('a range contains its first and its last address but not the addresses next to them', () => {
     const list = ranges('10.1.0.0/16, fd00:1::/32');
     for (const address of ['10.1.0.0', '10.1.255.255', 'fd00:1::', 'fd00:1:ffff:ffff:ffff:ffff:ffff:ffff']) {
       assert.equal(list.has(address), true, address);
@@ -40,7 +40,7 @@ describe('parseAddressRanges', () => {
     }
   });
 
-  it('a plain address holds itself alone', () => {
+  it('a plain address contains only itself', () => {
     const list = ranges('192.0.2.7,2001:db8::7');
     assert.deepEqual(
       ['192.0.2.6', '192.0.2.7', '192.0.2.8', '2001:db8::7', '2001:db8::8'].map((each) => list.has(each)),
@@ -55,7 +55,7 @@ describe('parseAddressRanges', () => {
     assert.equal(ranges('2001:db8::7/128').has('2001:db8::8'), false);
   });
 
-  it('names the first piece that is no address, range or known word', () => {
+  it('names the first part that is not an address, a range or a known word', () => {
     for (const [text, wrong] of [
       ['', ''],
       ['localhost', 'localhost'],
@@ -79,7 +79,7 @@ describe('parseAddressRanges', () => {
 });
 
 describe('normalAddress', () => {
-  it('strips ports, brackets, zones, spaces and IPv6’s clothes from IPv4', () => {
+  it('strips ports, brackets, zones and spaces, and unwraps IPv4-mapped IPv6 addresses', () => {
     for (const [text, address] of [
       ['192.0.2.7', '192.0.2.7'],
       [' 192.0.2.7 ', '192.0.2.7'],
@@ -142,7 +142,7 @@ describe('clientOf', () => {
     assert.equal(clientOf('1:2:3::'), '1:2:3:0::/64');
   });
 
-  it('makes one client of ten thousand addresses of one /64', () => {
+  it('treats ten thousand addresses of one /64 as one client', () => {
     const clients = new Set<string>();
     for (let n = 0; n < 10_000; n++) {
       clients.add(clientOf(`2001:db8:1:2:${(n * 6).toString(16)}:${n.toString(16)}::1`));
@@ -156,7 +156,7 @@ describe('clientAddress', () => {
   const loopback = ranges('loopback');
   const proxies = ranges('loopback, 10.0.0.0/8');
 
-  it('is the socket’s other end where no proxy is trusted, whatever is forwarded', () => {
+  it('is the socket’s remote address if no proxy is trusted, whatever is forwarded', () => {
     const clients = new Set<string>();
     for (let n = 0; n < 10_000; n++) {
       clients.add(clientAddress('127.0.0.1', `198.51.${n >> 8}.${n & 255}`, none));
@@ -164,17 +164,17 @@ describe('clientAddress', () => {
     assert.deepEqual([...clients], ['127.0.0.1']);
   });
 
-  it('is the socket’s other end where that is not a trusted proxy', () => {
+  it('is the socket’s remote address if that is not a trusted proxy', () => {
     assert.equal(clientAddress('203.0.113.9', '198.51.100.1', loopback), '203.0.113.9');
   });
 
-  it('is what the trusted proxy saw, not what the client wrote before it', () => {
+  it('is the address that the trusted proxy saw, not what the client wrote in front of it', () => {
     assert.equal(clientAddress('127.0.0.1', '198.51.100.1', loopback), '198.51.100.1');
     assert.equal(clientAddress('127.0.0.1', '1.1.1.1, 2.2.2.2,198.51.100.1', loopback), '198.51.100.1');
     assert.equal(clientAddress('127.0.0.1', '127.0.0.1, 198.51.100.1', loopback), '198.51.100.1');
   });
 
-  it('goes through a chain of trusted proxies, from right to left', () => {
+  it('follows a chain of trusted proxies from right to left', () => {
     assert.equal(clientAddress('127.0.0.1', '198.51.100.1, 10.0.0.2, 10.0.0.1', proxies), '198.51.100.1');
     assert.equal(clientAddress('127.0.0.1', '198.51.100.1, 203.0.113.9, 10.0.0.1', proxies), '203.0.113.9');
     assert.equal(clientAddress('127.0.0.1', '10.0.0.3, 10.0.0.2', proxies), '10.0.0.3');
@@ -188,13 +188,13 @@ describe('clientAddress', () => {
     assert.equal(clientAddress('127.0.0.1', undefined, loopback), '127.0.0.1');
   });
 
-  it('understands ports, brackets and IPv4 in IPv6’s clothes, at both ends', () => {
+  it('understands ports, brackets and IPv4-mapped IPv6 addresses on both sides', () => {
     assert.equal(clientAddress('::ffff:127.0.0.1', '198.51.100.1:4711', loopback), '198.51.100.1');
     assert.equal(clientAddress('::1', '[2001:db8:1:2::9]:4711', loopback), '2001:db8:1:2::/64');
     assert.equal(clientAddress('::ffff:203.0.113.9', undefined, loopback), '203.0.113.9');
   });
 
-  it('makes one client of ten thousand forged addresses of one /64', () => {
+  it('treats ten thousand forged addresses of one /64 as one client', () => {
     const clients = new Set<string>();
     for (let n = 0; n < 10_000; n++)
       clients.add(clientAddress(`2001:db8:1:2::${n.toString(16)}`, undefined, none));

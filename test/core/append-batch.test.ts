@@ -28,7 +28,7 @@ function given(projections: Derivations = derivations): TestDatabase & { appende
 const call = (id: string, event = 'call.ringing', more: object = {}) =>
   delivery({ event, timestamp: T0_S, data: { call_uuid: id, ...more } });
 
-/** As another process does it: what an appender knows of the tables holds until another connection has written. */
+/** Writes like another process. Until that happens, an appender relies on what it knows about the tables. */
 function fromOutside(path: string, sql: string, ...values: unknown[]): void {
   const other = new Sqlite(path);
   other.prepare(sql).run(...values);
@@ -41,7 +41,7 @@ function reopened(path: string): Sqlite.Database {
   return database;
 }
 
-/** A projection of calls in two columns, whose fold does what the test wants. */
+/** A projection of calls with two columns, whose fold function comes from the test. */
 function made(
   name: string,
   fold: (callUuid: string, row: Readonly<Record<string, unknown>> | undefined) => unknown,
@@ -131,7 +131,7 @@ describe('a batch', () => {
     );
   });
 
-  it('of nothing changes nothing', () => {
+  it('changes nothing if it is empty', () => {
     const { appender, rows } = given();
     assert.deepEqual(appender.append([]), { outcomes: [], lagging: [], isBehind: false });
     assert.equal(appender.head().seq, 0);
@@ -154,7 +154,7 @@ describe('a batch', () => {
     );
   });
 
-  it('goes on from what another connection has appended', () => {
+  it('continues after what another connection has appended', () => {
     const { path, appender, rows } = given();
     appender.append([call('a')]);
     const other = openTestDatabaseAt(path);
@@ -170,7 +170,7 @@ describe('a batch', () => {
     assert.equal(rows('SELECT count(*) AS n FROM calls')[0]?.['n'], 3);
   });
 
-  it('is appended whole or not at all', () => {
+  it('is appended completely or not at all', () => {
     const { appender, database, rows } = given();
     database.exec(
       "CREATE TRIGGER stop BEFORE INSERT ON events WHEN new.path = '/stop' BEGIN SELECT RAISE(ABORT, 'stopped'); END",
@@ -184,7 +184,7 @@ describe('a batch', () => {
   });
 });
 
-/** A second connection to the same file, as another process would have it. */
+/** A second connection to the same file, like that of another process. */
 function openTestDatabaseAt(path: string): BatchAppender {
   const database = openDatabase(path, derivations);
   opened.push({ path, database, rows: () => [], close: () => database.close() });
@@ -214,13 +214,13 @@ describe('a repeated body', () => {
     assert.equal(rows('SELECT event_count FROM calls')[0]?.['event_count'], 1);
   });
 
-  it('sent ten thousand times is one row', () => {
+  it('is one row if sent ten thousand times', () => {
     const { appender, rows } = given();
     for (let n = 0; n < 20; n++) appender.append(Array.from({ length: 500 }, () => call('a')));
     assert.deepEqual(rows('SELECT count(*) AS n, max(seq) AS head FROM events'), [{ n: 1, head: 1 }]);
   });
 
-  it('under another header type has the first one’s type, and is marked', () => {
+  it('with another type in its header gets the first one’s type, and is marked', () => {
     const { appender, rows } = given();
     const bare = (eventHeader: string | null) => delivery('{"call_uuid":"a"}', { eventHeader });
     const { outcomes } = appender.append([
@@ -253,7 +253,7 @@ describe('a repeated body', () => {
     );
   });
 
-  it('is answered with what failures says of the event now', () => {
+  it('is answered with the reason that failures now holds for the event', () => {
     const { appender, database } = given();
     const bad = call('a', 'call.completed', { duration: -1 });
     const reason = 'duration must be a number ≥ 0, got -1';
@@ -271,7 +271,7 @@ describe('a projection that cannot use one event of a batch', () => {
     ['a TypeError', new TypeError('x is not a function'), 'the projection failed: x is not a function'],
     ['no Error at all', 'a text', 'the projection failed: a text'],
   ] as const) {
-    it(`(it throws ${what}) makes a failure of that event alone`, () => {
+    it(`(it throws ${what}) records a failure for that event only`, () => {
       const picky = made('picky', (id, row) => {
         if (id === 'bad') throw thrown;
         return countOf(row);
@@ -297,7 +297,7 @@ describe('a projection that cannot use one event of a batch', () => {
     });
   }
 
-  it('(it throws in keyOf) makes a failure of that event alone', () => {
+  it('(it throws in keyOf) records a failure for that event only', () => {
     const picky: Projection = {
       ...made('picky', (_, row) => countOf(row)),
       keyOf({ fields }) {
@@ -321,15 +321,15 @@ describe('a projection that cannot use one event of a batch', () => {
       /^the projection failed: CHECK constraint failed: n < 100 \(SQLITE_CONSTRAINT_CHECK\)$/,
     ],
     [
-      'is NULL where none may be',
+      'is NULL in a NOT NULL column',
       null,
       /^the projection failed: the column n is INTEGER NOT NULL.*, got null$/,
     ],
     ['is of another type', '5', /^the projection failed: the column n is INTEGER.*, got text$/],
-    ['is no value at all', undefined, /^the projection failed: /],
+    ['is undefined', undefined, /^the projection failed: /],
     ['cannot be bound', { a: 1 }, /^the projection failed: /],
   ] as const) {
-    it(`(its row ${what}) makes a failure of that event alone and keeps the row as it was`, () => {
+    it(`(its row ${what}) records a failure for that event only and leaves the row unchanged`, () => {
       const picky = made('picky', (_, row) => (row === undefined ? 1 : value));
       const { appender, rows, database } = given(
         only(
@@ -353,7 +353,7 @@ describe('a projection that cannot use one event of a batch', () => {
     });
   }
 
-  it('is one of several: each notes its own failure, and the answer joins them', () => {
+  it('is one of several: each records its own failure, and the answer joins them', () => {
     const failing = (name: string, reason: string) =>
       made(name, () => {
         throw new FieldError(reason);
@@ -372,7 +372,7 @@ describe('a projection that cannot use one event of a batch', () => {
     );
   });
 
-  it('(one of ours) leaves the others of the batch and the row of its subject unharmed', () => {
+  it('(a real one) does not affect the rest of the batch or the row of its subject', () => {
     const { appender, rows } = given();
     const { outcomes } = appender.append([
       call('a', 'call.initiated', { from: '+15551230001' }),
@@ -430,7 +430,7 @@ describe('what an appender keeps in memory', () => {
     assert.deepEqual(statuses(rows), [{ call_uuid: 'a', status: 'answered' }]);
   });
 
-  it('is no more than a bound, and what falls out of it is read again', () => {
+  it('is bounded, and what was dropped is read again', () => {
     const { appender, rows } = given();
     const ids = Array.from({ length: ROWS_KEPT_BYTES_MAX / 512 }, (_, n) => `call-${n}`);
     appender.append(ids.map((id) => call(id)));
@@ -464,7 +464,7 @@ describe('what an appender keeps in memory', () => {
 
 describe('a table of another version', () => {
   for (const version of [0, 2]) {
-    it(`(${version} instead of 1) is left alone and reported, and the others go on`, () => {
+    it(`(${version} instead of 1) is left alone and reported, and the others are updated`, () => {
       const { appender, path, rows } = given();
       appender.append([call('a')]);
       fromOutside(path, "UPDATE projections SET version = ? WHERE name = 'calls'", version);
@@ -487,7 +487,7 @@ describe('a table of another version', () => {
     });
   }
 
-  it('or that is missing is reported, not an error', () => {
+  it('is reported if it is missing, which is not an error', () => {
     const { appender, database } = given();
     database.exec(
       "DROP VIEW report_opt_outs; DROP TABLE contacts; DELETE FROM projections WHERE name = 'contacts'",
@@ -497,7 +497,7 @@ describe('a table of another version', () => {
   });
 });
 
-describe('a table of this version that lacks events', () => {
+describe('a table of the current version that lacks events', () => {
   /** `count` events that calls has not seen. */
   function lagging(count: number) {
     const it = given();
@@ -516,7 +516,7 @@ describe('a table of this version that lacks events', () => {
   const state = (rows: TestDatabase['rows']) =>
     rows("SELECT applied_seq FROM projections WHERE name = 'calls'")[0]?.['applied_seq'];
 
-  it('catches up before the next batch, in order, each event once', () => {
+  it('catches up before the next batch, in order, with each event once', () => {
     const { appender, rows } = lagging(20);
     const { lagging: behind, isBehind, outcomes } = appender.append([call('shared', 'call.completed')]);
     assert.deepEqual([behind, isBehind, outcomes[0]?.error], [[], false, null]);
@@ -532,14 +532,14 @@ describe('a table of this version that lacks events', () => {
   });
 
   for (const count of [LOG_READ_EVENTS_MAX - 1, LOG_READ_EVENTS_MAX]) {
-    it(`by ${count} is whole after one batch`, () => {
+    it(`by ${count} is complete after one batch`, () => {
       const { appender, rows } = lagging(count);
       assert.deepEqual(appender.append([]), { outcomes: [], lagging: [], isBehind: false });
       assert.equal(state(rows), 1 + count);
     });
   }
 
-  it(`by ${LOG_READ_EVENTS_MAX + 1} needs two, and the batches between leave their events to the next`, () => {
+  it(`by ${LOG_READ_EVENTS_MAX + 1} needs two, and the batches in between leave their events to the next`, () => {
     const { appender, rows } = lagging(LOG_READ_EVENTS_MAX + 1);
     const { lagging: behind, isBehind } = appender.append([call('shared', 'call.completed')]);
     assert.deepEqual([behind, isBehind], [['calls'], true]);
@@ -552,7 +552,7 @@ describe('a table of this version that lacks events', () => {
     assert.deepEqual(row, { status: 'completed', event_count: LOG_READ_EVENTS_MAX + 3 - failures });
   });
 
-  it('has the rows of one that never lagged', () => {
+  it('ends up with the same rows as one that never lagged', () => {
     const { database, rows } = lagging(LOG_READ_EVENTS_MAX - 10);
     new BatchAppender(database, derivations).append([call('other')]);
     const live = rows('SELECT * FROM calls ORDER BY call_uuid');

@@ -17,7 +17,7 @@ const COLUMNS: ChainedColumns = {
   event_id_header: 'é☎',
 };
 
-/** The encoding that chain.ts documents, written out by hand, byte for byte. */
+/** The encoding that chain.ts documents, written out by hand byte by byte. */
 const ENCODED = [
   '00'.repeat(32), // the link before the first
   '0000000000000001', // seq
@@ -45,7 +45,7 @@ describe('chainLink', () => {
     assert.equal(hex(CHAIN_GENESIS, COLUMNS), expected);
   });
 
-  it('is what it was when the encoding was frozen', () => {
+  it('has not changed since the encoding was frozen', () => {
     assert.equal(
       hex(CHAIN_GENESIS, COLUMNS),
       '138edca6739f647000f240f70cc6e02aa63fa6568c508e928202e59531ce364c',
@@ -56,7 +56,7 @@ describe('chainLink', () => {
     assert.deepEqual(CHAIN_GENESIS, new Uint8Array(32));
   });
 
-  it('changes with each column alone, and with the link before it', () => {
+  it('changes with each single column, and with the previous link', () => {
     const changed: Partial<ChainedColumns>[] = [
       { seq: 2 },
       { body_time_ms: 1_705_329_131_001 },
@@ -84,7 +84,7 @@ describe('chainLink', () => {
     assert.equal(new Set(links).size, changed.length + 2);
   });
 
-  it('tells NULL from an empty text in every column that may be NULL', () => {
+  it('distinguishes NULL from an empty text in every column that may be NULL', () => {
     for (const column of ['type', 'event_id', 'event_header', 'event_id_header'] as const) {
       assert.notEqual(
         hex(CHAIN_GENESIS, { ...COLUMNS, [column]: null }),
@@ -98,7 +98,7 @@ describe('chainLink', () => {
     );
   });
 
-  it('tells where one text ends and the next begins', () => {
+  it('depends on where one text ends and the next begins', () => {
     const texts = (type: string, event_id: string) => hex(CHAIN_GENESIS, { ...COLUMNS, type, event_id });
     assert.notEqual(texts('ab', 'c'), texts('a', 'bc'));
     assert.notEqual(texts('', 'abc'), texts('abc', ''));
@@ -108,7 +108,7 @@ describe('chainLink', () => {
     );
   });
 
-  it('takes every integer that a column can hold', () => {
+  it('accepts every integer that a column can hold', () => {
     const links = [0, -1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER].map((signed_at) =>
       hex(CHAIN_GENESIS, { ...COLUMNS, signed_at }),
     );

@@ -12,7 +12,7 @@ describe('a value and its column', () => {
     ['INTEGER', [0, -1, Number.MAX_SAFE_INTEGER], [0.5, '5', 2 ** 53, Number.NaN, undefined, 1n]],
     ['REAL', [0, -1.5, 1e300], ['1.5', Number.NaN, Number.POSITIVE_INFINITY, undefined]],
   ] as const) {
-    it(`(${type}) fit or do not`, () => {
+    it(`(${type}) match or do not match`, () => {
       for (const value of fitting) assert.equal(wrong(type, value), undefined, String(value));
       for (const value of others) assert.match(wrong(type, value) ?? '', /^the column c is /, String(value));
     });
@@ -23,7 +23,7 @@ describe('a value and its column', () => {
     });
   }
 
-  it('are told by name, the first that does not fit', () => {
+  it('are reported by column name: the first that does not match', () => {
     const checks = [columnCheck('a', 'TEXT'), columnCheck('b', 'INTEGER'), columnCheck('c', 'REAL')];
     assert.equal(misfit({ a: 'x', b: '5', c: 'y' }, checks), 'the column b is INTEGER, got text');
   });
@@ -37,7 +37,7 @@ describe('a column of another type', () => {
     );
   });
 
-  it('is in no table of ours', () => {
+  it('does not occur in our tables', () => {
     for (const { columns } of derivations.projections)
       for (const [name, type] of Object.entries(columns)) assert.ok(columnCheck(name, type), name);
   });

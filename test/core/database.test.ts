@@ -32,7 +32,7 @@ import { modeOf, openTestDatabase, type TestDatabase } from '../support/database
 import { delivery } from '../support/events.ts';
 import { query, temporaryFolder } from '../support/receiver.ts';
 
-/** A path in a folder that is gone after the test. */
+/** A path in a folder that is removed after the test. */
 async function inFolder(test: (folder: string) => void | Promise<void>): Promise<void> {
   const folder = temporaryFolder();
   try {
@@ -53,7 +53,7 @@ async function withDatabase(test: (opened: TestDatabase) => void): Promise<void>
 
 const RINGING = delivery({ event: 'call.ringing', data: { call_uuid: 'c1' } });
 
-/** Opens and closes; with what the file keeps of it. */
+/** Opens a database, appends events, and closes it. */
 function makeDatabase(path: string, events = 1): void {
   prepareDatabaseFile(path);
   const database = openDatabase(path, derivations);
@@ -66,7 +66,7 @@ function makeDatabase(path: string, events = 1): void {
   database.close();
 }
 
-/** The one line that the operator reads. */
+/** The one-line message for the operator. */
 function refusal(open: () => unknown): string {
   try {
     open();
@@ -79,7 +79,7 @@ function refusal(open: () => unknown): string {
 }
 
 describe('a fresh database', () => {
-  it('has the pragmas that the promise rests on, read back from the connection', () =>
+  it('has the pragmas that durability depends on, read back from the connection', () =>
     withDatabase(({ database }) => {
       const pragma = (name: string) => database.pragma(name, { simple: true });
       assert.equal(pragma('journal_mode'), 'wal');
@@ -104,13 +104,13 @@ describe('a fresh database', () => {
       database.close();
     }));
 
-  it('is readable and writable by its owner alone, and so are its side files', () =>
+  it('is readable and writable only by its owner, and so are its side files', () =>
     withDatabase(({ path, database }) => {
       new BatchAppender(database, derivations).append([RINGING]);
       for (const suffix of ['', '-wal', '-shm']) assert.equal(modeOf(path + suffix), '0600', suffix);
     }));
 
-  it('lies in a folder that is made where it is missing', () =>
+  it('is created together with its folder if that is missing', () =>
     inFolder((folder) => {
       const path = join(folder, 'a', 'b', 'irisx.db');
       makeDatabase(path);
@@ -118,7 +118,7 @@ describe('a fresh database', () => {
       assert.equal(modeOf(join(folder, 'a', 'b')), '0700');
     }));
 
-  it('keeps the mode of a file that was there before', () =>
+  it('keeps the mode of an existing file', () =>
     inFolder((folder) => {
       const path = join(folder, 'irisx.db');
       writeFileSync(path, '');
@@ -127,7 +127,7 @@ describe('a fresh database', () => {
       assert.equal(modeOf(path), '0640');
     }));
 
-  it('has the tables of the projections, as current and empty, and the state of the views', () =>
+  it('has the projections’ tables, empty and up to date, and the version of the views', () =>
     withDatabase(({ rows }) => {
       assert.deepEqual(rows('SELECT * FROM projections ORDER BY name'), [
         { name: 'calls', version: 1, applied_seq: 0 },
@@ -140,7 +140,7 @@ describe('a fresh database', () => {
         assert.deepEqual(rows(`SELECT * FROM ${table}`), []);
     }));
 
-  it('has views that SQLite can read, empty and with events', () =>
+  it('has views that work with and without events', () =>
     withDatabase(({ database, rows }) => {
       const views = rows("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name").map(
         ({ name }) => name,
@@ -181,7 +181,7 @@ describe('the event log', () => {
       assert.deepEqual(rows('SELECT * FROM events'), before);
     }));
 
-  it('refuses a second event of the same body, and of the same seq', () =>
+  it('refuses a second event with the same body or the same seq', () =>
     withDatabase(({ database }) => {
       new BatchAppender(database, derivations).append([RINGING]);
       const insert = (seq: number, digest: string) =>
@@ -196,7 +196,7 @@ describe('the event log', () => {
 
 describe('a file that is not ours', () => {
   const digestOf = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
-  /** What stands in the folder, by its bytes. */
+  /** The contents of the folder, byte for byte. */
   const contents = (folder: string) =>
     readdirSync(folder)
       .toSorted()
@@ -224,12 +224,12 @@ describe('a file that is not ours', () => {
       make: (path) => writeFileSync(path, Buffer.alloc(8192)),
     },
     {
-      what: 'a database of another program',
+      what: 'another program’s database',
       says: /is a database of another program \(application_id 0, 1 objects\): set DATABASE_URL/,
       make: (path) => new Sqlite(path).exec('CREATE TABLE notes (text TEXT)').close(),
     },
     {
-      what: 'a database of another program in WAL mode',
+      what: 'another program’s database in WAL mode',
       says: /is a database of another program/,
       make: (path) => {
         const other = new Sqlite(path);
@@ -248,7 +248,7 @@ describe('a file that is not ours', () => {
       },
     },
     {
-      what: 'a newer version of this program’s',
+      what: 'one made by a newer version of this program',
       says: new RegExp(
         `by a newer version of this program \\(schema ${SCHEMA_VERSION + 1}, this one knows ${SCHEMA_VERSION}\\)`,
       ),
@@ -304,7 +304,7 @@ describe('a file that is not ours', () => {
       assert.deepEqual(readdirSync(path), []);
     }));
 
-  it('(a path through a file, a link to nowhere) is refused', () =>
+  it('(a path through a file, or a dangling link) is refused', () =>
     inFolder((folder) => {
       writeFileSync(join(folder, 'file'), '');
       assert.match(
@@ -330,7 +330,7 @@ describe('openReadOnly', () => {
       database.close();
     }));
 
-  it('neither makes a missing file nor a schema in an empty one', () =>
+  it('does not make a missing file, or a schema in an empty one', () =>
     inFolder((folder) => {
       const path = join(folder, 'irisx.db');
       assert.match(
@@ -354,7 +354,7 @@ describe('views', () => {
     viewsVersion,
   });
 
-  it('of a newer version take the place of older ones, and older ones never that of newer', () =>
+  it('of a newer version replace older ones, and older ones never replace newer ones', () =>
     withDatabase(({ database, rows }) => {
       const names = () =>
         rows("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name").map(({ name }) => name);
@@ -367,7 +367,7 @@ describe('views', () => {
 });
 
 describe('several processes that open one new file at once', () => {
-  it('wait for one that is about to write, which SQLite would not do by itself', () =>
+  it('wait for one that holds the write lock, which SQLite would not do by itself', () =>
     inFolder(async (folder) => {
       const path = join(folder, 'irisx.db');
       const holder = `
@@ -389,7 +389,7 @@ describe('several processes that open one new file at once', () => {
       assert.equal(query(path, 'SELECT count(*) AS n FROM projections')[0]?.['n'], 5);
     }));
 
-  it('make one schema, and all of them can write', () =>
+  it('make a single schema, and all of them can write', () =>
     inFolder(async (folder) => {
       const script = join(import.meta.dirname, '../support/open-and-append.ts');
       for (let round = 0; round < 2; round++) {
@@ -418,7 +418,7 @@ describe('several processes that open one new file at once', () => {
 });
 
 describe('settling the WAL', () => {
-  it('is whole unless another connection still reads from before its end', () => {
+  it('is complete unless another connection is still reading an earlier state', () => {
     const test = openTestDatabase();
     const append = (n: number) =>
       new BatchAppender(test.database, derivations).append([delivery({ event: 'call.dtmf', data: { n } })]);

@@ -22,7 +22,7 @@ import { delivery, T0_S } from '../support/events.ts';
 
 const TIMEOUT_MS = 5_000;
 const RUNS_MAX = 3;
-/** With it no delay is spread: `random() + 0.5` is 1. */
+/** Turns off the jitter of delays: `random() + 0.5` is 1. */
 const NO_JITTER = 0.5;
 
 const opened: { close(): void }[] = [];
@@ -34,7 +34,7 @@ afterEach(() => {
   for (const each of opened.splice(0).reverse()) each.close();
 });
 
-/** A run that the test ends. */
+/** A run that ends when the test says so. */
 interface Started {
   readonly seq: number;
   readonly attempt: number;
@@ -61,7 +61,7 @@ function given(events: number, type = 'call.ringing') {
   const tables = { reflected: Number.MAX_SAFE_INTEGER };
   const faults: unknown[] = [];
 
-  /** A new process: a connection of its own to the state, and runs that are ended one by one. */
+  /** Acts as a new process: its own connection to the state, and runs that the test ends one by one. */
   function dispatch(more: Partial<Consumer> = {}) {
     const store = new RunStore(storePath);
     opened.push(store);
@@ -95,7 +95,7 @@ function given(events: number, type = 'call.ringing') {
     });
     const seqs = () => started.map(({ seq }) => seq);
     const running = () => underWay.at(-1) ?? [];
-    /** Ends a run that is under way. */
+    /** Ends a run in progress. */
     const end = async (seq: number, error?: unknown) => {
       started.findLast((run) => run.seq === seq)?.end(error);
       await settle();
@@ -103,7 +103,7 @@ function given(events: number, type = 'call.ringing') {
     const position = () => store.position('handlers')?.seq;
     return { dispatcher, store, started, seqs, running, end, position };
   }
-  /** A consumer that stands before the first event. */
+  /** A consumer positioned before the first event. */
   const fromStart = (more: Partial<Consumer> = {}) => {
     const store = new RunStore(storePath);
     store.moveTo('handlers', 0, new Uint8Array());
@@ -133,7 +133,7 @@ async function pass(ms: number): Promise<void> {
 }
 
 describe('a dispatcher', () => {
-  it('begins at the log’s end for a consumer that is new', async () => {
+  it('starts at the end of the log for a new consumer', async () => {
     const { append, dispatch } = given(5);
     const { dispatcher, seqs, position } = dispatch();
     dispatcher.pump();
@@ -144,7 +144,7 @@ describe('a dispatcher', () => {
     assert.deepEqual(seqs(), [6]);
   });
 
-  it('starts runs in the order of seq, so many at one time', async () => {
+  it('starts runs in order of seq, with a limited number at a time', async () => {
     const { fromStart } = given(5);
     const { dispatcher, seqs, end } = fromStart();
     dispatcher.pump();
@@ -157,7 +157,7 @@ describe('a dispatcher', () => {
     assert.deepEqual(seqs(), [1, 2, 3, 4, 5]);
   });
 
-  it('passes over events that are not for it', async () => {
+  it('skips events that are not for it', async () => {
     const { append, fromStart } = given(1);
     append(300, 'call.dtmf');
     append(1);
@@ -171,7 +171,7 @@ describe('a dispatcher', () => {
     assert.equal(position(), 302);
   });
 
-  it('tries a failed run again after one second, then two, and goes on with the others meanwhile', async () => {
+  it('tries a failed run again after one second, then two, and continues with the others meanwhile', async () => {
     const { fromStart } = given(4);
     const { dispatcher, started, seqs, end, store } = fromStart({ runsMax: 1 });
     dispatcher.pump();
@@ -200,7 +200,7 @@ describe('a dispatcher', () => {
     assert.deepEqual(store.failed(9), []);
   });
 
-  it('tries again also where its timer is earlier than the clock', async () => {
+  it('tries again even if its timer fires ahead of the clock', async () => {
     const { clock, fromStart } = given(1);
     const { dispatcher, seqs, end } = fromStart();
     dispatcher.pump();
@@ -213,7 +213,7 @@ describe('a dispatcher', () => {
     assert.deepEqual(seqs(), [1, 1]);
   });
 
-  it(`gives up after ${RUN_ATTEMPTS_MAX} attempts, and says so`, async () => {
+  it(`gives up after ${RUN_ATTEMPTS_MAX} attempts, and logs it`, async () => {
     const { fromStart, lines } = given(1);
     const { dispatcher, started, end, store, position } = fromStart();
     dispatcher.pump();
@@ -234,7 +234,7 @@ describe('a dispatcher', () => {
     );
   });
 
-  it('never tries again what is final, and waits as long as a failure asks for', async () => {
+  it('never retries a final failure, and waits as long as a failure asks for', async () => {
     const { fromStart } = given(2);
     const { dispatcher, seqs, end, store } = fromStart();
     dispatcher.pump();
@@ -251,7 +251,7 @@ describe('a dispatcher', () => {
     assert.deepEqual(seqs(), [1, 2, 2]);
   });
 
-  it('notes as a failure whatever is thrown, however odd, in one text', async () => {
+  it('records anything that is thrown, however odd, as a failure with one text', async () => {
     const thrower = () => {
       throw new Error('looked at');
     };
@@ -280,7 +280,7 @@ describe('a dispatcher', () => {
     assert.ok(lines.every((line) => line.length < 1_100));
   });
 
-  it('loses no failure and no position where the state cannot be written', async () => {
+  it('loses no failure and no position while the state cannot be written', async () => {
     const { faults, fromStart } = given(2);
     const { dispatcher, store, end, position } = fromStart();
     dispatcher.pump();
@@ -297,7 +297,7 @@ describe('a dispatcher', () => {
     assert.deepEqual([position(), store.failed(9).map(({ seq }) => seq)], [2, [1]]);
   });
 
-  it('counts a run that takes too long as failed, tells it so, and does not heed how it ends', async () => {
+  it('counts a run that takes too long as failed, aborts its signal, and ignores how it ends', async () => {
     const { fromStart } = given(1);
     const { dispatcher, started, end, store } = fromStart();
     dispatcher.pump();
@@ -313,14 +313,14 @@ describe('a dispatcher', () => {
     );
   });
 
-  it('runs again after a crash what had not ended, and what came after it, but nothing twice that had failed', async () => {
+  it('after a crash reruns what had not ended and what follows, but nothing twice that had failed', async () => {
     const { dispatch, fromStart } = given(4);
     const before = fromStart();
     before.dispatcher.pump();
     await before.end(2);
     await before.end(3, new Error('no'));
     await pass(RUN_STATE_WRITE_MS);
-    assert.equal(before.position(), 0, '1 has not ended');
+    assert.equal(before.position(), 0, 'run 1 has not ended');
     const after = dispatch();
     after.dispatcher.pump();
     assert.deepEqual(after.seqs(), [1, 2, 4]);
@@ -330,7 +330,7 @@ describe('a dispatcher', () => {
     assert.equal(after.started.at(-1)?.attempt, 2);
   });
 
-  it('finds the runs that are due behind as many that are under way', async () => {
+  it('finds due runs even if as many as it reads at once are already in progress', async () => {
     const { dispatch, fromStart } = given(100);
     const before = fromStart({ runsMax: 100 });
     before.dispatcher.pump();
@@ -345,7 +345,7 @@ describe('a dispatcher', () => {
     assert.equal(after.started.length, 100);
   });
 
-  it('runs the events of a log that was put back, whatever had failed under their numbers', async () => {
+  it('runs the new events of a restored log, even if earlier events with their seq had failed', async () => {
     const { append, dispatch, fromStart } = given(3);
     const before = fromStart();
     before.dispatcher.pump();
@@ -369,7 +369,7 @@ describe('a dispatcher', () => {
     assert.deepEqual(after.store.failed(9), []);
   });
 
-  it(`goes at most ${RUNS_AHEAD_EVENTS_MAX} events beyond what has ended`, async () => {
+  it(`runs at most ${RUNS_AHEAD_EVENTS_MAX} events ahead of the first that has not ended`, async () => {
     const { fromStart } = given(RUNS_AHEAD_EVENTS_MAX + 20);
     const { dispatcher, started } = fromStart({ timeoutMs: 1e9 });
     dispatcher.pump();
@@ -380,7 +380,7 @@ describe('a dispatcher', () => {
     assert.equal(started.at(-1)?.seq, RUNS_AHEAD_EVENTS_MAX);
   });
 
-  it('blames the one event that was under way when its thread died', async () => {
+  it('blames the only event in progress when its thread died', async () => {
     const { dispatch, fromStart } = given(3);
     fromStart({ runsMax: 1 }).dispatcher.pump();
     const { dispatcher, seqs, store } = dispatch();
@@ -393,7 +393,7 @@ describe('a dispatcher', () => {
     );
   });
 
-  it('tries each of several suspects with nothing beside it, and counts no attempt', async () => {
+  it('runs each of several suspects alone, without counting an attempt', async () => {
     const { dispatch, fromStart } = given(5);
     fromStart().dispatcher.pump();
     const { dispatcher, started, running, end } = dispatch();
@@ -407,7 +407,7 @@ describe('a dispatcher', () => {
     assert.deepEqual(running(), [4, 5]);
   });
 
-  it('runs again from where a person has moved it, whatever is under way', async () => {
+  it('reruns from the position that an operator has set, whatever is in progress', async () => {
     const { dispatch, fromStart, storePath } = given(3);
     const { dispatcher, seqs, end, position } = fromStart({ runsMax: 1 });
     dispatcher.pump();
@@ -426,7 +426,7 @@ describe('a dispatcher', () => {
     assert.equal(dispatch().position(), 1);
   });
 
-  it('writes no position over one that a person has moved, before it has seen that', async () => {
+  it('does not overwrite a position that an operator has set, even before it has noticed', async () => {
     const { fromStart, storePath } = given(3);
     const { dispatcher, end, position } = fromStart({ runsMax: 1 });
     dispatcher.pump();
@@ -438,7 +438,7 @@ describe('a dispatcher', () => {
     assert.equal(position(), 0);
   });
 
-  it('goes on at the end of a log that is not the one it knew', async () => {
+  it('continues at the end of the log if the log is not the one it knew', async () => {
     const { fromStart, dispatch, storePath, lines } = given(5);
     const { dispatcher, end } = fromStart({ runsMax: 1 });
     dispatcher.pump();
@@ -454,13 +454,13 @@ describe('a dispatcher', () => {
     assert.match(lines.at(-1) ?? '', /^warn handlers: event 3, the last one seen, is not in this log/);
   });
 
-  it('waits for what is under way when it closes, but not for ever', async () => {
+  it('waits for runs in progress when it closes, but not forever', async () => {
     const { fromStart } = given(5);
     const { dispatcher, seqs, started, end, position } = fromStart();
     dispatcher.pump();
     const closing = dispatcher.close(1_000);
     await end(1);
-    assert.deepEqual(seqs(), [1, 2, 3], 'starts nothing more');
+    assert.deepEqual(seqs(), [1, 2, 3], 'starts no more runs');
     await end(2);
     await pass(1_000);
     await closing;

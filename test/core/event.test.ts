@@ -41,11 +41,11 @@ describe('the three shapes of a body', () => {
     });
   }
 
-  it('"data": null is no envelope: the fields are beside it', () => {
+  it('"data": null is not an envelope: the fields are next to it', () => {
     assert.equal(eventOf({ event: 'call.ringing', data: null, call_id: 'c1' }).fields.id('call_uuid'), 'c1');
   });
 
-  it('in an envelope the fields are those of data alone', () => {
+  it('in an envelope only the fields in data count', () => {
     const event = eventOf({ event: 'call.ringing', call_id: 'outside', data: { from: '+1' } });
     assert.equal(event.fields.id('call_uuid'), undefined);
   });
@@ -75,7 +75,7 @@ describe('the event type', () => {
     );
   });
 
-  it('is kept as sent beside its one name', () => {
+  it('is kept as sent, next to its canonical name', () => {
     for (const type of SPELLINGS_WITH_TABLE) {
       const event = eventOf({ event: type, data: { id: 'x' } });
       assert.equal(event.type, type);
@@ -83,21 +83,21 @@ describe('the event type', () => {
     }
   });
 
-  it('is the body’s; the header’s counts only where the body has none', () => {
+  it('is taken from the body; the header’s counts only if the body has none', () => {
     assert.equal(read({ event: 'call.failed' }, 'call.completed').type, 'call.failed');
     assert.equal(read({}, 'call.completed').type, 'call.completed');
     assert.equal(read({ event: null }, 'call.completed').type, 'call.completed');
     assert.equal(meaning({ event: 'call.dtmf', call_uuid: 'c' }, 'call.completed').kind, 'no-table');
   });
 
-  it('that no one states is a failure', () => {
+  it('is a failure if it is missing from both body and header', () => {
     for (const header of [null, '', 'x'.repeat(EVENT_TYPE_CHARS_MAX + 1)]) {
       assert.match(failure({ call_uuid: 'c' }, header), /^the event type is missing/);
       assert.equal(read({}, header).type, null);
     }
   });
 
-  it('of the body must be text of 1 to 128 characters; a header does not stand in for a wrong one', () => {
+  it('in the body must be text of 1 to 128 characters; the header does not replace an invalid one', () => {
     for (const event of ['', 5, true, {}, ['call.completed'], 'x'.repeat(129)]) {
       assert.equal(failure({ event }, 'call.completed'), 'event must be text of 1 to 128 characters');
       assert.equal(read({ event }, 'call.completed').type, null);
@@ -108,7 +108,7 @@ describe('the event type', () => {
     }
   });
 
-  it('is compared exactly: no other case, no spaces', () => {
+  it('is compared exactly, including case and spaces', () => {
     for (const type of [
       'Call.Completed',
       ' call.completed',
@@ -137,7 +137,7 @@ describe('the event type', () => {
 });
 
 describe('an unknown type', () => {
-  it('has no table, whatever its data is', () => {
+  it('has no table, whatever its data', () => {
     for (const data of [null, [], 'text', 5, { call_uuid: [], timestamp: 'never' }]) {
       assert.equal(meaning({ event: 'fax.received', timestamp: 'never', data }).kind, 'no-table');
     }
@@ -145,7 +145,7 @@ describe('an unknown type', () => {
 });
 
 describe('the dashboard’s test delivery', () => {
-  it('has no table, under any type and in any shape', () => {
+  it('has no table, for any type and in any shape', () => {
     for (const event of SPELLINGS_WITH_TABLE) {
       const data = { test: true, message: 'This is a test' };
       assert.equal(meaning({ event, event_id: 'test_1', timestamp: T0_S, data }).kind, 'no-table');
@@ -154,13 +154,13 @@ describe('the dashboard’s test delivery', () => {
     }
   });
 
-  it('is none if it names a call or a message', () => {
+  it('does not count as one if it names a call or a message', () => {
     assert.equal(meaning({ event: 'call.ringing', data: { test: true, call_id: 'c' } }).kind, 'event');
   });
 });
 
 describe('the event’s id', () => {
-  it('is text or a whole number; anything else is none', () => {
+  it('is text or a whole number; anything else counts as missing', () => {
     assert.equal(read({ event: 'x', event_id: 'e1' }).eventId, 'e1');
     assert.equal(read({ event: 'x', event_id: 17 }).eventId, '17');
     assert.equal(read('{"event_id":"\\udc00"}').eventId, '\ufffd');
@@ -172,7 +172,7 @@ describe('when an event occurred', () => {
   const at = (body: object) => eventOf({ event: 'call.completed', ...body }).occurredAtMs - T0_MS;
   const iso = (second: number) => new Date(T0_MS + second * 1000).toISOString();
 
-  it('is its timestamp, then data’s, then its latest kind of milestone, then when it was signed', () => {
+  it('is its timestamp, else data’s, else its latest kind of milestone, else when it was signed', () => {
     assert.equal(at({ timestamp: T0_S + 1, data: { timestamp: T0_S + 2, ended_at: iso(3) } }), 1000);
     assert.equal(at({ data: { timestamp: T0_S + 2, ended_at: iso(3) } }), 2000);
     assert.equal(at({ timestamp: null, data: { ended_at: iso(3), delivered_at: iso(4) } }), 3000);
@@ -184,7 +184,7 @@ describe('when an event occurred', () => {
     assert.equal(at({ data: {} }), 0);
   });
 
-  it('is a failure where it states a time that cannot be read', () => {
+  it('is a failure if it states a time that cannot be read', () => {
     assert.match(
       failure({ event: 'call.ringing', timestamp: 'soon', data: {} }),
       /^timestamp must be ISO 8601/,
@@ -201,12 +201,12 @@ describe('a body that cannot be read', () => {
   const unreadable = (body: string | Uint8Array): ReadBody => {
     const result = read(body, 'call.completed');
     assert.equal(result.json, undefined);
-    assert.equal(result.type, 'call.completed', 'its type is the header’s');
+    assert.equal(result.type, 'call.completed', 'its type comes from the header');
     assert.equal(interpret(result, RECORDED).kind, 'failure');
     return result;
   };
 
-  it('says so in words that do not quote it', () => {
+  it('is reported without quoting it', () => {
     assert.equal(unreadable('').reason, 'the body is empty');
     for (const body of [
       'Ann',
@@ -223,7 +223,7 @@ describe('a body that cannot be read', () => {
     }
   });
 
-  it('is JSON but no object', () => {
+  it('is JSON but not an object', () => {
     for (const [body, kind] of [
       ['null', 'null'],
       ['[]', 'a list'],
@@ -251,13 +251,13 @@ describe('an odd body', () => {
     assert.equal(read('\ufeff\ufeff{"event":"call.ringing"}').reason, 'the body is not valid JSON');
   });
 
-  it('is read where it lies within a larger buffer', () => {
+  it('is read even inside a larger buffer', () => {
     const whole = Buffer.from('xx{"event":"call.ringing"}yy');
     assert.equal(readBody(whole.subarray(2, whole.length - 2), null).type, 'call.ringing');
     assert.equal(readBody(new Uint8Array(whole).subarray(2, whole.length - 2), null).type, 'call.ringing');
   });
 
-  it('of double keys has the last one’s value', () => {
+  it('with a repeated key has the value of the last one', () => {
     const event = eventOf(
       '{"event":"call.failed","event":"call.ringing","data":{"call_id":"a","call_id":"b"}}',
     );
@@ -265,7 +265,7 @@ describe('an odd body', () => {
     assert.equal(event.fields.id('call_uuid'), 'b');
   });
 
-  it('cannot reach into prototypes', () => {
+  it('cannot set or change a prototype', () => {
     assert.match(
       failure('{"__proto__":{"event":"call.ringing","call_uuid":"c"}}'),
       /^the event type is missing/,
@@ -275,12 +275,12 @@ describe('an odd body', () => {
     assert.equal(({} as Record<string, unknown>)['call_uuid'], undefined);
   });
 
-  it('with NUL, with a lone surrogate and with line separators in its texts is read', () => {
+  it('is read with NUL, a lone surrogate or line separators in its texts', () => {
     const event = eventOf('{"event":"call.ringing","call_id":"a\\u0000b\\ud800\u2028"}');
     assert.equal(event.fields.id('call_uuid'), 'a\0b\ufffd\u2028');
   });
 
-  it('65, 5,000 and 400,000 levels deep is read or refused, never thrown at, and quickly', () => {
+  it('65, 5,000 or 400,000 levels deep is read or refused, quickly and without throwing', () => {
     for (const depth of [65, 5_000, 400_000]) {
       const startMs = performance.now();
       const list = `${'['.repeat(depth)}${']'.repeat(depth)}`;
@@ -306,7 +306,7 @@ describe('an odd body', () => {
   });
 });
 
-/** Folds an event wherever it belongs. @returns the FieldErrors; anything else that is thrown fails the test */
+/** Folds an event into every table it belongs to. @returns the FieldErrors; any other error fails the test */
 function usable(event: Event): string[] {
   const reasons: string[] = [];
   for (const projection of derivations.projections) {
@@ -322,7 +322,7 @@ function usable(event: Event): string[] {
       );
       for (const [column, value] of Object.entries(row)) {
         const type = projection.columns[column] ?? '';
-        assert.ok(fits(value, type), `${projection.name}.${column}: ${String(value)} is no ${type}`);
+        assert.ok(fits(value, type), `${projection.name}.${column}: ${String(value)} does not match ${type}`);
       }
       assert.deepEqual(projection.fold(undefined, event, key), row, 'the same event gives the same row');
       projection.fold(row, event, key);
@@ -334,7 +334,7 @@ function usable(event: Event): string[] {
   return reasons;
 }
 
-/** Whether a STRICT column of this type takes the value as it is. */
+/** Whether a STRICT column of this type accepts the value unchanged. */
 function fits(value: unknown, type: string): boolean {
   if (value === null) return !type.includes('NOT NULL');
   if (type.startsWith('TEXT')) return typeof value === 'string' && value.isWellFormed();
@@ -356,7 +356,7 @@ describe('any body at all', () => {
     return found.kind;
   }
 
-  it('gives rows, nothing, or an error that names a field: 5,000 with any value in any field', () => {
+  it('gives rows, nothing, or an error that names a field: 5,000 bodies with any value in any field', () => {
     const seed = 20261124;
     const random = seededRandom(seed);
     const kinds = { event: 0, 'no-table': 0, failure: 0 };
@@ -389,7 +389,7 @@ describe('any body at all', () => {
     }
   });
 
-  it('that mostly makes sense mostly gives rows', () => {
+  it('mostly gives rows if it mostly makes sense', () => {
     const random = seededRandom(8);
     let events = 0;
     for (let n = 0; n < 1000; n++) {
@@ -399,7 +399,7 @@ describe('any body at all', () => {
     assert.ok(events > 800, String(events));
   });
 
-  it('made of random bytes gives a failure or an event, and throws nothing', () => {
+  it('of random bytes gives a failure or an event, and throws nothing', () => {
     const random = seededRandom(9);
     for (let n = 0; n < 5_000; n++) {
       const bytes = Uint8Array.from({ length: random.below(40) }, () => random.below(256));

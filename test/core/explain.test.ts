@@ -1,4 +1,4 @@
-/** What an explanation says of a row is the row, and each value is from the event that it names. */
+/** An explanation matches the row, and each value comes from the event that the explanation names. */
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -29,7 +29,7 @@ const explain = (table: string, key: string) =>
   new Explainer(database, derivations.projections).explain({ table, key });
 
 describe('an explanation', () => {
-  it('names for each column the event that gave it its value, whatever the order of arrival', () => {
+  it('names for each column the event that set it, whatever the order of arrival', () => {
     append(
       envelope('call.completed', { call_uuid: 'c1', duration_seconds: 60, to_number: '+2' }, 90),
       envelope('call.ringing', { call_uuid: 'c10' }, 1),
@@ -53,7 +53,7 @@ describe('an explanation', () => {
     assert.ok(!('value_times_ms' in setBy) && !('answered_at_ms' in setBy));
   });
 
-  it('has the events that could not be used, with the reason, even where there is no row', () => {
+  it('includes events that could not be used, with the reason, even if there is no row', () => {
     append(envelope('call.completed', { call_uuid: 'c1', duration_seconds: -1 }, 0));
     const found = explain('calls', 'c1');
     assert.deepEqual(found?.columns, []);
@@ -61,12 +61,12 @@ describe('an explanation', () => {
     assert.equal(explain('calls', 'c2'), undefined);
   });
 
-  it('finds an id that its body spells with escapes', () => {
+  it('finds an id that is written with escapes in the body', () => {
     append('{"event":"call.ringing","data":{"call_uuid":"c\\u0031"}}');
     assert.equal(explain('calls', 'c1')?.events.length, 1);
   });
 
-  it('tells which rows an event belongs to', () => {
+  it('shows which rows an event belongs to', () => {
     append(
       envelope('sms.received', { message_id: 'm1', from_number: '+1', message: 'STOP' }, 0),
       envelope('account.suspended', {}, 0),
@@ -80,7 +80,7 @@ describe('an explanation', () => {
     assert.deepEqual(explainer.rowsOf(3), []);
   });
 
-  it('says where the table has something else, and which events were not looked at', () => {
+  it('shows where the table differs, and which events were not examined', () => {
     append(
       envelope('sms.received', { message_id: 'm1', from_number: '+1', message: 'STOP' }, 0),
       envelope('call.ringing', { call_uuid: 'c1' }, 1),
@@ -96,7 +96,7 @@ describe('an explanation', () => {
     assert.deepEqual(explain('calls', 'c1')?.differing, ['from_number']);
   });
 
-  it('is the live row, whatever came', () => {
+  it('equals the live row for any history', () => {
     let rows = 0;
     for (let history = 0; history < HISTORIES; history++) {
       const random = seededRandom(FIRST_SEED + history);

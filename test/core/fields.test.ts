@@ -5,7 +5,7 @@ import { T0_MS, T0_S } from '../support/events.ts';
 
 const of = (json: string) => new Fields(JSON.parse(json));
 
-/** The message of the FieldError that reading throws. */
+/** The message of the FieldError that the reader throws. */
 function problem(read: () => unknown): string {
   try {
     read();
@@ -20,13 +20,13 @@ const READERS = ['text', 'id', 'number', 'quantity', 'count', 'micros', 'timeMs'
 
 describe('every reader', () => {
   for (const reader of READERS) {
-    it(`${reader}: absent and null are not stated`, () => {
+    it(`${reader}: absent and null count as not stated`, () => {
       assert.equal(of('{}')[reader]('note'), undefined);
       assert.equal(of('{"note":null}')[reader]('note'), undefined);
       assert.equal(of('{"__proto__":{"note":1}}')[reader]('note'), undefined);
     });
 
-    it(`${reader}: names the field as it was sent, and never quotes a text`, () => {
+    it(`${reader}: names the field as sent, and never quotes a text`, () => {
       const wrong = reader === 'text' || reader === 'id' ? '{"secret":"Ann"}' : '"Ann owes 5"';
       const message = problem(() => of(`{"note":${wrong}}`)[reader]('note'));
       assert.match(message, /^note must be /);
@@ -44,7 +44,7 @@ describe('every reader', () => {
     });
   }
 
-  it('but textList takes an empty text for not stated', () => {
+  it('an empty text counts as not stated, except for textList', () => {
     for (const reader of READERS) {
       if (reader === 'textList') continue;
       assert.equal(of('{"note":""}')[reader]('note'), undefined, reader);
@@ -53,7 +53,7 @@ describe('every reader', () => {
 });
 
 describe('text', () => {
-  it('is given as sent', () => {
+  it('is returned as sent', () => {
     assert.equal(of('{"direction":" Inbound "}').text('direction'), ' Inbound ');
     assert.equal(of('{"direction":"\\u0000"}').text('direction'), '\0');
   });
@@ -64,7 +64,7 @@ describe('text', () => {
     assert.equal(of('{"direction":"\\ud83d\\ude00"}').text('direction'), '😀');
   });
 
-  it('is not made of a number', () => {
+  it('is not made from a number', () => {
     assert.equal(
       problem(() => of('{"direction":5}').text('direction')),
       'direction must be text, got 5',
@@ -73,18 +73,18 @@ describe('text', () => {
 });
 
 describe('message', () => {
-  it('may be empty: that is stated', () => {
+  it('may be empty, which counts as stated', () => {
     assert.equal(of('{"message":""}').message(), '');
     assert.equal(of('{"body":""}').message(), '');
   });
 
-  it('absent or null is not stated', () => {
+  it('counts as not stated if absent or null', () => {
     assert.equal(of('{}').message(), undefined);
     assert.equal(of('{"message":null}').message(), undefined);
     assert.equal(of('{"message":null,"body":"Hi"}').message(), 'Hi');
   });
 
-  it('names the spelling it came in', () => {
+  it('is named in errors by the spelling that was sent', () => {
     assert.equal(
       problem(() => of('{"body":7}').message()),
       'body must be text, got 7',
@@ -101,7 +101,7 @@ describe('id', () => {
     assert.equal(of('{"tenant_id":-0}').id('tenant_id'), '0');
   });
 
-  it('ends at 2^53 - 1: beyond, a number is not the digits that were sent', () => {
+  it('is at most 2^53 - 1: a larger number may differ from the digits that were sent', () => {
     assert.equal(of('{"tenant_id":9007199254740991}').id('tenant_id'), '9007199254740991');
     for (const number of ['9007199254740992', '9007199254740993', '1e400', '-1', '1.5']) {
       assert.match(
@@ -116,7 +116,7 @@ describe('id', () => {
     assert.equal(of('{"tenant_id":"\\ud800"}').id('tenant_id'), '\ufffd');
   });
 
-  it('that is required and missing, null or empty is an error', () => {
+  it('is an error if it is required and missing, null or empty', () => {
     for (const json of ['{}', '{"call_uuid":null}', '{"call_uuid":""}', '{"call_id":""}']) {
       assert.equal(
         problem(() => of(json).requiredId('call_uuid')),
@@ -140,7 +140,7 @@ describe('spellings', () => {
   };
 
   for (const [name, spellings] of Object.entries(SPELLINGS)) {
-    it(`of ${name} are all read, an earlier one first, and null gives way`, () => {
+    it(`of ${name} are all read, earlier ones first, and null is passed over`, () => {
       spellings.forEach((spelling, index) => {
         assert.equal(new Fields({ [spelling]: 'x' }).text(name), 'x', spelling);
         const later = Object.fromEntries(spellings.slice(index).map((each) => [each, each]));
@@ -150,7 +150,7 @@ describe('spellings', () => {
     });
   }
 
-  it('of numbers are read, too', () => {
+  it('of numbers are read as well', () => {
     assert.equal(of('{"duration":12}').quantity('duration_seconds'), 12);
     assert.equal(of('{"duration_seconds":1,"duration":12}').quantity('duration_seconds'), 1);
     assert.equal(of('{"cost":0.5}').micros('total_cost'), 500_000);
@@ -165,7 +165,7 @@ describe('spellings', () => {
     assert.equal(problem(() => of('{"uuid":[]}').id('call_uuid')).split(' ')[0], 'uuid');
   });
 
-  it('that are empty texts give way to one that states something', () => {
+  it('with empty texts are passed over in favor of one that states something', () => {
     assert.equal(of('{"call_uuid":"","call_id":"c1"}').requiredId('call_uuid'), 'c1');
     assert.equal(of('{"from_number":"","from":"+1"}').id('from_number'), '+1');
     assert.equal(of('{"duration_seconds":"","duration":3}').quantity('duration_seconds'), 3);
@@ -174,7 +174,7 @@ describe('spellings', () => {
 });
 
 describe('number', () => {
-  it('is finite, or the same as decimal text', () => {
+  it('is a finite number, or decimal text for one', () => {
     for (const [json, expected] of [
       ['0', 0],
       ['-1.5', -1.5],
@@ -205,7 +205,7 @@ describe('number', () => {
     );
   });
 
-  it('is no other text', () => {
+  it('is not any other text', () => {
     for (const text of [
       ' 1',
       '1 ',
@@ -231,14 +231,14 @@ describe('number', () => {
 });
 
 describe('quantity', () => {
-  it('is a number from 0 up, or the same as decimal text', () => {
+  it('is a number ≥ 0, or decimal text for one', () => {
     assert.equal(of('{"duration":0}').quantity('duration_seconds'), 0);
     assert.equal(of('{"duration":12.75}').quantity('duration_seconds'), 12.75);
     assert.equal(of('{"duration":"12.75"}').quantity('duration_seconds'), 12.75);
     assert.equal(of('{"duration":-0}').quantity('duration_seconds'), 0);
   });
 
-  it('below 0 is refused', () => {
+  it('is refused below 0', () => {
     const below = (json: string) => problem(() => of(`{"duration":${json}}`).quantity('duration_seconds'));
     assert.equal(below('-0.001'), 'duration must be a number ≥ 0, got -0.001');
     assert.equal(below('"-1"'), 'duration must be a number ≥ 0, got text');
@@ -246,7 +246,7 @@ describe('quantity', () => {
 });
 
 describe('count', () => {
-  it('is a whole number from 0 to 2^53 - 1, or the same as decimal text', () => {
+  it('is a whole number from 0 to 2^53 - 1, or decimal text for one', () => {
     assert.equal(of('{"segments":0}').count('segments'), 0);
     assert.equal(of('{"segments":1.0}').count('segments'), 1);
     assert.equal(of('{"segments":"3"}').count('segments'), 3);
@@ -254,7 +254,7 @@ describe('count', () => {
     assert.equal(of('{"segments":9007199254740991}').count('segments'), Number.MAX_SAFE_INTEGER);
   });
 
-  it('of -1, one and a half, or 2^53 and beyond is refused', () => {
+  it('is refused if it is -1, 1.5, or 2^53 and above', () => {
     for (const json of ['-1', '1.5', '9007199254740992', '9007199254740993', '1e400', '"-1"', '"1.5"']) {
       const message = problem(() => of(`{"segments":${json}}`).count('segments'));
       assert.match(message, /^segments must be a whole number ≥ 0, got /, json);
@@ -287,13 +287,13 @@ describe('micros', () => {
     assert.equal(of('{"cost":-0.0000001}').micros('total_cost'), 0);
   });
 
-  it('are exact where sums of decimals are not', () => {
+  it('are exact even if sums of decimals are not', () => {
     const tenth = of('{"cost":0.1}').micros('total_cost') ?? 0;
     const fifth = of('{"cost":"0.2"}').micros('total_cost') ?? 0;
     assert.equal(tenth + fifth, of('{"cost":0.3}').micros('total_cost'));
   });
 
-  it('too large to be exact are refused', () => {
+  it('are refused if too large to be exact', () => {
     for (const json of ['9007199255', '-9007199255', '1e300', '"999999999999"']) {
       assert.match(
         problem(() => of(`{"cost":${json}}`).micros('total_cost')),
@@ -311,7 +311,7 @@ describe('timeMs', () => {
     assert.equal(of('{"ended_at":"2024-01-15T14:32:11Z"}').timeMs('ended_at'), 1_705_329_131_000);
   });
 
-  it('that cannot be read is an error, never a guess', () => {
+  it('is an error, never a guess, if it cannot be read', () => {
     for (const json of ['0', '-1', '"soon"', '"1705329131"', '1705329131.5', '1e400', 'false']) {
       assert.match(
         problem(() => of(`{"ended_at":${json}}`).timeMs('ended_at')),
@@ -321,7 +321,7 @@ describe('timeMs', () => {
     }
   });
 
-  it('is required in the same words', () => {
+  it('gives the same messages if it is required', () => {
     assert.equal(requireTimeMs('timestamp', T0_S), T0_MS);
     assert.match(
       problem(() => requireTimeMs('timestamp', 'soon')),
@@ -331,7 +331,7 @@ describe('timeMs', () => {
 });
 
 describe('textList', () => {
-  it('is a list of texts, and an empty list is stated', () => {
+  it('is a list of texts; an empty list counts as stated', () => {
     assert.deepEqual(of('{"media_urls":["a",""]}').textList('media_urls'), ['a', '']);
     assert.deepEqual(of('{"media_urls":[]}').textList('media_urls'), []);
   });
@@ -340,7 +340,7 @@ describe('textList', () => {
     assert.deepEqual(of('{"media_urls":["\\ud800"]}').textList('media_urls'), ['\ufffd']);
   });
 
-  it('names the item that is no text', () => {
+  it('names the item that is not text', () => {
     assert.equal(
       problem(() => of('{"media_urls":["a",null]}').textList('media_urls')),
       'media_urls[1] must be text, got null',
@@ -353,7 +353,7 @@ describe('textList', () => {
 });
 
 describe('isTest', () => {
-  it('is "test": true without the id of anything', () => {
+  it('is "test": true without any id', () => {
     assert.equal(of('{"test":true,"message":"Hello"}').isTest, true);
     assert.equal(of('{"test":true,"call_uuid":null}').isTest, true);
     assert.equal(of('{"test":true,"call_uuid":""}').isTest, true);
@@ -362,7 +362,7 @@ describe('isTest', () => {
     assert.equal(of('{}').isTest, false);
   });
 
-  it('is not said of an event that has an id, under any spelling', () => {
+  it('does not include events with an id, in any spelling', () => {
     for (const id of ['call_uuid', 'call_sid', 'call_id', 'uuid', 'message_id', 'message_sid', 'id']) {
       assert.equal(of(`{"test":true,"${id}":"x"}`).isTest, false, id);
     }
@@ -371,7 +371,7 @@ describe('isTest', () => {
 });
 
 describe('kindOf', () => {
-  it('says in a word what a JSON value is', () => {
+  it('names the kind of a JSON value', () => {
     const words = [null, [], {}, '', 0, true].map((value) => kindOf(value));
     assert.deepEqual(words, ['null', 'a list', 'an object', 'text', 'a number', 'a boolean']);
   });

@@ -9,7 +9,7 @@ import { eventOf } from '../support/events.ts';
 const subject = sampleSubject(seededRandom(1), Date.UTC(2026, 0, 5, 9));
 
 describe('the data of a handler', () => {
-  it('is the same for all three body shapes, and has every member that the documentation shows', () => {
+  it('is the same for all three body shapes, and has every documented member', () => {
     for (const type of HANDLED_TYPES) {
       const [first, ...others] = SHAPES.map((shape) => {
         const { body } = sampleEvent(type, subject, shape);
@@ -30,7 +30,7 @@ describe('the data of a handler', () => {
     });
   });
 
-  it('gives times as ISO 8601 in UTC and amounts in units', () => {
+  it('gives times as ISO 8601 in UTC and amounts in currency units', () => {
     const data = { call_uuid: 7, ended_at: 1_767_603_600, total_cost: '0.0125' };
     assert.deepEqual(handlerData(eventOf({ event: 'call.completed', data })), {
       call_uuid: '7',
@@ -39,12 +39,12 @@ describe('the data of a handler', () => {
     });
   });
 
-  it('takes the call’s id for a recording’s where that is missing', () => {
+  it('uses the call’s id for a recording without an id', () => {
     const event = eventOf({ event: 'recording.ready', data: { call_id: 'call-1', format: 'wav' } });
     assert.deepEqual(handlerData(event), { recording_id: 'call-1', call_uuid: 'call-1', format: 'wav' });
   });
 
-  it('is none without the subject’s id, and none for a type without a handler', () => {
+  it('is undefined without the subject’s id and for a type without a handler', () => {
     assert.equal(
       handlerData(eventOf({ event: 'call.completed', data: { from: '+12025550100' } })),
       undefined,

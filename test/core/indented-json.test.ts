@@ -9,7 +9,7 @@ it('JSON is indented, whatever its strings hold', () => {
   assert.equal(indentedJson(`{"a":${JSON.stringify('['.repeat(100))}}`)?.split('\n').length, 3);
 });
 
-it('what is no JSON, or nested beyond reason, is left to be shown as it is', () => {
+it('text that is not JSON, or is nested too deeply, is not indented', () => {
   assert.equal(indentedJson('{"a":'), undefined);
   assert.equal(indentedJson(''), undefined);
   assert.notEqual(indentedJson(nested(64)), undefined);

@@ -5,13 +5,13 @@ import * as limits from '../../src/core/limits.ts';
 const LARGEST = limits.BUFFERED_BODIES_BYTES_MAX / 4;
 
 describe('the limits', () => {
-  it('hold together with the default and with every body limit that can be set', () => {
+  it('are consistent with the default and with every body limit that can be set', () => {
     for (const bytes of [1024, 1024 * 1024, 16 * 1024 * 1024]) {
       assert.deepEqual(limits.checkLimits(bytes), [], String(bytes));
     }
   });
 
-  it('want a body to be at most a quarter of what all bodies together may take', () => {
+  it('require a body to be at most a quarter of what all bodies together may take', () => {
     assert.deepEqual(limits.checkLimits(LARGEST - 1), []);
     assert.deepEqual(limits.checkLimits(LARGEST), []);
     assert.deepEqual(limits.checkLimits(LARGEST + 1), [
@@ -19,7 +19,7 @@ describe('the limits', () => {
     ]);
   });
 
-  it('are positive whole numbers with their unit last in the name', () => {
+  it('are positive whole numbers with their unit at the end of the name', () => {
     for (const [name, value] of Object.entries(limits)) {
       if (typeof value === 'function') continue;
       assert.ok(Number.isSafeInteger(value) && value > 0, name);
@@ -34,11 +34,11 @@ describe('the limits', () => {
   it('answer a slow body before the sender gives up', () => {
     assert.ok(
       limits.REQUEST_TIMEOUT_MS + limits.TIMEOUT_CHECK_MS < limits.SENDER_TIMEOUT_MS,
-      'the check of timeouts comes late',
+      'the check of timeouts comes too late',
     );
   });
 
-  it('let a largest body into one batch’s buffer and into the queue', () => {
+  it('leave room for the largest body in one batch’s buffer and in the queue', () => {
     assert.ok(LARGEST <= limits.QUEUE_BYTES_MAX, 'a body larger than the queue');
     assert.ok(limits.BATCH_DELIVERIES_MAX <= limits.QUEUE_DELIVERIES_MAX, 'a batch larger than the queue');
   });

@@ -10,7 +10,7 @@ import {
   type LogLevel,
 } from '../../src/core/logger.ts';
 
-/** Everything that ends a line, moves a cursor or turns text around. */
+/** All characters that end a line, move a cursor or reverse text. */
 const DANGEROUS = [
   ...Array.from({ length: 32 }, (_, code) => String.fromCharCode(code)),
   ...Array.from({ length: 33 }, (_, n) => String.fromCharCode(0x7f + n)),
@@ -40,13 +40,13 @@ function lines(format: LogFormat, level: LogLevel = 'debug') {
 }
 
 describe('harmless', () => {
-  it('leaves ordinary text of any language as it is', () => {
+  it('leaves ordinary text of any language unchanged', () => {
     for (const text of ['', 'call.completed', '/webhooks/calls?x=1', 'Café ☕ — “ja” 日本語 😀', 'עברית']) {
       assert.equal(harmless(text), text);
     }
   });
 
-  it('writes control and formatting characters as \\u and their number', () => {
+  it('writes control and formatting characters as \\u escapes', () => {
     assert.equal(harmless('a\r\nb'), 'a\\u000d\\u000ab');
     assert.equal(harmless('\u001b[2J'), '\\u001b[2J');
     assert.equal(harmless('a\u2028b\u2029'), 'a\\u2028b\\u2029');
@@ -61,7 +61,7 @@ describe('harmless', () => {
     assert.equal(harmless('a\ud800b'), 'a\ufffdb');
   });
 
-  it('cuts at its limit and shows that it did', () => {
+  it('truncates at its limit and marks the cut', () => {
     const of = (length: number) => harmless('x'.repeat(length));
     assert.equal(of(LOGGED_TEXT_CHARS_MAX - 1), 'x'.repeat(LOGGED_TEXT_CHARS_MAX - 1));
     assert.equal(of(LOGGED_TEXT_CHARS_MAX), 'x'.repeat(LOGGED_TEXT_CHARS_MAX));
@@ -69,7 +69,7 @@ describe('harmless', () => {
     assert.equal(harmless('abcdef', 3), 'abc…');
   });
 
-  it('cut within a pair of surrogates is well-formed', () => {
+  it('is well-formed when cut within a surrogate pair', () => {
     assert.equal(harmless('ab😀', 3), 'ab\ufffd…');
   });
 
@@ -82,11 +82,11 @@ describe('a record', () => {
   const everything = `start${DANGEROUS.join('')}end`;
 
   for (const format of ['text', 'json'] as const) {
-    it(`in ${format} stays one line, whatever is in it`, () => {
+    it(`in ${format} stays on one line, whatever is in it`, () => {
       const { log, written } = lines(format);
       log('warn', everything, { path: everything, [everything]: [everything] });
       assert.equal(written.length, 1);
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that must not appear
       assert.doesNotMatch(written[0] ?? '', /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
     });
   }
@@ -109,7 +109,7 @@ describe('a record', () => {
     assert.equal(written[0]?.endsWith('x'.repeat(5000)), true);
   });
 
-  it('in json is one object with its fields, and means what was given', () => {
+  it('in json is one object with its fields, and parses back to what was given', () => {
     const { log, written } = lines('json');
     log('error', `a\u2028b\r\n\u0085${'"'}`, { status: 503, path: '/x' });
     assert.deepEqual(JSON.parse(written[0] ?? ''), {
@@ -121,7 +121,7 @@ describe('a record', () => {
     });
   });
 
-  it('below the level is dropped, at it and above it is kept', () => {
+  it('is dropped below the level, and kept at or above it', () => {
     for (const level of LOG_LEVELS) {
       const { log, written } = lines('json', level);
       for (const each of LOG_LEVELS) log(each, each);
@@ -132,7 +132,7 @@ describe('a record', () => {
 });
 
 describe('a time in a line', () => {
-  it('is that of Date, whichever second came before', () => {
+  it('matches Date, whichever second came before', () => {
     const times = [
       1_705_329_131_007, 1_705_329_131_999, 1_705_329_132_000, 1_705_329_131_010, 0, -1, 253_402_300_799_999,
     ];

@@ -18,7 +18,7 @@ afterEach(() => {
   for (const each of opened.splice(0).reverse()) each.close();
 });
 
-/** Each row takes `msARow.now`; a database of its own, and another connection that may write in between. */
+/** A database whose rows take `msARow.now` each, and another connection that may write in between. */
 function given() {
   const { path, database, close } = openTestDatabase();
   opened.push({ close });
@@ -50,7 +50,7 @@ function given() {
       await pace.write(work(most));
     }
   };
-  /** Computes in pieces of 1 ms. */
+  /** Computes in steps of 1 ms. */
   const computes = (pieces: number, between = () => {}) =>
     pace.compute(() => {
       between();
@@ -62,7 +62,7 @@ function given() {
 }
 
 describe('the pace of a rebuild', () => {
-  it('takes as many rows as fit into the time, alone', async () => {
+  it('takes as many rows as fit into the time while nobody else writes', async () => {
     const { times, limits, pauses } = given();
     await times(8);
     assert.deepEqual(limits.slice(-2), [REBUILD_ALONE_MS / 0.1, REBUILD_ALONE_MS / 0.1]);
@@ -77,7 +77,7 @@ describe('the pace of a rebuild', () => {
     assert.deepEqual(pauses.slice(-2), [pauseMs, pauseMs]);
   });
 
-  it('leaves nothing in the WAL for the other connection to bring home', async () => {
+  it('leaves nothing in the WAL for the other connection to checkpoint', async () => {
     const { database, other, pace } = given();
     await pace.write(() => {
       database.exec('CREATE TABLE made (value)');
@@ -103,7 +103,7 @@ describe('the pace of a rebuild', () => {
     assert.deepEqual(pauses, []);
   });
 
-  it('does not take a little work left over for a fast machine', async () => {
+  it('does not mistake a small remainder of work for a fast machine', async () => {
     const { times, limits } = given();
     await times(8);
     const [usual = 0] = limits.slice(-1);
@@ -115,7 +115,7 @@ describe('the pace of a rebuild', () => {
     );
   });
 
-  it('grows by no more than twice, and never falls below the least', async () => {
+  it('at most doubles at a time, and never falls below the minimum', async () => {
     const { times, limits, msARow } = given();
     msARow.now = 0.0001;
     await times(4);
@@ -128,7 +128,7 @@ describe('the pace of a rebuild', () => {
     assert.equal(limits.at(-1), REBUILD_ROWS_MIN);
   });
 
-  it('says how much was done', async () => {
+  it('reports how much was done', async () => {
     const { pace } = given();
     assert.equal(await pace.write(() => 7), 7);
     assert.equal(await pace.write(() => 0), 0);

@@ -5,7 +5,7 @@ import { seededRandom } from '../support/random.ts';
 
 const WINDOW_MS = 60_000;
 
-/** How many places a client gets at one moment when it asks until it is refused. */
+/** How many places a client gets at one moment if it asks until it is refused. */
 function places(limiter: RateLimiter, client: string, nowMs: number, asksMax = 1000): number {
   let taken = 0;
   while (taken < asksMax && limiter.take(client, nowMs).kind === 'taken') taken++;
@@ -23,7 +23,7 @@ function retryAfterS(place: Place): number {
 }
 
 describe('a rate limiter', () => {
-  it('gives exactly as many places as its limit', () => {
+  it('grants exactly as many places as its limit', () => {
     const limiter = createRateLimiter(3, WINDOW_MS);
     assert.equal(limiter.take('a', 0).kind, 'taken');
     assert.equal(limiter.take('a', 1).kind, 'taken');
@@ -32,17 +32,17 @@ describe('a rate limiter', () => {
     assert.equal(limiter.take('a', WINDOW_MS - 1).kind, 'over');
   });
 
-  it('with a limit of 1 gives one place', () => {
+  it('grants one place with a limit of 1', () => {
     assert.equal(places(createRateLimiter(1, WINDOW_MS), 'a', 5), 1);
   });
 
-  it('with a limit of 0 is off, and giving back does nothing', () => {
+  it('is off with a limit of 0, and giving back does nothing', () => {
     const limiter = createRateLimiter(0, WINDOW_MS);
     assert.equal(places(limiter, 'a', 0, 10_000), 10_000);
     taken(limiter.take('a', 0)).giveBack();
   });
 
-  it('counts each client for itself', () => {
+  it('counts each client separately', () => {
     const limiter = createRateLimiter(2, WINDOW_MS);
     assert.equal(places(limiter, 'a', 0), 2);
     assert.equal(places(limiter, 'b', 0), 2);
@@ -56,14 +56,14 @@ describe('a rate limiter', () => {
     assert.equal(places(limiter, 'a', 1.5 * WINDOW_MS), 2);
   });
 
-  it('gives no second limit at the edge of a window', () => {
+  it('does not grant the limit twice at the edge of a window', () => {
     const limiter = createRateLimiter(10, WINDOW_MS);
     assert.equal(places(limiter, 'a', WINDOW_MS - 1), 10);
     assert.equal(places(limiter, 'a', WINDOW_MS), 0);
     assert.equal(places(limiter, 'a', WINDOW_MS + 1), 0);
   });
 
-  it('gives the places of the last window back as it slides out of sight', () => {
+  it('returns the places of the last window gradually as it passes', () => {
     for (const [elapsed, free] of [
       [0.099, 0],
       [0.1, 1],
@@ -78,7 +78,7 @@ describe('a rate limiter', () => {
     }
   });
 
-  it('is whole again two windows later, and after a jump of many', () => {
+  it('grants the full limit again two windows later, and after a jump of many windows', () => {
     for (const windows of [2, 3, 1000, 1e9]) {
       const limiter = createRateLimiter(10, WINDOW_MS);
       places(limiter, 'a', 0);
@@ -86,7 +86,7 @@ describe('a rate limiter', () => {
     }
   });
 
-  it('stays closed, and does not break, when its clock goes back', () => {
+  it('keeps refusing, and does not break, when its clock goes back', () => {
     const limiter = createRateLimiter(2, WINDOW_MS);
     assert.equal(places(limiter, 'a', 10 * WINDOW_MS), 2);
     assert.equal(limiter.take('a', WINDOW_MS).kind, 'over');
@@ -95,9 +95,9 @@ describe('a rate limiter', () => {
   });
 
   /**
-   * What the approximation allows: within one fixed window never more than the limit, and in any span of length L
-   * up to a window, around whatever edges, never more than limit × (1 + L / window). So a burst at an edge is
-   * bounded by the limit itself; only a whole window of patience earns almost a second one.
+   * What the approximation allows: within one fixed window never more than the limit, and in any span of length L up
+   * to a window, across any edges, never more than limit × (1 + L / window). So a burst at an edge is bounded by the
+   * limit itself; only a client that waits for a whole window gets almost twice the limit.
    */
   it('never lets a client exceed the limit by more than the approximation allows', () => {
     const random = seededRandom(415);
@@ -126,7 +126,7 @@ describe('a rate limiter', () => {
     }
   });
 
-  it('tells the truth in retryAfterS: then one place is free', () => {
+  it('gives a correct retryAfterS: after that time one place is free', () => {
     const random = seededRandom(416);
     let refusals = 0;
     for (let round = 0; round < 3000; round++) {
@@ -146,7 +146,7 @@ describe('a rate limiter', () => {
     assert.equal(refusals, 3000);
   });
 
-  it('does not tell to wait longer than needed by more than the rounding to seconds', () => {
+  it('never asks for a longer wait than needed, apart from rounding to seconds', () => {
     for (const [limit, elapsedMs] of [
       [10, 0],
       [10, 30_000],
@@ -173,7 +173,7 @@ describe('a place given back', () => {
     assert.equal(places(limiter, 'a', 100), 1);
   });
 
-  it('twice counts once', () => {
+  it('counts once if given back twice', () => {
     const limiter = createRateLimiter(3, WINDOW_MS);
     const place = taken(limiter.take('a', 0));
     assert.equal(places(limiter, 'a', 0), 2);
@@ -182,7 +182,7 @@ describe('a place given back', () => {
     assert.equal(places(limiter, 'a', 0), 1);
   });
 
-  it('after the window turned goes back to the window it was taken in', () => {
+  it('returns to the window in which it was taken, even after that has ended', () => {
     const limiter = createRateLimiter(2, 10_000);
     const held = [taken(limiter.take('a', 9_999)), taken(limiter.take('a', 9_999))];
     assert.equal(places(limiter, 'a', 10_000), 0);
@@ -192,7 +192,7 @@ describe('a place given back', () => {
     assert.equal(places(limiter, 'a', 10_000), 0);
   });
 
-  it('two windows later changes nothing', () => {
+  it('changes nothing two windows later', () => {
     const limiter = createRateLimiter(2, 10_000);
     const old = taken(limiter.take('a', 0));
     assert.equal(places(limiter, 'a', 20_000), 2);
@@ -200,7 +200,7 @@ describe('a place given back', () => {
     assert.equal(limiter.take('a', 20_000).kind, 'over');
   });
 
-  it('of one client frees none of another', () => {
+  it('frees no place of another client', () => {
     const limiter = createRateLimiter(1, WINDOW_MS);
     const mine = taken(limiter.take('a', 0));
     taken(limiter.take('b', 0));
@@ -210,7 +210,7 @@ describe('a place given back', () => {
 });
 
 describe('the number of clients kept', () => {
-  it('is bounded: beyond it the first is forgotten first', () => {
+  it('is bounded: beyond the bound the oldest client is forgotten first', () => {
     const limiter = createRateLimiter(1, WINDOW_MS, 3);
     for (const client of ['a', 'b', 'c']) assert.equal(places(limiter, client, 0), 1);
     for (const client of ['a', 'b', 'c']) assert.equal(places(limiter, client, 0), 0, client);

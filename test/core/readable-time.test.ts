@@ -1,6 +1,6 @@
 /**
- * The frozen rules of time. A line of these tables never changes: the idempotency key of recorded events
- * depends on it.
+ * The frozen rules for reading times. Lines of these tables must never change, because the idempotency key of recorded
+ * events depends on them.
  */
 
 import assert from 'node:assert/strict';
@@ -11,20 +11,20 @@ import { readableTimeMs } from '../../src/core/readable-time.ts';
 import { BODY_TIMES, READABLE_TIMES } from '../support/frozen-times.ts';
 
 describe('readableTimeMs', () => {
-  it('reads each line of the frozen table as it always has', () => {
+  it('reads each line of the frozen table as before', () => {
     for (const [value, expected] of READABLE_TIMES) {
       assert.equal(readableTimeMs(value), expected, JSON.stringify(value) ?? String(value));
     }
   });
 
-  it('takes integers below 10^11 for seconds and from there on for milliseconds', () => {
+  it('reads integers below 10^11 as seconds, and others as milliseconds', () => {
     assert.equal(readableTimeMs(1_705_329_131), 1_705_329_131_000);
     assert.equal(readableTimeMs(1_705_329_131_000), 1_705_329_131_000);
     assert.equal(readableTimeMs(1e11 - 1), undefined, 'as seconds: the year 5138');
     assert.equal(readableTimeMs(1e11), undefined, 'as milliseconds: the year 1973');
   });
 
-  it('keeps to the years 2000 to 2100, at both edges, in all three spellings', () => {
+  it('accepts exactly the years 2000 to 2100, in all three notations', () => {
     const first = Date.UTC(2000, 0, 1);
     const beyond = Date.UTC(2101, 0, 1);
     assert.equal(readableTimeMs(first - 1), undefined);
@@ -80,7 +80,7 @@ describe('the machine’s time zone', () => {
         read: (number | null)[];
         ofBody: number[];
       };
-      assert.notEqual(offset, 0, 'the child does not run in the zone');
+      assert.notEqual(offset, 0, 'the child does not run in that time zone');
       assert.deepEqual(
         read,
         READABLE_TIMES.map(([, expected]) => expected ?? null),

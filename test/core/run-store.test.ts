@@ -42,7 +42,7 @@ const failed = (seq: number, more: Partial<FailedRun> = {}): FailedRun => ({
 const at = (seq: number, generation = 1) => ({ seq, chain: NONE, generation });
 
 describe('the state of the handlers', () => {
-  it('is a file for its user alone, with its side files', () => {
+  it('is a file that only its user can read, and so are its side files', () => {
     const { path, store } = given();
     store.moveTo('handlers', 1, NONE);
     for (const suffix of ['', '-wal', '-shm']) assert.equal(modeOf(path + suffix), '0600');
@@ -70,7 +70,7 @@ describe('the state of the handlers', () => {
     assert.deepEqual(later.failedSeqsAfter('handlers', 5), []);
   });
 
-  it('refuses a position that a person has moved since, and what came of events that are to run again', () => {
+  it('refuses a position from before an operator moved it, and the outcomes of events that run again', () => {
     const { store } = given();
     store.moveTo('handlers', 4, NONE);
     store.replayFrom('handlers', 3, NONE);
@@ -82,7 +82,7 @@ describe('the state of the handlers', () => {
     );
   });
 
-  it('gives the runs that are due, the longest due first, and when the next one is', () => {
+  it('returns the due runs, longest overdue first, and the time of the next one', () => {
     const { store } = given();
     store.moveTo('handlers', 9, NONE);
     const runs = [
@@ -101,7 +101,7 @@ describe('the state of the handlers', () => {
     assert.deepEqual(due(-2 * RUN_RETRY_LAST_MS + 299), [1, 3], 'the clock was set back');
   });
 
-  it('makes failed runs due with all their attempts, forgets them, and says how many', () => {
+  it('makes failed runs due with their full number of attempts, drops them, and returns how many', () => {
     const { store } = given();
     store.moveTo('handlers', 9, NONE);
     const runs = [failed(1, { nextAtMs: null, attempts: 12 }), failed(2), failed(3)];
@@ -118,7 +118,7 @@ describe('the state of the handlers', () => {
     assert.deepEqual(store.failed(9), []);
   });
 
-  it('forgets what had failed from where it is to run again', () => {
+  it('drops failed runs from the start of a replay onward', () => {
     const { store } = given();
     store.moveTo('handlers', 9, NONE);
     store.write('handlers', { position: at(9), failed: [failed(4), failed(5)], ended: [] });
@@ -152,7 +152,7 @@ describe('the state of the handlers', () => {
     assert.equal(store.failed(1)[0]?.error.length, RUN_ERROR_CHARS_MAX);
   });
 
-  it('leaves a file of another program alone', () => {
+  it('leaves another program’s file alone', () => {
     const { path, store } = given();
     const other = `${path}.other`;
     const foreign = new Sqlite(other);
@@ -162,7 +162,7 @@ describe('the state of the handlers', () => {
       () => new RunStore(other),
       /^RunStoreRefused: .* is a database of another program: move it away$/,
     );
-    writeFileSync(other, 'no database at all, but long enough to be looked at as one'.repeat(9));
+    writeFileSync(other, 'not a database at all, but long enough to be mistaken for one'.repeat(9));
     const { size } = statSync(other);
     assert.throws(
       () => new RunStore(other),
@@ -178,12 +178,12 @@ describe('the state of the handlers', () => {
 });
 
 describe('the lock of the handlers', () => {
-  it('is one at a time, and is free again when its holder lets it go', () => {
+  it('has one holder at a time, and is free again when the holder releases it', () => {
     const { path } = given();
     const unlock = lockFile(`${path}-lock`);
     assert.ok(unlock !== undefined);
     assert.equal(lockFile(`${path}-lock`), undefined);
-    assert.equal(lockFile(`${path}-lock`), undefined, 'looking does not free it');
+    assert.equal(lockFile(`${path}-lock`), undefined, 'a failed attempt does not free it');
     unlock();
     const again = lockFile(`${path}-lock`);
     assert.ok(again !== undefined);

@@ -29,16 +29,16 @@ describe('generateSignature', () => {
     }
   });
 
-  it('uses the secret as UTF-8 text, also where it is not ASCII', () => {
+  it('uses the secret as UTF-8 text, even if it is not ASCII', () => {
     assert.equal(generateSignature(BODY, UNICODE_SECRET, SIGNED_AT), UNICODE_DIGEST);
     assert.equal(matches(UNICODE_DIGEST, [UNICODE_SECRET]), true);
   });
 
-  it('takes the timestamp as a number or as its digits', () => {
+  it('accepts the timestamp as a number or as digits', () => {
     assert.equal(generateSignature(BODY, SECRET, 1705329131), generateSignature(BODY, SECRET, '1705329131'));
   });
 
-  it('signs bytes and the same text alike', () => {
+  it('gives the same signature for bytes and for the equivalent text', () => {
     const text = '{"message":"Café ☕"}';
     assert.equal(generateSignature(Buffer.from(text), SECRET, 1), generateSignature(text, SECRET, 1));
   });
@@ -71,13 +71,13 @@ describe('matchesSignature', () => {
     }
   });
 
-  it('refuses another timestamp, also one that moves the dot', () => {
+  it('refuses another timestamp, including one that moves the dot', () => {
     assert.equal(matchesSignature(BODY, DIGEST, '1705329132', [SECRET]), false);
     const shifted = generateSignature('7.body', SECRET, '170532913');
     assert.equal(matchesSignature('body', shifted, '1705329137', [SECRET]), false);
   });
 
-  it('refuses 63 and 65 digits, and none', () => {
+  it('refuses 63 digits, 65 digits and an empty text', () => {
     assert.equal(matches(DIGEST.slice(0, 63)), false);
     assert.equal(matches(`${DIGEST}0`), false);
     assert.equal(matches(''), false);
@@ -106,14 +106,14 @@ describe('matchesSignature', () => {
     assert.equal(matches(Buffer.from(DIGEST, 'hex').toString('base64')), false);
   });
 
-  it('tries every secret, wherever in the list it stands', () => {
+  it('tries every secret, wherever it is in the list', () => {
     assert.equal(matches(DIGEST, ['old one', SECRET]), true);
     assert.equal(matches(DIGEST, [SECRET, 'new one']), true);
     assert.equal(matches(DIGEST, ['a', 'b', SECRET, 'c']), true);
     assert.equal(matches(DIGEST, ['old one', 'new one']), false);
   });
 
-  it('accepts nothing where there is no secret', () => {
+  it('accepts nothing without a secret', () => {
     assert.equal(matches(DIGEST, []), false);
   });
 });

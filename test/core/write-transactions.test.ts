@@ -20,7 +20,7 @@ function given(): TestDatabase & { transactions: WriteTransactions } {
 
 const add = (database: Database, n: number) => () => database.prepare('INSERT INTO things VALUES (?)').run(n);
 
-/** Another process's lock, as far as SQLite can tell: held by a thread that this one cannot hold up. */
+/** To SQLite this looks like another process’s lock. It is held by a thread, which this thread cannot block. */
 async function holdLock(path: string, ms: number): Promise<Worker> {
   const worker = new Worker(
     `const { parentPort, workerData } = require('node:worker_threads');
@@ -55,7 +55,7 @@ describe('a write transaction', () => {
     assert.equal(database.inTransaction, false);
   });
 
-  it('is rolled back when the work throws, and the next one is sound', () => {
+  it('is rolled back when the work throws, and the next one works', () => {
     const { transactions, database, rows } = given();
     const failing = () => {
       add(database, 1)();

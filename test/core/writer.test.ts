@@ -1,4 +1,4 @@
-/** The main thread's side of the writer, with a thread that answers when the test says so. */
+/** The main thread's side of the writer, with a fake thread that answers when the test says so. */
 
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
@@ -53,7 +53,7 @@ class FakeThread extends EventEmitter {
   /** Answers the first batch that has no answer yet: seq 1, 2, 3, … */
   commit(): void {
     const batch = this.batches[this.#answered];
-    assert.ok(batch, 'every batch is answered');
+    assert.ok(batch, 'every batch has already been answered');
     const outcomes = batch.map(
       (_, index): Recorded => ({
         kind: 'recorded',
@@ -138,14 +138,14 @@ describe('the outcomes of a batch between the threads', () => {
 });
 
 describe('opening the writer', () => {
-  it('is over when the database is open, and tells the head', async () => {
+  it('ends when the database is open, and returns the head', async () => {
     const { writer } = await openWriter();
     assert.deepEqual(writer.head, HEAD);
     assert.equal(writer.storage, 'ok');
     assert.equal(writer.pending, 0);
   });
 
-  it('fails with the thread’s one line, and nothing is lost by it', async () => {
+  it('fails with the thread’s one-line message, and is not reported as a loss', async () => {
     const thread = new FakeThread();
     const lost: string[] = [];
     const opening = Writer.open(thread as unknown as Worker, () => {}, {
@@ -206,7 +206,7 @@ describe('group commit', () => {
     assert.deepEqual(sent, ['0', '1', '2', '3', '4']);
   });
 
-  it('sends one more batch ahead when half of those under way wait for it, and never a third', async () => {
+  it('sends a second batch ahead if at least half as many wait as are in flight, and never a third', async () => {
     const { thread, writer } = await openWriter();
     const append = (count: number) => {
       for (let n = 0; n < count; n++) void writer.append(one());
@@ -223,10 +223,10 @@ describe('group commit', () => {
     thread.commit();
     assert.equal(sizes().length, 3, 'fewer wait than are in flight');
     thread.commit();
-    assert.deepEqual(sizes().slice(3), [21, 21], 'but none waits for an idle thread');
+    assert.deepEqual(sizes().slice(3), [21, 21], 'but nothing waits while the thread is idle');
   });
 
-  it('takes as many deliveries into a batch as its limit, and no more', async () => {
+  it('puts as many deliveries into a batch as its limit allows, and no more', async () => {
     for (const [waiting, inBatch] of [
       [2 * BATCH_DELIVERIES_MAX - BATCH_AHEAD_DELIVERIES_MIN - 2, BATCH_DELIVERIES_MAX - 1],
       [2 * BATCH_DELIVERIES_MAX - BATCH_AHEAD_DELIVERIES_MIN, BATCH_DELIVERIES_MAX],
@@ -240,7 +240,7 @@ describe('group commit', () => {
     }
   });
 
-  it('takes as many bytes into a batch as its limit; a larger body makes a batch of its own', async () => {
+  it('puts as many bytes into a batch as its limit allows; a larger body gets its own batch', async () => {
     const half = BATCH_BYTES_MAX / 2;
     for (const [bytes, inBatch] of [
       [[half, half - 1], 2],
@@ -259,7 +259,7 @@ describe('group commit', () => {
 });
 
 describe('the queue', () => {
-  it('takes as many deliveries as its limit beside the batches in flight, and refuses the next', async () => {
+  it('accepts as many deliveries as its limit, not counting those in flight, and refuses the next', async () => {
     const { thread, writer } = await openWriter();
     const delivered = one(1);
     for (let n = 0; n < 1 + BATCH_AHEAD_DELIVERIES_MIN; n++) void writer.append(delivered);
@@ -272,7 +272,7 @@ describe('the queue', () => {
     assert.equal(await isSettled(writer.append(delivered)), false, 'there is room again');
   });
 
-  it('takes as many bytes as its limit, and refuses the next', async () => {
+  it('accepts as many bytes as its limit, and refuses the next', async () => {
     const large = one(QUEUE_BYTES_MAX / 4);
     const { thread, writer } = await openWriter();
     void writer.append(one());
@@ -291,7 +291,7 @@ describe('a batch that storage refuses', () => {
     ['busy', 'storage_busy'],
     ['full', 'storage_full'],
   ] as const) {
-    it(`(${fault}) is answered so, logged once, and recovery is seen and logged`, async () => {
+    it(`(${fault}) is answered accordingly, logged once, and recovery is noticed and logged`, async () => {
       const { thread, writer, logged } = await openWriter();
       for (let n = 0; n < 3; n++) {
         const refused = writer.append(one());
@@ -313,7 +313,7 @@ describe('a batch that storage refuses', () => {
     });
   }
 
-  it('(a defect) is answered so and logged each time, and storage counts as working', async () => {
+  it('(a defect) is answered accordingly and logged each time, and storage counts as working', async () => {
     const { thread, writer, logged } = await openWriter(['calls']);
     const refused = writer.append(one());
     const next = writer.append(one());
@@ -324,7 +324,7 @@ describe('a batch that storage refuses', () => {
     assert.deepEqual(logged, [['error', 'no such column']]);
     assert.deepEqual(writer.lagging, ['calls'], 'nothing was committed: nothing is known of the tables');
     thread.commit();
-    assert.equal((await next).kind, 'recorded', 'the next batch goes on');
+    assert.equal((await next).kind, 'recorded', 'the next batch is recorded');
   });
 });
 
@@ -334,7 +334,7 @@ describe('a lost file', () => {
     ['the thread fails', (thread: FakeThread) => thread.emit('error', new Error('out of memory'))],
     ['the thread ends', (thread: FakeThread) => thread.emit('exit', 1)],
   ] as const) {
-    it(`(${how}) refuses what is in flight, what waits and what comes, and is told once`, async () => {
+    it(`(${how}) refuses deliveries in flight, waiting and new, and is reported once`, async () => {
       const { thread, writer, lost } = await openWriter();
       const count = 1 + BATCH_AHEAD_DELIVERIES_MIN + 3;
       const waiting = Array.from({ length: count }, () => writer.append(one()));
@@ -353,7 +353,7 @@ describe('a lost file', () => {
     });
   }
 
-  it('while closing fails the closing: that is no clean end', async () => {
+  it('makes closing fail, because that is not a clean end', async () => {
     const { thread, writer, lost } = await openWriter();
     void writer.append(one());
     const closing = writer.close();
@@ -364,7 +364,7 @@ describe('a lost file', () => {
 });
 
 describe('closing the writer', () => {
-  it('writes what is queued first, refuses what comes, and tells the head left behind', async () => {
+  it('writes what is queued, refuses new deliveries, and returns the final head', async () => {
     const { thread, writer, lost } = await openWriter();
     const count = 1 + BATCH_AHEAD_DELIVERIES_MIN + 1;
     const queued = Array.from({ length: count }, () => writer.append(one()));
@@ -386,7 +386,7 @@ describe('closing the writer', () => {
     assert.deepEqual(lost, []);
   });
 
-  it('begins with a drain: deliveries are taken, and a refusal takes those that wait with it', async () => {
+  it('begins with a drain: deliveries are accepted, and a refused batch refuses those that wait', async () => {
     const { thread, writer } = await openWriter();
     writer.drain();
     assert.deepEqual(thread.messages, [{ kind: 'drain' }]);
@@ -406,7 +406,7 @@ describe('closing the writer', () => {
     await closing;
   });
 
-  it('of an idle writer asks the thread at once', async () => {
+  it('asks the thread at once if the writer is idle', async () => {
     const { thread, writer } = await openWriter();
     const closing = writer.close();
     assert.deepEqual(thread.messages, [{ kind: 'close' }]);
@@ -414,7 +414,7 @@ describe('closing the writer', () => {
     assert.deepEqual(await closing, HEAD);
   });
 
-  it('fails when the thread fails or ends instead of answering, and that is told as a loss', async () => {
+  it('fails if the thread fails or ends instead of answering, and that is reported as a loss', async () => {
     for (const fail of [
       (thread: FakeThread) => thread.emit('error', new Error('out of memory')),
       (thread: FakeThread) => thread.emit('exit', 1),
@@ -429,18 +429,18 @@ describe('closing the writer', () => {
     }
   });
 
-  it('twice ends both', async () => {
+  it('completes both calls if called twice', async () => {
     const { thread, writer } = await openWriter();
     const both = [writer.close(), writer.close()];
     thread.say({ kind: 'closed', head: HEAD });
     assert.deepEqual(await Promise.all(both.map(isSettled)), [true, true]);
-    assert.equal(await isSettled(writer.close()), true, 'and a third time, afterwards');
+    assert.equal(await isSettled(writer.close()), true, 'a third call afterwards completes, too');
     assert.deepEqual(thread.messages, [{ kind: 'close' }]);
   });
 });
 
 describe('tables that lack events', () => {
-  it('are told at the start, and when they change, and only then', async () => {
+  it('are reported at the start and when they change, and only then', async () => {
     const { thread, writer, laggings } = await openWriter(['calls']);
     assert.deepEqual(writer.lagging, ['calls']);
     thread.say({ kind: 'lagging', lagging: ['calls'] });
@@ -451,7 +451,7 @@ describe('tables that lack events', () => {
     assert.deepEqual(writer.lagging, []);
   });
 
-  it('are looked at again by an empty batch, unless one is under way', async () => {
+  it('are checked again by an empty batch, unless a batch is in flight', async () => {
     const { thread, writer } = await openWriter(['calls']);
     writer.refresh();
     writer.refresh();
@@ -469,7 +469,7 @@ describe('tables that lack events', () => {
     await closing;
   });
 
-  it('a warning of the thread is logged', async () => {
+  it('a warning from the thread is logged', async () => {
     const { thread, logged } = await openWriter();
     thread.say({ kind: 'warning', text: 'the WAL could not be checkpointed' });
     assert.deepEqual(logged, [['warn', 'the WAL could not be checkpointed']]);

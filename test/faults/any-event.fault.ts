@@ -17,10 +17,10 @@ const EVENTS = 30_000;
 const BATCH = 100;
 const SUBJECTS = Array.from({ length: 300 }, (_, index) => `s${index}`);
 
-/** The tables in which each event of a family counts once, and the type's beginning that makes it one of them. */
+/** The tables in which each event of a family counts once, with the type prefix of that family. */
 const TABLES = { calls: 'call.', sms_messages: 'sms.', recordings: 'recording.' } as const;
 
-/** A reason names the field. */
+/** Each reason must name the field. */
 const PARSE = /^(the body|the event type|event|data|timestamp|\w+_at) /;
 const FIELD = new RegExp(`^(${FIELD_NAMES.join('|')})(\\[\\d+\\])? (must be .+|is missing)$`);
 
@@ -47,7 +47,7 @@ function anyDelivery(random: Random): Delivery {
 /** Seen to fail with foldEvent() of core/fold-event.ts throwing a FieldError on: `a batch that could not be appended`. */
 fault(
   'C20b',
-  'any JSON in any field of any event gives a row, or a failure that names the field, and a rebuild the same',
+  'any JSON in any field of any event gives a row or a failure that names the field, and so does a rebuild',
   [],
   async ({ random, seed, after, report }) => {
     const { path, database, rows, close } = openTestDatabase();
@@ -83,7 +83,7 @@ fault(
       const [{ n } = { n: 0 }] = rows(`SELECT sum(event_count) AS n FROM ${table}`);
       return [table, Number(n) + failures.filter(({ stage }) => stage === table).length];
     });
-    assert.deepEqual(Object.fromEntries(folded), expected, 'each event is in its row, or a failure');
+    assert.deepEqual(Object.fromEntries(folded), expected, 'each event is either in its row or a failure');
     const differences = checkTables(path, derivations).checks.flatMap((check) => check.differences);
     assert.deepEqual(differences, [], 'live tables equal rebuilt ones');
     const counts = Object.entries(expected).map(([table, count]) => `${table} ${count}`);

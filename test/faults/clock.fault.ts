@@ -19,12 +19,12 @@ const CLOCKS: readonly (readonly [shift: string, expected: string])[] = [
 ];
 
 /**
- * Seen to fail with Date.now() for the limiter's monotonic clock in main.ts: at +3600 the client that was over its
- * limit was let in at once. And without clock-warning.ts: no line named the clock.
+ * Seen to fail with Date.now() as the limiter's monotonic clock in main.ts: at +3600 the client that was over its limit
+ * was let in at once. And without clock-warning.ts: no log line mentioned the clock.
  */
 fault(
   'B13',
-  'a clock that jumps refuses deliveries with a word on the clock, and leaves the limiter as it was',
+  'while the clock is wrong, deliveries are refused with a hint about the clock, and the limiter is unaffected',
   ['faketime'],
   async (given) => {
     const { folder, ledger } = given;
@@ -46,7 +46,7 @@ fault(
     await program.listening();
 
     let sent = 0;
-    /** Signed with the true time, from a client of its own unless it is named. */
+    /** Sends a delivery signed with the true time, from a new client unless one is given. */
     const send = async (client?: string, secret?: string) => {
       sent += 1;
       const body = JSON.stringify({ event: 'call.dtmf', data: { sent } });
@@ -63,7 +63,7 @@ fault(
       const startedMs = performance.now();
       writeFileSync(clockFile, `${shift}\n`);
       const status = await statusOf(over);
-      // A machine too busy for this has turned the window meanwhile.
+      // On a machine that is too busy, the window may have ended meanwhile.
       if (performance.now() - startedMs < WINDOW_MS / 4)
         assert.equal(status, 429, `limiter open at ${shift}`);
       await until(async () => (await send()).json['message'] === expected, `${expected} at ${shift}`);
@@ -73,7 +73,7 @@ fault(
     const { events } = await checkInvariants(program, port, ledger);
     given.report(
       CLOCKS.length - 1,
-      `401 with a word on the clock, 200 when it is right again; ${events} events`,
+      `401 with a hint about the clock, 200 when it is right again; ${events} events`,
     );
   },
 );

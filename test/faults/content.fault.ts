@@ -1,4 +1,4 @@
-/** D24: verified bodies of any content belong in the log, and break nothing. */
+/** D24: verified bodies with any content are recorded in the log, and break nothing. */
 
 import assert from 'node:assert/strict';
 import { fault } from '../support/fault.ts';
@@ -13,7 +13,7 @@ const TRIES = 3;
 const nested = (depth: number, open: string, close: string) => `${open.repeat(depth)}1${close.repeat(depth)}`;
 const inCall = (fields: string) => `{"event":"call.completed","data":{"call_uuid":"c",${fields}}}`;
 
-/** Body by what is odd about it; the function makes each try another body. */
+/** Bodies by what is odd about them. Each function makes a different body for each try. */
 const BODIES: Readonly<Record<string, (n: number) => string | Uint8Array>> = {
   'invalid UTF-8': (n) => Buffer.concat([Buffer.from(`{"n":${n},"event":"`), Buffer.from([0xc3, 0x28])]),
   'a byte order mark': (n) => `\ufeff${inCall(`"n":${n}`)}`,
@@ -34,10 +34,10 @@ const BODIES: Readonly<Record<string, (n: number) => string | Uint8Array>> = {
 };
 
 /**
- * Seen to fail with the body stored by way of a string in append-batch.ts: the bytes of invalid UTF-8 were another's;
- * and with the body parsed on the main thread in receive.ts: 503, internal_error.
+ * Seen to fail with the body converted to a string before storing in append-batch.ts: the bytes of invalid UTF-8 were
+ * changed. And with the body parsed on the main thread in receive.ts: 503, internal_error.
  */
-fault('D24', 'bodies of any content are stored as they are and block nothing', [], async (given) => {
+fault('D24', 'bodies with any content are stored unchanged and block nothing', [], async (given) => {
   const { folder, ledger } = given;
   const port = await freePort();
   const program = folder.start({ PORT: String(port) });
@@ -53,7 +53,7 @@ fault('D24', 'bodies of any content are stored as they are and block nothing', [
 
   let worst = { ms: 0, what: '' };
   for (const [what, make] of Object.entries(BODIES)) {
-    // Of several tries the best one: what a busy machine adds is not this body's.
+    // The best of several tries, because delays of a busy machine are not caused by the body.
     let blockedMs = Number.POSITIVE_INFINITY;
     for (let n = 0; n < TRIES; n++) {
       const body = Buffer.from(make(n));
@@ -67,7 +67,7 @@ fault('D24', 'bodies of any content are stored as they are and block nothing', [
       assert.equal(status, 200, what);
       ledger.acknowledge(body, json['seq'] as number);
       const stored = program.rows('SELECT body FROM events WHERE seq = ?', json['seq'])[0]?.['body'];
-      assert.ok(body.equals(stored as Uint8Array), `${what}: the bytes are another's`);
+      assert.ok(body.equals(stored as Uint8Array), `${what}: the stored bytes differ`);
       blockedMs = Math.min(blockedMs, longestMs);
     }
     assert.ok(blockedMs < BLOCKED_MS_MAX, `${what}: the event loop was blocked for ${blockedMs} ms`);

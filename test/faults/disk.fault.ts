@@ -1,4 +1,4 @@
-/** A4 and A5: a disk that is full, that cannot be written any more, or that takes only a part of a write. */
+/** A4 and A5: a disk that is full, that has become read-only, or that accepts only part of a write. */
 
 import assert from 'node:assert/strict';
 import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
@@ -16,21 +16,21 @@ import { callsOn, strace } from '../support/strace.ts';
 
 const DISK_MIB = 8;
 const FILLER_MIB = 3;
-/** SQLite makes the first part of the WAL's index with as many writes. */
+/** SQLite creates the first part of the WAL's index with this many writes. */
 const INDEX_WRITES = 8;
 const INDEX_FAILURES = 20;
 const READ_ONLY_TRIES = 6;
 const SHORT_WRITES = 8;
-/** More than the second after which a write is tried again. */
+/** More than the one second after which a write is tried again. */
 const NOTHING_FITS_MS = 1500;
 const EX_UNAVAILABLE = 69;
 
 /**
- * Seen to fail without the write that is tried each second: `/health` said 503 for 10 s after there was room.
+ * Seen to fail without the write that is tried every second: `/health` said 503 for 10 s after space was freed.
  */
 fault(
   'A4a',
-  'a full disk is answered 503 and read all the same, and is over as soon as there is room',
+  'a full disk is answered 503, reads still work, and writes recover as soon as there is space',
   ['root', 'mount'],
   async (given) => {
     const { folder, ledger } = given;
@@ -48,7 +48,7 @@ fault(
     assert.equal(((await (await health()).json()) as { status: string }).status, 'storage_failing');
     assert.equal((await fetch(new URL('/webhooks', url))).status, 200);
     assert.ok(checkRecent(folder.databasePath, ledger, 0) >= fullAt);
-    // Each outage is told once, and told when it is over.
+    // Each outage is logged once, and logged again when it is over.
     const said = program
       .output()
       .split('\n')
@@ -62,7 +62,7 @@ fault(
 
     rmSync(filler);
     const freedMs = performance.now();
-    await until(async () => (await health()).status === 200, 'health after room was made');
+    await until(async () => (await health()).status === 200, '/health recovers after space was freed');
     await load.acknowledged(20);
     const recoveredMs = performance.now() - freedMs;
     await load.finish();
@@ -71,17 +71,17 @@ fault(
     const { events } = await checkInvariants(program, port, ledger);
     given.report(
       1,
-      `full after ${fullAt} events, ${load.counts.statuses.get(503)} × 503, 20 more ${recoveredMs.toFixed(0)} ms after there was room, ${events} in all`,
+      `full after ${fullAt} events, ${load.counts.statuses.get(503)} × 503, 20 more ${recoveredMs.toFixed(0)} ms after space was freed, ${events} in all`,
     );
   },
 );
 
 /**
- * Seen to fail with SQLITE_IOERR_SHMSIZE taken for a lost file: the process ended, no delivery was taken any more.
+ * Seen to fail with SQLITE_IOERR_SHMSIZE treated as a lost file: the process ended, no more deliveries were accepted.
  */
 fault(
   'A4b',
-  'a disk that is full when the index of the WAL grows is answered 503, and ends nothing',
+  'a disk that is full when the index of the WAL grows is answered 503, and the process goes on',
   ['strace'],
   async (given) => {
     const { folder, ledger } = given;
@@ -94,7 +94,7 @@ fault(
     await program.listening();
     const reader = new Sqlite(folder.databasePath, { readonly: true });
     reader.exec('BEGIN');
-    reader.prepare('SELECT count(*) FROM events').get(); // holds up the checkpoints: the WAL outgrows its first index
+    reader.prepare('SELECT count(*) FROM events').get(); // blocks checkpoints: the WAL outgrows its first index
     const load = startUnder(given, port);
     await until(() => (load.counts.statuses.get(503) ?? 0) > 0, 'the index cannot grow', 60_000);
     reader.close();
@@ -108,7 +108,7 @@ fault(
 );
 
 /**
- * Seen to fail without the words for a full disk: the line advised to look at the permissions of the file.
+ * Seen to fail without the message for a full disk: the line advised checking the permissions of the file.
  */
 fault(
   'A4c',
@@ -135,18 +135,18 @@ fault(
     killed.kill('SIGKILL');
     await ended(killed);
     await load.stop();
-    await refused(); // with one, and a WAL that belongs into it
+    await refused(); // with one, and a WAL that is not yet checkpointed into it
     const { events } = await checkInvariants(folder.start(env), port, ledger);
     given.report(3, `without a database, with one, and with the WAL of a killed process (${events} events)`);
   },
 );
 
 /**
- * Seen to fail with I/O errors answered like a defect in a batch: the process was still there after 30 s.
+ * Seen to fail with I/O errors handled like a defect in a batch: the process was still running after 30 s.
  */
 fault(
   'A5a',
-  'a read-only file system is refused at the start, and ends the process when it becomes so',
+  'a file system that is read-only is refused at the start, and ends the process if it becomes read-only later',
   ['root', 'mount', 'strace'],
   async (given) => {
     const { folder, ledger, random } = given;
@@ -164,7 +164,7 @@ fault(
     );
     command('mount', '-o', 'remount,rw', disk);
 
-    // Files that are open for writing keep a mount from being made read-only; a disk with errors does not ask.
+    // Files open for writing prevent a read-only remount, but not the switch that the kernel makes after disk errors.
     const load = startUnder(given, port);
     for (let attempt = 0; attempt < READ_ONLY_TRIES; attempt++) {
       const log = join(folder.path, `trace-${attempt}`);
@@ -184,17 +184,17 @@ fault(
     const { events } = await checkInvariants(program, port, ledger);
     given.report(
       2 + READ_ONLY_TRIES,
-      `2 starts refused, ended ${READ_ONLY_TRIES} times under way, ${events} events`,
+      `2 starts refused, ended ${READ_ONLY_TRIES} times while running, ${events} events`,
     );
   },
 );
 
 /**
- * Seen to fail like A5a: the process was still there after 30 s.
+ * Seen to fail like A5a: the process was still running after 30 s.
  */
 fault(
   'A5b',
-  'a write of which only a part fits ends the process, and the next start is sound',
+  'a write that fits only in part ends the process, and the next start finds a sound log',
   ['prlimit'],
   async (given) => {
     const { folder, ledger, random } = given;
@@ -213,7 +213,7 @@ fault(
       assert.match(line, /SQLITE_IOERR_WRITE/);
       assert.ok(
         statSync(`${folder.databasePath}-wal`).size >= bytes,
-        'it was the last write that did not fit',
+        'the write that did not fit was the last one',
       );
       checkLeft(folder.databasePath, ledger);
     }
@@ -224,7 +224,7 @@ fault(
   },
 );
 
-/** A disk of its own for the database. @returns where it is mounted */
+/** Mounts a separate disk for the database. @returns where it is mounted */
 function mountDisk({ folder, after }: Fault, mib = DISK_MIB): string {
   const path = dirname(folder.databasePath);
   mkdirSync(path);
@@ -233,7 +233,7 @@ function mountDisk({ folder, after }: Fault, mib = DISK_MIB): string {
   return path;
 }
 
-/** A smaller batch may fit where a larger one did not. */
+/** Waits until no more deliveries are recorded, because a smaller batch may fit where a larger one did not. */
 async function untilNothingFits(ledger: Fault['ledger']): Promise<void> {
   let taken = -1;
   while (ledger.size !== taken) {
@@ -242,7 +242,7 @@ async function untilNothingFits(ledger: Fault['ledger']): Promise<void> {
   }
 }
 
-/** Makes a file of so many bytes, or as large as the disk has room for. */
+/** Makes a file of this many bytes, or as large as fits on the disk. */
 function writeUntil(path: string, bytes: number): void {
   const file = openSync(path, 'w');
   const block = Buffer.alloc(4096);
@@ -272,7 +272,7 @@ async function startAndStop(program: Program): Promise<void> {
   assert.equal((await ended(program)).code, 0, program.errors());
 }
 
-/** @returns the one line that it said */
+/** @returns the one line that it printed */
 async function refusedStart(program: Program): Promise<string> {
   const { code } = await ended(program);
   assert.equal(code, EX_UNAVAILABLE, program.output() + program.errors());

@@ -1,4 +1,4 @@
-/** A6 and A7: the file is not a sound log of ours: the server refuses it untouched, or `./irisx verify` names what is wrong. */
+/** A6 and A7: the file is not a sound log. The server refuses it untouched, or `./irisx verify` says what is wrong. */
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -63,12 +63,12 @@ const FOREIGN: readonly Foreign[] = [
 ];
 
 /**
- * Seen to fail without the look at `application_id`: our schema was put into another program's file. And without the
- * look at the last event's chain: a file cut within its last page was refused with a sentence about types of arguments.
+ * Seen to fail without the check of `application_id`: our schema was written into another program's file. And without
+ * the check of the last event's chain: a file cut within its last page was refused with an error about argument types.
  */
 fault(
   'A6a',
-  'a file that is not a whole log of ours is refused in one line and left untouched, or found by verify',
+  'a file that is not a complete log is refused in one line and left untouched, or detected by verify',
   [],
   async (given) => {
     const { folder } = given;
@@ -90,7 +90,7 @@ fault(
 
     const outcomes = { refused: 0, found: 0, whole: 0 };
     for (const bytes of cuts(given, log.length)) {
-      for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true }); // a reader leaves them
+      for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true }); // left behind by a reader
       writeFileSync(path, log);
       truncateSync(path, bytes);
       const line = await startUntouched(given);
@@ -167,7 +167,7 @@ fault(
   },
 );
 
-/** A log of some thousand events, made by the server and closed by it. @returns the port that it had */
+/** Makes a log of a few thousand events with the server, then stops it cleanly. @returns the port that it had */
 async function recordSome({ folder, ledger, seed, after }: Fault): Promise<number> {
   const port = await freePort();
   const program = folder.start({ PORT: String(port) });
@@ -184,7 +184,7 @@ async function stop(program: Program): Promise<void> {
   assert.equal((await ended(program)).code, 0, program.errors());
 }
 
-/** @returns the one line with which a start was refused, the file being as before; undefined: it was not refused */
+/** Checks that a refused start left the file unchanged. @returns its one line; undefined if it was not refused */
 async function startUntouched({ folder }: Fault): Promise<string | undefined> {
   const before = contents(dirname(folder.databasePath));
   const program = folder.start();
@@ -203,7 +203,7 @@ async function startUntouched({ folder }: Fault): Promise<string | undefined> {
   return program.errors();
 }
 
-/** What stands in a folder, by its bytes. */
+/** The contents of a folder, as digests of its files. */
 function contents(folder: string): string[] {
   return readdirSync(folder)
     .toSorted()
@@ -214,7 +214,7 @@ function contents(folder: string): string[] {
     });
 }
 
-/** Lengths to cut a file to: every other one at the end of a page, the first ones near its end. */
+/** The lengths to which a file is cut: every other one at a page boundary, the first ones near the end of the file. */
 function cuts({ random }: Fault, bytes: number): number[] {
   const pages = bytes / PAGE_BYTES;
   return Array.from({ length: CUTS }, (_, index) => {
@@ -230,13 +230,13 @@ function bodyDigests(path: string): string {
   return digest.digest('hex');
 }
 
-/** As `./irisx verify` runs it. */
+/** Runs `./irisx verify`. */
 function verify(path: string, ...args: string[]): Promise<Finished> {
   const env = { DATABASE_URL: `file:${path}`, WEBHOOK_SECRET: SECRET };
   return run(process.execPath, [...IRISX_PROGRAM, 'verify', ...args], { env });
 }
 
-/** Changes one byte of a stored body in the file itself. @returns whose */
+/** Changes one byte of a stored body directly in the file. @returns the seq of the event */
 function flipByteOfBody({ folder, random }: Fault, last: number): number {
   const file = readFileSync(folder.databasePath);
   for (;;) {
@@ -244,7 +244,7 @@ function flipByteOfBody({ folder, random }: Fault, last: number): number {
     const [row] = query(folder.databasePath, 'SELECT body FROM events WHERE seq = ?', seq);
     const body = Buffer.from(row?.['body'] as Uint8Array);
     const start = file.indexOf(body);
-    // A long one lies in several pages; one that is there twice may be what an update has left.
+    // A long body spans several pages; one that occurs twice may be a leftover of an update.
     if (start === -1 || file.indexOf(body, start + 1) !== -1) continue;
     const at = start + random.below(body.length);
     file[at] = (file[at] ?? 0) ^ (1 << random.below(8));
@@ -253,7 +253,7 @@ function flipByteOfBody({ folder, random }: Fault, last: number): number {
   }
 }
 
-/** Changes the file as nobody should: the triggers that forbid it are dropped first. */
+/** Changes the file in a forbidden way: first drops the triggers that prevent it. */
 function tamper(path: string, sql: string): void {
   const database = new Sqlite(path);
   database.exec('DROP TRIGGER events_no_update; DROP TRIGGER events_no_delete');

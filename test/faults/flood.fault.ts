@@ -1,4 +1,4 @@
-/** D26: 5,000 forged deliveries a second must not cost the sender one of its own. */
+/** D26: 5,000 forged deliveries per second must not cost the sender a single delivery. */
 
 import assert from 'node:assert/strict';
 import { LOGGED_REFUSALS_PER_SECOND_MAX } from '../../src/core/limits.ts';
@@ -13,9 +13,9 @@ const FORGED_PER_SECOND = 5000;
 const SIGNED_PER_SECOND = 50;
 const SECONDS = 12;
 const P99_MS_MAX = 1000;
-/** The flood must be one: a machine that cannot make it proves nothing. */
+/** The least share of the intended flood: a machine that cannot produce it proves nothing. */
 const FORGED_SHARE_MIN = 0.9;
-/** Of one logged refusal, and of one logged delivery: two lines each. */
+/** For one logged refusal, and for one logged delivery: two lines each. */
 const LOGGED_BYTES_EACH = 320;
 
 function answersIn({ answers }: FloodSeen): number {
@@ -30,7 +30,7 @@ async function floodFrom(given: Fault, localAddresses: readonly string[]): Promi
   const flood = startFlood({ port, ratePerSecond: FORGED_PER_SECOND, connections: 64, localAddresses });
   given.after(() => flood.end());
   await flood.ready;
-  // A process's first second under a flood is spent compiling: what counts is a server that has been up.
+  // In its first second under a flood the process compiles code. Only a server that has warmed up counts.
   await until(async () => answersIn(await flood.look()) > FORGED_PER_SECOND, 'the server is warm');
 
   const before = answersIn(await flood.look());
@@ -49,7 +49,7 @@ async function floodFrom(given: Fault, localAddresses: readonly string[]): Promi
   const p99Ms = quantile(load.counts.tookMs, 0.99);
   assert.ok(p99Ms < P99_MS_MAX, `p99 ${p99Ms} ms`);
   const perSecond = (answersIn(seen) - before) / seconds;
-  assert.ok(perSecond > FORGED_PER_SECOND * FORGED_SHARE_MIN, `only ${perSecond} forged a second`);
+  assert.ok(perSecond > FORGED_PER_SECOND * FORGED_SHARE_MIN, `only ${perSecond} forged per second`);
   assert.deepEqual(Object.keys(answers).sort(), ['401', '429'], JSON.stringify(answers));
 
   const { events } = await checkInvariants(program, port, ledger);
@@ -59,18 +59,18 @@ async function floodFrom(given: Fault, localAddresses: readonly string[]): Promi
   assert.ok(bytes < bytesMax, `${bytes} bytes of log`);
   given.report(
     sent,
-    `${signed} signed all 200, p99 ${p99Ms.toFixed(0)} ms, beside ${perSecond.toFixed(0)} forged a second; ${(bytes / 1024).toFixed(0)} KiB of log`,
+    `${signed} signed all 200, p99 ${p99Ms.toFixed(0)} ms, with ${perSecond.toFixed(0)} forged per second; ${(bytes / 1024).toFixed(0)} KiB of log`,
   );
 }
 
 /**
  * Seen to fail with RATE_LIMIT_SKIP_VERIFIED=false, which is how limiters usually count (D26b: not one signed delivery
- * was taken in 40 s), and without isSuppressed() in request-log.ts (7.6 MB of log).
+ * was accepted in 40 s), and without isSuppressed() in request-log.ts (7.6 MB of log).
  */
-fault('D26a', 'signed deliveries are all taken beside a flood from other addresses', [], (given) =>
+fault('D26a', 'all signed deliveries are accepted during a flood from other addresses', [], (given) =>
   floodFrom(given, ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5']),
 );
 
-fault('D26b', 'signed deliveries are all taken beside a flood from their own address', [], (given) =>
+fault('D26b', 'all signed deliveries are accepted during a flood from their own address', [], (given) =>
   floodFrom(given, ['127.0.0.1']),
 );

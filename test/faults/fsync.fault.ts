@@ -1,6 +1,6 @@
 /**
- * A3: an fsync fails, or takes long. After one that fails nobody knows what is on the disk: no delivery of it is
- * acknowledged, and the process ends without another call on the database's files.
+ * A3: an fsync fails, or takes long. After a failed fsync the contents of the disk are unknown. So no delivery of that
+ * batch is acknowledged, and the process ends without another call on the database's files.
  */
 
 import assert from 'node:assert/strict';
@@ -22,12 +22,12 @@ const HEALTH_MS_MAX = 100;
 const REFUSED_START = /^[^\n]* cannot be read or written: [^\n]*\(SQLITE_IOERR_FSYNC\)\)\n$/;
 
 /**
- * Seen to fail with I/O errors answered like a defect in a batch instead of ending the process: it was still there after
- * 30 s.
+ * Seen to fail with I/O errors handled like a defect in a batch instead of ending the process: it was still running
+ * after 30 s.
  */
 fault(
   'A3a',
-  'an fsync of the WAL that fails once acknowledges nothing and ends the process',
+  'after one failed fsync of the WAL nothing is acknowledged and the process ends',
   ['strace'],
   async (given) => {
     const { folder, ledger, random } = given;
@@ -46,7 +46,7 @@ fault(
     const program = folder.start({ PORT: String(port) });
     await load.finish();
     const { events, acknowledged, recoveryMs } = await checkInvariants(program, port, ledger);
-    given.report(ONCE, `${acknowledged} of ${events} acknowledged, back in ${recoveryMs.toFixed(0)} ms`);
+    given.report(ONCE, `${acknowledged} of ${events} acknowledged, recovered in ${recoveryMs.toFixed(0)} ms`);
   },
 );
 
@@ -65,7 +65,7 @@ fault(
     given.after(() => load.stop());
     const first = folder.start({ PORT: String(port) });
     await load.acknowledged(100);
-    first.kill('SIGKILL'); // leaves a WAL, to which the next one adds
+    first.kill('SIGKILL'); // leaves a WAL, to which the next process appends
     await first.exit;
     const failing = async (when: number, log: string) => {
       const files = [`${folder.databasePath}-wal`];
@@ -89,16 +89,16 @@ fault(
     await load.acknowledged(200);
     await load.finish();
     const { recoveryMs } = await checkInvariants(program, port, ledger);
-    given.report(starts, `0 acknowledged meanwhile, back in ${recoveryMs.toFixed(0)} ms`);
+    given.report(starts, `0 acknowledged meanwhile, recovered in ${recoveryMs.toFixed(0)} ms`);
   },
 );
 
 /**
- * Seen to fail with the error of a checkpoint only warned of: the process was still there after 30 s.
+ * Seen to fail with only a warning for the error of a checkpoint: the process was still running after 30 s.
  */
 fault(
   'A3c',
-  'an fsync of the database file that fails in a checkpoint ends the process, and loses nothing',
+  'a failed fsync of the database file in a checkpoint ends the process, and nothing is lost',
   ['strace'],
   async (given) => {
     const { folder, ledger } = given;
@@ -110,19 +110,19 @@ fault(
     const start = (log: string) =>
       folder.start({ PORT: String(port) }, strace({ log, files, inject: ['fsync:error=EIO:when=1'] }));
 
-    // Under way: the first fsync of this file is the first checkpoint's.
+    // While running: the first fsync of this file belongs to the first checkpoint.
     const underWay = join(folder.path, 'trace-under-way');
     await endsLost(start(underWay));
     const { atMs } = lastCall(folder.databasePath, underWay);
     assert.ok(statSync(`${folder.databasePath}-wal`).mtimeMs <= atMs, 'the WAL was written after it');
     const events = ledger.size;
 
-    // At the start, which checkpoints what that one left.
+    // At the start, which checkpoints the WAL that the previous process left.
     const atStart = start(join(folder.path, 'trace-start'));
     assert.equal((await ended(atStart)).code, 69);
     assert.match(atStart.errors(), REFUSED_START);
 
-    // At the end: after a clean stop there is no WAL, and the next one's is checkpointed when it stops.
+    // At the end: a clean stop leaves no WAL, so the WAL of the next process is checkpointed when it stops.
     const between = folder.start({ PORT: String(port) });
     await load.acknowledged(100);
     await load.finish();
@@ -140,11 +140,11 @@ fault(
 );
 
 /**
- * Seen to fail without the warning: the WAL grew and nothing was said within 60 s.
+ * Seen to fail without the warning: the WAL grew and nothing was logged within 60 s.
  */
 fault(
   'A3d',
-  'a checkpoint for which the disk has no room is warned of, and deliveries go on',
+  'a checkpoint for which the disk has no space causes a warning, and deliveries go on',
   ['strace'],
   async (given) => {
     const { folder, ledger } = given;
@@ -172,11 +172,11 @@ fault(
 );
 
 /**
- * Seen to fail with batches of at most 4 deliveries: about as few were acknowledged with an fsync.
+ * Seen to fail with batches of at most 4 deliveries: about that few were acknowledged per fsync.
  */
 fault(
   'A3e',
-  'an fsync that takes half a second costs only time: larger batches, and health checks at once',
+  'an fsync that takes half a second costs only time: batches grow, and health checks stay fast',
   ['strace'],
   async (given) => {
     const { folder, ledger } = given;
@@ -207,12 +207,12 @@ fault(
     await checkInvariants(program, port, ledger);
     given.report(
       fsyncs,
-      `${ledger.size} acknowledged, ${perFsync.toFixed(0)} an fsync, p50 ${quantile(load.counts.tookMs, 0.5).toFixed(0)} ms; /health p95 ${most.toFixed(1)} ms, max ${Math.max(...healthMs).toFixed(0)} ms`,
+      `${ledger.size} acknowledged, ${perFsync.toFixed(0)} per fsync, p50 ${quantile(load.counts.tookMs, 0.5).toFixed(0)} ms; /health p95 ${most.toFixed(1)} ms, max ${Math.max(...healthMs).toFixed(0)} ms`,
     );
   },
 );
 
-/** Makes the database, so that a fault meets a server at work. */
+/** Makes the database first, so that the fault occurs in normal operation. */
 async function startAndStop({ folder }: Fault, port: number): Promise<void> {
   const program = folder.start({ PORT: String(port) });
   await program.listening();
@@ -220,7 +220,7 @@ async function startAndStop({ folder }: Fault, port: number): Promise<void> {
   await program.exit;
 }
 
-/** @returns the call that failed: no other one on the database's files came after it */
+/** Checks that no call on the database's files followed the failed one. @returns the failed call */
 function lastCall(databasePath: string, log: string): Call {
   const calls = callsOn(databasePath, log);
   const failed = calls.findIndex(({ error }) => error !== undefined);

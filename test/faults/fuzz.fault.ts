@@ -1,6 +1,6 @@
 /**
- * C20: spoilt requests. Each goes over a connection that is kept as long as the server keeps it, with a request
- * behind it that says when all answers are there.
+ * C20: mutated requests. Each is sent on a connection that is reused for as long as the server keeps it open. A valid
+ * request after it shows when all answers have arrived.
  */
 
 import assert from 'node:assert/strict';
@@ -13,13 +13,13 @@ import { query } from '../support/receiver.ts';
 
 const REQUESTS = Number(process.env['IRISX_FUZZ_REQUESTS'] ?? 100_000);
 const CONNECTIONS = 96;
-/** A server that has said nothing for this long waits for the rest of a request: the client ends its side. */
+/** A server that has been silent for this long waits for the rest of a request; then the client ends its side. */
 const QUIET_MS = 100;
-/** Recorded, but behind a spoilt request that ended the connection: the sender would send them again. */
+/** Recorded, but after a mutated request that ended the connection: the sender would send them again. */
 const UNANSWERED_SHARE_MAX = 0.02;
 const LOCAL_ADDRESSES = Array.from({ length: 16 }, (_, index) => `127.0.0.${index + 2}`);
 
-/** One signed delivery; its type tells which of a pair was answered. */
+/** One signed delivery; its type shows which one of a pair was answered. */
 interface Signed {
   readonly type: string;
   readonly body: string;
@@ -33,9 +33,9 @@ function signed(name: string, type: string): Signed {
 }
 
 /**
- * Seen to fail with matchesSignature() of core/signature.ts always true: `recorded, but signed by nobody: 200 …`; and
- * without letting go of a closed socket's exchanges in http/under-way.ts: `13682 were recorded and not answered`,
- * because pipelined requests were cut off once 2,048 such were held for ever.
+ * Seen to fail with matchesSignature() of core/signature.ts always true: `recorded, but not signed: 200 …`; and
+ * without releasing the exchanges of a closed socket in http/under-way.ts: `13682 were recorded and not answered`,
+ * because pipelined requests were cut off once 2,048 exchanges had leaked.
  */
 fault(
   'C20',
@@ -87,7 +87,7 @@ fault(
       program.databasePath,
       `SELECT count(*) AS n FROM events WHERE type NOT IN ('call.completed', 'sms.received', 'call.dtmf')`,
     );
-    assert.equal(n, 0, 'events of other types than were signed');
+    assert.equal(n, 0, 'events of types that were never signed');
     const figures = Object.entries(statuses).map(([status, count]) => `${status}: ${count}`);
     given.report(
       REQUESTS,
@@ -97,8 +97,8 @@ fault(
 );
 
 /**
- * Sends bytes and, behind them, a request for the health under the id `last`.
- * @returns the answers before that one; whether the connection can be used again
+ * Sends bytes, followed by a health request with the id `last`.
+ * @returns the answers before that one, and whether the connection can be reused
  */
 async function answersTo(
   connection: RawConnection,
@@ -127,15 +127,15 @@ async function answersTo(
   } catch (error) {
     await Promise.resolve();
     if (ending === undefined || error instanceof assert.AssertionError) throw error;
-    // What a reset has cut in two is no answer; what was ended properly is whole.
-    if (ending === 'end') assert.equal(connection.unread(), '', 'half an answer');
+    // A reset may cut an answer in two; after a proper end every answer must be complete.
+    if (ending === 'end') assert.equal(connection.unread(), '', 'an incomplete answer');
     return { answers, isKept: false };
   } finally {
     clearTimeout(quiet);
   }
 }
 
-/** @throws AssertionError if a request may not be answered like that; a recorded delivery goes into the ledger */
+/** Adds a recorded delivery to the ledger. @throws AssertionError if the answer is not permitted */
 function judge({ status, headers, body }: RawAnswer, pair: readonly Signed[], { ledger }: Fault): void {
   const answer = `${status} ${JSON.stringify(headers)} ${body}`;
   assert.ok(status < 500 || status === 503, answer);
@@ -146,6 +146,6 @@ function judge({ status, headers, body }: RawAnswer, pair: readonly Signed[], { 
   const { seq, event } = JSON.parse(body) as { seq?: number; event?: string };
   if (seq === undefined) return;
   const recorded = pair.find(({ type }) => type === event);
-  assert.ok(recorded, `recorded, but signed by nobody: ${answer}`);
+  assert.ok(recorded, `recorded, but not signed: ${answer}`);
   ledger.acknowledge(recorded.body, seq);
 }

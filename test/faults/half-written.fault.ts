@@ -10,13 +10,13 @@ import { ended } from '../support/program.ts';
 import { callsOn, strace } from '../support/strace.ts';
 
 const BATCH_KILLS = 45;
-/** Of several batches: one of eight deliveries takes some dozen writes. */
+/** In several batches: one batch of eight deliveries takes a dozen or more writes. */
 const BATCH_WRITES = 160;
 const CHECKPOINT_KILLS = 16;
-/** Of one checkpoint at the start: a page of the file each. */
+/** In one checkpoint at the start: one write per page of the file. */
 const CHECKPOINT_WRITES = 16;
 const LOADED_KILLS = 2;
-/** Of those under way, each of which has WAL_CHECKPOINT_BYTES to write. */
+/** In a checkpoint while running, which has WAL_CHECKPOINT_BYTES to write. */
 const LOADED_WRITES = 600;
 
 /**
@@ -24,7 +24,7 @@ const LOADED_WRITES = 600;
  */
 fault(
   'A8a',
-  'a process killed at any write of a batch, also between insert and projection, leaves all of it or nothing',
+  'a process killed at any write of a batch, even between insert and projection, leaves all of it or nothing',
   ['strace'],
   async (given) => {
     const { folder, ledger, random } = given;
@@ -42,11 +42,11 @@ fault(
 );
 
 /**
- * Seen to fail with a journal that is kept in memory in the place of the WAL: `I4: database disk image is malformed`.
+ * Seen to fail with a journal that is kept in memory instead of the WAL: `I4: database disk image is malformed`.
  */
 fault(
   'A8b',
-  'a process killed at any write of a checkpoint, at the start or under way, loses nothing',
+  'a process killed at any write of a checkpoint, at the start or while running, loses nothing',
   ['strace'],
   async (given) => {
     const { folder, ledger, random } = given;
@@ -56,7 +56,7 @@ fault(
     given.after(() => load.stop());
     for (let kill = 0; kill < LOADED_KILLS; kill++) {
       await killAtWrite(given, port, '', 1 + random.below(LOADED_WRITES));
-      await startAndStop(given, port); // without a WAL the next checkpoint is one under way
+      await startAndStop(given, port); // without a WAL, the next checkpoint is one while running
     }
     for (let kill = 0; kill < CHECKPOINT_KILLS; kill++) {
       const program = folder.start({ PORT: String(port) });
@@ -70,21 +70,21 @@ fault(
     const { events, acknowledged } = await checkInvariants(program, port, ledger);
     given.report(
       LOADED_KILLS + CHECKPOINT_KILLS,
-      `0 of ${acknowledged} lost, ${events} events; ${LOADED_KILLS} under way, ${CHECKPOINT_KILLS} at the start`,
+      `0 of ${acknowledged} lost, ${events} events; ${LOADED_KILLS} while running, ${CHECKPOINT_KILLS} at the start`,
     );
   },
 );
 
 let traces = 0;
 
-/** Starts the program, which dies at the write of this number on one of the database's files. */
+/** Starts the program so that it is killed at write number `when` on one of the database's files. */
 async function killAtWrite({ folder, ledger }: Fault, port: number, suffix: string, when: number) {
   const file = folder.databasePath + suffix;
   const log = join(folder.path, `trace-${traces++}`);
   const inject = [`pwrite64:signal=KILL:when=${when}`];
   const program = folder.start({ PORT: String(port) }, strace({ log, files: [file], inject }));
   assert.equal((await ended(program)).signal, 'SIGKILL', program.errors());
-  // strace counts each thread's own calls: together they may be more.
+  // strace counts the calls of each thread separately, so there may be more in total.
   const writes = callsOn(file, log).filter(({ name }) => name === 'pwrite64').length;
   assert.ok(writes >= when, `killed at write ${writes} of ${when}`);
   checkLeft(folder.databasePath, ledger);

@@ -1,4 +1,4 @@
-/** E29: handlers that fail, and a process that dies under them: every event is handled at least once. */
+/** E29: handlers that fail, and a process that dies while they run: every event is handled at least once. */
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { until } from '../support/receiver.ts';
 const EVENTS = 10_000;
 const KILLS = 10;
 const FAILING_SHARE = 0.2;
-/** Five failures of one run in a row, one in 3,000, take half a minute. */
+/** Five failures in a row, which happen to one run in 3,000, take half a minute. */
 const DONE_MS_MAX = 200_000;
 
 /** Each handler fails at random, or appends its event's seq to a file. */
@@ -33,7 +33,7 @@ function module(seenPath: string): string {
 }
 
 /**
- * Seen to fail with the position written as that of the last event started: 461 of 10,000 events were never handled.
+ * Seen to fail with the last started event written as the position: 461 of 10,000 events were never handled.
  */
 fault(
   'E29',
@@ -70,7 +70,7 @@ fault(
     const { events } = await checkInvariants(program, port, ledger);
     const again = runs.length - handled.size;
     const retried = runs.filter((run) => !run.endsWith(' 1')).length;
-    assert.ok(retried > 1_000, `${retried} runs ended well after a failure`);
+    assert.ok(retried > 1_000, `${retried} runs succeeded after a failure`);
     given.report(
       KILLS,
       `${events} events: none unhandled, ${again} handled more than once, ${retried} after a failure`,
@@ -78,7 +78,7 @@ fault(
   },
 );
 
-/** Nothing waits, nothing is dead, nothing is left of the log. */
+/** No run waits, none is dead, and the whole log has been handled. */
 function isDone(databasePath: string, head: number): boolean {
   const state = new Sqlite(runStorePath(databasePath), { readonly: true });
   try {

@@ -1,4 +1,4 @@
-/** B10: a supervisor holds the listening socket, so that a restart refuses nobody. */
+/** B10: a supervisor holds the listening socket, so that a restart refuses no connection. */
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -19,8 +19,8 @@ const RESTARTS = 10;
 const DELIVERIES_BETWEEN = 200;
 
 /**
- * Seen to fail without `listenFd` in receiver.ts (the program opened PORT itself): the kernel took the connections,
- * nobody answered them.
+ * Seen to fail without `listenFd` in receiver.ts (the program opened PORT itself): the kernel accepted the connections,
+ * but nobody answered them.
  */
 for (const [id, signal, ending] of [
   ['B10a', 'SIGKILL', 'kill -9'],
@@ -38,7 +38,7 @@ for (const [id, signal, ending] of [
         ...['systemd-socket-activate', '-l', `127.0.0.1:${port}`, ...passed],
         ...['sh', HOLDER],
       ]);
-      /** Of the program that has the socket now. */
+      /** The process id of the program that has the socket now. */
       const pid = () => Number([...holder.output().matchAll(/^held (\d+)$/gm)].at(-1)?.[1]);
       await until(() => holder.errors().includes('Listening on'), 'the socket is there');
 

@@ -11,7 +11,7 @@ import { checkRecent } from '../support/sound-log.ts';
 const KILLS = 100;
 const START_MS_MAX = 1000;
 
-/** Seen to fail with COMMIT left out after most batches in append-batch.ts: acknowledged and not in the log. */
+/** Seen to fail without COMMIT after most batches in append-batch.ts: acknowledged and not in the log. */
 fault(
   'A1',
   'kill -9 under load loses nothing, and the next start answers within a second',

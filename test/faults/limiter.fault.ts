@@ -1,4 +1,4 @@
-/** D25: whoever forges his address is still one client, and no number of clients fills the memory. */
+/** D25: a client that forges its address still counts as one client, and many clients do not fill the memory. */
 
 import assert from 'node:assert/strict';
 import { fault } from '../support/fault.ts';
@@ -14,8 +14,8 @@ const PIPELINED = 500;
 const ipv4 = (n: number) => `${11 + (n >> 24)}.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`;
 
 /**
- * Asks for a challenge, which counts, as each of `count` clients.
- * @returns how many of the answers had each status
+ * Requests a challenge, which counts, as each of `count` clients.
+ * @returns the number of answers by status
  */
 async function askAs(
   port: number,
@@ -40,7 +40,7 @@ async function askAs(
 }
 
 /** Seen to fail with `TRUST_PROXY=loopback` instead of `none`: none of 10,000 was refused. */
-fault('D25a', '10,000 forged X-Forwarded-For are one client where no proxy is trusted', [], async (given) => {
+fault('D25a', '10,000 forged X-Forwarded-For are one client if no proxy is trusted', [], async (given) => {
   const port = await freePort();
   const program = given.folder.start({
     PORT: String(port),
@@ -70,7 +70,7 @@ fault('D25b', '10,000 IPv6 addresses of one /64 are one client', [], async (give
 });
 
 /** Seen to fail without the bound on clients in rate-limiter.ts: 371 MB. */
-fault('D25c', '1,000,000 clients take a bounded memory', [], async (given) => {
+fault('D25c', '1,000,000 clients take a bounded amount of memory', [], async (given) => {
   const port = await freePort();
   const program = given.folder.start({
     PORT: String(port),

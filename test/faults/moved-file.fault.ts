@@ -1,6 +1,6 @@
 /**
- * A6 under way: somebody moves, replaces or deletes the database's files while the server has them open. SQLite goes
- * on writing to a file that has no name any more; what would be acknowledged then would be gone with the process.
+ * A6 while running: somebody moves, replaces or deletes the database's files while the server has them open. SQLite
+ * would keep writing to a file without a name, and deliveries acknowledged then would be lost with the process.
  */
 
 import assert from 'node:assert/strict';
@@ -14,7 +14,7 @@ import { sampleDeliveries, startLoad } from '../support/load.ts';
 
 interface Move {
   readonly what: string;
-  /** @returns where the database file is that has what was acknowledged; undefined: where it was */
+  /** @returns the new path of the database file with the acknowledged deliveries; undefined if it was not moved */
   readonly move: (databasePath: string, aside: string) => string | undefined;
 }
 
@@ -42,7 +42,7 @@ const MOVES: readonly Move[] = [
     },
   },
   {
-    what: 'a copy put in the place of the database file',
+    what: 'the database file replaced by a copy',
     move(path, aside) {
       copyFileSync(path, join(aside, 'copy.db')); // without its WAL, as people do
       renameSync(path, join(aside, 'irisx.db'));
@@ -53,12 +53,12 @@ const MOVES: readonly Move[] = [
 ];
 
 /**
- * Seen to fail without the look between a commit and its answers: the server went on answering 200. And without the last
- * checkpoint: all that was in a deleted WAL was lost (`I1`).
+ * Seen to fail without the check between a commit and its answers: the server went on answering 200. And without the
+ * last checkpoint: everything in a deleted WAL was lost (`I1`).
  */
 fault(
   'A6b',
-  'a database file that is moved, replaced or deleted under a load is noticed before the next 200',
+  'a database file that is moved, replaced or deleted under load is noticed before the next 200',
   [],
   async (given) => {
     for (const [index, each] of MOVES.entries()) await moveUnderLoad(given, each, index);
@@ -82,7 +82,7 @@ async function moveUnderLoad(given: Fault, { what, move }: Move, index: number):
   const moved = move(folder.databasePath, aside);
   assert.match(await endsLost(program), /moved, replaced or deleted/, what);
   await load.stop();
-  // All that was acknowledged until then, in whatever file was the database.
+  // Everything acknowledged so far must be in whichever file was the database then.
   checkLog(moved ?? folder.databasePath, ledger);
 
   const next = folder.start({ PORT: String(port) });

@@ -14,13 +14,13 @@ import { until } from '../support/receiver.ts';
 const EVENTS = 2000;
 const LOCKED_MS = [2500, 3000, 3500];
 const HEALTH_MS_MAX = 100;
-/** What the WAL must have grown to before the reader leaves: it is cut back then. */
+/** The size that the WAL must reach before the reader leaves. Then it is truncated. */
 const LARGE_WAL_BYTES = 8 * WAL_CHECKPOINT_BYTES;
-/** It may grow by one more checkpoint's worth before it starts over, and by the batches that meet it. */
+/** The WAL may grow by one more checkpoint’s worth before it starts over, and by the batches written meanwhile. */
 const WAL_BYTES_MAX = LARGE_WAL_BYTES + 2 * WAL_CHECKPOINT_BYTES;
 
 /**
- * Seen to fail with the log's head kept from one batch to the next: 304 of 2000 deliveries were taken, then
+ * Seen to fail with the log's head kept from one batch to the next: 304 of 2000 deliveries were accepted, then
  * no more.
  */
 fault('B11a', 'two and four servers on one file under load keep one sound log', [], async (given) => {
@@ -32,7 +32,7 @@ fault('B11a', 'two and four servers on one file under load keep one sound log', 
     const programs = ports.map((port) => folder.start({ PORT: String(port) }));
     await Promise.all(programs.map((program) => program.listening()));
     const startedMs = performance.now();
-    // Each server gets its share: SQLite's waiting for the lock is not fair.
+    // Each server gets a fixed share, because SQLite does not queue fairly for the lock.
     const shares = ports.map(() => {
       let left = EVENTS / count;
       return () => (left-- > 0 ? next() : undefined);
@@ -65,11 +65,11 @@ fault('B11a', 'two and four servers on one file under load keep one sound log', 
 });
 
 /**
- * Seen to fail with a held lock taken for a lost file: the process ended, no delivery was taken any more.
+ * Seen to fail with a held lock treated as a lost file: the process ended, no more deliveries were accepted.
  */
 fault(
   'B11b',
-  'a foreign writer that holds the lock for about three seconds costs time or 503, and HTTP stays alive',
+  'another program that holds the write lock for about three seconds causes delays or 503, and HTTP stays alive',
   [],
   async (given) => {
     const { folder, ledger } = given;
@@ -111,11 +111,11 @@ fault(
 );
 
 /**
- * Seen to fail without checkpoints: the WAL was not cut back within 60 s.
+ * Seen to fail without checkpoints: the WAL was not truncated within 60 s.
  */
 fault(
   'B12',
-  'a foreign reader that keeps its transaction open costs disk alone, and the WAL is cut back when it leaves',
+  'another program that keeps a read transaction open costs only disk space, and the WAL is truncated when it leaves',
   [],
   async (given) => {
     const { folder, ledger } = given;
@@ -143,7 +143,7 @@ fault(
         most = Math.max(most, cutBackBytes);
         return cutBackBytes < 2 * WAL_CHECKPOINT_BYTES;
       },
-      'the WAL is cut back',
+      'the WAL is truncated',
       60_000,
     );
     await load.finish();

@@ -1,12 +1,12 @@
 /**
- * A2: the power goes at any moment. The program is recorded from its very first start, over a clean stop and a second
- * start, until its WAL has begun again twice; from the record come disks as a power cut may leave them, and each is
- * opened as a start would open it.
+ * A2: the power fails at any moment. The program's system calls are recorded from its first start, through a clean stop
+ * and a second start, until its WAL has restarted twice. From the record, disk images are made as a power cut may leave
+ * them, and each is opened as a start would open it.
  *
- * Seen to fail: without the fsync of the folder above the database's (core/make-folder.ts) 150 of 600 images had
- * lost acknowledged events, with the whole folder. With the record's fsyncs of the database file taken out, 113 of 200
- * were damaged and 14 had lost events; with those of its folder, 104 of 300 had lost events. For `synchronous=FULL`
- * see A2b.
+ * Seen to fail: without the fsync of the parent of the database's folder (core/make-folder.ts), 150 of 600 images had
+ * lost acknowledged events together with the whole folder. With the fsyncs of the database file removed from the
+ * record, 113 of 200 were damaged and 14 had lost events; with those of its folder removed, 104 of 300 had lost events.
+ * For `synchronous=FULL` see A2b.
  */
 
 import assert from 'node:assert/strict';
@@ -28,9 +28,9 @@ import { until } from '../support/receiver.ts';
 
 const IMAGES = 600;
 const IMAGES_UNSYNCED = 200;
-/** Few, so that batches are small: more commits, and a full WAL after fewer events. */
+/** Few, so that batches are small. That gives more commits, and a full WAL after fewer events. */
 const CONNECTIONS = 4;
-/** Acknowledged at least before the first stop, after the second start, and after the WAL has begun again. */
+/** The least number acknowledged before the first stop, after the second start, and after each restart of the WAL. */
 const EVENTS = 200;
 
 fault(
@@ -48,17 +48,20 @@ fault(
   },
 );
 
-fault('A2b', 'the same with synchronous=NORMAL is seen to lose events', ['strace'], async (given) => {
+fault('A2b', 'with synchronous=NORMAL the same case loses events', ['strace'], async (given) => {
   const preload = new URL('../support/synchronous-normal.mjs', import.meta.url).href;
   const calls = await record(given, { walRestarts: 0, env: { NODE_OPTIONS: `--import=${preload}` } });
   const { atStake, lost, damaged } = cutAtRandom(given, calls, IMAGES_UNSYNCED);
-  assert.ok(lost.length > atStake / 5, `A2 is blind: only ${lost.length} of ${atStake} images lost events`);
+  assert.ok(
+    lost.length > atStake / 5,
+    `A2 would not notice: only ${lost.length} of ${atStake} images lost events`,
+  );
   assert.equal(damaged.length, 0, damaged[0]);
   given.report(IMAGES_UNSYNCED, `${lost.length} of ${atStake} images with acknowledged events lost some`);
 });
 
 interface Recording {
-  /** How often the second run's WAL must have begun again at its start, each time after a checkpoint. */
+  /** How often the WAL of the second run must have restarted from its beginning, each time after a checkpoint. */
   readonly walRestarts: number;
   readonly env?: Record<string, string>;
 }
@@ -82,10 +85,10 @@ async function record(given: Fault, { walRestarts, env = {} }: Recording): Promi
   assert.deepEqual(await first.exit, { code: 0, signal: null }, first.output() + first.errors());
   const second = start();
   await load.acknowledged(EVENTS);
-  await until(() => restartsOf(databasePath) >= walRestarts, 'the WAL begins again', 120_000);
+  await until(() => restartsOf(databasePath) >= walRestarts, 'the WAL restarts', 120_000);
   await load.acknowledged(EVENTS);
   await load.finish();
-  second.kill('SIGKILL'); // a clean stop has been recorded, and this leaves a WAL to compare
+  second.kill('SIGKILL'); // a clean stop is already recorded, and this leaves a WAL to compare
   await second.exit;
 
   const calls = readDiskCalls(recordPaths, databasePath);
@@ -93,7 +96,7 @@ async function record(given: Fault, { walRestarts, env = {} }: Recording): Promi
   return calls;
 }
 
-/** The WAL's header counts how often it has begun again. */
+/** The header of the WAL counts its restarts. */
 function restartsOf(databasePath: string): number {
   const file = openSync(`${databasePath}-wal`, 'r');
   try {
@@ -105,7 +108,7 @@ function restartsOf(databasePath: string): number {
   }
 }
 
-/** Without a power cut the recorded calls give the very files that are there: no change was missed. */
+/** Without a power cut, replaying the recorded calls must give the actual files. Then no change was missed. */
 function checkRecord(calls: readonly DiskCall[], databasePath: string): void {
   const disk = openCrashDisk(calls);
   disk.playTo(calls.length - 1);
@@ -117,11 +120,11 @@ function checkRecord(calls: readonly DiskCall[], databasePath: string): void {
 }
 
 interface Found {
-  /** Images of a moment when something had been acknowledged. */
+  /** Images of moments after the first acknowledgement. */
   atStake: number;
-  /** Of these, the ones that lacked some of it; a line each. */
+  /** Those of them that lacked some of it; one line each. */
   readonly lost: string[];
-  /** Images that could not be opened, or in which something else was wrong; a line each. */
+  /** Images that could not be opened, or in which something else was wrong; one line each. */
   readonly damaged: string[];
 }
 
@@ -136,7 +139,7 @@ function cutAtRandom(given: Fault, calls: readonly DiskCall[], count: number): F
     disk.playTo(index);
     mkdirSync(imagePath);
     writeImage(disk.cut(random), imagePath);
-    // An entry's time is rounded down: one of the cut's own millisecond may be later than the cut.
+    // The time of an entry is rounded down, so an entry in the same millisecond may be later than the cut.
     const acknowledged = entries.filter(({ atMs }) => atMs + 1 <= startedMs);
     const problem = problemOf(join(imagePath, relative(folder.path, folder.databasePath)), acknowledged);
     rmSync(imagePath, { recursive: true });
@@ -149,8 +152,8 @@ function cutAtRandom(given: Fault, calls: readonly DiskCall[], count: number): F
 }
 
 /**
- * A third of them anywhere, a third at a kind of call, so that the rare ones have their share, and a third before the
- * first acknowledgement, where file and schema are made.
+ * A third of the cuts are anywhere. A third are at a random kind of call, so that rare calls get their share. A third
+ * are before the first acknowledgement, while the file and the schema are made.
  * @returns calls by their index, in order
  */
 function cutsOf({ random, ledger }: Fault, calls: readonly DiskCall[], count: number): number[] {
@@ -174,7 +177,7 @@ function cutsOf({ random, ledger }: Fault, calls: readonly DiskCall[], count: nu
 
 const AFTERWARDS = delivery({ event: 'call.dtmf', data: { after: 'the power cut' } });
 
-/** Starts on the files as a writer does, takes a delivery, and looks at everything. @returns what is wrong */
+/** Opens the files as a writer does, appends a delivery, and checks everything. @returns what is wrong */
 function problemOf(databasePath: string, acknowledged: Entry[]): string | undefined {
   try {
     prepareDatabaseFile(databasePath);

@@ -1,4 +1,4 @@
-/** A9: a rebuild beside a loaded server dies at any moment. */
+/** A9: a rebuild dies at any moment while the server is under load. */
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -16,11 +16,11 @@ const KILLS = 18;
 const RATE_PER_SECOND = 100;
 
 /**
- * Seen to fail without the removal of what a killed rebuild has left: the next one ended with exit code 1.
+ * Seen to fail without removing what a killed rebuild has left: the next one ended with exit code 1.
  */
 fault(
   'A9',
-  'a rebuild killed beside a loaded server harms neither tables nor file, and the next one cleans up',
+  'a rebuild killed while the server is under load harms neither tables nor file, and the next one cleans up',
   [],
   async (given) => {
     const { folder, ledger, random } = given;
@@ -43,10 +43,10 @@ fault(
     for (let kills = 0; kills < KILLS; ) {
       const rebuild = startRebuild(databasePath);
       const exit = once(rebuild, 'exit');
-      await pause(wholeMs * (0.1 + 0.9 * random.next())); // the first tenth is Node's own start
+      await pause(wholeMs * (0.1 + 0.9 * random.next())); // the first tenth is the start of Node itself
       rebuild.kill('SIGKILL');
       const [, signal] = await exit;
-      if (signal === null) continue; // it was faster
+      if (signal === null) continue; // it ended before the kill
       kills += 1;
       left[leftBy(databasePath)] += 1;
       checkLog(databasePath, ledger);
@@ -72,7 +72,7 @@ function startRebuild(databasePath: string): ChildProcess {
   });
 }
 
-/** What a rebuild leaves when it dies: the further it was, the later in this list. */
+/** What a rebuild leaves when it dies: the further it got, the later in this list. */
 function leftBy(databasePath: string): 'nothing' | 'next' | 'old' {
   const tables = query(databasePath, "SELECT name FROM sqlite_master WHERE type = 'table'");
   const isLeft = (suffix: string) => tables.some(({ name }) => String(name).endsWith(suffix));

@@ -31,6 +31,6 @@ fault('D23', 'one delivery sent 10,000 times, and across a kill -9, is one event
     { event_count: 1, duration_seconds: 5 },
   ]);
   const { events } = await checkInvariants(program, port, ledger);
-  assert.equal(events, 2, 'the one, and the one that looked whether the server is well');
+  assert.equal(events, 2, 'the repeated one, and the one that checked the server');
   given.report(REPETITIONS, '1 row, seq 1 in every answer');
 });

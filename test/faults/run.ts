@@ -1,7 +1,7 @@
 /**
  * `npm run test:faults`: runs the cases one after the other against the program and ends with a table of
- * case, tries, result. `--only A3` runs one family or case, `--seed N` repeats a run's random choices, `--requests N`
- * makes the fuzzing longer.
+ * case, tries and result. `--only A3` runs one family or case, `--seed N` repeats the random choices of a run, and
+ * `--requests N` makes the fuzzing longer.
  */
 
 import { readdirSync } from 'node:fs';
@@ -76,7 +76,7 @@ events.on('end', () => {
 });
 events.resume();
 
-/** Anything else is a file, or a test that `--only` has left out. */
+/** Anything else is a file, or a test that `--only` skipped. */
 function isCase(name: string): boolean {
   return /^[A-E]\d+[a-z]? /.test(name) && (only.length === 0 || only.some((pattern) => pattern.test(name)));
 }

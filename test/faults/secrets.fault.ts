@@ -1,4 +1,4 @@
-/** D28: who else on the machine can read what: files, process list, log, answers. */
+/** D28: what other users of the machine can read: files, process list, log, answers. */
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { sampleDeliveries, startLoad } from '../support/load.ts';
 import { exchangeRaw, request, signedRequest } from '../support/raw.ts';
 import { SECRET } from '../support/receiver.ts';
 
-/** A umask that takes nothing away: whatever is private is so by our own doing. */
+/** A umask that removes no permissions, so that only our own code makes files private. */
 const OPEN_UMASK = ['sh', '-c', 'umask 000; exec "$@"', 'sh'];
 
 /**
@@ -20,7 +20,7 @@ const OPEN_UMASK = ['sh', '-c', 'umask 000; exec "$@"', 'sh'];
  */
 fault(
   'D28',
-  'files are the owner’s alone, and neither process list, log nor answers tell a secret',
+  'only the owner can read the files, and no secret appears in the process list, the log or the answers',
   [],
   async (given) => {
     const { folder, ledger } = given;
@@ -57,7 +57,7 @@ fault(
     const { events } = await checkInvariants(program, port, ledger);
     given.report(
       refused.length,
-      `0600, 0700; nothing told in ${events} log entries and ${refused.length} refusals`,
+      `0600, 0700; nothing revealed in ${events} log entries and ${refused.length} refusals`,
     );
   },
 );

@@ -1,4 +1,4 @@
-/** C14 to C16: clients that take their time, in crowds, with a sender beside them. */
+/** C14 to C16: crowds of slow clients while a sender delivers. */
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -20,20 +20,20 @@ import { type Load, quantile, sampleDeliveries, startLoad } from '../support/loa
 import { request } from '../support/raw.ts';
 import { until } from '../support/receiver.ts';
 
-/** Of each kind. */
+/** Slow clients of each kind. */
 const SLOW = 1000;
 const IDLE = 10_000;
-/** What a crowd that all runs out at once, and a busy machine, may add to a limit. */
+/** The delay that a busy machine, or a crowd that times out all at once, may add to a limit. */
 const SLACK_MS = 3000;
-/** The server may have seen a connection open before its client did. */
+/** The server may see a connection open this much earlier than the client does. */
 const EARLY_MS = 500;
-/** What each of them makes the server write until it blocks is work, too: this fills half of its time. */
+/** Until each of them blocks, the server has to write answers to it; this rate uses half of the server's time. */
 const READERS_PER_SECOND = 100;
 const ANSWER_MS_MAX = 1000;
 const DELIVERIES_PER_SECOND = 50;
 const MIB = 1024 * 1024;
 
-/** Well-formed headers that anybody can make up. */
+/** Well-formed headers that anybody can forge. */
 function forgedHead(framing: string): string {
   return request('POST /webhooks HTTP/1.1', [
     `X-IRISX-Signature: ${'0'.repeat(64)}`,
@@ -49,7 +49,7 @@ function senderBeside({ ledger, seed, after }: Fault, port: number): Load {
   return load;
 }
 
-/** Every delivery was taken at its first try, within a second of when it was due. @returns how it went */
+/** Checks that every delivery was accepted at its first try, within a second of its due time. @returns the figures */
 function assertUndisturbed({ counts }: Load): string {
   const { statuses, refused, broken, tookMs } = counts;
   assert.deepEqual([...statuses.keys()], [200], `answers to signed deliveries: ${[...statuses]}`);
@@ -65,7 +65,7 @@ function assertUndisturbed({ counts }: Load): string {
  */
 fault(
   'C14',
-  '1,000 slow headers and 1,000 slow bodies are closed in time, and deliveries beside them are quick',
+  '1,000 slow headers and 1,000 slow bodies are closed in time, and deliveries stay fast meanwhile',
   [],
   async (given) => {
     const program = given.folder.start({ TRUST_PROXY: 'none' });
@@ -89,7 +89,7 @@ fault(
       const isOver = async () => (await helper.look()).open === 0;
       await until(isOver, `no slow ${name} are left`, limitMs + TIMEOUT_CHECK_MS + SLACK_MS);
       const { answers, closedAfterMs } = await helper.look();
-      // One that drips into a connection which has just been closed may be reset before it has read its answer.
+      // A client that still sends into a closed connection may be reset before it has read its answer.
       const { 408: late = 0, reset = 0, ...others } = answers;
       assert.deepEqual(others, {}, `other answers to slow ${name}`);
       assert.ok(late >= SLOW / 2 && late + reset === SLOW, `${late} slow ${name} were answered 408`);
@@ -108,7 +108,7 @@ fault(
  */
 fault(
   'C14b',
-  '1,000 slow readers are cut off in time, and deliveries beside them are quick',
+  '1,000 slow readers are cut off in time, and deliveries stay fast meanwhile',
   ['python3'],
   async (given) => {
     const program = given.folder.start({ TRUST_PROXY: 'none' });
@@ -135,7 +135,7 @@ fault(
   },
 );
 
-/** @returns after how many seconds the last one was closed: neither before its limit nor much later */
+/** Checks that none was closed before its limit or much later. @returns when the last one was closed, in seconds */
 function assertClosed(
   closedAfterMs: readonly number[],
   limitMs: number,
@@ -154,11 +154,11 @@ function openFiles(pid: number): number {
 
 /**
  * Seen to fail without the budget of http/body.ts (`take` always true): `only 0 gave way`; and without makeRoom()
- * there: of the signed deliveries' answers 1,000 were 503 and 3,322 were 429.
+ * there: 1,000 of the answers to signed deliveries were 503 and 3,322 were 429.
  */
 fault(
   'C15',
-  '1,000 bodies lacking their last byte take a bounded memory and keep no delivery out',
+  '1,000 bodies lacking their last byte take a bounded amount of memory and block no delivery',
   [],
   async (given) => {
     const bodyBytes = MIB;
@@ -194,7 +194,7 @@ fault(
 /** Seen to fail without CONNECTIONS_PER_CLIENT_MAX in http/connections.ts: one address held all 2,000 it asked for. */
 fault(
   'C16',
-  '10,000 idle connections take little memory and disturb no delivery, and one address cannot hold them all',
+  '10,000 idle connections take little memory and delay no delivery, and one address cannot hold them all',
   ['prlimit'],
   async (given) => {
     const program = given.folder.start({ TRUST_PROXY: 'none' }, ['prlimit', '--nofile=16384:16384']);

@@ -1,4 +1,4 @@
-/** B10: SIGTERM. What was accepted is answered, nothing is lost, and the end is clean and within five seconds. */
+/** B10: SIGTERM. Accepted requests are answered, nothing is lost, and the process ends cleanly within five seconds. */
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import { callsOn, strace } from '../support/strace.ts';
 const TERMINATIONS = 50;
 const SLOW_COMMIT_MS = 700;
 
-/** Sends SIGTERM. @returns the milliseconds to an end that must be clean, and within `msMax` */
+/** Sends SIGTERM. The process must end cleanly within `msMax`. @returns how many milliseconds that took */
 async function terminate(program: Program, msMax = DRAIN_MAX_MS): Promise<number> {
   const startedMs = performance.now();
   program.kill('SIGTERM');
@@ -28,8 +28,8 @@ async function terminate(program: Program, msMax = DRAIN_MAX_MS): Promise<number
   return ms;
 }
 
-/** Seen to fail with process.exit() instead of receiver.close() in main.ts: taken and not answered. */
-fault('B10', 'SIGTERM under load answers all that was accepted and exits 0', [], async (given) => {
+/** Seen to fail with process.exit() instead of receiver.close() in main.ts: recorded and not answered. */
+fault('B10', 'SIGTERM under load answers all accepted requests and exits 0', [], async (given) => {
   const { folder, ledger, random } = given;
   const port = await freePort();
   const env = { PORT: String(port) };
@@ -44,11 +44,11 @@ fault('B10', 'SIGTERM under load answers all that was accepted and exits 0', [],
     tookMs.push(await terminate(program));
     await load.stop();
     checkRecent(folder.databasePath, ledger, known);
-    // What came when its connection was just being closed was never taken: it is not in the log either.
+    // A delivery that arrived while its connection was being closed was not accepted, so it must not be in the log.
     unread += load.unanswered.size;
     for (const body of load.unanswered) {
       const rows = query(folder.databasePath, 'SELECT seq FROM events WHERE body = ?', Buffer.from(body));
-      assert.deepEqual(rows, [], `taken and not answered: ${body}`);
+      assert.deepEqual(rows, [], `recorded and not answered: ${body}`);
     }
     checkLines(program.output());
     program = folder.start(env);
@@ -60,7 +60,7 @@ fault('B10', 'SIGTERM under load answers all that was accepted and exits 0', [],
   );
 });
 
-/** Ends a server that is held up in some way, which it must be within `msMax`. */
+/** Terminates a server that something holds up; it must still end within `msMax`. */
 async function endHeldUp(
   given: Fault,
   msMax: number,
@@ -112,7 +112,7 @@ fault('B10f', 'SIGTERM while the writer is inside a slow commit waits for it', [
     assert.equal(status, 200);
     ledger.acknowledge(body, JSON.parse(text).seq);
   });
-  // Its fsync takes longer than this look.
+  // Its fsync takes longer than this check.
   await until(() => writes() > writesBefore, 'a commit has written');
   const ms = await terminate(program);
   await Promise.all(answers);
@@ -121,12 +121,12 @@ fault('B10f', 'SIGTERM while the writer is inside a slow commit waits for it', [
   given.report(1, `exit 0 after ${ms.toFixed(0)} ms, ${acknowledged} of ${bodies.length} answered 200`);
 });
 
-/** Seen to fail without the closing of silent connections in server.ts: 4,462 ms, as long as unfinished bodies get. */
+/** Seen to fail without closing silent connections in server.ts: 4,462 ms, the time allowed for unfinished bodies. */
 fault('B10c', 'SIGTERM is not held up by 8,000 silent connections', [], (given) =>
   endHeldUp(given, DRAIN_CUT_MS, async (port) => void (await openMany(given, port, 8000))),
 );
 
-/** Seen to fail without the cut of unfinished bodies in server.ts: ended by force at 5 s. */
+/** Seen to fail without cutting off unfinished bodies in server.ts: ended by force at 5 s. */
 fault('B10d', 'SIGTERM is not held up by 1,250 bodies that never end', [], (given) =>
   endHeldUp(given, DRAIN_MAX_MS, async (port) => {
     const text = signedRequest(`{"event":"call.dtmf","data":"${'x'.repeat(5000)}"}`).slice(0, -1);
@@ -135,15 +135,15 @@ fault('B10d', 'SIGTERM is not held up by 1,250 bodies that never end', [], (give
 );
 
 /**
- * Another process keeps the write lock for the whole drain: the deliveries under way are answered 503.
+ * Another process keeps the write lock for the whole drain: the deliveries in progress are answered 503.
  * Seen to fail without Writer.drain() (each batch waited three seconds): ended by force at 5 s.
  */
-fault('B10e', 'SIGTERM is not held up by a foreign write lock', [], (given) =>
+fault('B10e', 'SIGTERM is not held up by another program’s write lock', [], (given) =>
   endHeldUp(given, DRAIN_MAX_MS, async (port, program) => {
     const foreign = new Sqlite(program.databasePath);
     given.after(() => void foreign.close());
     foreign.exec('BEGIN IMMEDIATE');
-    // More than a batch, so that some are in the writer's hands and some wait behind them.
+    // More than one batch, so that some deliveries are with the writer and others wait.
     const waiting = await openMany(given, port, BATCH_DELIVERIES_MAX + 238);
     for (const [n, connection] of waiting.entries()) {
       const body = `{"event":"call.dtmf","data":{"locked":${n}}}`;

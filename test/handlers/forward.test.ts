@@ -54,7 +54,7 @@ function contextOf(signal: AbortSignal = new AbortController().signal): HandlerC
 const forwardTo = (url: string, nowMs = Date.now) => forwardConsumer({ url, events: ['*'], key: KEY }, nowMs);
 
 describe('forwarding', () => {
-  it('sends what a stock library verifies, with a sentence for a chat', async () => {
+  it('sends requests that a standard library can verify, with a sentence for a chat', async () => {
     const { url, came } = await target((response) => response.writeHead(204).end());
     await forwardTo(url).run(failed, contextOf());
     const [request] = came;
@@ -78,7 +78,7 @@ describe('forwarding', () => {
     );
   });
 
-  it('keeps the id from one attempt to the next, and signs with the time of each', async () => {
+  it('keeps the id across attempts, and signs each with its own time', async () => {
     const { url, came } = await target((response) => response.end());
     let nowMs = Date.now();
     const { run } = forwardTo(url, () => nowMs);
@@ -105,7 +105,7 @@ describe('forwarding', () => {
     );
   });
 
-  it('chooses events by type, in any spelling, by family, or all', () => {
+  it('selects events by type in any spelling, by family, or all', () => {
     const chosen = (...events: string[]) => forwardConsumer({ url: '', events, key: KEY }, Date.now).wants;
     const types = ['call.failed', 'call.canceled', 'mms.received', 'email.opened'];
     assert.deepEqual(types.filter(chosen('call.failed', 'call.cancelled')), ['call.failed', 'call.canceled']);
@@ -114,7 +114,7 @@ describe('forwarding', () => {
   });
 
   for (const status of [400, 404, 429, 500, 503]) {
-    it(`fails with ${status}, to be tried again`, async () => {
+    it(`fails with ${status}, and is to be retried`, async () => {
       const { url } = await target((response) =>
         response.writeHead(status, { 'retry-after': '120' }).end('no'),
       );
@@ -147,7 +147,7 @@ describe('forwarding', () => {
     assert.equal(other.came.length, 0);
   });
 
-  it('fails where nobody listens, and when its time is over', async () => {
+  it('fails if nothing is listening, and if it takes too long', async () => {
     const { url } = await target(() => {}); // never answers
     const abort = new AbortController();
     const slow = assert.rejects(

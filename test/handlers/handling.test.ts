@@ -1,4 +1,4 @@
-/** Handlers beside a whole receiver: called once an event is in the log, and never in the sender's way. */
+/** Handlers in a complete receiver: called once an event is in the log, and never delaying the sender. */
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ interface Seen {
   readonly context: Record<string, unknown>;
 }
 
-/** A module of handlers in a folder of its own; `note(name, data, context)` writes what they see to a file. */
+/** A module of handlers in its own folder. `note(name, data, context)` writes what they receive to a file. */
 function given(source: string) {
   const folder = temporaryFolder();
   folders.push(folder);
@@ -69,7 +69,7 @@ const completed = (id: string) => ({
 });
 
 describe('a handler', () => {
-  it('is called with the normalised data and with what is known of the event', async () => {
+  it('is called with the normalized data and with the context of the event', async () => {
     const { seen, start } = given(`export function handleCallCompleted(data, context) {
       const { signal, log, query, ...plain } = context;
       note('completed', data, { ...plain, aborted: signal.aborted, rows: query('SELECT call_uuid, status FROM calls WHERE call_uuid = ?', data.call_uuid) });
@@ -95,7 +95,7 @@ describe('a handler', () => {
     assert.deepEqual(context['rows'], [{ call_uuid: 'call-1', status: 'completed' }]);
   });
 
-  it('that throws is tried again; receiving and the other events go on', async () => {
+  it('is tried again if it throws; receiving and the other events go on', async () => {
     const { seen, start, state } = given(`export async function handleCallCompleted(data, context) {
       note('completed', data, { attempt: context.attempt });
       if (data.call_uuid === 'bad' && context.attempt === 1) throw new TypeError('not yet');
@@ -117,10 +117,10 @@ describe('a handler', () => {
         /WARN handlers: seq 1 failed, attempt 1 of 12, again in [\d.]+ s: TypeError: not yet$/.test(line),
       ),
     );
-    await until(() => state('SELECT * FROM failed_runs').length === 0, 'nothing is left of it');
+    await until(() => state('SELECT * FROM failed_runs').length === 0, 'no failed run is left');
   });
 
-  it('that never returns costs its thread: receiving goes on, the others run, it is tried again', async () => {
+  it('loses its thread if it never returns: receiving goes on, the others run, and it is tried again', async () => {
     const { seen, start, state } = given(`export function handleCallCompleted(data, context) {
       note('completed', data, { attempt: context.attempt });
       if (data.call_uuid === 'endless' && context.attempt === 1) for (;;);
@@ -144,10 +144,10 @@ describe('a handler', () => {
       ),
       receiver.lines.join('\n'),
     );
-    await until(() => state('SELECT * FROM failed_runs').length === 0, 'nothing is left of it');
+    await until(() => state('SELECT * FROM failed_runs').length === 0, 'no failed run is left');
   });
 
-  it('that ends its thread is found out among those beside it', async () => {
+  it('is identified among those running at the same time if it ends its thread', async () => {
     const { seen, start, state } = given(`export async function handleCallCompleted(data, context) {
       note('completed', data, { attempt: context.attempt });
       if (data.call_uuid === 'deadly') setTimeout(() => { throw new Error('nobody catches this') }, 20);
@@ -157,7 +157,7 @@ describe('a handler', () => {
     await Promise.all(['a', 'deadly', 'b'].map((id) => deliver(receiver, completed(id))));
     await until(
       () => state('SELECT * FROM failed_runs WHERE attempts > 0').length === 1,
-      'one is to blame',
+      'one is found to be the cause',
       20_000,
     );
     const [failed] = state('SELECT seq, error FROM failed_runs WHERE attempts > 0');
@@ -170,7 +170,7 @@ describe('a handler', () => {
     );
   });
 
-  it('that ends its thread after its own end, each time, runs twice for it, and the others go on', async () => {
+  it('runs twice if it ends its thread after its own end each time, and the others go on', async () => {
     const { seen, start, state } = given(`export function handleCallCompleted(data) {
       note('completed', data);
       if (data.call_uuid === 'late') setTimeout(() => { throw new Error('too late') }, 5);
@@ -184,7 +184,7 @@ describe('a handler', () => {
     await until(() => deaths().length === 2, 'the next thread has ended, too');
     await deliver(receiver, completed('next'));
     const settled = () => state('SELECT settled_seq FROM consumers')[0]?.['settled_seq'];
-    await until(() => settled() === 2, 'both are behind it');
+    await until(() => settled() === 2, 'both have been passed');
     assert.deepEqual(
       seen().map(({ data }) => data['call_uuid']),
       ['late', 'late', 'next'],
@@ -193,7 +193,7 @@ describe('a handler', () => {
     assert.deepEqual(state('SELECT * FROM failed_runs'), []);
   });
 
-  it('that lets go of a promise costs nothing but a warning', async () => {
+  it('causes only a warning if it leaves a rejected promise unhandled', async () => {
     const { seen, start } = given(`export function handleCallCompleted(data) {
       note('completed', data);
       if (data.call_uuid === 'careless') void Promise.reject(new Error('nobody waits'));
@@ -203,11 +203,11 @@ describe('a handler', () => {
     await deliver(receiver, completed('next'));
     await until(() => seen().length === 2, 'both have run');
     const told = /WARN handlers: a promise that no run waits for was rejected: Error: nobody waits; await it/;
-    await until(() => receiver.lines.some((line) => told.test(line)), 'it is told');
+    await until(() => receiver.lines.some((line) => told.test(line)), 'it is logged');
     assert.ok(!receiver.lines.some((line) => line.includes('has ended')), receiver.lines.join('\n'));
   });
 
-  it('whose module hangs when it is loaded again is told of, ended, and tried once more', async () => {
+  it('is reported, ended and tried once more if its module hangs when it is loaded again', async () => {
     const { seen, start } = given(`import { existsSync, rmSync, writeFileSync } from 'node:fs';
       const hangs = new URL('hangs', import.meta.url);
       if (existsSync(hangs)) {
@@ -223,16 +223,16 @@ describe('a handler', () => {
     const receiver = await start();
     await deliver(receiver, completed('one'));
     const told = /ERROR the handlers' thread has ended: HANDLERS=.* did not load within 10000 ms/;
-    await until(() => receiver.lines.some((line) => told.test(line)), 'it is told', 20_000);
+    await until(() => receiver.lines.some((line) => told.test(line)), 'it is logged', 20_000);
     await until(() => seen().length === 2, 'it has run again', 20_000);
     assert.equal(
       seen()[1]?.context['attempt'],
       2,
-      'the thread that hung was told of the first, and noted nothing',
+      'the thread that hung was given the first run, and recorded nothing',
     );
   });
 
-  it('runs in one of several processes on a log, and in another one when that has ended', async () => {
+  it('runs in one of several processes on a log, and in another one after that has ended', async () => {
     const { seen, start } = given(`export function handleCallCompleted(data, context) {
       note('completed', data, {});
     }`);
@@ -250,7 +250,7 @@ describe('a handler', () => {
     );
   });
 
-  it('is not run again by a rebuild, nor for what was in the log before the first start with handlers', async () => {
+  it('is not run again by a rebuild, or for events from before the first start with handlers', async () => {
     const { databasePath, seen, start } = given(`export function handleCallCompleted(data, context) {
       note('completed', data, {});
     }`);
@@ -275,7 +275,7 @@ describe('a handler', () => {
     );
   });
 
-  it('does not start a receiver whose module is wrong, in one line, nor leave one behind', async () => {
+  it('prevents the start with one line if its module is wrong, and leaves nothing running', async () => {
     const { modulePath, start } = given('export function handleCallComplete() {}');
     await assert.rejects(start(), (error: Error) => {
       assert.equal(error.name, 'HandlersRefused');
@@ -284,7 +284,7 @@ describe('a handler', () => {
     });
   });
 
-  it('goes on where it stood after a stop', async () => {
+  it('continues where it was after a stop', async () => {
     const { seen, start } = given(`export function handleCallCompleted(data, context) {
       note('completed', data, {});
     }`);
@@ -299,8 +299,8 @@ describe('a handler', () => {
   });
 });
 
-describe('forwarding beside a receiver', () => {
-  it('goes by configuration alone, and survives a target that is down for a while', async () => {
+describe('forwarding in a receiver', () => {
+  it('needs only configuration, and survives a target that is down for a while', async () => {
     let isDown = true;
     const target = await startTarget((response) => void response.writeHead(isDown ? 500 : 200).end());
     targets.push(target);
@@ -323,7 +323,7 @@ describe('forwarding beside a receiver', () => {
     );
     const before = target.came.length;
     isDown = false;
-    await until(() => target.came.length === before + 1, 'it has come');
+    await until(() => target.came.length === before + 1, 'it has arrived');
     assert.equal((JSON.parse(target.came.at(-1)?.body ?? '') as Record<string, unknown>)['seq'], 1);
   });
 });
@@ -339,7 +339,7 @@ it('the README’s three handlers do what they say', async () => {
   symlinkSync(join(root, 'node_modules'), join(folder.path, 'node_modules'));
   const crmPath = join(folder.path, 'crm.db');
   const module = snippet.replace('https://chat.example/hook', chat.url).replace('crm.db', crmPath);
-  assert.ok(module.includes(chat.url) && module.includes(crmPath), 'the README names other places');
+  assert.ok(module.includes(chat.url) && module.includes(crmPath), 'the README uses other URLs or paths');
   writeFileSync(join(folder.path, 'handlers.mjs'), module);
   const receiver = await startReceiver({
     databasePath: join(folder.path, 'irisx.db'),
@@ -356,7 +356,7 @@ it('the README’s three handlers do what they say', async () => {
     event: 'sms.received',
     data: { message_id: 'm1', from_number: '+12025550102', to_number: '+12025550101', message: 'STOP' },
   });
-  await until(() => chat.came.length === 1, 'the chat was told');
+  await until(() => chat.came.length === 1, 'the chat was notified');
   assert.deepEqual(JSON.parse(chat.came[0]?.body ?? ''), {
     text: 'Call to +12025550101 failed: Number unallocated',
   });

@@ -23,7 +23,7 @@ function modulePath(source: string, name = 'handlers.mjs'): string {
   return path;
 }
 
-/** One line that begins with the variable. */
+/** Checks that loading fails with one line that begins with the variable. */
 function refused(path: string, message: RegExp) {
   return assert.rejects(loadHandlers(path), (error: Error) => {
     assert.equal(error.name, 'HandlersRefused');
@@ -35,7 +35,7 @@ function refused(path: string, message: RegExp) {
 }
 
 describe('the handlers of src/handlers', () => {
-  it('are one for each documented type, under its name, and do nothing until somebody writes them', async () => {
+  it('exist for each documented type, under its name, and do nothing until somebody writes them', async () => {
     const exported = Object.keys({ ...calls, ...sms, ...recordings });
     assert.deepEqual(exported.toSorted(), HANDLED_TYPES.map((type) => HANDLER_NAMES[type]).toSorted());
     assert.equal(exported.length, 14);
@@ -44,24 +44,24 @@ describe('the handlers of src/handlers', () => {
 });
 
 describe('a module of handlers', () => {
-  it('may export any of the names, and what else it likes', async () => {
+  it('may export any of the names, and anything else', async () => {
     const path = modulePath(
       'export function handleSmsReceived() {}\nexport const handleCallFailed = async () => {};\nexport const other = 1;',
     );
     assert.deepEqual([...(await loadHandlers(path)).keys()].toSorted(), ['call.failed', 'sms.received']);
   });
 
-  it('is refused with a name that begins like a handler’s and is none; the right ones are listed', async () => {
+  it('is refused if a name starts like a handler’s but is not one; the valid names are listed', async () => {
     const path = modulePath('export function handleCallComplete() {}');
     await refused(path, /exports handleCallComplete, which is no handler's name: .*handleCallCompleted/);
   });
 
-  it('is refused where a handler is no function, or there is none', async () => {
+  it('is refused if a handler is not a function, or if it has no handlers', async () => {
     await refused(modulePath('export const handleCallFailed = 1;'), /not as a function: number/);
     await refused(modulePath('export const nothing = 1;'), /exports no handler: export a function under/);
   });
 
-  it('is refused where it cannot be found or read, with what to do', async () => {
+  it('is refused with advice if it cannot be found or read', async () => {
     await refused(join(temporaryFolder().path, 'none.mjs'), /there is no such file/);
     await refused(modulePath('export const x = ;'), /Unexpected token ';' \(SyntaxError\): node '\//);
     await refused(modulePath("import './gone.mjs';"), /Cannot find module '.*gone\.mjs'/);

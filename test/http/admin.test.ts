@@ -1,4 +1,4 @@
-/** The admin listener beside a whole receiver: who may see it, what its metrics say, and that it cannot stop receiving. */
+/** The admin listener of a complete receiver: access to it, its metrics, and that it cannot stop receiving. */
 
 import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
@@ -31,7 +31,7 @@ async function start(
   return { ...receiver, adminUrl: receiver.adminUrl };
 }
 
-/** A request under any name, which fetch would not send. */
+/** A request with any Host header, which fetch would not send. */
 function get(url: string, headers: Record<string, string>): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     request(url, { headers }, (response) => {
@@ -46,7 +46,7 @@ function get(url: string, headers: Record<string, string>): Promise<{ status: nu
   });
 }
 
-/** The samples of a text in Prometheus' format. */
+/** The samples of a text in the Prometheus format. */
 function samplesOf(text: string): Map<string, number> {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(
@@ -61,7 +61,7 @@ function samplesOf(text: string): Map<string, number> {
 const ringing = { event: 'call.ringing', timestamp: '2026-01-05T09:00:00Z', data: { call_uuid: 'call-1' } };
 
 describe('the metrics', () => {
-  it('count deliveries by type and answer, rejections by cause, batches and commits', async () => {
+  it('count deliveries by type and answer, refusals by reason, batches and commits', async () => {
     const receiver = await start();
     await deliver(receiver, ringing);
     await deliver(receiver, ringing);
@@ -98,9 +98,9 @@ describe('the metrics', () => {
     assert.ok(samples.has('irisx_event_loop_delay_seconds{quantile="0.99"}'));
   });
 
-  it('say how far handlers are behind, where they run here', async () => {
+  it('show how far handlers are behind, if they run here', async () => {
     const receiver = await start({
-      FORWARD_URL: 'http://127.0.0.1:1/', // nobody listens there
+      FORWARD_URL: 'http://127.0.0.1:1/', // nothing listens there
       FORWARD_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
     });
     await deliver(receiver, ringing);
@@ -111,7 +111,7 @@ describe('the metrics', () => {
 });
 
 describe('the admin listener', () => {
-  it('answers only GET and HEAD, and forbids everything that a page does not need', async () => {
+  it('answers only GET and HEAD, and its headers forbid everything that a page does not need', async () => {
     const { adminUrl } = await start();
     const refused = await fetch(`${adminUrl}metrics`, { method: 'POST' });
     assert.equal(refused.status, 405);
@@ -129,7 +129,7 @@ describe('the admin listener', () => {
       assert.equal((await fetch(receiver.url + path)).status, 404, path);
   });
 
-  it('without a token answers to this machine’s own names alone', async () => {
+  it('without a token answers only to this machine’s own names', async () => {
     const { adminUrl } = await start();
     const { port } = new URL(adminUrl);
     assert.equal((await get(`${adminUrl}metrics`, { Host: `localhost:${port}` })).status, 200);
@@ -137,7 +137,7 @@ describe('the admin listener', () => {
     assert.equal((await get(`${adminUrl}metrics`, { Host: `rebound.example:${port}` })).status, 403);
   });
 
-  it('with a token asks for it everywhere but at /ready', async () => {
+  it('with a token requires it everywhere except at /ready', async () => {
     const { adminUrl } = await start({ ADMIN_TOKEN: TOKEN });
     const basic = (pair: string) => `Basic ${Buffer.from(pair).toString('base64')}`;
     const status = async (path: string, authorization?: string) =>
@@ -155,7 +155,7 @@ describe('the admin listener', () => {
     assert.match(asked.headers.get('www-authenticate') ?? '', /^Basic realm=/);
   });
 
-  it('tells of a page that fails, and receiving goes on', async () => {
+  it('reports a page that fails, and receiving goes on', async () => {
     const receiver = await start({}, { isNotSound: true });
     const other = new Sqlite(receiver.databasePath);
     other.exec('DROP VIEW report_opt_outs; DROP TABLE contacts');
@@ -171,7 +171,7 @@ describe('the admin listener', () => {
     assert.equal((await fetch(`${receiver.adminUrl}ready`)).status, 200);
   });
 
-  it('is done without where its port is taken', async () => {
+  it('is left out if its port is in use', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as AddressInfo;

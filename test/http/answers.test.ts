@@ -1,4 +1,4 @@
-/** DESIGN section 4, row by row, each by a real request: status, body, and whether the log has it. */
+/** Every kind of answer, each through a real request: status, body, and whether the delivery is in the log. */
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -37,7 +37,7 @@ function newCall(type = 'call.completed', data: Record<string, unknown> = {}): o
   return { event: type, timestamp: '2027-01-15T08:00:00Z', data: { call_uuid: `call-${call}`, ...data } };
 }
 
-/** The answer's members beside request_id, which must be the X-Request-Id. */
+/** The answer's members apart from request_id, which must equal the X-Request-Id. */
 function members({ headers, json }: JsonAnswer): Record<string, unknown> {
   const { request_id, ...rest } = json;
   assert.ok(request_id);
@@ -65,7 +65,7 @@ describe('the table of refusals', () => {
     }
   });
 
-  it('gives the status’s own text as the error, and Retry-After with every 503', () => {
+  it('gives the standard text of the status as the error, and Retry-After with every 503', () => {
     const texts: Record<number, string> = {
       400: 'Bad Request',
       401: 'Unauthorized',
@@ -102,7 +102,7 @@ describe('a delivery that is signed', () => {
     });
   });
 
-  it('is answered 200 too where its type has no table, is unknown, or is a test', async () => {
+  it('is also answered 200 if its type has no table or is unknown, or if it is a test', async () => {
     for (const body of [
       newCall('call.dtmf'),
       newCall('weather.changed'),
@@ -115,7 +115,7 @@ describe('a delivery that is signed', () => {
     assert.deepEqual(receiver.rows('SELECT * FROM failures'), []);
   });
 
-  it('is recorded once however often it comes, and under whatever event, id, time and path', async () => {
+  it('is recorded once however often it arrives, whatever the event, id, time and path', async () => {
     const body = newCall('call.answered');
     const first = await send(body, {
       headers: { 'X-IRISX-Event': 'call.answered', 'X-IRISX-Event-ID': 'a' },
@@ -147,7 +147,7 @@ describe('a delivery that is signed', () => {
     );
   });
 
-  it('with data that no table can use is recorded, and answered 200 with the reason', async () => {
+  it('is recorded and answered 200 with the reason if no table can use its data', async () => {
     const cases: [string | object, string | null, string | RegExp][] = [
       [newCall('call.completed', { duration_seconds: -1 }), 'call.completed', /^duration_seconds must be /],
       [{ event: 'call.completed', data: { tenant_id: 'nobody' } }, 'call.completed', /call_uuid/],
@@ -175,7 +175,7 @@ describe('a delivery that is signed', () => {
     }
   });
 
-  it('of a family that its endpoint is not for is recorded and folded, with one warning', async () => {
+  it('is recorded and folded, with one warning, if its endpoint is for another family', async () => {
     const warnings = () => receiver.lines.filter((line) => line.includes('which is for'));
     const sms = { event: 'sms.sent', data: { message_id: 'SM-family', to: '+15551230001' } };
     const answer = await send(sms, { path: '/webhooks/calls' });
@@ -222,7 +222,7 @@ describe('a delivery that is refused', () => {
       (body) => send(body, { secret: 'another' }),
     ],
     [
-      'with a timestamp that is no number',
+      'with a timestamp that is not a number',
       401,
       { error: 'Unauthorized', message: 'Invalid timestamp' },
       (body) => send(body, { timestamp: 'yesterday' }),
@@ -246,7 +246,7 @@ describe('a delivery that is refused', () => {
       (body) => send(body, { timestamp: NOW_S + 301 }),
     ],
     [
-      'that is too old and badly signed (the clock is told only to the sender)',
+      'that is too old and badly signed (only the sender learns about the clock)',
       401,
       { error: 'Unauthorized', message: 'Invalid signature' },
       (body) => send(body, { timestamp: NOW_S - 301, secret: 'another' }),
@@ -273,7 +273,7 @@ describe('a delivery that is refused', () => {
     });
   }
 
-  it('for its method is told which are allowed', async () => {
+  it('because of its method gets the allowed methods', async () => {
     for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
       const response = await leavingNoTrace(() => fetch(`${receiver.url}/webhooks`, { method }));
       assert.equal(response.status, 405);
@@ -287,7 +287,7 @@ describe('a delivery that is refused', () => {
     assert.equal(health.headers.get('allow'), 'GET, HEAD');
   });
 
-  it('with "identity" as its content encoding is none: that is what everything has', async () => {
+  it('is not refused if its content encoding is "identity", which is the default', async () => {
     const answer = await send(newCall(), { headers: { 'Content-Encoding': 'Identity' } });
     assert.equal(answer.status, 200);
   });
@@ -342,7 +342,7 @@ describe('a body at the limit', () => {
 });
 
 describe('the order of the guards', () => {
-  /** A request that has every fault that the given lines describe; answered as the first guard says. */
+  /** The status of a request with all the faults in the given lines, which the first guard decides. */
   async function statusOf(line: string, headers: readonly string[]): Promise<number> {
     const connection = await openRaw(receiver.port);
     connection.send(request(line, headers));
@@ -362,7 +362,7 @@ describe('the order of the guards', () => {
     assert.equal(await statusOf('POST /webhooks HTTP/1.1', ['Content-Length: 5']), 401);
   });
 
-  it('has the body’s limit before its digest, and the digest before the age', async () => {
+  it('checks the body’s limit before its digest, and the digest before the age', async () => {
     const big = 'x'.repeat(BODY_BYTES_MAX + 1);
     assert.equal((await send(big, { secret: 'another' })).status, 413);
   });
@@ -378,7 +378,7 @@ describe('what node:http itself would answer', () => {
     return [answer.status, membersOf(answer)];
   }
 
-  it('is 400 with a request id for what is no HTTP', async () => {
+  it('is 400 with a request id for bytes that are not HTTP', async () => {
     assert.deepEqual(await answerTo('nonsense\r\n\r\n'), [400, { error: 'Bad Request' }]);
   });
 
@@ -395,7 +395,7 @@ describe('what node:http itself would answer', () => {
     assert.equal((await answerTo(filled(15 * 1024)))[0], 200);
   });
 
-  it('is no count of headers: a hundred more of them hide nothing', async () => {
+  it('is not a limit on the number of headers: 1,100 are all read', async () => {
     const many = Array.from({ length: 1100 }, (_, index) => `A${index}: x`);
     const body = JSON.stringify(newCall());
     const text = signedRequest(body, { timestamp: NOW_S, lines: ['Connection: close'] });

@@ -1,4 +1,4 @@
-/** GET /health: its exact shape, and that it does not wait for the writer. */
+/** GET /health: its exact format, and that it does not wait for the writer. */
 
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
@@ -34,7 +34,7 @@ it('a healthy receiver says so, with its time and its uptime in whole seconds', 
   assert.deepEqual(await health(), { ...expected, uptime: 61 });
 });
 
-it('the status is 503 while storage fails and while it drains, and tables that lag are named', () => {
+it('the status is 503 while storage fails and while the server drains, and lagging tables are named', () => {
   const of = (storage: 'ok' | 'failing' | 'lost', draining = false, lagging: string[] = []) => {
     const { status, body } = answerHealth({
       writer: { storage, lagging },

@@ -1,4 +1,4 @@
-/** Bodies made to hurt: shredded into tiny chunks, or held back to keep others out. Nobody needs a secret for them. */
+/** Hostile bodies: split into tiny chunks, or held back to keep others out. They can be sent without a secret. */
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
@@ -6,14 +6,14 @@ import { BODY_PIECES_MAX, BUFFERED_BODIES_BYTES_MAX } from '../../src/core/limit
 import { openRaw, type RawConnection } from '../support/raw.ts';
 import { deliver, startReceiver } from '../support/receiver.ts';
 
-/** Well-formed headers that anybody can make up. */
+/** Well-formed headers that anybody can forge. */
 function forgedHead(framing: string): string {
   const seconds = Math.floor(Date.now() / 1000);
   const signature = '0'.repeat(64);
   return `POST /webhooks HTTP/1.1\r\nHost: a\r\nX-IRISX-Signature: ${signature}\r\nX-IRISX-Timestamp: ${seconds}\r\n${framing}\r\n\r\n`;
 }
 
-// Without the limit on pieces each of these connections is read to its end, at some 100 bytes of memory a byte.
+// Without the limit on pieces, each of these bodies is read completely, at about 100 bytes of memory per byte.
 it('a body in one-byte chunks is cut off after a number of pieces, without an answer', async (t) => {
   const receiver = await startReceiver({ env: { RATE_LIMIT_MAX: '0' } });
   t.after(() => receiver.close());
@@ -31,8 +31,8 @@ it('a body in one-byte chunks is cut off after a number of pieces, without an an
   assert.equal((await deliver(receiver, { event: 'call.dtmf', data: {} })).status, 200);
 });
 
-// Without making room the newcomer is refused and the stallers are kept.
-it('bodies that are held back give way to the sender’s deliveries, the oldest first', async (t) => {
+// Without making room, the new delivery is refused and the stalled bodies are kept.
+it('stalled bodies are dropped in favor of the sender’s deliveries, oldest first', async (t) => {
   const receiver = await startReceiver({ env: { RATE_LIMIT_MAX: '0' } });
   t.after(() => receiver.close());
   const bodyBytes = 1024 * 1024;

@@ -9,7 +9,7 @@ function given(...members: string[]) {
 }
 
 describe('members in order', () => {
-  it('are those that came, the first first', () => {
+  it('are those that were added, in order of arrival', () => {
     const { list } = given('a', 'b', 'c');
     assert.deepEqual([...list], ['a', 'b', 'c']);
     assert.deepEqual([list.size, list.first], [3, 'a']);
@@ -22,7 +22,7 @@ describe('members in order', () => {
     ['b', ['a', 'c']],
     ['c', ['a', 'b']],
   ] as const) {
-    it(`leave from any place (${gone})`, () => {
+    it(`can be removed at any position (${gone})`, () => {
       const { list, leave } = given('a', 'b', 'c');
       leave[gone]?.();
       assert.deepEqual([[...list], list.size, list.first], [left, 2, left[0]]);
@@ -31,7 +31,7 @@ describe('members in order', () => {
     });
   }
 
-  it('leave once', () => {
+  it('are removed only once', () => {
     const { list, leave } = given('a', 'b');
     leave['a']?.();
     leave['a']?.();
@@ -42,7 +42,7 @@ describe('members in order', () => {
     assert.deepEqual([[...list], list.size], [['c'], 1]);
   });
 
-  it('may leave while they are gone through', () => {
+  it('can be removed during iteration', () => {
     const { list, leave } = given('a', 'b', 'c');
     const seen: string[] = [];
     for (const member of list) {

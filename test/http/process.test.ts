@@ -1,4 +1,4 @@
-/** The program as a process: how it starts, how it refuses to, how it drains, and what a crash leaves behind. */
+/** The program as a process: how it starts, refuses to start and drains, and what a crash leaves behind. */
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
@@ -8,7 +8,7 @@ import { type Program, type ProgramFolder, programFolder } from '../support/prog
 import { membersOf, openRaw, request, signedRequest } from '../support/raw.ts';
 import { deliver, until } from '../support/receiver.ts';
 
-/** Runs a test in a folder of its own, in which nothing is left running. */
+/** Runs a test in its own folder, and leaves nothing running there. */
 function inFolder(run: (folder: ProgramFolder) => Promise<void>): () => Promise<void> {
   return async () => {
     const folder = programFolder();
@@ -30,11 +30,11 @@ async function terminate(program: Program): Promise<{ code: number | null; ms: n
   return { code, ms: performance.now() - startedMs };
 }
 
-// Most of the time is waiting: for starts, and for the four seconds of a drain.
+// Most of the time is spent waiting: for starts, and for the four seconds of a drain.
 describe('the program', { concurrency: 2 }, () => {
   describe('SIGTERM', { concurrency: 3 }, () => {
     it(
-      'under load answers every request that was accepted, and exits 0 with all of them in the log',
+      'under load answers every accepted request, and exits 0 with all of them in the log',
       inFolder(async (folder) => {
         const program = folder.start({ RATE_LIMIT_MAX: '0', LOG_LEVEL: 'warn' });
         const { port } = await program.listening();
@@ -42,7 +42,7 @@ describe('the program', { concurrency: 2 }, () => {
         let sent = 0;
         let stopping = false;
         const unanswered: string[] = [];
-        /** One keep-alive client: sends until the server closes; a request that was sent must be answered or untouched. */
+        /** A keep-alive client that sends until the server closes. Each request must be answered or not recorded. */
         const client = async () => {
           const connection = await openRaw(port);
           for (;;) {
@@ -64,7 +64,7 @@ describe('the program', { concurrency: 2 }, () => {
           }
         };
         const clients = Array.from({ length: 16 }, client);
-        await until(() => acknowledged.length > 300, 'a load');
+        await until(() => acknowledged.length > 300, 'the load');
         stopping = true;
         const { code, ms } = await terminate(program);
         await Promise.all(clients);
@@ -73,13 +73,13 @@ describe('the program', { concurrency: 2 }, () => {
         const rows = program.rows('SELECT CAST(body AS TEXT) AS body FROM events');
         const inLog = new Set(rows.map((row) => row['body']));
         for (const n of acknowledged) assert.ok(inLog.has(body(n)), `${n} was acknowledged`);
-        // A request on a connection that was just being closed was never accepted.
-        for (const lost of unanswered) assert.ok(!inLog.has(lost), `${lost} was taken and not answered`);
+        // A request on a connection that was being closed was not accepted.
+        for (const lost of unanswered) assert.ok(!inLog.has(lost), `${lost} was recorded and not answered`);
       }),
     );
 
     it(
-      'waits four seconds for a body that is half sent, answers it 503, and exits 0',
+      'waits four seconds for an unfinished body, answers it 503, and exits 0',
       inFolder(async (folder) => {
         const program = folder.start();
         const { port } = await program.listening();
@@ -107,7 +107,7 @@ describe('the program', { concurrency: 2 }, () => {
     );
 
     it(
-      'takes a body that is finished while it waits, and then ends without waiting longer',
+      'accepts a body that is finished while it waits, and then ends at once',
       inFolder(async (folder) => {
         const program = folder.start();
         const { port } = await program.listening();
@@ -130,7 +130,7 @@ describe('the program', { concurrency: 2 }, () => {
     );
 
     it(
-      'closes an idle connection at once, takes no new one, and tells /health on one that is open',
+      'closes idle connections at once, accepts no new ones, and answers /health on an open one',
       inFolder(async (folder) => {
         const program = folder.start();
         const { port } = await program.listening();
@@ -146,7 +146,7 @@ describe('the program', { concurrency: 2 }, () => {
 
         const ended = terminate(program);
         assert.equal(await idle.ended, 'end');
-        await until(() => isRefused(port), 'no new connection is taken');
+        await until(() => isRefused(port), 'no new connection is accepted');
         fresh.send('Host: localhost\r\n\r\n');
         const health = await fresh.next();
         assert.equal(health.status, 503);
@@ -166,7 +166,7 @@ describe('the program', { concurrency: 2 }, () => {
         const half = await openRaw(port);
         half.send(signedRequest(body(1)).slice(0, -5));
         program.kill('SIGTERM');
-        await until(() => program.output().includes('SIGTERM: taking no new'), 'the first is heard');
+        await until(() => program.output().includes('SIGTERM: taking no new'), 'the first signal is logged');
         const startedMs = performance.now();
         program.kill('SIGTERM');
         const { signal } = await program.exit;
@@ -177,11 +177,11 @@ describe('the program', { concurrency: 2 }, () => {
     );
 
     it(
-      'during the start ends it, whenever it comes, and the next start is whole',
+      'during the start ends it at whatever moment, and the next start works',
       inFolder(async (folder) => {
         for (let afterMs = 100; afterMs <= 800; afterMs += 100) {
           const program = folder.start();
-          // The moment itself is what is varied.
+          // Only the moment of the signal varies.
           await new Promise((resolve) => setTimeout(resolve, afterMs));
           const startedMs = performance.now();
           program.kill('SIGTERM');
@@ -233,7 +233,7 @@ describe('the program', { concurrency: 2 }, () => {
         };
         await Promise.all(Array.from({ length: 8 }, client));
         assert.equal((await program.exit).signal, 'SIGKILL');
-        // What the dead process has written is whole, and is read as the next start would.
+        // What the dead process wrote must be sound, read as the next start would read it.
         const rows = program.rows('SELECT seq, CAST(body AS TEXT) AS body FROM events ORDER BY seq');
         const inLog = new Set(rows.map((row) => row['body']));
         for (const text of acknowledged) assert.ok(inLog.has(text), `${text} was acknowledged`);
@@ -287,7 +287,7 @@ describe('the program', { concurrency: 2 }, () => {
     );
 
     it(
-      'on a port in use says so in one line',
+      'reports a port in use in one line',
       inFolder(async (folder) => {
         const holder = createServer();
         await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
@@ -308,7 +308,7 @@ describe('the program', { concurrency: 2 }, () => {
       ['nothing', ''],
     ] as const) {
       it(
-        `with ${what} where a supervisor's socket should be says so in one line`,
+        `reports ${what} instead of a supervisor's socket in one line`,
         inFolder(async (folder) => {
           const start = `${open} LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"`;
           const program = folder.start({}, ['sh', '-c', start, 'sh']);
@@ -322,7 +322,7 @@ describe('the program', { concurrency: 2 }, () => {
     }
 
     it(
-      'on a port that a supervisor holds for another process tells to start node itself',
+      'on a port that a supervisor holds for another process advises starting node directly',
       inFolder(async (folder) => {
         const holder = createServer();
         await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
@@ -339,7 +339,7 @@ describe('the program', { concurrency: 2 }, () => {
     );
 
     it(
-      'without a secret makes one, keeps it in a file of its own, and never prints it',
+      'without a secret makes one, keeps it in its own file, and never prints it',
       inFolder(async (folder) => {
         const program = folder.start({ WEBHOOK_SECRET: '' });
         await program.listening();

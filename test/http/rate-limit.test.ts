@@ -1,4 +1,4 @@
-/** The rate limit as a client meets it: DESIGN section 7. The monotonic clock stands still unless a test moves it. */
+/** The rate limit as a client sees it. The monotonic clock stands still unless a test moves it. */
 
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
@@ -9,11 +9,11 @@ import { type DeliveryOptions, deliver, startReceiver, type TestReceiver } from 
 const LIMIT = 5;
 const WINDOW_MS = 60_000;
 
-/** One client of a receiver, by the address that a proxy on the same host would forward. */
+/** A client of a receiver, identified by the address that a proxy on the same host would forward. */
 interface Client {
   readonly receiver: TestReceiver;
   readonly headers: Readonly<Record<string, string>>;
-  /** @returns the status of a new delivery, truly signed */
+  /** @returns the status of a new, correctly signed delivery */
   good(options?: DeliveryOptions): Promise<number>;
   /** @returns the status of a new delivery with a wrong signature */
   forged(options?: DeliveryOptions): Promise<number>;
@@ -25,7 +25,7 @@ after(async () => {
   for (const receiver of receivers.values()) await (await receiver).close();
 });
 
-/** The receiver with these settings: one for all tests, because a start takes longer than a test. */
+/** The receiver with these settings. Tests share it, because a start takes longer than a test. */
 function limited(env: Record<string, string> = {}): Promise<TestReceiver> {
   const key = JSON.stringify(env);
   const found = receivers.get(key);
@@ -46,7 +46,7 @@ function newBody(): string {
   return JSON.stringify({ event: 'call.dtmf', data: { limit: sent } });
 }
 
-/** @param forwardedFor an address that no other test uses, unless it is meant to */
+/** @param forwardedFor by default an address that no other test uses */
 async function newClient(env: Record<string, string> = {}, forwardedFor?: string): Promise<Client> {
   const receiver = await limited(env);
   clients += 1;
@@ -78,7 +78,7 @@ describe('the sender', () => {
     await useUp(client);
   });
 
-  it('is never counted even where fifty deliveries come at once', async () => {
+  it('is never counted even if fifty deliveries arrive at once', async () => {
     const client = await newClient();
     const statuses = await Promise.all(Array.from({ length: 50 }, () => client.good()));
     assert.deepEqual(new Set(statuses), new Set([200]));
@@ -86,7 +86,7 @@ describe('the sender', () => {
     assert.equal(await client.forged(), 429);
   });
 
-  it('is heard from an address that is over its limit', async () => {
+  it('is accepted from an address that is over its limit', async () => {
     const client = await newClient();
     await useUp(client);
     for (let request = 0; request < LIMIT; request++) assert.equal(await client.good(), 200);
@@ -94,7 +94,7 @@ describe('the sender', () => {
 });
 
 describe('a client', () => {
-  it('is refused from its first request over the limit, told when to come again, and then heard', async () => {
+  it('is refused from the first request over its limit until the time in Retry-After has passed', async () => {
     const client = await newClient();
     for (let request = 0; request < LIMIT - 1; request++) assert.equal(await client.forged(), 401);
     assert.equal(await client.forged(), 401, 'the last one within the limit');
@@ -112,7 +112,7 @@ describe('a client', () => {
     assert.equal(await client.forged(), 401);
   });
 
-  it('over its limit learns nothing but 429, whatever else is wrong', async () => {
+  it('over its limit gets only 429, whatever else is wrong', async () => {
     const client = await newClient();
     await useUp(client);
     const before = client.receiver.rows('SELECT count(*) AS n FROM events')[0]?.['n'];
@@ -127,7 +127,7 @@ describe('a client', () => {
     assert.equal(client.receiver.rows('SELECT count(*) AS n FROM events')[0]?.['n'], before);
   });
 
-  it('over its limit is verified up to 64 KiB of body, and refused beyond', async () => {
+  it('over its limit is verified up to a body of 64 KiB, and refused above', async () => {
     const client = await newClient();
     await useUp(client);
     const sized = (bytes: number) => {
@@ -153,7 +153,7 @@ describe('a client', () => {
     assert.equal((await deliver(client.receiver, body, { headers: client.headers })).status, 200);
   });
 
-  it('is counted for GET on the webhook paths, and not for /health and what does not exist', async () => {
+  it('is counted for GET on the webhook paths, but not for /health and unknown paths', async () => {
     const client = await newClient();
     const get = async (path: string) =>
       (await fetch(client.receiver.url + path, { headers: client.headers })).status;
@@ -168,14 +168,14 @@ describe('a client', () => {
     assert.equal(await get('/health'), 200);
   });
 
-  it('is counted for truly signed deliveries that are too old: they are replays', async () => {
+  it('is counted for correctly signed deliveries that are too old, because they are replays', async () => {
     const client = await newClient();
     const old = { timestamp: Math.floor(Date.now() / 1000) - 3600 };
     for (let request = 0; request < LIMIT; request++) assert.equal(await client.good(old), 401);
     assert.equal(await client.good(old), 429);
   });
 
-  it('over its limit that asks first is refused before 100 Continue', async () => {
+  it('over its limit with an Expect header is refused before 100 Continue', async () => {
     const client = await newClient();
     await useUp(client);
     const answers = await exchangeRaw(
@@ -215,13 +215,13 @@ describe('RATE_LIMIT_SKIP_VERIFIED=false', () => {
   });
 });
 
-it('RATE_LIMIT_MAX=0 switches it off', async () => {
+it('is switched off by RATE_LIMIT_MAX=0', async () => {
   const client = await newClient({ RATE_LIMIT_MAX: '0' });
   for (let request = 0; request < 30; request++) assert.equal(await client.forged(), 401);
 });
 
 describe('X-Forwarded-For', () => {
-  it('tells clients apart behind a proxy on the same host', async () => {
+  it('distinguishes clients behind a proxy on the same host', async () => {
     const one = await newClient({}, '203.0.113.1');
     await useUp(one);
     assert.equal(await one.forged(), 429);
@@ -229,7 +229,7 @@ describe('X-Forwarded-For', () => {
     assert.equal((await deliver(one.receiver, newBody(), { secret: 'forged' })).status, 401);
   });
 
-  it('is read from the right: what the client itself wrote is not believed', async () => {
+  it('is read from the right: what the client wrote itself is not trusted', async () => {
     await useUp(await newClient({}, '198.51.100.1, 203.0.113.3'));
     assert.equal(await (await newClient({}, '198.51.100.2, 203.0.113.3')).forged(), 429);
     assert.equal(await (await newClient({}, '203.0.113.3, 198.51.100.2')).forged(), 401);
@@ -240,7 +240,7 @@ describe('X-Forwarded-For', () => {
     assert.equal(await (await newClient({}, '203.0.113.5, 127.0.0.1, ::1')).forged(), 429);
   });
 
-  it('is believed in two headers as in one', async () => {
+  it('is treated the same in two headers as in one', async () => {
     const client = await newClient({}, '203.0.113.4');
     await useUp(client);
     const headers = ['X-Forwarded-For: 198.51.100.9', 'X-Forwarded-For: 203.0.113.4', 'Connection: close'];
@@ -256,13 +256,13 @@ describe('X-Forwarded-For', () => {
     assert.equal(await statusFrom('2001:db8:0:2::1'), 401);
   });
 
-  it('that is no address at all counts for the proxy itself', async () => {
+  it('counts for the proxy itself if it is not an address', async () => {
     const env = { MAX_AGE: '299' };
     await useUp(await newClient(env, 'unknown'));
     assert.equal(await (await newClient(env, '<script>')).forged(), 429);
   });
 
-  it('is not believed with TRUST_PROXY=none: two hundred forged addresses are one client', async () => {
+  it('is ignored with TRUST_PROXY=none: two hundred forged addresses are one client', async () => {
     const statuses = new Map<number, number>();
     for (let request = 0; request < 200; request++) {
       const status = await (await newClient({ TRUST_PROXY: 'none' }, `203.0.113.${request}`)).forged();

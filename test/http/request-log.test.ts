@@ -1,4 +1,4 @@
-/** The request log: its two formats, one record a line whatever a client sends, and its bound under a flood. */
+/** The request log: its two formats, one record per line whatever a client sends, and its bound under a flood. */
 
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
@@ -25,11 +25,11 @@ async function start(options: TestOptions = {}): Promise<TestReceiver> {
 
 const ISO = String.raw`\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\]`;
 /** Anything that ends a line somewhere, or moves a terminal's cursor. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to find
 const HARMFUL = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202e]/;
 
 describe('in text', () => {
-  it('a request is two lines: when it came, and what came of it', async () => {
+  it('a request is two lines: one on arrival, one with the outcome', async () => {
     const receiver = await start();
     await deliver(receiver, { event: 'call.dtmf', data: {} }, { headers: { 'X-Request-Id': 'one' } });
     await fetch(`${receiver.url}/nowhere?q=1`, { headers: { 'X-Request-Id': 'two' } });
@@ -41,7 +41,7 @@ describe('in text', () => {
     assert.match(of('two')[1] ?? '', new RegExp(`^${ISO} two 404 \\d+ms not_found$`));
   });
 
-  it('each has the time of its own moment, by the clocks of the program', async () => {
+  it('each line has its own time, from the clocks of the program', async () => {
     let monotonicMs = 1000;
     const receiver = await start({ now: () => 1_800_000_000_000, monotonicMs: () => (monotonicMs += 7) });
     await fetch(`${receiver.url}/health`, { headers: { 'X-Request-Id': 'timed' } });
@@ -60,7 +60,7 @@ describe('in text', () => {
   });
 });
 
-it('what is no HTTP is logged, too, under the id of its answer', async () => {
+it('bytes that are not HTTP are logged too, with the id of the answer', async () => {
   const receiver = await start();
   const [answer] = await exchangeRaw(receiver.port, 'EHLO example.org\r\n\r\n');
   assert.equal(answer?.status, 400);
@@ -94,7 +94,7 @@ describe('in JSON', () => {
     });
   });
 
-  it('is the format of production', async () => {
+  it('is the default format in production', async () => {
     const receiver = await start({ env: { NODE_ENV: 'production' } });
     await fetch(`${receiver.url}/health`);
     for (const line of receiver.lines) JSON.parse(line);
@@ -115,7 +115,7 @@ for (const format of ['text', 'json']) {
       '\u202eforged',
     ];
     for (const text of hostile) {
-      // In the body any character is possible; in a path and a header, what the parser lets through.
+      // A body can contain any character; a path or a header, only those that the parser lets through.
       await deliver(receiver, { event: `call.dtmf${text}`, data: { text } }, { path: '/webhooks/sms' });
       const bytes = Buffer.from(text.replace(/[\r\n]/g, '').replaceAll('\u001b', ''), 'utf8').toString(
         'latin1',
@@ -142,7 +142,7 @@ for (const format of ['text', 'json']) {
     }
   });
 
-  it(`no line has a secret, a signature, a phone number or a message, in ${format}`, async () => {
+  it(`no line contains a secret, a signature, a phone number or a message, in ${format}`, async () => {
     const receiver = await start({ env: { LOG_FORMAT: format } });
     const message = 'my-private-words';
     const number = '+15551239999';
@@ -177,7 +177,7 @@ for (const format of ['text', 'json']) {
 }
 
 describe('under a flood', () => {
-  it('refusals beyond the limit of a second are counted, not logged, and recorded ones stay logged', async () => {
+  it('refusals beyond the limit per second are counted, not logged; recorded deliveries are still logged', async () => {
     let monotonicMs = 5000;
     const receiver = await start({ monotonicMs: () => monotonicMs, env: { RATE_LIMIT_MAX: '0' } });
     const refused = () => receiver.lines.filter((line) => line.includes(' 404 ')).length;
@@ -195,11 +195,11 @@ describe('under a flood', () => {
 
     const told = '3 more requests that recorded no delivery came within a second';
     const isTold = () => receiver.lines.some((line) => line.includes(told));
-    await until(isTold, 'how many were left out, though no further request comes');
+    await until(isTold, 'the number left out is logged even without another request');
 
     monotonicMs += 1000;
     await knock();
-    await until(() => refused() === count + 1, 'the next second is logged again');
+    await until(() => refused() === count + 1, 'requests of the next second are logged again');
     assert.equal(receiver.lines.filter((line) => line.includes('more requests')).length, 1);
   });
 });

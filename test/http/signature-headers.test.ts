@@ -1,4 +1,4 @@
-/** Every spelling of the signature and its timestamp, and everything that only looks like one. */
+/** Every accepted form of the signature and its timestamp, and forms that only look similar. */
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -14,14 +14,14 @@ let sent = 0;
 
 before(async () => {
   receiver = await startReceiver({
-    // The last millisecond of the second: the age is counted in whole seconds.
+    // The last millisecond of the second, because the age is counted in whole seconds.
     now: () => NOW_S * 1000 + 999,
     env: { WEBHOOK_SECRET: `${SECRET}, ${OLD_SECRET}`, RATE_LIMIT_MAX: '0' },
   });
 });
 after(() => receiver.close());
 
-/** What the headers of one delivery are made of; each test spells them in its own way. */
+/** The parts of one delivery’s headers; each test writes them in its own way. */
 interface Parts {
   readonly body: string;
   /** 64 hex digits for `at`, by default now. */
@@ -54,19 +54,19 @@ const stamp = (at: number | string = NOW_S) => `X-IRISX-Timestamp: ${at}`;
 describe('a signature header', () => {
   const accepted: [string, (parts: Parts) => readonly string[]][] = [
     ['bare', ({ digest }) => [`X-IRISX-Signature: ${digest()}`, stamp()]],
-    ['with sha256= before it', ({ digest }) => [`X-IRISX-Signature: sha256=${digest()}`, stamp()]],
+    ['with the prefix sha256=', ({ digest }) => [`X-IRISX-Signature: sha256=${digest()}`, stamp()]],
     ['with its timestamp inside', ({ digest }) => [`X-IRISX-Signature: t=${NOW_S},v1=${digest()}`]],
     [
-      'with its timestamp inside and the same one beside it',
+      'with its timestamp inside and the same one in a header',
       ({ digest }) => [`X-IRISX-Signature: t=${NOW_S},v1=${digest()}`, stamp()],
     ],
     ['under its second name', ({ digest }) => [`X-IRISX-Signature-256: sha256=${digest()}`, stamp()]],
     [
-      'under both names, the first good: the first counts',
+      'under both names, with the first valid: the first counts',
       ({ digest }) => [`X-IRISX-Signature-256: ${'0'.repeat(64)}`, `X-IRISX-Signature: ${digest()}`, stamp()],
     ],
     [
-      'in other letter cases',
+      'in another letter case',
       ({ digest }) => [`x-IRISX-sIGNATURE: ${digest()}`, `x-irisx-TIMESTAMP: ${NOW_S}`],
     ],
     [
@@ -75,7 +75,7 @@ describe('a signature header', () => {
     ],
   ];
   for (const [spelling, spell] of accepted)
-    it(`is taken ${spelling}`, async () => assert.equal(await answerTo(spell), 200));
+    it(`is accepted ${spelling}`, async () => assert.equal(await answerTo(spell), 200));
 
   const refused: [string, string, (parts: Parts) => readonly string[]][] = [
     ['that is empty', 'Missing signature header', () => ['X-IRISX-Signature:', stamp()]],
@@ -96,12 +96,12 @@ describe('a signature header', () => {
       ({ digest }) => [`X-IRISX-Signature: ${digest().toUpperCase()}`, stamp()],
     ],
     [
-      'with SHA256= before it',
+      'with the prefix SHA256=',
       'Invalid signature',
       ({ digest }) => [`X-IRISX-Signature: SHA256=${digest()}`, stamp()],
     ],
     [
-      'with sha1= before it',
+      'with the prefix sha1=',
       'Invalid signature',
       ({ digest }) => [`X-IRISX-Signature: sha1=${digest()}`, stamp()],
     ],
@@ -129,27 +129,27 @@ describe('a signature header', () => {
       ({ digest }) => [`X-IRISX-Signature: ${digest(NOW_S - 1)}`, stamp()],
     ],
     [
-      'under both names, the first bad: the second is no way out',
+      'under both names, with the first invalid: the second does not help',
       'Invalid signature',
       ({ digest }) => [`X-IRISX-Signature: ${'0'.repeat(64)}`, `X-IRISX-Signature-256: ${digest()}`, stamp()],
     ],
     [
-      'twice, both good',
+      'twice, both valid',
       'Invalid signature',
       ({ digest }) => [`X-IRISX-Signature: ${digest()}`, `X-IRISX-Signature: ${digest()}`, stamp()],
     ],
     [
-      'twice, which joined would read as a timestamp and a digest',
+      'twice, which would read as a timestamp and a digest if joined',
       'Invalid signature',
       ({ digest }) => [`X-IRISX-Signature: t=${NOW_S}`, `X-IRISX-Signature: v1=${digest()}`],
     ],
     [
-      'with a timestamp inside that is not the one beside it',
+      'with a timestamp inside that differs from the one in the header',
       'Invalid timestamp',
       ({ digest }) => [`X-IRISX-Signature: t=${NOW_S},v1=${digest()}`, stamp(NOW_S - 1)],
     ],
     [
-      'with a signed timestamp beside it that is not the one inside',
+      'with a signed timestamp in the header that differs from the one inside',
       'Invalid timestamp',
       ({ digest }) => [`X-IRISX-Signature: t=${NOW_S - 1},v1=${digest()}`, stamp()],
     ],
@@ -164,7 +164,7 @@ describe('a signature header', () => {
       ({ digest }) => [`X-IRISX-Signature: ${digest()}`, stamp('')],
     ],
     [
-      'beside a header named __proto__',
+      'that is in a header named __proto__',
       'Missing signature header',
       ({ digest }) => [`__proto__: ${digest()}`, stamp()],
     ],
@@ -184,7 +184,7 @@ describe('a signature header', () => {
   });
 });
 
-describe('a timestamp, truly signed,', () => {
+describe('a correctly signed timestamp', () => {
   const milliseconds = 'Webhook timestamp is in milliseconds, seconds expected';
   const spellings: [string, unknown][] = [
     ['NaN', 'Invalid timestamp'],
@@ -235,14 +235,14 @@ describe('a timestamp, truly signed,', () => {
     });
   }
 
-  it('that is refused for its age is warned of, once a minute, with a word on the clock', () => {
+  it('refused for its age causes a warning once per minute, with a hint about the clock', () => {
     const warnings = receiver.lines.filter((line) => line.includes('its timestamp is'));
     assert.equal(warnings.length, 1);
     assert.match(warnings[0] ?? '', /WARN .*301 s old \(limit 300 s\).*clock/);
   });
 });
 
-it('MAX_AGE moves both edges', async () => {
+it('MAX_AGE changes both limits', async () => {
   const strict = await startReceiver({ now: () => NOW_S * 1000, env: { MAX_AGE: '10' } });
   const statusAt = async (timestamp: number) =>
     (await deliver(strict, '{"event":"call.dtmf"}', { timestamp })).status;

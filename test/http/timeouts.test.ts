@@ -1,4 +1,4 @@
-/** Clients that take their time, each cut off at its limit; bodies that are never finished; too many connections. */
+/** Slow clients, each cut off at its limit; bodies that are never finished; too many connections. */
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -14,7 +14,7 @@ import {
 import { membersOf, openRaw, type RawConnection, request, signedRequest } from '../support/raw.ts';
 import { deliver, signedHeaders, startReceiver, type TestReceiver, until } from '../support/receiver.ts';
 
-/** What a busy machine may add. */
+/** The delay that a busy machine may add. */
 const SLACK_MS = 1500;
 /** A server that has read nothing for this long has stopped reading. */
 const BLOCKED_MS = 3000;
@@ -46,37 +46,37 @@ function assertWithin(ms: number, limitMs: number): void {
 }
 
 describe('a slow client', { concurrency: true }, () => {
-  it('is answered 408 while its headers are late', async () => {
+  it('is answered 408 if its headers are late', async () => {
     assertWithin(await timeTo408('POST /webhooks HTTP/1.1\r\nHost: localhost\r\n'), HEADERS_TIMEOUT_MS);
   });
 
-  it('is answered 408 while its headers drip', async () => {
+  it('is answered 408 if its headers trickle in', async () => {
     assertWithin(
       await timeTo408('POST /webhooks HTTP/1.1\r\nHost: localhost\r\nX-A: ', 'b'),
       HEADERS_TIMEOUT_MS,
     );
   });
 
-  it('is answered 408 where it says nothing at all', async () => {
+  it('is answered 408 if it sends nothing at all', async () => {
     assertWithin(await timeTo408(''), HEADERS_TIMEOUT_MS);
   });
 
-  it('is answered 408 while its body is late, and nothing is recorded', async () => {
+  it('is answered 408 if its body is late, and nothing is recorded', async () => {
     const body = '{"event":"call.dtmf","data":{"slow":1}}';
     const text = signedRequest(body, { lines: ['X-Request-Id: slow-body'] });
     assertWithin(await timeTo408(text.slice(0, -1)), REQUEST_TIMEOUT_MS);
     const isLogged = () => receiver.lines.some((line) => / slow-body 408 \d+ms /.test(line));
-    await until(isLogged, 'a line that says so');
+    await until(isLogged, 'it is logged');
     assert.deepEqual(receiver.rows('SELECT seq FROM events WHERE CAST(body AS TEXT) = ?', body), []);
   });
 
-  it('is answered 408 while its body drips', async () => {
+  it('is answered 408 if its body trickles in', async () => {
     const headers = Object.entries(signedHeaders('')).map(([name, value]) => `${name}: ${value}`);
     const text = request('POST /webhooks HTTP/1.1', [...headers, 'Transfer-Encoding: chunked']);
     assertWithin(await timeTo408(text, '1\r\nx\r\n'), REQUEST_TIMEOUT_MS);
   });
 
-  it('is answered 408 on a connection that was good before', async () => {
+  it('is answered 408 on a connection that has worked before', async () => {
     const connection = await openRaw(receiver.port);
     connection.send(request('GET /health HTTP/1.1'));
     assert.equal((await connection.next()).status, 200);
@@ -98,7 +98,7 @@ describe('a slow client', { concurrency: true }, () => {
     connection.socket.pause();
     const many = request('GET /webhooks HTTP/1.1').repeat(2000);
     let isBlocked = false;
-    // Answers are ten times longer than requests: the server stops reading when nobody reads them.
+    // Answers are ten times as long as requests. The server stops reading when nobody reads them.
     for (let round = 0; round < 400 && !isBlocked; round++) {
       if (!connection.socket.write(many)) {
         isBlocked = await Promise.race([
@@ -112,7 +112,7 @@ describe('a slow client', { concurrency: true }, () => {
     void connection.ended.then(() => {
       isCutOff = true;
     });
-    // The kernel's buffers may let an answer slip through now and then: a clock that runs fast leaves none young.
+    // The kernel's buffers may still accept an answer now and then. On a fast clock the others become too old.
     const cutOff = () => {
       jumpMs += ANSWER_WRITE_MS / 50;
       return isCutOff;
@@ -131,7 +131,7 @@ it('two hundred slow clients do not hold up a signed delivery', async () => {
   for (const connection of slow) connection.close();
 });
 
-it('bodies that are never finished fill a budget: 503, and it is given back when they leave', async (t) => {
+it('unfinished bodies use up a budget: then 503; the budget is released when they go away', async (t) => {
   const bodyBytes = 16 * 1024 * 1024;
   const fit = BUFFERED_BODIES_BYTES_MAX / bodyBytes;
   const other = await startReceiver({ env: { RATE_LIMIT_MAX: '0', MAX_BODY_BYTES: String(bodyBytes) } });
@@ -139,7 +139,7 @@ it('bodies that are never finished fill a budget: 503, and it is given back when
   const body = '{"event":"call.dtmf"}'.padEnd(bodyBytes);
   const allButLast = Buffer.from(signedRequest(body).slice(0, -1));
 
-  // One more than fits: that one is refused, whichever it is.
+  // One more than fits, so one of them is refused.
   const held = await Promise.all(Array.from({ length: fit + 1 }, () => openRaw(other.port)));
   const answers = held.map(async (connection) => ({ connection, answer: await connection.next() }));
   for (const connection of held) connection.send(allButLast);
@@ -151,7 +151,7 @@ it('bodies that are never finished fill a budget: 503, and it is given back when
     message: 'Too many bodies are being read, send again',
   });
 
-  // One of the others is finished and recorded, the rest go away.
+  // One of the others is completed and recorded; the rest disconnect.
   const [finished, ...abandoned] = held.filter((connection) => connection !== first.connection);
   finished?.send(' ');
   const second = await Promise.race(answers.filter((_, index) => held[index] !== first.connection));
@@ -161,7 +161,7 @@ it('bodies that are never finished fill a budget: 503, and it is given back when
   const settled = await Promise.allSettled(answers);
   assert.equal(settled.filter(({ status }) => status === 'rejected').length, fit - 1);
 
-  // Every byte is given back: all of it can be taken again, twice.
+  // Every byte is released, so the whole budget can be used again, twice.
   for (let round = 0; round < 2; round++) {
     await until(async () => {
       const again = Array.from({ length: fit }, () => deliver(other, body));

@@ -1,4 +1,4 @@
-/** What only raw bytes can show: expectations, odd targets, smuggling, pipelines, broken and early-refused bodies. */
+/** Cases that need raw bytes: Expect, odd targets, smuggling, pipelining, broken bodies and early refusals. */
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -27,7 +27,7 @@ function newBody(): string {
   return JSON.stringify({ event: 'call.dtmf', data: { body: bodies } });
 }
 
-/** The server answers a good delivery: it is alive. */
+/** Checks that the server is alive: it answers a valid delivery. */
 async function isAlive(): Promise<void> {
   assert.equal((await deliver(receiver, newBody())).status, 200);
 }
@@ -48,7 +48,7 @@ describe('Expect: 100-continue', () => {
     assert.equal(answers[0]?.headers['connection'], 'close');
   });
 
-  it('on a chunked body that grows over the limit is answered 413, and is read on until the answer has arrived', async () => {
+  it('on a chunked body that exceeds the limit is answered 413, and is read until the answer has arrived', async () => {
     const connection = await openRaw(receiver.port);
     connection.send(expecting([...lines(''), 'Transfer-Encoding: chunked']));
     assert.equal((await connection.next()).status, 100);
@@ -67,7 +67,7 @@ describe('Expect: 100-continue', () => {
     );
   });
 
-  it('with good headers is answered 100, then 200', async () => {
+  it('with valid headers is answered 100, then 200', async () => {
     const body = newBody();
     const connection = await openRaw(receiver.port);
     connection.send(expecting([...lines(body), `Content-Length: ${body.length}`]));
@@ -109,7 +109,7 @@ describe('Expect: 100-continue', () => {
 describe('GET on a webhook path', () => {
   const get = (target: string) => fetch(receiver.url + target);
 
-  it('gives the challenge back as inert text', async () => {
+  it('returns the challenge as plain text', async () => {
     for (const path of ['/webhooks', '/webhooks/', '/webhooks/calls', '/webhooks/sms']) {
       for (const challenge of [
         'abc123',
@@ -128,7 +128,7 @@ describe('GET on a webhook path', () => {
     }
   });
 
-  it('takes a challenge of 256 characters and refuses 257, none, and what is not printable', async () => {
+  it('accepts a challenge of 256 characters and refuses 257, none, and unprintable ones', async () => {
     assert.equal(await (await get(`/webhooks?challenge=${'x'.repeat(256)}`)).text(), 'x'.repeat(256));
     assert.equal((await get(`/webhooks?challenge=${'x'.repeat(255)}`)).status, 200);
     for (const challenge of [
@@ -161,7 +161,7 @@ describe('GET on a webhook path', () => {
     );
   });
 
-  it('has a HEAD: the same headers and no body', async () => {
+  it('also works as HEAD: the same headers and no body', async () => {
     for (const [target, status] of [
       ['/webhooks?challenge=abc', 200],
       ['/webhooks', 200],
@@ -205,7 +205,7 @@ describe('the target of a signed delivery', () => {
       assert.equal(await statusOf(target), 200, target);
   });
 
-  it('names nothing in any other form', async () => {
+  it('matches nothing in any other form', async () => {
     const targets = [
       '/webhooks//',
       '//webhooks',
@@ -229,7 +229,7 @@ describe('the target of a signed delivery', () => {
     }
   });
 
-  it('is told in a 404 without the characters that move a terminal', async () => {
+  it('is shown in a 404 without characters that control a terminal', async () => {
     const [answer] = await exchangeRaw(receiver.port, request('GET /\u00e9<script>%0a HTTP/1.1', [CLOSE]));
     assert.ok(answer);
     assert.equal(answer.headers['content-type'], 'application/json; charset=utf-8');
@@ -252,14 +252,14 @@ describe('a strange method', () => {
     });
   }
 
-  it('(CONNECT, or one that is no method) opens nothing', async () => {
+  it('(CONNECT, or an unknown method) opens no tunnel', async () => {
     assert.deepEqual(await exchangeRaw(receiver.port, request('CONNECT localhost:80 HTTP/1.1')), []);
     const [answer] = await exchangeRaw(receiver.port, request('FROBNICATE /webhooks HTTP/1.1'));
     assert.equal(answer?.status, 400);
     await isAlive();
   });
 
-  it('(an upgrade) is an ordinary request', async () => {
+  it('(an upgrade) is treated as an ordinary request', async () => {
     const [answer] = await exchangeRaw(
       receiver.port,
       request('GET /health HTTP/1.1', ['Connection: Upgrade, close', 'Upgrade: websocket']),
@@ -268,39 +268,39 @@ describe('a strange method', () => {
   });
 });
 
-describe('a request that two readers could read in two ways', () => {
+describe('a request that two parsers could read differently', () => {
   const chunked = `${GOOD.length.toString(16)}\r\n${GOOD}\r\n0\r\n\r\n`;
   const signed = (headers: readonly string[], body = GOOD) =>
     request('POST /webhooks HTTP/1.1', [...lines(GOOD), ...headers], body);
   const length = `Content-Length: ${GOOD.length}`;
   const hostile: [string, string][] = [
     ['both lengths', signed([length, 'Transfer-Encoding: chunked'], chunked)],
-    ['both lengths, the other way round', signed(['Transfer-Encoding: chunked', length], chunked)],
-    ['two lengths that differ', signed([length, 'Content-Length: 5'])],
-    ['two lengths that agree', signed([length, length])],
+    ['both lengths in the other order', signed(['Transfer-Encoding: chunked', length], chunked)],
+    ['two different lengths', signed([length, 'Content-Length: 5'])],
+    ['two equal lengths', signed([length, length])],
     ['a list of lengths', signed([`Content-Length: ${GOOD.length}, ${GOOD.length}`])],
     ['xchunked', signed(['Transfer-Encoding: xchunked'], chunked)],
     ['chunked that is not last', signed(['Transfer-Encoding: chunked, identity'], chunked)],
-    ['a chunked of two kinds', signed(['Transfer-Encoding: chunked', 'Transfer-Encoding: x'], chunked)],
+    ['chunked and another coding', signed(['Transfer-Encoding: chunked', 'Transfer-Encoding: x'], chunked)],
     ['a length of +n', signed([`Content-Length: +${GOOD.length}`])],
     ['a length of -1', signed(['Content-Length: -1'])],
     ['a hexadecimal length', signed([`Content-Length: 0x${GOOD.length.toString(16)}`])],
-    ['a length beyond all numbers', signed([`Content-Length: ${'9'.repeat(30)}`])],
-    ['line ends of LF alone', signed([length]).replaceAll('\r\n', '\n')],
+    ['a length beyond any integer', signed([`Content-Length: ${'9'.repeat(30)}`])],
+    ['line ends with only LF', signed([length]).replaceAll('\r\n', '\n')],
     ['a header that ends in LF', signed([length]).replace('Host: localhost\r\n', 'Host: localhost\n')],
     ['a folded header', signed(['X-A: b\r\n folded: c', length])],
     ['a NUL in a header', signed(['X-A: b\0c', length])],
     ['a CR in a header', signed(['X-A: b\rX-B: c', length])],
     ['a space before a colon', signed(['Transfer-Encoding : chunked', length])],
     ['two hosts', signed(['Host: evil', length])],
-    ['two hosts that agree', signed(['host: localhost', length])],
+    ['two equal hosts', signed(['host: localhost', length])],
     ['HTTP/0.9', 'POST /webhooks\r\n\r\n'],
     ['HTTP/2.0', signed([length]).replace('HTTP/1.1', 'HTTP/2.0')],
-    ['HTTP/0.9 that says so', signed([length]).replace('HTTP/1.1', 'HTTP/0.9')],
-    ['a chunk size that is none', signed(['Transfer-Encoding: chunked'], `zz\r\n${GOOD}\r\n0\r\n\r\n`)],
+    ['HTTP/0.9 stated in the request line', signed([length]).replace('HTTP/1.1', 'HTTP/0.9')],
+    ['an invalid chunk size', signed(['Transfer-Encoding: chunked'], `zz\r\n${GOOD}\r\n0\r\n\r\n`)],
     ['a chunk size with a sign', signed(['Transfer-Encoding: chunked'], `+${chunked}`)],
     [
-      'a broken chunk after a good start',
+      'a broken chunk after a valid start',
       signed(
         ['Transfer-Encoding: chunked'],
         `5\r\n${GOOD.slice(0, 5)}\r\nxyz\r\n${GOOD.slice(5)}\r\n0\r\n\r\n`,
@@ -322,7 +322,7 @@ describe('a request that two readers could read in two ways', () => {
     });
   }
 
-  it('is not these: the same headers in a plain request are taken', async () => {
+  it('differs from plain requests with the same headers, which are accepted', async () => {
     const [plain] = await exchangeRaw(receiver.port, signed([CLOSE, length]));
     assert.equal(plain?.status, 200);
     const [inChunks] = await exchangeRaw(
@@ -333,7 +333,7 @@ describe('a request that two readers could read in two ways', () => {
     assert.equal(membersOf(inChunks as never)['duplicate'], true);
   });
 
-  it('in its body alone is judged by the body’s length: what follows is the next request', async () => {
+  it('is split by its Content-Length if only its body is ambiguous: what follows is the next request', async () => {
     const short = signed([`Content-Length: ${GOOD.length - 1}`]);
     const answers = await exchangeRaw(receiver.port, short);
     assert.deepEqual(
@@ -343,8 +343,8 @@ describe('a request that two readers could read in two ways', () => {
   });
 });
 
-describe('a body that does not come whole', () => {
-  it('is forgotten: nothing recorded, server alive', async () => {
+describe('a body that is incomplete', () => {
+  it('is discarded: nothing is recorded, and the server stays alive', async () => {
     const before = recorded();
     const body = newBody();
     for (const text of [
@@ -372,7 +372,7 @@ describe('a body that does not come whole', () => {
   });
 
   it('is logged as aborted', async (t) => {
-    // A server of its own: beside many refusals in the same second the line would be counted, not written.
+    // A separate server: after many refusals in the same second the line would be counted, not written.
     const other = await startReceiver();
     t.after(() => other.close());
     const id = 'half-body';
@@ -382,7 +382,7 @@ describe('a body that does not come whole', () => {
     );
     assert.equal((await connection.next()).status, 100);
     connection.socket.resetAndDestroy();
-    await until(() => other.lines.some((line) => line.includes(`${id} aborted`)), 'a line that says so');
+    await until(() => other.lines.some((line) => line.includes(`${id} aborted`)), 'it is logged');
   });
 });
 
@@ -398,7 +398,7 @@ describe('requests on one connection', () => {
     connection.close();
   });
 
-  it('are each judged alone, in order: good, badly signed, good', async () => {
+  it('are each judged separately, in order: valid, badly signed, valid', async () => {
     const before = recorded();
     const bad = signedRequest(newBody(), { secret: 'another' });
     const answers = await exchangeRaw(
@@ -414,7 +414,7 @@ describe('requests on one connection', () => {
     assert.equal(ids.size, 3);
   });
 
-  it('end with one that is malformed, after the answers to the good ones before it', async () => {
+  it('end with a malformed one, after the answers to the valid ones before it', async () => {
     const before = recorded();
     const answers = await exchangeRaw(
       receiver.port,
@@ -428,7 +428,7 @@ describe('requests on one connection', () => {
     assert.equal(recorded(), before + 2);
   });
 
-  it('are all answered, where fifty come in one piece', async () => {
+  it('are all answered if fifty arrive in one piece', async () => {
     const before = recorded();
     const texts = Array.from({ length: 49 }, () => signedRequest(newBody()));
     const answers = await exchangeRaw(
@@ -444,7 +444,7 @@ describe('requests on one connection', () => {
   });
 });
 
-it('an early refusal reaches a client that is still sending five megabytes, whole and without a reset', async () => {
+it('an early refusal reaches a client that is still sending five megabytes, complete and without a reset', async () => {
   const piece = 'x'.repeat(5 * 1024 * 1024);
   const refusals: [string, number][] = [
     [request('POST /webhooks HTTP/1.1', [`Content-Length: ${piece.length}`]), 401],

@@ -1,6 +1,6 @@
 /**
- * The admin pages in a real Chromium: they load without a word on the console, filters work, and what a stranger wrote
- * into a message is text. SCREENSHOTS=FOLDER keeps pictures of what it sees.
+ * The admin pages in a real Chromium: they load without console messages, filters work, and the text of a message from
+ * outside stays text. SCREENSHOTS=FOLDER keeps screenshots.
  */
 
 import assert from 'node:assert/strict';
@@ -53,7 +53,7 @@ describe('in a browser', () => {
     await receiver.close();
   });
 
-  /** Opens a page; whatever its console says, and every request that fails, is a fault. */
+  /** Opens a page. Any console message and any failed request fails the test. */
   async function open(
     t: TestContext,
     path: string,
@@ -90,7 +90,7 @@ describe('in a browser', () => {
 
   const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true };
 
-  it('the overview tells what came, without JavaScript too', async (t) => {
+  it('the overview shows what arrived, even without JavaScript', async (t) => {
     const page = await open(t, '/', { javaScriptEnabled: false, viewport: { width: 1280, height: 900 } });
     if (page === undefined) return;
     const tile = async (name: string) => {
@@ -109,18 +109,18 @@ describe('in a browser', () => {
 
   for (const [name, options] of [
     ['a phone', phone],
-    ['the dark', { colorScheme: 'dark' }],
+    ['dark mode', { colorScheme: 'dark' }],
   ] as const) {
     it(`the overview fits ${name}`, async (t) => {
       const page = await open(t, '/', options);
       if (page === undefined) return;
       const { wide, view } = await widths(page);
-      assert.equal(wide, view, 'it scrolls sideways');
+      assert.equal(wide, view, 'it scrolls horizontally');
       await picture(page, name.replace(' ', '-'));
     });
   }
 
-  it('a window of time is chosen by a link and stays chosen', async (t) => {
+  it('a period is selected by a link and stays selected', async (t) => {
     const page = await open(t, '/');
     if (page === undefined) return;
     await page.getByRole('link', { name: '7 days' }).click();
@@ -147,7 +147,7 @@ describe('in a browser', () => {
     assert.deepEqual(await seqs(), ['5']);
   });
 
-  it('an event’s page has its bytes, its headers and the rows that it touched', async (t) => {
+  it('an event’s page shows its bytes, its headers and the rows that it changed', async (t) => {
     const page = await open(t, '/events/3');
     if (page === undefined) return;
     const text = (await page.locator('main').textContent()) ?? '';
@@ -163,7 +163,7 @@ describe('in a browser', () => {
     await picture(page, 'event');
   });
 
-  it('a hostile message is text, whatever its direction and its length', async (t) => {
+  it('a hostile message stays text, whatever its writing direction and length', async (t) => {
     for (const [seq, message] of [
       [7, HOSTILE],
       [8, RIGHT_TO_LEFT],
@@ -180,7 +180,7 @@ describe('in a browser', () => {
       assert.match(await page.title(), new RegExp(`^Event ${seq} `));
       assert.equal(await page.locator('main script, main img').count(), 0);
       const { wide, view } = await widths(page);
-      assert.equal(wide, view, 'it scrolls sideways');
+      assert.equal(wide, view, 'it scrolls horizontally');
       await picture(page, `event-${seq}`);
     }
     for (const path of ['/', '/events']) {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { foreign, foreignShort, html } from '../../src/pages/html.ts';
 
 describe('a template', () => {
-  it('takes every value for text, in elements and in attributes', () => {
+  it('treats every value as text, in elements and in attributes', () => {
     const text = `<script>alert("1")</script>' &amp;`;
     assert.equal(
       html`<p title="${text}">${text}</p>`.markup,
@@ -11,7 +11,7 @@ describe('a template', () => {
     );
   });
 
-  it('keeps what templates have made, in lists too, and leaves out what is nothing', () => {
+  it('keeps markup from other templates, also in lists, and omits empty values', () => {
     const items = ['a', '<b>'].map((item) => html`<li>${item}</li>`);
     assert.equal(
       html`<ul>${items}</ul>${null}${undefined}${false}${0}`.markup,
@@ -25,11 +25,11 @@ describe('a template', () => {
 });
 
 describe('text from outside', () => {
-  it('keeps its direction to itself', () => {
+  it('has an isolated text direction', () => {
     assert.equal(foreign('\u202eabc').markup, '<bdi>\u202eabc</bdi>');
   });
 
-  it('is cut where a line has no room for it', () => {
+  it('is truncated if it is too long for a line', () => {
     assert.equal(foreignShort('abcd', 4).markup, '<bdi>abcd</bdi>');
     assert.equal(foreignShort('abcde', 4).markup, '<bdi title="5 characters">abcd…</bdi>');
     assert.equal(foreignShort('<<<<<', 2).markup, '<bdi title="5 characters">&lt;&lt;…</bdi>');

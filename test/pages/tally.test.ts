@@ -37,7 +37,7 @@ const counts = (tally: Tally, fromMinute: number, toMinute: number) =>
     .map((bar) => bar.counts.join(' '));
 
 describe('a tally', () => {
-  it('counts events by minute and family, the empty minutes too', () => {
+  it('counts events by minute and family, including empty minutes', () => {
     add('call.ringing', 0);
     add('call.canceled', 0.5);
     add('mms.received', 2);
@@ -47,7 +47,7 @@ describe('a tally', () => {
     assert.deepEqual(counts(new Tally(new EventTimes(database)), 0, 2), ['2 0 0 0', '0 0 0 0', '0 1 1 1']);
   });
 
-  it('reads what is new, and back as far as is asked', () => {
+  it('reads new events, and goes back as far as requested', () => {
     for (const minute of [0, 1, 2, 3]) add('call.ringing', minute);
     const tally = new Tally(new EventTimes(database));
     assert.deepEqual(counts(tally, 2, 3), ['1 0 0 0', '1 0 0 0']);
@@ -57,7 +57,7 @@ describe('a tally', () => {
     assert.deepEqual(counts(tally, 3, 3), ['1 1 0 0']);
   });
 
-  it('begins anew where the file was put back to an earlier state', () => {
+  it('starts from scratch if the file was restored to an earlier state', () => {
     for (const minute of [0, 1, 1]) add('call.ringing', minute);
     const tally = new Tally(new EventTimes(database));
     assert.deepEqual(counts(tally, 0, 1), ['1 0 0 0', '2 0 0 0']);
@@ -65,7 +65,7 @@ describe('a tally', () => {
     assert.deepEqual(counts(tally, 0, 1), ['1 0 0 0', '0 0 0 0']);
   });
 
-  it('of a long log is whole at once, and told apart while nobody waits', async () => {
+  it('of a long log has its totals at once, and splits them by family in the background', async () => {
     database.exec(`INSERT INTO events WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400000)
       SELECT i, CASE i % 4 WHEN 0 THEN 'sms.sent' ELSE 'call.ringing' END, ${NOON_MS} + i / 4000 * ${MINUTE_MS} FROM n`);
     const times = new EventTimes(database);
@@ -79,14 +79,14 @@ describe('a tally', () => {
       );
     assert.equal(total(), 400_000);
     assert.ok(pieces.callCount() < 80);
-    await until(() => pieces.callCount() === 80, 'all 80 pieces are counted'); // without another look
+    await until(() => pieces.callCount() === 80, 'all 80 pieces are counted'); // without another call
     assert.ok(bars().every(({ uncounted }) => uncounted === 0));
     assert.equal(total(), 400_000);
     assert.equal(pieces.callCount(), 80);
     assert.deepEqual(bars()[50]?.counts, [3000, 1000, 0, 0]);
   });
 
-  it('finds the first event from a time on by looking at few', () => {
+  it('finds the first event at or after a time by reading only a few', () => {
     for (let minute = 0; minute < 100; minute++) add('call.ringing', minute);
     const times = new EventTimes(database);
     assert.equal(times.firstFrom(NOON_MS - 1), 1);
@@ -96,7 +96,7 @@ describe('a tally', () => {
   });
 });
 
-it('a family is told by the type’s one name', () => {
+it('a family is determined by the type’s canonical name', () => {
   assert.equal(familyIn('transcription.completed'), 'recording');
   assert.equal(familyIn('mms.sent'), 'sms');
   assert.equal(familyIn('account.suspended'), 'other');

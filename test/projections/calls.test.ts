@@ -16,7 +16,7 @@ const event = (type: string, atS: number, data: object = {}) =>
 const FINAL = ['completed', 'failed', 'no_answer', 'busy', 'cancelled'] as const;
 
 describe('a call', () => {
-  it('initiated has its time, its numbers and nothing that it does not know', () => {
+  it('initiated has its time and its numbers, and leaves the rest empty', () => {
     const row = rowOf(
       calls,
       event('initiated', 5, {
@@ -54,7 +54,7 @@ describe('a call', () => {
     });
   });
 
-  it('ringing has its own milestone', () => {
+  it('ringing sets its own milestone', () => {
     const row = rowOf(calls, event('ringing', 2, { started_at: iso(0) }));
     assert.deepEqual(columnsOf(row, 'status', 'ringing_at_ms', 'initiated_at_ms'), {
       status: 'ringing',
@@ -63,7 +63,7 @@ describe('a call', () => {
     });
   });
 
-  it('answered states by whom; a duration of 0 in it is not the call’s', () => {
+  it('answered states who answered; its duration of 0 is not the call’s', () => {
     const row = rowOf(
       calls,
       event('answered', 4, { answered_by: 'human', answered_at: iso(3), duration: 0, hangup_cause: 'X' }),
@@ -133,7 +133,7 @@ describe('a call', () => {
     });
   });
 
-  it('cancelled states by whom and why', () => {
+  it('cancelled states who cancelled it and why', () => {
     const row = rowOf(
       calls,
       event('canceled', 1, { cancelled_by: 'caller', hangup_cause: 'ORIGINATOR_CANCEL' }),
@@ -164,21 +164,21 @@ describe('a call', () => {
     }
   });
 
-  it('is known under every spelling of its id', () => {
+  it('is recognized under every spelling of its id', () => {
     for (const name of ['call_uuid', 'call_sid', 'call_id', 'uuid']) {
       assert.equal(rowOf(calls, { event: 'call.created', data: { [name]: 'x' } })?.call_uuid, 'x');
     }
     assert.equal(rowOf(calls, { event: 'call.created', call_id: 17 })?.call_uuid, '17');
   });
 
-  it('without an id cannot be used', () => {
+  it('cannot be used without an id', () => {
     assert.throws(
       () => rowOf(calls, envelope('call.ringing', { from: '+1' })),
       new FieldError('call_uuid is missing'),
     );
   });
 
-  it('is not touched by recordings and messages', () => {
+  it('is not affected by recordings and messages', () => {
     for (const type of [
       'recording.complete',
       'call.recording.completed',
@@ -193,7 +193,7 @@ describe('a call’s status', () => {
   const statusOf = (...events: [type: string, atS: number][]) =>
     rowOf(calls, ...events.map(([type, atS]) => event(type, atS)))?.status;
 
-  it('moves by rank, whatever the order of arrival and whatever the times', () => {
+  it('advances by rank, whatever the order of arrival and the times', () => {
     assert.equal(statusOf(['initiated', 0], ['ringing', 1], ['answered', 2], ['completed', 3]), 'completed');
     assert.equal(statusOf(['completed', 3], ['answered', 2], ['ringing', 1], ['initiated', 0]), 'completed');
     assert.equal(statusOf(['completed', 0], ['initiated', 9]), 'completed');
@@ -205,7 +205,7 @@ describe('a call’s status', () => {
     }
   });
 
-  it('among final ones is that of the latest event', () => {
+  it('is that of the latest event if several are final', () => {
     for (const earlier of FINAL) {
       for (const later of FINAL) {
         assert.equal(statusOf([earlier, 1], [later, 2]), later);
@@ -214,7 +214,7 @@ describe('a call’s status', () => {
     }
   });
 
-  it('among final ones of the same time is the greater text', () => {
+  it('is the greater text if several are final and have the same time', () => {
     for (const one of FINAL) {
       for (const other of FINAL) assert.equal(statusOf([one, 1], [other, 1]), [one, other].toSorted()[1]);
     }
@@ -226,7 +226,7 @@ describe('a call’s status', () => {
 });
 
 describe('a call’s milestones', () => {
-  it('are the earliest that their own type of event states', () => {
+  it('are the earliest times stated by events of their own type', () => {
     const events = [
       event('answered', 9, { answered_at: iso(4) }),
       event('answered', 1, { answered_at: iso(5) }),
@@ -245,16 +245,16 @@ describe('a call’s milestones', () => {
     }
   });
 
-  it('without a field of their own are the event’s time', () => {
+  it('are the event’s time if they have no field of their own', () => {
     assert.equal(rowOf(calls, event('answered', 3))?.answered_at_ms, ms(3));
     assert.equal(
       rowOf(calls, eventlessTime('call.answered'))?.answered_at_ms,
       T0_MS,
-      'and without any, when it was signed',
+      'and without a time, when the event was signed',
     );
   });
 
-  it('that cannot be read are an error', () => {
+  it('are an error if they cannot be read', () => {
     assert.throws(
       () => rowOf(calls, event('answered', 3, { answered_at: 'soon' })),
       /^FieldError: answered_at must be/,
@@ -281,7 +281,7 @@ describe('a call’s values', () => {
     }
   });
 
-  it('at the same time are the greater ones', () => {
+  it('are the greater ones if events have the same time', () => {
     const events = [
       event('completed', 1, { duration: 9, cost: 0.2, hangup_cause: 'A', recording_url: 'x' }),
       event('completed', 1, { duration: 10, cost: 0.1, hangup_cause: 'B' }),
@@ -300,7 +300,7 @@ describe('a call’s values', () => {
     }
   });
 
-  it('once stated are never replaced by missing ones', () => {
+  it('are never replaced by missing ones once stated', () => {
     for (const nothing of [{}, { from: null, duration: null }, { from: '', duration: '', cost: '' }]) {
       const row = rowOf(
         calls,
@@ -315,7 +315,7 @@ describe('a call’s values', () => {
     }
   });
 
-  it('may be 0: that is stated, and is not missing', () => {
+  it('may be 0, which counts as stated', () => {
     const row = rowOf(
       calls,
       event('completed', 1, { duration: 5, cost: 1 }),
@@ -327,7 +327,7 @@ describe('a call’s values', () => {
     });
   });
 
-  it('of the wrong kind are an error that leaves the row as it was', () => {
+  it('of the wrong kind are an error that leaves the row unchanged', () => {
     const row = rowOf(calls, event('initiated', 0));
     const held = structuredClone(row);
     for (const [data, reason] of [
@@ -344,7 +344,7 @@ describe('a call’s values', () => {
     }
   });
 
-  it('are counted with the events that stated them', () => {
+  it('come with a count of the call’s events', () => {
     const row = rowOf(calls, event('initiated', 0), event('ringing', 1), event('completed', 2));
     assert.deepEqual(columnsOf(row, 'event_count', 'first_seq', 'last_seq'), {
       event_count: 3,
@@ -355,7 +355,7 @@ describe('a call’s values', () => {
 });
 
 describe('a call in the database', () => {
-  it('has ids and numbers as text, the cost as a decimal, and its texts well-formed', () => {
+  it('has ids and phone numbers as text, the cost as a decimal, and well-formed texts', () => {
     const opened = openTestDatabase();
     new BatchAppender(opened.database, derivations).append([
       delivery(
@@ -383,7 +383,7 @@ describe('a call in the database', () => {
     });
   });
 
-  it('is one, whether its id is sent as a number or as its digits', () => {
+  it('is the same call whether its id is sent as a number or as text', () => {
     const opened = openTestDatabase();
     new BatchAppender(opened.database, derivations).append([
       delivery({ event: 'call.initiated', timestamp: T0_S, data: { call_id: 7 } }),

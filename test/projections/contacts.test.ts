@@ -11,7 +11,7 @@ const state = (...events: object[]) =>
   columnsOf(rowOf(contacts, ...events), 'opted_out', 'opted_out_at_ms', 'opted_in_at_ms', 'last_keyword');
 
 describe('a contact', () => {
-  it('who says STOP is opted out', () => {
+  it('that sends STOP is opted out', () => {
     assert.deepEqual(rowOf(contacts, says(' stop\n', 1)), {
       phone_number: '+1',
       opted_out: 1,
@@ -23,7 +23,7 @@ describe('a contact', () => {
     });
   });
 
-  it('who says START afterwards is opted in again, in whatever order the two arrive', () => {
+  it('that sends START afterwards is opted in again, in whatever order the two arrive', () => {
     for (const order of [
       [says('STOP', 1), says('START', 2)],
       [says('START', 2), says('STOP', 1)],
@@ -37,7 +37,7 @@ describe('a contact', () => {
     }
   });
 
-  it('who said START before STOP is opted out, in whatever order the two arrive', () => {
+  it('that sent START before STOP is opted out, in whatever order the two arrive', () => {
     for (const order of [
       [says('YES', 1), says('QUIT', 2)],
       [says('QUIT', 2), says('YES', 1)],
@@ -51,7 +51,7 @@ describe('a contact', () => {
     }
   });
 
-  it('who says both at the same time is opted out', () => {
+  it('that sends both at the same time is opted out', () => {
     for (const order of [
       [says('STOP', 1), says('START', 1)],
       [says('START', 1), says('STOP', 1)],
@@ -70,7 +70,7 @@ describe('a contact', () => {
     });
   });
 
-  it('who asks for HELP is noted, and neither opted out nor in', () => {
+  it('that sends HELP is recorded, and neither opted out nor in', () => {
     assert.deepEqual(state(says('help', 1)), {
       opted_out: 0,
       opted_out_at_ms: null,
@@ -85,13 +85,13 @@ describe('a contact', () => {
     });
   });
 
-  it('is made by an inbound keyword alone', () => {
+  it('is made only by an inbound keyword', () => {
     for (const event of [says('Hello', 1), says('please stop', 1), says('', 1), says('STOP', 1, 'sms.sent')])
       assert.equal(rowOf(contacts, event), undefined);
     assert.equal(state(says('STOP', 1, 'mms.received'))['opted_out'], 1);
   });
 
-  it('without a number cannot be used', () => {
+  it('cannot be used without a number', () => {
     assert.throws(
       () => rowOf(contacts, envelope('sms.received', { message_id: 'm', body: 'STOP' })),
       new FieldError('from_number is missing'),

@@ -10,7 +10,7 @@ const KEYWORDS: Record<KeywordEffect, string[]> = {
 
 describe('a keyword', () => {
   for (const [effect, words] of Object.entries(KEYWORDS)) {
-    it(`of effect ${effect} is each of ${words.join(', ')}, in any case, with space around it`, () => {
+    it(`with effect ${effect} is each of ${words.join(', ')}, in any case, with space around it`, () => {
       for (const word of words) {
         const mixed = word.slice(0, 1) + word.slice(1).toLowerCase();
         for (const message of [
@@ -28,7 +28,7 @@ describe('a keyword', () => {
     });
   }
 
-  it('is not part of a sentence or of a word, and has no full stop', () => {
+  it('is not part of a sentence or a word, and has no period', () => {
     for (const words of Object.values(KEYWORDS)) {
       for (const word of words) {
         for (const message of [
@@ -48,7 +48,7 @@ describe('a keyword', () => {
     assert.equal(keywordOf(undefined), undefined);
   });
 
-  it('does not depend on the language of the machine: a dotless i is another letter', () => {
+  it('does not depend on the locale of the machine: a dotted capital I is another letter', () => {
     assert.equal(keywordOf('info'), 'INFO');
     assert.equal(keywordOf('İNFO'), undefined);
   });

@@ -1,6 +1,6 @@
 /**
- * The property that the whole design rests on: any order of the same events, and any repetition of deliveries,
- * gives the same rows; and what was folded live equals what is folded again from the log.
+ * The property on which the whole design relies: any order of the same events, and any repetition of deliveries, gives
+ * the same rows; and rows folded live equal rows folded again from the log.
  *
  * `IRISX_TEST_SEED=123` repeats one history, `IRISX_TEST_HISTORIES=50000` runs more of them.
  */
@@ -26,7 +26,7 @@ const FIRST_SEED = 20_261_124;
 
 type Rows = Record<string, unknown>[];
 
-/** One database that every history starts anew in, with the same tables once more for folding the log again. */
+/** A database that every history starts with empty, and a second set of tables for folding the log again. */
 class World {
   readonly #database: Database = openInMemory();
   #appender = new BatchAppender(this.#database, derivations);
@@ -48,7 +48,7 @@ class World {
     this.#addFailureAgain = (...failure) => void insert.run(...failure);
   }
 
-  /** Appends deliveries in batches of random size; now and then a table is missing from a few of them. */
+  /** Appends deliveries in batches of random size. Occasionally a table lags for some of them. */
   append(deliveries: readonly Delivery[], random: Random): Recorded[] {
     this.#empty();
     const outcomes: Recorded[] = [];
@@ -72,7 +72,7 @@ class World {
     for (const table of this.#again) table.write(this.#addFailureAgain);
   }
 
-  /** Every table with all its columns. */
+  /** The rows of every table with all columns. */
   tables(schema: 'main' | 'again'): Record<string, Rows> {
     const rows = (table: string, key: string) =>
       this.#prepare(`SELECT * FROM ${schema}.${table} ORDER BY ${key}`).all() as Rows;
@@ -82,7 +82,7 @@ class World {
     };
   }
 
-  /** What the events mean, without what tells of their arrival: rows without seq, failures by their body. */
+  /** The tables without anything that depends on arrival: rows without seq, failures by their body. */
   meaning(): Record<string, Rows> {
     const failures = this.#prepare(
       `SELECT CAST(body AS TEXT) AS body, stage, error
@@ -104,7 +104,7 @@ class World {
 
   #setVersion(name: string, version: number): void {
     this.#prepare('UPDATE projections SET version = ? WHERE name = ?').run(version, name);
-    this.#appender = new BatchAppender(this.#database, derivations); // one notices only other connections' writes
+    this.#appender = new BatchAppender(this.#database, derivations); // it notices only writes of other connections
   }
 
   #empty(): void {
@@ -125,12 +125,12 @@ class World {
   }
 }
 
-/** Deliveries whose bodies differ: a body that comes twice under two headers would be one event of either type. */
+/** Deliveries with distinct bodies. The same body with two headers would be one event, of either type. */
 function history(random: Random): Delivery[] {
   const subjects = random
     .shuffle(['s1', 's2', 'S1', 's\u0000', 's\ud800', 's\ufffd'])
     .slice(0, 1 + random.below(3));
-  // All types, or a few: then more events meet in one row.
+  // All types or a few. With few types, more events belong to the same row.
   const types = random.chance(0.4)
     ? SPELLINGS_WITH_TABLE
     : random.shuffle(SPELLINGS_WITH_TABLE).slice(0, 1 + random.below(3));
@@ -144,7 +144,7 @@ function history(random: Random): Delivery[] {
   return [...byBody.values()];
 }
 
-/** Another order, with retries: the same bytes under a new signature and time, also under another header. */
+/** Another order, with retries: the same bytes with a new signature and time, sometimes with another header. */
 function shuffledWithRetries(deliveries: readonly Delivery[], random: Random): Delivery[] {
   const arriving = random.shuffle(deliveries);
   for (const original of deliveries) {
@@ -195,7 +195,7 @@ describe('any history of events', () => {
   const seeds =
     chosen === undefined ? Array.from({ length: HISTORIES }, (_, n) => FIRST_SEED + n) : [Number(chosen)];
 
-  it(`gives the same rows in any order, with any repetition, and rebuilt (${seeds.length} histories)`, () => {
+  it(`gives the same rows in any order, with any repetitions, and when rebuilt (${seeds.length} histories)`, () => {
     for (const seed of seeds) {
       try {
         checkHistory(seed);

@@ -9,7 +9,7 @@ const event = (type: string, atS: number, data: object = {}) =>
   envelope(type, { recording_id: 'r1', call_uuid: 'c1', ...data }, atS);
 
 describe('a recording', () => {
-  it('complete states where it is, how long, how large and of what format', () => {
+  it('complete states its URL, duration, size and format', () => {
     const row = rowOf(
       recordings,
       event('recording.complete', 1, {
@@ -43,7 +43,7 @@ describe('a recording', () => {
     });
   });
 
-  it('transcribed states its text, language and confidence, and nothing of the file', () => {
+  it('transcribed states its text, language and confidence, and nothing about the file', () => {
     const row = rowOf(
       recordings,
       event('recording.transcribed', 2, {
@@ -66,7 +66,7 @@ describe('a recording', () => {
     );
   });
 
-  it('that was transcribed stays so, whatever the order of arrival and whatever the times', () => {
+  it('stays transcribed, whatever the order of arrival and the times', () => {
     const events = [
       event('recording.complete', 9, { format: 'wav' }),
       event('recording.transcribed', 2, { transcript: 'Hi' }),
@@ -92,13 +92,13 @@ describe('a recording', () => {
     }
   });
 
-  it('has one meaning under each spelling of its types', () => {
+  it('means the same in every spelling of its types', () => {
     for (const type of ['recording.completed', 'recording.ready', 'call.recording.completed'])
       assert.equal(rowOf(recordings, event(type, 1))?.status, 'complete', type);
     assert.equal(rowOf(recordings, event('transcription.completed', 1))?.status, 'transcribed');
   });
 
-  it('without an id of its own has its call’s', () => {
+  it('has its call’s id if it has none of its own', () => {
     const row = rowOf(recordings, envelope('call.recording.completed', { call_id: 'c9' }));
     assert.deepEqual(columnsOf(row, 'recording_id', 'call_uuid'), { recording_id: 'c9', call_uuid: 'c9' });
     assert.equal(
@@ -107,14 +107,14 @@ describe('a recording', () => {
     );
   });
 
-  it('without any id cannot be used', () => {
+  it('cannot be used without any id', () => {
     assert.throws(
       () => rowOf(recordings, envelope('recording.complete', { id: 'x' })),
       new FieldError('recording_id is missing'),
     );
   });
 
-  it('with a value of the wrong kind cannot be used', () => {
+  it('cannot be used with a value of the wrong kind', () => {
     for (const [data, reason] of [
       [{ size_bytes: 0.5 }, 'size_bytes must be a whole number ≥ 0, got 0.5'],
       [{ size_bytes: 2 ** 53 }, 'size_bytes must be a whole number ≥ 0, got 9007199254740992'],
@@ -129,7 +129,7 @@ describe('a recording', () => {
     );
   });
 
-  it('is not touched by calls and messages', () => {
+  it('is not affected by calls and messages', () => {
     for (const type of ['call.completed', 'sms.received', 'call.initiated'])
       assert.equal(rowOf(recordings, event(type, 1, { message_id: 'm' })), undefined);
   });

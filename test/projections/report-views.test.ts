@@ -1,4 +1,4 @@
-/** The reports, from events to their numbers. */
+/** The report views: which numbers they give for which events. */
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -8,7 +8,7 @@ import { openTestDatabase, type TestDatabase } from '../support/database.ts';
 import { delivery, T0_MS } from '../support/events.ts';
 
 const DAY_S = 86_400;
-/** Noon of the day of T0, UTC, and of the day after. */
+/** Noon on the day of T0, UTC. */
 const NOON_S = Math.floor(T0_MS / 1000 / DAY_S) * DAY_S + DAY_S / 2;
 const day = (atS: number) => new Date(atS * 1000).toISOString().slice(0, 10);
 const TODAY = day(NOON_S);
@@ -62,7 +62,7 @@ describe('the report', () => {
   });
   after(() => opened.close());
 
-  it('of calls counts them by day and outcome, by the day on which they began', () => {
+  it('of calls counts them by outcome and by the day on which they began', () => {
     assert.deepEqual(report('report_calls', 'day, outcome'), [
       { day: TODAY, outcome: 'busy', calls: 1, answered: 0, answer_rate: 0, minutes: 0, cost: 0 },
       { day: TODAY, outcome: 'completed', calls: 2, answered: 2, answer_rate: 1, minutes: 2.5, cost: 0.3 },
@@ -87,20 +87,20 @@ describe('the report', () => {
     ]);
   });
 
-  it('of messages by day has the delivery rate of those whose fate is known', () => {
+  it('of messages by day has the delivery rate of those with a known outcome', () => {
     assert.deepEqual(report('report_sms_by_day', 'day'), [
       { day: TODAY, outbound: 3, delivered: 2, failed: 1, received: 4, delivery_rate: 0.6667 },
       { day: TOMORROW, outbound: 1, delivered: 0, failed: 0, received: 0, delivery_rate: null },
     ]);
   });
 
-  it('of opt-outs has those who are opted out now', () => {
+  it('of opt-outs has the contacts that are opted out now', () => {
     assert.deepEqual(report('report_opt_outs', 'phone_number'), [
       { phone_number: '+7', opted_out_at: `${TODAY}T12:00:01Z`, last_keyword: 'STOP' },
     ]);
   });
 
-  it('of recordings that wait for a transcript has their calls, where they are known', () => {
+  it('of recordings waiting for a transcript has their calls, if known', () => {
     const waiting = { recording_url: null, completed_at: `${TODAY}T12:00:00Z` };
     assert.deepEqual(report('report_recordings_waiting', 'recording_id'), [
       { recording_id: 'r1', call_uuid: 'a', ...waiting, from_number: '+1', to_number: '+2' },
@@ -108,7 +108,7 @@ describe('the report', () => {
     ]);
   });
 
-  it('of inbound messages has those that are no keyword', () => {
+  it('of inbound messages has those that are not keywords', () => {
     assert.deepEqual(report('report_inbound_messages', 'message_id'), [
       {
         message_id: 'm5',
@@ -121,7 +121,7 @@ describe('the report', () => {
     ]);
   });
 
-  it('of the delivery’s delay has average and longest', () => {
+  it('of delivery delays has the average and the longest', () => {
     assert.deepEqual(report('report_delivery_delay', 'day'), [
       { day: TODAY, events: 22, average_s: 0.1, longest_s: 2.2 },
     ]);

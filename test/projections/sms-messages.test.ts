@@ -44,7 +44,7 @@ describe('a message', () => {
     });
   });
 
-  it('failed states why; other types do not', () => {
+  it('failed states the reason; other types do not', () => {
     const data = { error_code: 30003, error_message: 'Unreachable' };
     assert.deepEqual(
       columnsOf(
@@ -73,12 +73,12 @@ describe('a message', () => {
     });
   });
 
-  it('with pictures is a message, too', () => {
+  it('may also be an MMS', () => {
     assert.equal(rowOf(smsMessages, event('mms.sent', 1))?.status, 'sent');
     assert.equal(rowOf(smsMessages, event('mms.received', 1))?.status, 'received');
   });
 
-  it('is known under every spelling of its id', () => {
+  it('is recognized under every spelling of its id', () => {
     for (const name of ['message_id', 'message_sid', 'id'])
       assert.equal(rowOf(smsMessages, { event: 'sms.sent', data: { [name]: 'x' } })?.message_id, 'x');
     assert.throws(
@@ -87,7 +87,7 @@ describe('a message', () => {
     );
   });
 
-  it('is not touched by calls and recordings', () => {
+  it('is not affected by calls and recordings', () => {
     for (const type of ['call.completed', 'recording.complete'])
       assert.equal(rowOf(smsMessages, envelope(type, { id: 'x', call_uuid: 'c' })), undefined);
   });
@@ -97,13 +97,13 @@ describe('a message’s status', () => {
   const statusOf = (...events: [type: string, atS: number][]) =>
     rowOf(smsMessages, ...events.map(([type, atS]) => event(`sms.${type}`, atS)))?.status;
 
-  it('moves by rank, whatever the order of arrival and whatever the times', () => {
+  it('advances by rank, whatever the order of arrival and the times', () => {
     assert.equal(statusOf(['delivered', 1], ['sent', 5], ['queued', 9]), 'delivered');
     assert.equal(statusOf(['sent', 1], ['queued', 9]), 'sent');
     assert.equal(statusOf(['failed', 1], ['sent', 9]), 'failed');
   });
 
-  it('delivered or failed is that of the latest, and at the same time the greater text', () => {
+  it('is the latest of delivered and failed, and the greater text if their times are equal', () => {
     assert.equal(statusOf(['delivered', 2], ['failed', 1]), 'delivered');
     assert.equal(statusOf(['failed', 1], ['delivered', 2]), 'delivered');
     assert.equal(statusOf(['delivered', 1], ['failed', 2]), 'failed');
@@ -113,7 +113,7 @@ describe('a message’s status', () => {
 });
 
 describe('a message’s text', () => {
-  it('may be empty, and that is stated: later it replaces, earlier it does not', () => {
+  it('may be empty, which counts as stated: it replaces earlier texts, but not later ones', () => {
     const text = (...messages: [atS: number, message: string | null][]) =>
       rowOf(smsMessages, ...messages.map(([atS, message]) => event('sms.sent', atS, { message })))?.message;
     assert.equal(text([1, '']), '');
@@ -123,7 +123,7 @@ describe('a message’s text', () => {
     assert.equal(text([1, 'Hi'], [2, null]), 'Hi');
   });
 
-  it('is kept as sent, spaces and all, but well-formed', () => {
+  it('is kept as sent, including spaces, but made well-formed', () => {
     assert.equal(rowOf(smsMessages, event('sms.received', 1, { body: ' Stop \n' }))?.message, ' Stop \n');
     const lone = '{"event":"sms.sent","data":{"id":"m","body":"a\\udfff"}}';
     assert.equal(rowOf(smsMessages, lone)?.message, 'a\ufffd');
@@ -158,7 +158,7 @@ describe('a message’s media', () => {
 });
 
 describe('a message’s keyword', () => {
-  it('is told of inbound messages alone', () => {
+  it('is set only for inbound messages', () => {
     assert.equal(rowOf(smsMessages, event('sms.received', 1, { body: ' Stop ' }))?.keyword, 'STOP');
     assert.equal(rowOf(smsMessages, event('mms.received', 1, { body: 'help' }))?.keyword, 'HELP');
     assert.equal(rowOf(smsMessages, event('sms.sent', 1, { body: 'STOP' }))?.keyword, null);

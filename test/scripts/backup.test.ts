@@ -1,4 +1,4 @@
-/** `./irisx backup`: a copy that is checked before it has its name, taken beside a server. */
+/** `./irisx backup`: a copy made while a server runs, and checked before it gets its name. */
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -42,7 +42,7 @@ async function refused(text: string | RegExp, path = target): Promise<void> {
 }
 
 describe('a backup', () => {
-  it('is one file for its owner alone, passes verify, and has the head that is printed', async () => {
+  it('is one file that only its owner can read, passes verify, and has the printed head', async () => {
     database.append(700);
     const { code, stdout, stderr } = await backup(target);
     assert.equal(code, 0, stderr);
@@ -56,7 +56,7 @@ describe('a backup', () => {
     assert.deepEqual(query(target, rows), query(database.path, rows));
   });
 
-  it('taken while deliveries come is whole, and starts as a server that knows what it has seen', async () => {
+  it('is complete if made during deliveries, and a server started on it recognizes them', async () => {
     const receiver = await startReceiver({ databasePath: database.path });
     const event = (index: number) => ({
       event: 'call.ringing',
@@ -69,7 +69,7 @@ describe('a backup', () => {
       for (; !isDone; sent++) assert.equal((await deliver(receiver, event(sent))).status, 200);
     };
     const loading = load();
-    await until(() => sent > 100, 'deliveries come');
+    await until(() => sent > 100, 'deliveries arrive');
     const { code, stdout, stderr } = await backup(target);
     isDone = true;
     await loading;
@@ -89,7 +89,7 @@ describe('a backup', () => {
     await again.close();
   });
 
-  it('takes the state of the handlers along, which goes on where it stood', async () => {
+  it('includes the state of the handlers, which continue where they were', async () => {
     database.append(30);
     const store = new RunStore(runStorePath(database.path));
     const [link] = query(database.path, 'SELECT chain FROM events WHERE seq = 20');
@@ -136,15 +136,15 @@ describe('a backup', () => {
     );
   });
 
-  it('keeps a user’s views and names the tables that are not in it', async () => {
+  it('keeps a user’s views and names the tables that are not included', async () => {
     database.append(10);
     database.tamper('CREATE TABLE my_notes (text TEXT); CREATE VIEW my_view AS SELECT call_uuid FROM calls');
     const { stdout } = await backup(target);
-    assert.ok(stdout.includes('not in it: your own tables my_notes\n'), stdout);
+    assert.ok(stdout.includes('not included: your own tables my_notes\n'), stdout);
     assert.equal(query(target, 'SELECT * FROM my_view').length, query(target, 'SELECT * FROM calls').length);
   });
 
-  it('of a damaged log is refused by name of the first bad event', async () => {
+  it('of a damaged log is refused, and the first bad event is named', async () => {
     database.append(600);
     database.tamper(
       "UPDATE events SET body = CAST(CAST(body AS TEXT) || ' ' AS BLOB) WHERE seq IN (523, 540)",
@@ -152,13 +152,13 @@ describe('a backup', () => {
     await refused(/^the log is damaged: seq 523: the body is not the one that was recorded; /);
   });
 
-  it('of a log with a gap is refused by name of the missing event', async () => {
+  it('of a log with a gap is refused, and the missing event is named', async () => {
     database.append(20);
     database.tamper('DELETE FROM events WHERE seq = 7');
     await refused(/^the log is damaged: seq 7: it is missing; /);
   });
 
-  it('killed in the middle leaves nothing that passes for one, and the next is made', async () => {
+  it('leaves nothing that looks like a backup if killed half-way, and the next one succeeds', async () => {
     database.append(3000);
     const child = spawn(process.execPath, [...IRISX_PROGRAM, 'backup', target], {
       env: { PATH: process.env['PATH'] ?? '', ...database.env },
@@ -176,7 +176,7 @@ describe('a backup', () => {
     assert.deepEqual(readdirSync(folder.path), ['backup.db']);
   });
 
-  it('never takes the place of a file', async () => {
+  it('never replaces a file', async () => {
     database.append(5);
     writeFileSync(target, 'mine');
     await refused(`${target} exists already: give another name, or move it away`);
@@ -190,10 +190,10 @@ describe('a backup', () => {
     await refused(`there is no folder ${missing}: make it, or give another name`, join(missing, 'backup.db'));
     const { code, stderr } = await backup();
     assert.equal(code, EX_USAGE);
-    assert.equal(stderr, 'say the one FILE to write; see --help\n');
+    assert.equal(stderr, 'give exactly one FILE to write; see --help\n');
   });
 
-  it('waits for nobody: a second one to the same file is refused', async () => {
+  it('does not wait: a second one to the same file is refused', async () => {
     database.append(5);
     const holder = new Sqlite(`${target}.partial-lock`);
     holder.exec('BEGIN EXCLUSIVE');
@@ -202,7 +202,7 @@ describe('a backup', () => {
   });
 });
 
-/** The numbers of a file's lines; none where there is no file yet. */
+/** The lines of a file as numbers; empty if there is no file yet. */
 function numbersOf(path: string): number[] {
   if (!existsSync(path)) return [];
   return readFileSync(path, 'utf8').trimEnd().split('\n').map(Number);

@@ -1,4 +1,4 @@
-/** What all commands have in common: help, exit codes, one clear line for whatever is wrong. */
+/** What all commands have in common: help, exit codes, and one clear line per error. */
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
@@ -12,7 +12,7 @@ const HELP_LINES_MAX = 25;
 
 describe('every command', { concurrency: 2 }, () => {
   for (const name of Object.keys(COMMANDS)) {
-    it(`${name} explains itself with --help`, async () => {
+    it(`${name} has a --help text`, async () => {
       const { code, stdout, stderr } = await runScript(name, ['--help']);
       assert.equal(code, 0);
       assert.equal(stderr, '');
@@ -25,7 +25,7 @@ describe('every command', { concurrency: 2 }, () => {
       );
     });
 
-    it(`${name} names an unknown option`, async () => {
+    it(`${name} reports an unknown option`, async () => {
       const { code, stdout, stderr } = await runScript(name, ['--foo=1']);
       assert.deepEqual(
         { code, stdout, stderr },
@@ -56,7 +56,7 @@ describe('every command', { concurrency: 2 }, () => {
     [
       'rebuild',
       ['calls', 'faxes'],
-      /^there is no table "faxes" to rebuild, but calls, sms_messages, recordings, contacts; see/,
+      /^unknown table "faxes"; tables: calls, sms_messages, recordings, contacts; see/,
     ],
     ['verify', ['all'], /^unknown argument all; see/],
     ['serve', ['4000'], /^unknown argument 4000; see/],
@@ -73,13 +73,13 @@ describe('every command', { concurrency: 2 }, () => {
     });
   }
 
-  it('a wrong configuration ends with 78 and names every wrong value', async () => {
+  it('an invalid configuration exits with 78 and names every invalid value', async () => {
     const { code, stderr } = await runScript('verify', [], { env: { PORT: 'x', MAX_AGE: '-1' } });
     assert.equal(code, 78);
     assert.match(stderr, /PORT="x": must be .*\n.*MAX_AGE="-1": must be /);
   });
 
-  it('rebuild and verify of a missing file say so and make none', async () => {
+  it('rebuild and verify report a missing file and do not make one', async () => {
     const folder = temporaryFolder();
     const path = join(folder.path, 'irisx.db');
     for (const [name, ...args] of [['rebuild'], ['rebuild', '--check'], ['verify']] as const) {

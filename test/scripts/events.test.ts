@@ -1,4 +1,4 @@
-/** `./irisx events` and `./irisx explain` on a log beside which a server may run. */
+/** `./irisx events` and `./irisx explain` on a log that a server may have open. */
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -26,7 +26,7 @@ function append(...deliveries: Delivery[]): void {
   open.close();
 }
 
-/** One a minute from T0 on. */
+/** Appends events, one per minute from T0 on. */
 function appendEach(...bodies: Body[]): void {
   append(...bodies.map((body, index) => delivery(body, { receivedAtMs: T0_MS + index * 60_000 })));
 }
@@ -47,7 +47,7 @@ async function listed(...args: string[]): Promise<number[]> {
 }
 
 describe('./irisx events', () => {
-  it('lists the newest first, by type under any spelling, family, subject, failure, time and seq', async () => {
+  it('lists events newest first, by type in any spelling, family, subject, failure, time and seq', async () => {
     appendEach(
       ringing('c1'),
       { event: 'call.canceled', data: { call_uuid: 'c1', from: '+12025550100' } },
@@ -66,16 +66,16 @@ describe('./irisx events', () => {
     assert.deepEqual(await listed('--since', at(1), '--until', at(3)), [3, 2]);
   });
 
-  it('shows a table that goes on where it ended, and nothing that moves a cursor', async () => {
+  it('shows a table that can be continued where it ended, and escapes control characters', async () => {
     appendEach(ringing('c1'), ringing('c2'), { event: 'evil\u001b[2J\u202e', data: {} });
     const { lines } = await script('events', 'list', '--limit', '2');
     assert.match(lines[0] ?? '', /^seq {2}received \(UTC\) +type +path +bytes {2}failure$/);
     assert.match(lines[1] ?? '', /^ {2}3 {2}2026-/);
     assert.ok(lines[1]?.includes('evil\\u001b[2J\\u202e'), lines[1]);
-    assert.equal(lines.at(-1), 'older ones: --before 2');
+    assert.equal(lines.at(-1), 'older events: --before 2');
   });
 
-  it('gives the exact bytes of a body, and shows one event whole', async () => {
+  it('prints the exact bytes of a body, and shows one event in full', async () => {
     const body = '{"event":"call.ringing",  "data":{"call_uuid":"c1","note":"\\u001b[31m\u202e"}}';
     appendEach(body);
     assert.equal((await script('events', 'raw', '1')).stdout, body);
@@ -103,7 +103,7 @@ describe('./irisx events', () => {
     });
     const exit = new Promise((resolve) => child.once('exit', resolve));
     let sent = 0;
-    // It shows what comes after its own start, which nothing tells: so one comes until it has shown one.
+    // It shows events from its start on, but does not report its start. So events are appended until it shows one.
     await until(() => {
       sent += 1;
       append(delivery(ringing(`c${sent}`)));
@@ -120,17 +120,17 @@ describe('./irisx events', () => {
   });
 
   for (const [args, message] of [
-    [[], 'say one of list, tail, show SEQ, raw SEQ'],
-    [['lost'], 'there is no command "lost", but list, tail, show, raw'],
-    [['show'], 'say the one SEQ: a whole number from 1'],
-    [['raw', '0'], 'say the one SEQ: a whole number from 1, not "0"'],
+    [[], 'give a command: list, tail, show SEQ or raw SEQ'],
+    [['lost'], 'unknown command "lost"; commands: list, tail, show, raw'],
+    [['show'], 'give one SEQ, a whole number from 1'],
+    [['raw', '0'], 'give one SEQ, a whole number from 1, not "0"'],
     [
       ['list', '--type', 'call.%'],
-      '--type must be a type or a family as call.failed or call.*, not "call.%"',
+      '--type must be a type or a family, such as call.failed or call.*, not "call.%"',
     ],
     [
       ['list', '--since', 'yesterday'],
-      '--since must be a date or a time as 2026-01-05T09:00:00Z, not "yesterday"',
+      '--since must be a date or a time, such as 2026-01-05T09:00:00Z, not "yesterday"',
     ],
     [['list', '--limit', '0'], '--limit must be a whole number from 1 to 1000000, not "0"'],
     [['list', '--output', 'xml'], '--output must be table or json, not "xml"'],
@@ -144,16 +144,16 @@ describe('./irisx events', () => {
     });
   }
 
-  it('says which events there are', async () => {
+  it('names the last event if the given one does not exist', async () => {
     appendEach(ringing('c1'));
     const { code, stderr } = await script('events', 'show', '2');
-    assert.equal(stderr, 'there is no event 2: the log’s last one is seq 1\n'.replace('’', "'"));
+    assert.equal(stderr, 'there is no event 2: the log’s last event is seq 1\n'.replace('’', "'"));
     assert.equal(code, 1);
   });
 });
 
 describe('./irisx explain', () => {
-  it('tells of a call its events by time and by arrival, its columns, and its recordings', async () => {
+  it('shows for a call its events by time and by arrival, its columns, and its recordings', async () => {
     appendEach(
       envelope('call.completed', { call_uuid: 'c1', duration_seconds: 60 }, 90),
       envelope('call.initiated', { call_uuid: 'c1', from_number: '+1' }, 0),
@@ -169,14 +169,14 @@ describe('./irisx explain', () => {
     assert.ok(lines.includes('recordings r1: 1 event, times are UTC'));
   });
 
-  it('tells of one event the rows that it belongs to, and why it could not be used', async () => {
+  it('shows for one event the rows that it belongs to, and why it could not be used', async () => {
     appendEach(envelope('call.completed', { call_uuid: 'c1', duration_seconds: -1 }, 0), { event: 'x.y' });
     const { lines } = await script('explain', 'seq', '1');
     assert.match(lines[0] ?? '', /^seq 1: call\.completed, received .* at \/webhooks$/);
     assert.equal(lines[1], 'unusable: duration_seconds must be a number ≥ 0, got -1');
-    assert.ok(lines.includes('there is no row: no event of it could be used'));
+    assert.ok(lines.includes('there is no row: none of its events could be used'));
     const other = await script('explain', 'seq', '2');
-    assert.equal(other.lines.at(-1), 'it belongs to no row of a table');
+    assert.equal(other.lines.at(-1), 'it does not belong to any row');
     assert.equal(other.code, 0);
   });
 
@@ -185,20 +185,23 @@ describe('./irisx explain', () => {
     const { code, lines } = await script('explain', 'call', 'm1');
     assert.equal(code, 1);
     assert.deepEqual(lines, [
-      'no event of call "m1" has arrived; but of sms with this id: ./irisx explain sms m1',
+      'no event for call "m1" has arrived; events for sms with this id have: ./irisx explain sms m1',
     ]);
     const unknown = await script('explain', 'sms', 'nobody');
     assert.equal(unknown.code, 1);
-    assert.match(unknown.lines[0] ?? '', /^no event of sms "nobody" has arrived; \.\/irisx events/);
+    assert.match(unknown.lines[0] ?? '', /^no event for sms "nobody" has arrived; \.\/irisx events/);
   });
 
-  it('refuses what it does not know with one line', async () => {
+  it('refuses unknown arguments with one line', async () => {
     const { code, stderr } = await script('explain', 'fax', '1');
     assert.equal(code, EX_USAGE);
-    assert.equal(stderr, 'say call, sms, recording, contact and an id, or seq and a number; see --help\n');
+    assert.equal(
+      stderr,
+      'give one of call, sms, recording, contact and an id, or seq and a number; see --help\n',
+    );
     assert.equal(
       (await script('explain', 'seq', 'x')).stderr,
-      '"x" is no seq: a whole number from 1; see --help\n',
+      '"x" is not a seq: give a whole number from 1; see --help\n',
     );
   });
 });

@@ -41,7 +41,7 @@ const failed = (seq: number, more: Partial<FailedRun> = {}): FailedRun => ({
   ...more,
 });
 
-/** Both consumers stand at 15; of the handlers' runs 3 is dead, 5 and 7 wait. */
+/** Handlers are at seq 15, forwarding at the end. Of the handlers' runs, 3 is dead and 5 and 7 wait. */
 function stateOfServer(): void {
   withStore((store) => {
     store.moveTo('handlers', 15, new Uint8Array());
@@ -62,16 +62,16 @@ async function handlers(...args: string[]) {
 }
 
 describe('./irisx handlers', () => {
-  it('says what to do where no handler has run', async () => {
+  it('says what to do if no handler has run', async () => {
     const { code, stderr } = await handlers('status');
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^no handler has run yet: put one into src\/handlers, or set HANDLERS or FORWARD_URL/,
+      /^no handler has run yet: write one in src\/handlers, or set HANDLERS or FORWARD_URL/,
     );
   });
 
-  it('status shows how far each consumer is, and whether a server runs them', async () => {
+  it('status shows how far each consumer has got, and whether a server is running them', async () => {
     stateOfServer();
     const { code, lines } = await handlers('status');
     assert.equal(code, 0);
@@ -79,14 +79,14 @@ describe('./irisx handlers', () => {
       'consumer  seq  behind  waiting  dead',
       'forward    20       0        0     0',
       'handlers   15       5        2     1',
-      "the log's last event is seq 20; no server runs them now",
+      "the log's last event is seq 20; no server is running them now",
     ]);
     const unlock = lockFile(runStoreLockPath(database.path));
-    assert.match((await handlers('status')).lines.at(-1) ?? '', /; a server runs them$/);
+    assert.match((await handlers('status')).lines.at(-1) ?? '', /; a server is running them$/);
     unlock?.();
   });
 
-  it('failed lists them, one line each', async () => {
+  it('failed lists the failed runs, one line each', async () => {
     stateOfServer();
     const { lines } = await handlers('failed');
     const cells = lines.map((line) => line.trim().split(/ {2,}/));
@@ -116,7 +116,7 @@ describe('./irisx handlers', () => {
     );
   });
 
-  it('skip forgets a run', async () => {
+  it('skip drops a run', async () => {
     stateOfServer();
     assert.deepEqual((await handlers('skip', '5')).lines, ['1 run will not be tried again']);
     assert.deepEqual(
@@ -129,7 +129,7 @@ describe('./irisx handlers', () => {
     stateOfServer();
     const seqs = () => withStore((store) => store.consumers().map(({ name, seq }) => `${name} ${seq}`));
     assert.deepEqual((await handlers('--replay-from', '5', '--only', 'forward')).lines, [
-      '16 events from seq 5 on will run again',
+      '16 events from seq 5 onward will run again',
     ]);
     assert.deepEqual(seqs(), ['forward 4', 'handlers 15']);
     await handlers('--replay-from', '1');
@@ -139,25 +139,25 @@ describe('./irisx handlers', () => {
       0,
     );
     assert.deepEqual((await handlers('--replay-from', '21')).lines, [
-      '0 events from seq 21 on will run again',
+      '0 events from seq 21 onward will run again',
     ]);
     assert.deepEqual(seqs(), ['forward 20', 'handlers 20']);
   });
 
-  it('refuses what makes no sense, and changes nothing', async () => {
+  it('refuses invalid arguments, and changes nothing', async () => {
     stateOfServer();
     const before = withStore((store) => [store.consumers(), store.failed(9)]);
     const wrong: [RegExp, ...string[]][] = [
-      [/say one of status, failed, retry, skip, or --replay-from SEQ/],
-      [/say one of/, 'status', '--replay-from', '3'],
-      [/there is no command "stauts"/, 'stauts'],
+      [/give a command \(status, failed, retry, skip\) or --replay-from SEQ/],
+      [/give a command/, 'status', '--replay-from', '3'],
+      [/unknown command "stauts"/, 'stauts'],
       [/unknown argument "3"/, 'status', '3'],
       [/retry needs SEQ … or --all/, 'retry'],
       [/retry needs SEQ … or --all/, 'retry', '3', '--all'],
       [/skip needs SEQ …/, 'skip'],
       [/--all is for retry/, 'skip', '--all'],
-      [/"0" is no seq/, 'skip', '0'],
-      [/"x" is no seq/, 'retry', '3', 'x'],
+      [/"0" is not a seq/, 'skip', '0'],
+      [/"x" is not a seq/, 'retry', '3', 'x'],
       [/--replay-from must be from 1 to 21, not 22/, '--replay-from', '22'],
       [/--only must be forward or handlers, not "other"/, '--replay-from', '1', '--only', 'other'],
       [/--only is for --replay-from/, 'status', '--only', 'forward'],
@@ -175,7 +175,7 @@ describe('./irisx handlers', () => {
 });
 
 describe('the program', () => {
-  it('does not start with handlers that are wrong: one line, and the code of a wrong configuration', async () => {
+  it('does not start with invalid handlers: one line, and the exit code of an invalid configuration', async () => {
     const modulePath = join(dirname(database.path), 'handlers.mjs');
     writeFileSync(modulePath, 'export function handleCallComplete() {}\n');
     const { code, stdout, stderr } = await runScript('serve', [], {

@@ -1,4 +1,4 @@
-/** `./irisx report`: what the tables say, in three formats, now and as the log stood once. */
+/** `./irisx report`: reports in three formats, as of now and as of an earlier event. */
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -35,7 +35,7 @@ async function report(...args: string[]): Promise<string> {
 const call = (id: string, type: string, atS: number, data: object = {}) =>
   envelope(`call.${type}`, { call_uuid: id, ...data }, atS);
 
-/** Two days' calls, messages, an opt-out and a failure. */
+/** Two days of calls and messages, an opt-out and a failure. */
 function appendTwoDays(): void {
   const [number, other] = ['+12025550100', '+12025550101'];
   append(
@@ -88,7 +88,7 @@ describe('./irisx report', () => {
     );
   });
 
-  it('groups by tenant, by hour and by the other party’s number, within a time', async () => {
+  it('groups by tenant, by hour and by the other party’s number, within a period', async () => {
     appendTwoDays();
     const groups = async (...args: string[]) =>
       (
@@ -108,7 +108,7 @@ describe('./irisx report', () => {
     assert.equal((await groups('--by', 'hour', '--until', since)).length, 1);
   });
 
-  it('gives machines numbers as they are', async () => {
+  it('prints unformatted numbers for programs', async () => {
     appendTwoDays();
     const costs = JSON.parse(await report('costs', '--format', 'json')) as Record<string, unknown>;
     assert.deepEqual(costs['columns'], {
@@ -123,7 +123,7 @@ describe('./irisx report', () => {
     assert.match(csv, /^opted_out_at,phone_number,last_keyword\r\n\d{4}-\S+Z,\+12025550101,STOP\r\n$/);
   });
 
-  it('as of the head is the live report, and as of an earlier event the report made then', async () => {
+  it('as of the head equals the live report, and as of an earlier event the report made then', async () => {
     database.append(300);
     appendTwoDays();
     const live = await report('--format', 'json');
@@ -134,7 +134,7 @@ describe('./irisx report', () => {
     assert.equal((await report('--format', 'json', '--as-of', '311')).replaceAll(then, '"as_of":null'), live);
   });
 
-  it('as of a time is as of the last event that had come', async () => {
+  it('as of a time is as of the last event received by then', async () => {
     appendTwoDays();
     for (const [ms, seq] of [
       [T0_MS + 2000, 3],
@@ -146,12 +146,12 @@ describe('./irisx report', () => {
     }
   });
 
-  it('as of seq 0 is a report of nothing', async () => {
+  it('as of seq 0 is an empty report', async () => {
     appendTwoDays();
     assert.match(await report('calls', '--as-of', '0'), /^calls by day, as of seq 0 \(UTC\)\nnone\n/);
   });
 
-  it('as of an event that somebody has removed says so and ends', async () => {
+  it('as of an event that was removed says so and exits', async () => {
     appendTwoDays();
     database.tamper('DELETE FROM events WHERE seq = 5');
     const { code, stdout, stderr } = await runScript('report', ['--as-of', '5'], { env: database.env });
@@ -160,14 +160,14 @@ describe('./irisx report', () => {
   });
 
   for (const [args, message] of [
-    [['fax'], 'there is no report "fax", but calls, sms, costs, opt-outs, failures'],
-    [['--by', 'week'], '--by must be day, hour, tenant, number, not "week"'],
+    [['fax'], 'unknown report "fax"; reports: calls, sms, costs, opt-outs, failures'],
+    [['--by', 'week'], '--by must be one of day, hour, tenant, number, not "week"'],
     [['failures', '--by', 'hour'], '--by is for calls, sms, costs, not for failures'],
     [['--format', 'csv'], '--format csv is for one report: name it'],
-    [['--format', 'xml'], '--format must be table, csv, json, not "xml"'],
+    [['--format', 'xml'], '--format must be one of table, csv, json, not "xml"'],
     [['--since', '2026-01-02', '--until', '2026-01-01'], '--until must be later than --since'],
     [['--as-of', '12'], "--as-of 12: the log's last event is seq 11"],
-    [['--as-of', 'noon'], '--as-of must be a date or a time as 2026-01-05T09:00:00Z, not "noon"'],
+    [['--as-of', 'noon'], '--as-of must be a date or a time, such as 2026-01-05T09:00:00Z, not "noon"'],
   ] as const) {
     it(`refuses ${args.join(' ')} with one line`, async () => {
       appendTwoDays();
@@ -179,7 +179,7 @@ describe('./irisx report', () => {
   }
 });
 
-it('a cell that a spreadsheet would run is text, and a phone number stays one', () => {
+it('a cell that a spreadsheet would run as a formula becomes text, and a phone number is unchanged', () => {
   const cells = [
     '=1+1',
     '@SUM(A1)',

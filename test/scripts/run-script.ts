@@ -1,4 +1,4 @@
-/** Runs one of the commands as a process of its own, with an environment that has only what is given. */
+/** Runs one of the commands as a separate process, with only the given environment. */
 
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
@@ -13,14 +13,14 @@ export interface Finished {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string | Uint8Array;
-  /** Also where a `.env` would be read. */
+  /** The working folder, from which a `.env` would be read. */
   readonly cwd?: string;
 }
 
-/** A command that takes longer hangs; it is ended, and its exit code is null. */
+/** A command that takes longer is considered hung. It is killed, and its exit code is null. */
 const RUN_MS_MAX = 60_000;
 
-/** @param name of the command, as in `./irisx` */
+/** @param name the name of the command, as in `./irisx` */
 export function runScript(
   name: string,
   args: readonly string[],
@@ -29,7 +29,7 @@ export function runScript(
   return run(process.execPath, [...IRISX_PROGRAM, name, ...args], options);
 }
 
-/** Runs a program to its end. */
+/** Runs a program to completion. */
 export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {

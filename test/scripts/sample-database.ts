@@ -17,7 +17,7 @@ export interface SampleDatabase {
   readonly env: Record<string, string>;
   /** Appends events as the server would; `secret` null: unsigned. */
   append(count: number, secret?: string | null): Recorded[];
-  /** Changes the file as nobody should: the triggers that forbid it are dropped first. */
+  /** Changes the file in a forbidden way: first drops the triggers that prevent it. */
   tamper(sql: string): void;
   remove(): void;
 }

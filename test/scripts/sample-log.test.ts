@@ -1,4 +1,4 @@
-/** Sample data: reproducible, varied, and all of it usable. */
+/** Sample data: reproducible, varied, and always usable. */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

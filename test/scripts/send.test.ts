@@ -13,7 +13,7 @@ import { runScript } from './run-script.ts';
 const RECORDED_FILE = join(import.meta.dirname, '../fixtures/deliveries.jsonl');
 
 let receiver: TestReceiver;
-/** Events up to here are of earlier tests. */
+/** Events up to here belong to earlier tests. */
 let seqBefore = 0;
 
 function send(...args: string[]) {
@@ -49,7 +49,7 @@ beforeEach(() => {
 });
 
 describe('./irisx send', () => {
-  it('sends one event and shows a line each way', async () => {
+  it('sends one event and shows one line for it and one for the answer', async () => {
     const { code, stdout, stderr } = await send('call.completed');
     assert.equal(stderr, '');
     assert.match(stdout, /^--> call\.completed\n<-- 200 [\d.]+ m?s seq 1\n$/);
@@ -57,7 +57,7 @@ describe('./irisx send', () => {
     assert.deepEqual(sentTypes(), ['call.completed']);
   });
 
-  it('scenario call is one call with its recording and transcript', async () => {
+  it('scenario call sends one call with its recording and transcript', async () => {
     const { code, stdout } = await send('--scenario', 'call');
     assert.equal(code, 0, stdout);
     assert.match(stdout, /\n6 sent in .*200 × 6; 0 duplicates; p50 .*, p99 .*, max .*\n$/);
@@ -96,7 +96,7 @@ describe('./irisx send', () => {
     assert.deepEqual([call['status'], call['error_code']], ['failed', 'CARRIER_REJECTED']);
   });
 
-  it('scenario sms is a delivered message and an ordinary reply', async () => {
+  it('scenario sms sends a delivered message and an ordinary reply', async () => {
     await send('--scenario', 'sms');
     assert.deepEqual(sentTypes(), ['sms.sent', 'sms.delivered', 'sms.received']);
     const messages = receiver.rows(
@@ -124,7 +124,7 @@ describe('./irisx send', () => {
   });
 
   for (const shape of ['envelope', 'bare', 'flat']) {
-    it(`scenario all in shape ${shape} is each documented type once, all usable`, async () => {
+    it(`scenario all in shape ${shape} sends each documented type once, all usable`, async () => {
       const { code, stdout } = await send('--scenario', 'all', '--shape', shape);
       assert.equal(code, 0, stdout);
       assert.deepEqual(sentTypes(), DOCUMENTED_TYPES);
@@ -142,7 +142,7 @@ describe('./irisx send', () => {
     assert.deepEqual(sentTypes(), ['fax.sent']);
   });
 
-  it('sets fields with --data, as JSON where it can be read as JSON, else as text', async () => {
+  it('sets fields with --data, as JSON if it is valid JSON, else as text', async () => {
     const set = [
       'a=1.5',
       'b=true',
@@ -173,7 +173,7 @@ describe('./irisx send', () => {
     );
   });
 
-  it('ends with 1 and the reason where the server cannot use the data', async () => {
+  it('exits with 1 and prints the reason if the server cannot use the data', async () => {
     const { code, stdout } = await send('call.completed', '--data', 'duration_seconds=-1');
     assert.equal(code, 1);
     assert.match(stdout, /<-- 200 .* seq \d+ unusable: duration_seconds must be a number ≥ 0, got -1\n$/);
@@ -184,7 +184,7 @@ describe('./irisx send', () => {
     assert.equal(sent()[0]?.['path'], '/webhooks/calls');
   });
 
-  it('replays recorded deliveries: bodies and event headers as they were, signed anew', async () => {
+  it('replays recorded deliveries: bodies and event headers unchanged, signed again', async () => {
     const { code, stdout } = await send('--file', RECORDED_FILE);
     assert.equal(code, 0, stdout);
     assert.match(stdout, /\n21 sent in .*200 × 21; 3 duplicates; /);
@@ -195,7 +195,7 @@ describe('./irisx send', () => {
     assert.ok(String(rows[2]?.['body']).startsWith('{"to":"+15559870001","from":"+15551230001",'));
   });
 
-  it('takes a line without a recorded body for the body itself', async () => {
+  it('sends a line without a recorded body as the body itself', async () => {
     const folder = temporaryFolder();
     const file = join(folder.path, 'bodies.jsonl');
     const line = '{"event": "call.ringing",  "data": {"call_uuid": "plain-1"}}';
@@ -206,7 +206,7 @@ describe('./irisx send', () => {
 
     writeFileSync(file, `${line}\n[1]\n`);
     const { code: codeOfWrong, stderr } = await send('--file', file);
-    assert.deepEqual([codeOfWrong, stderr], [1, `${file}, line 2 is no JSON object\n`]);
+    assert.deepEqual([codeOfWrong, stderr], [1, `${file}, line 2 is not a JSON object\n`]);
     folder.remove();
   });
 
@@ -218,7 +218,7 @@ describe('./irisx send', () => {
     assert.match(stdout, /\n12 sent .*; 6 duplicates;/);
   });
 
-  it('sums up many, sent at once and in random order, with new ids each time', async () => {
+  it('prints a summary for many, sent concurrently in random order, with new ids each time', async () => {
     const { code, stdout } = await send(
       '--scenario',
       'call',
@@ -242,7 +242,7 @@ describe('./irisx send', () => {
     ]);
   });
 
-  it('keeps to a rate', async () => {
+  it('keeps the given rate', async () => {
     const { code, stdout } = await send('sms.sent', '--count', '60', '--rate', '100');
     assert.equal(code, 0, stdout);
     const [, took, unit] = /^60 sent in ([\d.]+) (m?s),/.exec(stdout) ?? [];
@@ -256,17 +256,17 @@ describe('./irisx send', () => {
     assert.equal(few, '');
   });
 
-  it('ends with 1 under a wrong secret, and says what the server said', async () => {
+  it('exits with 1 if the secret is wrong, and prints the server’s message', async () => {
     const { code, stdout } = await send('call.busy', '--count', '2', '--secret', 'wrong');
     assert.equal(code, 1);
     assert.match(stdout, /<-- 401 [\d.]+ ms Unauthorized: Invalid signature\n/);
-    assert.match(stdout, /\n2 not accepted; the first, call\.busy: 401 .* Invalid signature\n$/);
+    assert.match(stdout, /\n2 not accepted; the first: call\.busy: 401 .* Invalid signature\n$/);
     assert.deepEqual(sent(), []);
   });
 });
 
 describe('./irisx send without a server', () => {
-  it('says that nothing listens', async () => {
+  it('says that nothing is listening', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -274,11 +274,11 @@ describe('./irisx send without a server', () => {
     for (const args of [[], ['--count', '100'], ['--count', '100', '--rate', '1000']]) {
       const { code, stderr } = await runScript('send', ['call.busy', '--url', url, '--secret', 's', ...args]);
       assert.equal(code, 1);
-      assert.equal(stderr, `nothing listens on ${url}: start the server with ./irisx serve\n`);
+      assert.equal(stderr, `nothing is listening on ${url}: start the server with ./irisx serve\n`);
     }
   });
 
-  it('needs no secret where the server verifies nothing', async () => {
+  it('needs no secret if the server skips verification', async () => {
     const folder = temporaryFolder();
     const env = { NODE_ENV: 'development', SKIP_SIGNATURE_VERIFICATION: 'true', WEBHOOK_SECRET: '' };
     const databasePath = join(folder.path, 'irisx.db');

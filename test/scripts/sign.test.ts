@@ -26,13 +26,13 @@ describe('./irisx sign', () => {
     assert.equal(ofInput.stdout, expected);
   });
 
-  it('signs bytes that are no text', async () => {
+  it('signs bytes that are not text', async () => {
     const bytes = Uint8Array.of(0, 255, 10, 13);
     const { stdout } = await runScript('sign', ['-', '--timestamp', TIMESTAMP], { env, stdin: bytes });
     assert.ok(stdout.includes(generateSignature(bytes, SECRET, TIMESTAMP)));
   });
 
-  it('writes the prefixed spelling, with the time of now', async () => {
+  it('prints the prefixed form, with the current time', async () => {
     const beforeS = Math.floor(Date.now() / 1000);
     const { stdout } = await runScript('sign', [file, '--prefix'], { env });
     const [, signature = '', timestamp = ''] =
@@ -41,7 +41,7 @@ describe('./irisx sign', () => {
     assert.ok(Number(timestamp) >= beforeS && Number(timestamp) <= Date.now() / 1000);
   });
 
-  it('checks given values, under any of the secrets', async () => {
+  it('checks given values against any of the secrets', async () => {
     const signature = generateSignature(BODY, SECRET, TIMESTAMP);
     const verify = async (given: string, secret: string) => {
       const args = [file, '--verify', '--signature', given, '--timestamp', TIMESTAMP, '--secret', secret];
@@ -54,7 +54,7 @@ describe('./irisx sign', () => {
     assert.deepEqual(await verify('nonsense', SECRET), [1, 'invalid signature\n']);
   });
 
-  it('uses the development secret of the database, and says so where there is none', async () => {
+  it('uses the development secret of the database, and says so if there is none', async () => {
     const path = join(folder.path, 'data', 'irisx.db');
     const options = { env: { DATABASE_URL: path } };
     const without = await runScript('sign', [file], options);
@@ -66,7 +66,7 @@ describe('./irisx sign', () => {
     assert.ok(stdout.includes(generateSignature(BODY, 'made-for-this', TIMESTAMP)));
   });
 
-  it('names a file that cannot be read', async () => {
+  it('reports a file that cannot be read', async () => {
     const { code, stderr } = await runScript('sign', ['/nowhere/body.json'], { env });
     assert.equal(code, 1);
     assert.match(stderr, /^\/nowhere\/body\.json cannot be read: ENOENT.*\n$/);
@@ -93,7 +93,7 @@ describe('./irisx sign --curl', () => {
       .rows('SELECT type, body FROM events ORDER BY seq')
       .map((row) => [row['type'], String(row['body'])]);
 
-  it('gives a command line that the server accepts, for a file and for standard input', async () => {
+  it('prints a command line that the server accepts, for a file and for standard input', async () => {
     const ofFile = await curl([file]);
     assert.deepEqual([ofFile.stderr, ofFile.code], ['', 0]);
     assert.match(ofFile.stdout, /"success":true,.*"duplicate":false/);
@@ -107,9 +107,9 @@ describe('./irisx sign --curl', () => {
     ]);
   });
 
-  it('refuses to print bytes that a shell would not keep', async () => {
+  it('refuses to print bytes that a shell would not preserve', async () => {
     const { code, stderr } = await runScript('sign', ['-', '--curl'], { env, stdin: 'a\0b' });
     assert.equal(code, 1);
-    assert.equal(stderr, 'the body is not plain text: put it into a file and name that\n');
+    assert.equal(stderr, 'the body is not plain text: put it in a file and give the file name\n');
   });
 });

@@ -1,4 +1,4 @@
-/** `./irisx verify` on a whole log, and on one that somebody or a disk has changed. */
+/** `./irisx verify` on an intact log, and on logs changed by a person or by a faulty disk. */
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -31,7 +31,7 @@ afterEach(() => database.remove());
 async function verify(...args: string[]) {
   const { code, stdout, stderr } = await runScript('verify', args, { env: database.env });
   assert.equal(stderr, '');
-  /** What the line of a check says, with its state. */
+  /** The line of a check, with its state. */
   const line = (name: string) =>
     new RegExp(`^(?:ok|FAILED|skipped) +${name}: .*$`, 'm').exec(stdout)?.[0] ?? '';
   const failed = [...stdout.matchAll(/^FAILED +(\w+)/gm)].map((match) => match[1]);
@@ -42,7 +42,7 @@ const headOf = (stdout: string) =>
   /^head: seq (\d+), chain ([0-9a-f]{64})$/m.exec(stdout)?.slice(1).join(':') ?? '';
 
 describe('./irisx verify', () => {
-  it('finds nothing wrong with a whole log, and shows its head', async () => {
+  it('finds nothing wrong with an intact log, and shows its head', async () => {
     const { code, stdout } = await verify();
     assert.equal(code, 0, stdout);
     const states = stdout.split('\n').map((line) => line.slice(0, 20).trimEnd());
@@ -51,7 +51,7 @@ describe('./irisx verify', () => {
       'ok      sequence: 60',
       'ok      chain: bodie',
       'ok      signatures:',
-      'ok      tables: as t',
+      'ok      tables: they',
       'head: seq 60, chain',
       '',
     ]);
@@ -75,7 +75,7 @@ describe('./irisx verify', () => {
     await receiver.close();
   });
 
-  it('names the event whose body was changed by a byte', async () => {
+  it('names the event whose body was changed by one byte', async () => {
     database.tamper(
       "UPDATE events SET body = CAST(replace(CAST(body AS TEXT), ',', ';') AS BLOB) WHERE seq = 23",
     );
@@ -87,7 +87,7 @@ describe('./irisx verify', () => {
     assert.deepEqual(failed.slice(0, 2), ['chain', 'signatures']);
   });
 
-  it('names the event of which another column was changed', async () => {
+  it('names the event in which another column was changed', async () => {
     database.tamper(
       "UPDATE events SET event_header = 'x' WHERE seq = 7; UPDATE events SET body_time_ms = 1 WHERE seq = 9",
     );
@@ -97,7 +97,7 @@ describe('./irisx verify', () => {
     assert.deepEqual(failed.slice(0, 1), ['chain']);
   });
 
-  it('names the event after one that was removed', async () => {
+  it('names the event after a removed one', async () => {
     database.tamper('DELETE FROM events WHERE seq = 31');
     const { code, line } = await verify();
     assert.equal(code, 1);
@@ -105,7 +105,7 @@ describe('./irisx verify', () => {
     assert.match(line('chain'), /^FAILED +chain: seq 32: its chain does not follow/);
   });
 
-  it('notices a cut tail by an anchor that was noted before', async () => {
+  it('notices a missing tail by an anchor that was noted before', async () => {
     const anchor = headOf((await verify()).stdout);
     database.append(5);
     const longer = await verify('--anchor', anchor);
@@ -159,7 +159,7 @@ describe('./irisx verify', () => {
     assert.match(stdout, /\n {2}calls: \d+ rows, 1 difference\n +calls \S+: differs in duration_seconds\n/);
   });
 
-  it('ends with findings, never with a stack trace, on a file with damaged pages', async () => {
+  it('reports findings, never a stack trace, on a file with damaged pages', async () => {
     database.append(3000);
     const bytes = statSync(database.path).size;
     const descriptor = openSync(database.path, 'r+');
@@ -177,12 +177,12 @@ describe('./irisx verify', () => {
       assert.deepEqual([code, stdout], [1, '']);
       assert.match(
         stderr,
-        /^.*(?:\(SQLITE_CORRUPT\);|beyond seq \d+ of 3060:) \.\/irisx verify tells what is damaged.*\n$/,
+        /^.*(?:\(SQLITE_CORRUPT\);|beyond seq \d+ of 3060:) \.\/irisx verify \w+ what is damaged.*\n$/,
       );
     }
   });
 
-  it('says in one line that a file is no database', async () => {
+  it('says in one line that a file is not a database', async () => {
     const folder = temporaryFolder();
     const path = join(folder.path, 'irisx.db');
     writeFileSync(path, 'x'.repeat(5000));

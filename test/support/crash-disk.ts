@@ -1,8 +1,8 @@
 /**
- * A disk that loses power: plays recorded calls and says what may be found on it afterwards. What a completed fsync
- * of a file or folder covers is there. Each later change is there or not, whatever became of the others, so their
- * order counts for nothing; a write may also be there in some of its sectors only. A file's name is a change of its
- * folder. That is more than a real disk would do to us.
+ * A disk that loses power: replays recorded calls and works out what may be on it afterwards. Changes covered by a
+ * completed fsync of their file or folder are there. Each later change is there or not, independently of the others,
+ * whatever their order. A write may also be there only in some of its sectors. A file's name is a change of its
+ * folder. This is worse than a real disk.
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -12,22 +12,22 @@ import type { Random } from './random.ts';
 
 const SECTOR_BYTES = 512;
 
-/** Files by their path below the folder above the database's; a folder has no bytes. */
+/** Files by their path relative to the parent of the database's folder; a folder has no bytes. */
 export type Image = Map<string, Uint8Array | 'folder'>;
 
 export interface CrashDisk {
-  /** Plays on until call `index` has started and has not returned. Never backwards. */
+  /** Replays up to the point where call `index` has started but not returned. Cannot go back. */
   playTo(index: number): void;
-  /** What a power cut now may leave. */
+  /** What a power cut at this point may leave. */
   cut(random: Random): Image;
-  /** What the files hold for those who read them without a power cut. */
+  /** What the files contain without a power cut. */
   read(): Image;
 }
 
-/** How a change that no fsync covers is treated: calls `apply` with what of it reached the disk. */
+/** Decides about a change that no fsync covers: calls `apply` with the parts that reached the disk. */
 type Fate = (call: DiskCall, apply: (part: DiskCall) => void) => void;
 
-/** Shares of changes that reach the disk, and of writes that do in part: each image has one of each. */
+/** The share of changes that reach the disk, and of writes that reach it in part: each image picks one of each. */
 const KEPT_SHARES = [0, 0.1, 0.5, 0.9, 1];
 const TORN_SHARES = [0, 0.1, 1];
 
@@ -94,7 +94,7 @@ export function writeImage(image: Image, folder: string): void {
   }
 }
 
-/** Bytes of files and names in folders. */
+/** The bytes of files and the names in folders. */
 class Contents {
   readonly #bytes = new Map<Inode, { buffer: Buffer; length: number }>();
   readonly #names = new Map<Inode, Map<string, Inode>>();
@@ -123,7 +123,7 @@ class Contents {
     return this.#bytes.get(file) ?? { buffer: Buffer.alloc(0), length: 0 };
   }
 
-  /** What lies between the old end and a new one is zero. */
+  /** Bytes between the old end and a new end are zero. */
   #setLength(inode: Inode, length: number): void {
     const { buffer, length: before } = this.#bytesOf(inode);
     const large = length <= buffer.length ? buffer : Buffer.concat([buffer], 2 * length);

@@ -1,4 +1,4 @@
-/** A crowd: thousands of connections in a process of its own that all do the same, and how each of them ended. */
+/** A crowd: thousands of connections in a separate process that all do the same, and how each of them ended. */
 
 import { connect, type Socket } from 'node:net';
 import { type Helper, serveHelper, startHelper } from './helper.ts';
@@ -6,13 +6,13 @@ import { type Helper, serveHelper, startHelper } from './helper.ts';
 export interface CrowdOptions {
   readonly port: number;
   readonly connections: number;
-  /** Where they come from, in turn. */
+  /** The addresses from which they connect, in turn. */
   readonly localAddresses: readonly string[];
-  /** What each sends first; Latin-1. */
+  /** What each of them sends first; Latin-1. */
   readonly opening: string;
-  /** Then so many bytes more. */
+  /** Then this many more bytes. */
   readonly fillerBytes?: number;
-  /** Then this, again and again, on every second connection. */
+  /** Then this repeatedly, on every second connection. */
   readonly drip?: { readonly text: string; readonly everyMs: number };
   /** Ready only when each has been answered or closed. */
   readonly awaitsAnswers?: boolean;
@@ -22,7 +22,7 @@ export interface CrowdSeen {
   readonly open: number;
   /** First answers by status; connections that ended without one are under `none`, or `reset`. */
   readonly answers: Readonly<Record<string, number>>;
-  /** Milliseconds from open to closed, of each that is closed. */
+  /** For each closed connection, the milliseconds from open to close. */
   readonly closedAfterMs: readonly number[];
 }
 
@@ -31,7 +31,7 @@ export function startCrowd(options: CrowdOptions): Helper<CrowdSeen> {
   return startHelper<CrowdOptions, CrowdSeen>('crowd', options);
 }
 
-/** Connections that are being opened at once: below any listener's backlog. */
+/** Connections being opened at the same time: fewer than the backlog of any listener. */
 const OPENING_MAX = 200;
 
 async function gather(options: CrowdOptions): Promise<() => CrowdSeen> {

@@ -1,4 +1,4 @@
-/** Databases for tests that need no receiver: a real file in a folder of its own, or the same schema in memory. */
+/** Databases for tests that need no receiver: a real file in its own folder, or the same schema in memory. */
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ export function openTestDatabase(derivations: Derivations = ours): TestDatabase 
   };
 }
 
-/** The schema as the program makes it, without events, in memory: nothing is fsynced, so thousands of runs are quick. */
+/** The program's schema in memory, without events. Nothing is fsynced, so that thousands of runs are fast. */
 export function openInMemory(derivations: Derivations = ours): Database {
   const model = openTestDatabase(derivations);
   model.database.pragma('journal_mode = DELETE');
@@ -42,7 +42,7 @@ export function openInMemory(derivations: Derivations = ours): Database {
   return new Sqlite(image);
 }
 
-/** `0600` and the like. */
+/** For instance `0600`. */
 export function modeOf(path: string): string {
   return (statSync(path).mode & 0o777).toString(8).padStart(4, '0');
 }

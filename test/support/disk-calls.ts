@@ -1,25 +1,25 @@
 /**
- * What a program asks of the disk for the files of its database, as strace recorded it: every change with its bytes,
- * and every fsync. A call that changes these files in a way that has no word here fails the test instead of being
- * missed. The WAL's index (`-shm`) is left out: it is made anew by whoever opens the database first.
+ * The system calls of a program on its database files, as strace recorded them: every change with its bytes, and every
+ * fsync. A call that changes these files in a way not supported here fails the test instead of being missed. The WAL's
+ * index (`-shm`) is left out, because the first process that opens the database makes a new one.
  */
 
 import assert from 'node:assert/strict';
 import { basename, dirname } from 'node:path';
 import { bytesOf, readSystemCalls, type SystemCall, straceTo } from './strace-record.ts';
 
-/** A file or folder itself, whatever its name is; ABOVE is the folder above that of the database. */
+/** Identifies a file or folder independently of its name. ABOVE is the parent of the database's folder. */
 export type Inode = number;
 export const ABOVE: Inode = 0;
 
 interface Call {
   readonly startedAt: number;
   readonly startedMs: number;
-  /** Infinity: never. */
+  /** Infinity if it never returned. */
   readonly endedAt: number;
-  /** What it changes, and whose fsync makes that change last. */
+  /** The file or folder that it changes; an fsync of that makes the change durable. */
   readonly inode: Inode;
-  /** What was called, on what: `pwrite64 irisx.db-wal`. */
+  /** The call and its target: `pwrite64 irisx.db-wal`. */
   readonly label: string;
 }
 
@@ -32,7 +32,7 @@ export interface Write extends Call {
 export type DiskCall =
   | Write
   | (Call & { readonly kind: 'truncate'; readonly length: number })
-  /** The folder `inode` gets a name for what was just made. */
+  /** The folder `inode` gets an entry for the new file or folder. */
   | (Call & {
       readonly kind: 'make';
       readonly name: string;
@@ -48,24 +48,24 @@ const OTHER_CHANGES = (
   'link,linkat,symlink,symlinkat,unlinkat,mkdirat,rmdir,dup,dup2,dup3'
 ).split(',');
 
-/** The command to start the program under. @param recordPath is whole once the program's output has ended */
+/** The command under which to start the program. @param recordPath is complete once the program's output has ended */
 export function recordingTo(recordPath: string, databasePath: string): string[] {
   const folder = dirname(databasePath);
   const files = ['', '-wal', '-journal'].map((suffix) => databasePath + suffix);
   return straceTo(recordPath, [...EXPRESSED, ...OTHER_CHANGES], [dirname(folder), folder, ...files]);
 }
 
-/** @param recordPaths of one run after the other, the first from before the database's folder was made */
+/** @param recordPaths the records of consecutive runs, the first from before the database's folder was made */
 export function readDiskCalls(recordPaths: readonly string[], databasePath: string): DiskCall[] {
   const inodes = new Map([[dirname(dirname(databasePath)), ABOVE]]);
   const opened = new Map<number, { path: string; inode: Inode }>(); // by descriptor
   const inodeOf = (path: string) => {
     const inode = inodes.get(path);
-    assert.ok(inode !== undefined, `${path}: the record has not seen it made`);
+    assert.ok(inode !== undefined, `${path}: the record does not contain its creation`);
     return inode;
   };
   const make = (call: SystemCall, path: string, isFolder: boolean): DiskCall => {
-    const made = call.startedAt + 1; // no other has it
+    const made = call.startedAt + 1; // unique
     inodes.set(path, made);
     const on = callOf(call, inodeOf(dirname(path)), path);
     return { kind: 'make', name: basename(path), made, isFolder, ...on };
@@ -93,21 +93,21 @@ export function readDiskCalls(recordPaths: readonly string[], databasePath: stri
       return [];
     }
     const file = opened.get(descriptor);
-    assert.ok(file !== undefined, `${name}(${args[0]}): the record has not seen it opened`);
+    assert.ok(file !== undefined, `${name}(${args[0]}): the record does not contain its opening`);
     const on = callOf(call, file.inode, file.path);
     if (name === 'fsync' || name === 'fdatasync') return [{ kind: 'sync', ...on }];
     if (name === 'ftruncate') return [{ kind: 'truncate', length: Number(second), ...on }];
     if (name === 'pwrite64') {
       const bytes = bytesOf(second);
-      assert.equal(bytes.length, Number(third), 'a write is recorded whole');
+      assert.equal(bytes.length, Number(third), 'a write is recorded completely');
       assert.equal(result ?? bytes.length, bytes.length, 'a write was short');
       return [{ kind: 'write', offset: Number(fourth), bytes, ...on }];
     }
-    return assert.fail(`${name} ${file.path}: a change that the record has no word for`);
+    return assert.fail(`${name} ${file.path}: a change that is not supported here`);
   });
 }
 
 function callOf({ name, startedAt, startedMs, endedAt }: SystemCall, inode: Inode, path: string): Call {
-  const shown = inode === ABOVE ? 'the folder above' : basename(path);
+  const shown = inode === ABOVE ? 'the parent folder' : basename(path);
   return { startedAt, startedMs, endedAt, inode, label: `${name} ${shown}` };
 }

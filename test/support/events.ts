@@ -1,4 +1,4 @@
-/** Deliveries and events for tests that need no receiver: given these bodies, when they are folded, then this row. */
+/** Deliveries and events for tests that need no receiver, and the rows that they are folded into. */
 
 import assert from 'node:assert/strict';
 import type { Delivery } from '../../src/core/delivery.ts';
@@ -36,7 +36,7 @@ export interface EventOptions {
   readonly seq?: number;
 }
 
-/** The event that a body makes; fails the test if it makes none. */
+/** The event in a body; fails the test if the body is not an event. */
 export function eventOf(body: Body, options: EventOptions = {}): Event {
   const read = readBody(bytesOf(body), options.eventHeader ?? null);
   const interpretation = interpret(read, { seq: options.seq ?? 1, signedAt: options.signedAt ?? T0_S });
@@ -44,7 +44,7 @@ export function eventOf(body: Body, options: EventOptions = {}): Event {
   return (interpretation as { event: Event }).event;
 }
 
-/** An envelope whose type is `event`, stated to have occurred `atS` seconds after T0. */
+/** An envelope of type `event` with a timestamp `atS` seconds after T0. */
 export function envelope(event: string, data: object, atS = 0): object {
   return { event, timestamp: T0_S + atS, data };
 }
@@ -57,7 +57,7 @@ export function rowOf<R extends Row>(projection: Projection<R>, ...bodies: Body[
   );
 }
 
-/** Folds events that all belong to one row. */
+/** Folds events that all belong to the same row. */
 export function rowOfEvents<R extends Row>(
   projection: Projection<R>,
   events: readonly Event[],

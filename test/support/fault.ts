@@ -1,6 +1,6 @@
 /**
- * One case of `npm run test:faults`: a test with its family's letter and number in front of its name, a folder in
- * which the program is started, a ledger, a seed, and figures for the table at the end.
+ * One case of `npm run test:faults`: a test whose name begins with the letter and number of its family. It has a folder
+ * in which the program is started, a ledger, a seed, and figures for the table at the end.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -11,10 +11,10 @@ import { type Ledger, openLedger } from './ledger.ts';
 import { type ProgramFolder, programFolder } from './program.ts';
 import { type Random, seededRandom } from './random.ts';
 
-/** What a case needs of the machine: `root`, or a command. */
+/** What a case requires on the machine: `root`, or a command. */
 export type Need = 'root' | keyof typeof PACKAGES;
 
-/** Command → the Debian package that has it. */
+/** Command → the Debian package that contains it. */
 const PACKAGES = {
   strace: 'strace',
   mount: 'mount',
@@ -28,15 +28,15 @@ export interface Fault {
   readonly folder: ProgramFolder;
   readonly ledger: Ledger;
   readonly seed: number;
-  /** Seeded with `seed`. */
+  /** A random source seeded with `seed`. */
   readonly random: Random;
   /** For the table: how often the fault was provoked, and what was measured. */
   report(tries: number, figures: string): void;
-  /** Runs `undo` at the end, the last one first, whatever became of the case. */
+  /** Runs `undo` at the end, whatever the outcome of the case. The last one registered runs first. */
   after(undo: () => void | Promise<void>): void;
 }
 
-/** How a report crosses from the test's process to the table. */
+/** The form in which a report gets from the test's process to the table. */
 export interface Report {
   readonly id: string;
   readonly tries: number;
@@ -48,7 +48,7 @@ const TIMEOUT_MS = 300_000;
 
 /**
  * @param id family and, where it has several cases, a letter: `A3`, `A3b`
- * @param title what holds, as a sentence
+ * @param title the property that must hold, as a sentence
  */
 export function fault(
   id: string,
@@ -76,14 +76,14 @@ export function fault(
         after: (undo) => void undos.push(undo),
       });
     } catch (error) {
-      await undoAll(undos).catch(() => {}); // what went wrong first is what is told
+      await undoAll(undos).catch(() => {}); // the first error is the one to report
       throw error;
     }
     await undoAll(undos);
   });
 }
 
-/** Every one of them, the last one first; what one throws is thrown when all have run. */
+/** Runs all of them, the last one first. If one throws, its error is thrown after all have run. */
 async function undoAll(undos: readonly (() => void | Promise<void>)[]): Promise<void> {
   const errors: unknown[] = [];
   for (const undo of undos.toReversed()) {
@@ -96,7 +96,7 @@ async function undoAll(undos: readonly (() => void | Promise<void>)[]): Promise<
   if (errors.length > 0) throw errors[0];
 }
 
-/** Where CI runs it, a case that cannot be provoked has failed. */
+/** In CI, a fault that cannot be provoked counts as a failure. */
 function unable(t: TestContext, reason: string): void {
   if (process.env['CI'] !== undefined) throw new Error(`${reason}; .ci/run must install it`);
   t.skip(reason);
@@ -115,7 +115,7 @@ function missingNeed(need: Need): string | undefined {
   return isThere ? undefined : `${need} (apt-get install ${PACKAGES[need]})`;
 }
 
-/** Runs a command to its end. @throws Error with what it said, if it fails */
+/** Runs a command to completion. @throws Error with its output if it fails */
 export function command(file: string, ...args: string[]): string {
   const { status, stdout, stderr, error } = spawnSync(file, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${file} ${args.join(' ')}: ${error?.message ?? stderr}`);

@@ -19,7 +19,7 @@ export const fixtures: readonly RecordedDelivery[] = readFileSync(
   .split('\n')
   .map((line) => JSON.parse(line) as RecordedDelivery);
 
-/** The headers that a recorded delivery came with, but for those of its connection. */
+/** The headers of a recorded delivery, apart from those of its connection. */
 export function recordedHeaders(delivery: RecordedDelivery): Record<string, string> {
   const kept = Object.entries(delivery.headers).filter(([name]) =>
     /^(x-irisx-|content-type|user-agent)/i.test(name),

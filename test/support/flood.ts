@@ -1,4 +1,4 @@
-/** A flood of forged deliveries from a process of its own: well-formed in everything but the digest. */
+/** A flood of forged deliveries from a separate process. Only their digest is wrong. */
 
 import { connect, type Socket } from 'node:net';
 import { type Helper, serveHelper, startHelper } from './helper.ts';
@@ -7,7 +7,7 @@ export interface FloodOptions {
   readonly port: number;
   readonly ratePerSecond: number;
   readonly connections: number;
-  /** Where they come from, in turn. */
+  /** The addresses from which they are sent, in turn. */
   readonly localAddresses: readonly string[];
 }
 
@@ -17,13 +17,13 @@ export interface FloodSeen {
   readonly answers: Readonly<Record<string, number>>;
 }
 
-/** Floods from the moment it is ready until it is ended. */
+/** Floods from when it is ready until it is ended. */
 export function startFlood(options: FloodOptions): Helper<FloodSeen> {
   return startHelper<FloodOptions, FloodSeen>('flood', options);
 }
 
 const TICK_MS = 2;
-/** Requests sent on one connection and not yet answered. */
+/** The number of unanswered requests on one connection. */
 const UNANSWERED_MAX = 20;
 
 interface Line {

@@ -1,4 +1,4 @@
-/** A TCP port that nobody listens on just now, for what cannot be given port 0. */
+/** A TCP port that is free at the moment, for programs that cannot use port 0. */
 
 import { createServer } from 'node:net';
 

@@ -1,4 +1,4 @@
-/** What the frozen rules of time read out of what. Lines may be added; none is ever changed. */
+/** The frozen rules for reading times, as examples. Lines may be added, but must never be changed. */
 
 /** 2024-01-15T14:32:11Z */
 const T = 1_705_329_131_000;
@@ -19,11 +19,11 @@ export const READABLE_TIMES: readonly (readonly [value: unknown, ms: number | un
   [-1705329131, undefined],
   [2 ** 53, undefined],
   [Number.POSITIVE_INFINITY, undefined],
-  // floats are none, unless they are whole
+  // floats are not times, unless they are whole numbers
   [1705329131.5, undefined],
   [1705329131.0, T],
   [1.705329131e9, T],
-  // digits in text are none
+  // digits in text are not times
   ['1705329131', undefined],
   ['1705329131000', undefined],
   // ISO 8601 in UTC
@@ -62,7 +62,7 @@ export const READABLE_TIMES: readonly (readonly [value: unknown, ms: number | un
   ['2024-01-15T14:32:11 +01:00', undefined],
   ['2024-01-15T14:32:11 UTC', undefined],
   ['2024-01-15Z', undefined],
-  // an offset moves a time over the edge
+  // an offset moves a time across the edge
   ['2000-01-01T00:00:00+00:01', undefined],
   ['1999-12-31T23:59:00-00:01', 946_684_800_000],
   ['2100-12-31T23:59:59-00:01', undefined],
@@ -85,7 +85,7 @@ export const READABLE_TIMES: readonly (readonly [value: unknown, ms: number | un
   ['0024-01-15', undefined],
   ['0000-01-01', undefined],
   ['+002024-01-15T14:32:11Z', undefined],
-  // what Date.parse would take
+  // formats that Date.parse would accept
   ['Mon, 15 Jan 2024 14:32:11 GMT', undefined],
   ['January 15, 2024', undefined],
   ['2024/01/15', undefined],
@@ -110,7 +110,7 @@ export const READABLE_TIMES: readonly (readonly [value: unknown, ms: number | un
 const ISO = (second: number) => `2024-01-15T14:32:${String(second).padStart(2, '0')}Z`;
 const MS = (second: number) => T - 11_000 + second * 1000;
 
-/** A body, and its time: the order in which its fields are asked. */
+/** A body and its time. These lines show the order in which its fields are tried. */
 export const BODY_TIMES: readonly (readonly [
   body: Readonly<Record<string, unknown>> | undefined,
   ms: number,

@@ -1,13 +1,13 @@
 /**
- * A helper: a process of its own that a case talks to, so that thousands of sockets and a flood's work are not in
- * the process that measures. `startHelper` is the case's end, `serveHelper` the helper's.
+ * A helper: a separate process that a case controls, so that thousands of sockets and the work of a flood are not in
+ * the process that measures. The case uses `startHelper`, the helper `serveHelper`.
  */
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 
 export interface Helper<Seen> {
-  /** When it has prepared what it is for. */
+  /** Resolves when its preparation is complete. */
   readonly ready: Promise<void>;
   /** What it has seen so far. @throws Error if it has ended */
   look(): Promise<Seen>;
@@ -20,7 +20,7 @@ type Message<Seen> =
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'seen'; readonly seen: Seen };
 
-/** @param name the file beside this one that serves it */
+/** @param name the file in this folder that implements it */
 export function startHelper<Options, Seen>(name: string, options: Options): Helper<Seen> {
   const file = join(import.meta.dirname, `${name}.ts`);
   const child: ChildProcess = fork(file, [], {
@@ -56,7 +56,7 @@ export function startHelper<Options, Seen>(name: string, options: Options): Help
   };
 }
 
-/** @param prepare given the options, does the work; what it returns tells what has been seen so far */
+/** @param prepare gets the options and does the work; returns a function that reports what has been seen so far */
 export function serveHelper<Options, Seen>(prepare: (options: Options) => Promise<() => Seen>): void {
   const say = (message: Message<Seen>) => void process.send?.(message);
   process.once('message', async (options) => {

@@ -1,7 +1,7 @@
 /**
- * What must hold after every fault: I1 every acknowledged delivery is in the log; I2 none is there twice, `seq` and
- * chain are sound; I3 live tables equal a rebuild; I4 SQLite finds no damage; I5 a signed delivery is taken again
- * within ten seconds; I6 the memory stays bounded, and no log line holds a secret, a signature or a message.
+ * What must hold after every fault: I1 every acknowledged delivery is in the log; I2 none is there twice, and `seq` and
+ * chain are sound; I3 live tables equal a rebuild; I4 SQLite finds no damage; I5 a signed delivery is accepted again
+ * within ten seconds; I6 memory stays bounded, and no log line contains a secret, a signature or a message.
  */
 
 import assert from 'node:assert/strict';
@@ -24,7 +24,7 @@ export function checkLog(
   return checkSoundLog(databasePath, ledger, secrets);
 }
 
-/** I1 to I4 on a copy of what a killed process has left, so that mending it is up to the next start. */
+/** I1 to I4 on a copy of what a killed process has left. Repairing the original is left to the next start. */
 export function checkLeft(databasePath: string, ledger: Pick<Ledger, 'entries'>): Sound {
   const folder = temporaryFolder();
   try {
@@ -39,7 +39,7 @@ export function checkLeft(databasePath: string, ledger: Pick<Ledger, 'entries'>)
 
 let recoveries = 0;
 
-/** I5. @returns milliseconds until a signed delivery, never sent before, was answered 200 */
+/** I5. @returns milliseconds until a new signed delivery was answered 200 */
 export async function checkRecovery(port: number, ledger: Ledger, withinMs = RECOVERY_MS): Promise<number> {
   recoveries += 1;
   const body = JSON.stringify({ event: 'call.dtmf', data: { recovery: `${Date.now()}-${recoveries}` } });
@@ -62,34 +62,34 @@ export async function checkRecovery(port: number, ledger: Ledger, withinMs = REC
   return performance.now() - startedMs;
 }
 
-/** What a process has held in memory at most, in bytes. */
+/** The peak memory of a process, in bytes. */
 export function memoryPeakBytes(pid: number): number {
   const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
   return Number(peak) * 1024;
 }
 
-/** The texts that sample deliveries carry and no log line may repeat. */
+/** The texts of sample deliveries, which no log line may contain. */
 const MESSAGE_TEXT =
   /appointment|warehouse|verification code|still available|call me back|table for you|works for me|move it to next week|not arrived|Thursday/;
 
-/** I6, the half about log lines. @param output everything that a server has written */
+/** The part of I6 about log lines. @param output everything that a server has written */
 export function checkLines(output: string): void {
   assert.equal(output.includes(SECRET), false, 'I6: the secret is in the log');
-  // The chain is the only digest that is meant to be read.
+  // The chain is the only digest that may be printed.
   const signature = /(?<!chain["': ]{1,4})\b[0-9a-f]{64}\b/.exec(output)?.[0];
   assert.equal(signature, undefined, 'I6: a signature is in the log');
   assert.equal(MESSAGE_TEXT.exec(output)?.[0], undefined, 'I6: a message text is in the log');
 }
 
 export interface After extends Sound {
-  /** Until a delivery was taken again. */
+  /** Milliseconds until a delivery was accepted again. */
   readonly recoveryMs: number;
   readonly memoryBytes: number;
 }
 
 /**
- * I1 to I6 on a running server, which it then ends with SIGTERM: that must be clean, too.
- * @param program holds `port` now
+ * I1 to I6 on a running server. Then ends it with SIGTERM, which must also be clean.
+ * @param program the program that listens on `port`
  */
 export async function checkInvariants(program: Program, port: number, ledger: Ledger): Promise<After> {
   const recoveryMs = await checkRecovery(port, ledger);
@@ -97,12 +97,12 @@ export async function checkInvariants(program: Program, port: number, ledger: Le
   assert.ok(memoryBytes < MEMORY_BYTES_MAX, `I6: ${memoryBytes} bytes of memory`);
   program.kill('SIGTERM');
   const exit = await program.exit;
-  assert.deepEqual(exit, { code: 0, signal: null }, `the end of it: ${program.output()}${program.errors()}`);
+  assert.deepEqual(exit, { code: 0, signal: null }, `its end: ${program.output()}${program.errors()}`);
   checkLines(program.output() + program.errors());
   return { ...checkLog(program.databasePath, ledger), recoveryMs, memoryBytes };
 }
 
-/** What must come of a database that cannot be trusted any more: one line, and the end by its own hand. @returns the line */
+/** Checks that a program whose database can no longer be trusted prints one line and kills itself. @returns the line */
 export async function endsLost(program: Program): Promise<string> {
   const { signal } = await ended(program);
   const output = program.output();

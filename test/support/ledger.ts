@@ -1,6 +1,6 @@
 /**
- * The sender's own book of what was acknowledged: a file of lines, each written before the acknowledgement counts
- * for anything else. What stands in it and not in the log was lost.
+ * The sender's own record of acknowledged deliveries: a file of lines, each written before the acknowledgement is used
+ * for anything else. A delivery that is in it but not in the log was lost.
  */
 
 import { createHash } from 'node:crypto';
@@ -10,16 +10,16 @@ import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 export interface Entry {
   /** SHA-256 of the body, hex. */
   readonly digest: string;
-  /** What the 200 said. */
+  /** As stated in the 200. */
   readonly seq: number;
   /** When the 200 had been read; wall clock, milliseconds, rounded down. */
   readonly atMs: number;
 }
 
 export interface Ledger {
-  /** Acknowledgements written so far, repetitions included. */
+  /** Acknowledgements written so far, including repetitions. */
   readonly size: number;
-  /** Writes that a body was answered with 200 and `seq`. It is in the file on return. */
+  /** Records that a body was answered with 200 and `seq`. The entry is in the file on return. */
   acknowledge(body: string | Uint8Array, seq: number): void;
   /** All entries from `after` on, read back from the file. */
   entries(after?: number): Entry[];

@@ -1,6 +1,6 @@
 /**
- * A load of signed deliveries, as a sender makes it: over kept-alive connections, every event sent again until it is
- * answered 200, each 200 written into the ledger first.
+ * A load of signed deliveries, like that of a sender: over keep-alive connections, with every event sent again until it
+ * is answered 200. Each 200 is written to the ledger first.
  */
 
 import { seededRandom } from '../../scripts/cli/random.ts';
@@ -9,7 +9,7 @@ import type { Ledger } from './ledger.ts';
 import { openRaw, type RawConnection, signedRequest } from './raw.ts';
 import { until } from './receiver.ts';
 
-/** What is to be sent. */
+/** A delivery to send. */
 export interface Outgoing {
   readonly body: string;
   readonly headers?: Record<string, string>;
@@ -19,9 +19,12 @@ export interface LoadOptions {
   readonly port: number;
   readonly ledger: Ledger;
   readonly connections: number;
-  /** The next delivery; undefined: nothing is left. */
+  /** The next delivery; undefined if none is left. */
   readonly next: () => Outgoing | undefined;
-  /** Open loop: one delivery is due every 1/rate seconds, whatever became of those before. Without it each connection sends as soon as it has its answer. */
+  /**
+   * Open loop: one delivery is due every 1/rate seconds, whether or not earlier ones have been answered. Without it,
+   * each connection sends as soon as it has its answer.
+   */
   readonly ratePerSecond?: number;
   /** The address to send from. */
   readonly localAddress?: string;
@@ -32,9 +35,9 @@ export interface LoadCounts {
   readonly statuses: Map<number, number>;
   /** Connections that were refused. */
   refused: number;
-  /** Connections that ended with an answer due. */
+  /** Connections that ended while an answer was due. */
   broken: number;
-  /** Of each 200: milliseconds since it was sent, or, in an open loop, since it was due. */
+  /** For each 200: milliseconds since the delivery was sent or, in an open loop, since it was due. */
   readonly tookMs: number[];
   /** The longest time between two 200s. */
   silenceMs: number;
@@ -44,23 +47,23 @@ export interface Load {
   readonly counts: LoadCounts;
   /** Deliveries that were sent and never answered: they may be in the log or not. */
   readonly unanswered: Set<string>;
-  /** When all of `next` has been answered 200, or after finish() or stop(). */
+  /** Resolves when all of `next` has been answered 200, or after finish() or stop(). */
   readonly done: Promise<unknown>;
-  /** Takes no new deliveries, sends what it has until it is answered 200. @throws Error if that takes too long */
+  /** Takes no more from `next`; resends the rest until it is answered 200. @throws Error if that takes too long */
   finish(): Promise<void>;
-  /** Stops where it is. */
+  /** Stops immediately. */
   stop(): Promise<void>;
   /**
-   * @returns when `count` more have been acknowledged than at the call
-   * @throws Error if nothing is acknowledged for longer than any case may keep the server away
+   * Resolves when `count` more deliveries have been acknowledged than at the time of the call.
+   * @throws Error if nothing is acknowledged for longer than any case may keep the server unavailable
    */
   acknowledged(count: number): Promise<void>;
 }
 
 const RETRY_MS = 10;
-/** Longer than any fault lasts: a load that waits longer waits for a server that is gone. */
+/** Longer than any fault lasts: a load that has to wait longer is waiting for a dead server. */
 const WAIT_MS_MAX = 100_000;
-/** Without a single 200. */
+/** The longest permitted time without a 200. */
 const SILENCE_MS_MAX = 40_000;
 
 export function startLoad(options: LoadOptions): Load {

@@ -1,4 +1,4 @@
-/** Requests spoilt at random: from a valid one, in one to three steps, each of which some client or proxy might do. */
+/** Random mutations of a valid request, in one to three steps, each of which a client or proxy might really make. */
 
 import type { Random } from './random.ts';
 
@@ -68,7 +68,7 @@ const VERSIONS = [
   'HTTP/9.9',
 ];
 
-/** The head's lines, the rest of the bytes behind its empty line. */
+/** The lines of the head, and the bytes after its empty line. */
 function take(bytes: Bytes): { lines: string[]; body: Bytes } {
   const end = bytes.indexOf('\r\n\r\n');
   if (end === -1) return { lines: [bytes], body: '' };
@@ -77,7 +77,7 @@ function take(bytes: Bytes): { lines: string[]; body: Bytes } {
 
 const put = (lines: readonly string[], body: Bytes): Bytes => `${lines.join('\r\n')}\r\n\r\n${body}`;
 
-/** Changes one header line; `lines[0]` is the request's own. */
+/** Changes one header line; `lines[0]` is the request line. */
 function onLine(change: (line: string, random: Random) => string | string[]): Mutation {
   return (bytes, random) => {
     const { lines, body } = take(bytes);
@@ -88,7 +88,7 @@ function onLine(change: (line: string, random: Random) => string | string[]): Mu
   };
 }
 
-/** Replaces the value of a header, where it is there. */
+/** Replaces the value of a header if it exists. */
 function onValue(name: string, change: (value: string, random: Random) => string): Mutation {
   return (bytes, random) => {
     const { lines, body } = take(bytes);
@@ -123,7 +123,7 @@ const chunked: Mutation = (bytes, random) => {
   return put([...kept, 'Transfer-Encoding: chunked'], pieces.join('') + last);
 };
 
-/** Every way to spoil a request. */
+/** All kinds of mutations of a request. */
 const MUTATIONS: readonly Mutation[] = [
   (bytes, random) => {
     const at = random.below(bytes.length);
@@ -180,7 +180,7 @@ const MUTATIONS: readonly Mutation[] = [
   (bytes, random) => random.pick(CONTROLS).repeat(1 + random.below(3)) + bytes,
 ];
 
-/** @param other another valid request, to be mixed in @returns `bytes` spoilt; now and then as it was */
+/** @param other another valid request, which may be mixed in @returns `bytes` mutated, occasionally unchanged */
 export function mutate(bytes: Bytes, other: Bytes, random: Random): Bytes {
   let spoilt = bytes;
   for (let steps = random.chance(0.05) ? 0 : 1 + random.below(3); steps > 0 && spoilt !== ''; steps--)

@@ -1,4 +1,4 @@
-/** A process of its own that opens a database at the given moment and appends one event: for tests of two at once. */
+/** A process that opens a database at a given moment and appends one event, to test concurrent processes. */
 
 import { BatchAppender } from '../../src/core/append-batch.ts';
 import { openDatabase, prepareDatabaseFile } from '../../src/core/database.ts';

@@ -1,4 +1,4 @@
-/** Asks for the health of a server again and again, from a process of its own: what an event loop's pauses look like. */
+/** Repeatedly requests the health of a server from a separate process, to measure the pauses of its event loop. */
 
 import { type Helper, serveHelper, startHelper } from './helper.ts';
 import { openRaw, request } from './raw.ts';
@@ -14,7 +14,7 @@ export interface ProberSeen {
   readonly longestMs: number;
 }
 
-/** Ready at the first answer. Each look begins anew. */
+/** Ready at the first answer. Each `look` resets the figures. */
 export function startProber(options: ProberOptions): Helper<ProberSeen> {
   return startHelper<ProberOptions, ProberSeen>('prober', options);
 }

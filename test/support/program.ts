@@ -1,11 +1,11 @@
-/** The program itself as a process of its own, in a folder of its own. */
+/** The program as a separate process in its own folder. */
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { query, SECRET, temporaryFolder, until } from './receiver.ts';
 
-/** The program and its commands, as `./irisx` starts them; goes before the name of a command. */
+/** The arguments with which `./irisx` starts the program; the name of a command follows. */
 export const IRISX_PROGRAM: readonly string[] = [
   '--max-semi-space-size=4',
   join(import.meta.dirname, '../../scripts/irisx.mjs'),
@@ -25,7 +25,7 @@ export interface Program {
   /** What it has written so far. */
   output(): string;
   errors(): string;
-  /** @returns its port and URL, once it says that it listens */
+  /** @returns its port and URL, once it has reported that it listens */
   listening(): Promise<{ port: number; url: string }>;
   kill(signal: NodeJS.Signals): void;
   /** Kills it and everything that it has started. */
@@ -38,14 +38,14 @@ export interface ProgramFolder {
   readonly path: string;
   readonly databasePath: string;
   /**
-   * @param under a command that runs the program in its own place: the process id stays the same
+   * @param under a command that replaces itself with the program, so that the process id stays the same
    */
   start(env?: Record<string, string>, under?: readonly string[]): Program;
-  /** Kills what is left and removes the folder. */
+  /** Kills all remaining processes and removes the folder. */
   remove(): Promise<void>;
 }
 
-/** A folder in which the program can be started, several times if need be. */
+/** A folder in which the program can be started, several times if necessary. */
 export function programFolder(): ProgramFolder {
   const folder = temporaryFolder();
   const programs: Program[] = [];
@@ -69,7 +69,7 @@ const DATABASE = 'data/irisx.db';
 
 const END_MS_MAX = 30_000;
 
-/** @returns how it ended. @throws Error if it has not, in good time */
+/** @returns how it ended @throws Error if it does not end in time */
 export async function ended(program: Program): Promise<Exit> {
   let exit: Exit | undefined;
   void program.exit.then((how) => {
@@ -92,7 +92,7 @@ function startProgram(folder: string, env: Record<string, string>, command: read
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true, // a process group of its own
+    detached: true, // a separate process group
   });
   let output = '';
   let errors = '';

@@ -1,15 +1,15 @@
-/** Random bodies of every type, spelling and shape: few subjects, few times, few values, so that they collide. */
+/** Random bodies of every type, spelling and shape, with few subjects, times and values, so that they collide. */
 
 import { SPELLINGS_WITH_TABLE } from '../../src/core/event-types.ts';
 import { T0_MS, T0_S } from './events.ts';
 import type { Random } from './random.ts';
 
-/** A fragment of JSON text: what `JSON.stringify` cannot write (1e400, lone surrogates, -0) is possible, too. */
+/** A fragment of JSON text, which may contain what `JSON.stringify` cannot write: 1e400, lone surrogates, -0. */
 type Fragment = string;
 
 const quoted = (text: string): Fragment => JSON.stringify(text);
 
-/** Every field name that a projection or the reading of an event looks at. */
+/** Every field name that is read from an event, by a projection or before. */
 export const FIELD_NAMES: readonly string[] = [
   ...['call_uuid', 'call_sid', 'call_id', 'uuid', 'message_id', 'message_sid', 'id'],
   ...['recording_id', 'recording_sid', 'tenant_id', 'direction', 'from_number', 'from', 'to_number', 'to'],
@@ -20,7 +20,7 @@ export const FIELD_NAMES: readonly string[] = [
   ...['test', 'event', 'event_id', 'data', '__proto__', 'constructor', 'toString'],
 ];
 
-/** Any JSON value, nested a few times at most. */
+/** Any JSON value, with at most a few levels of nesting. */
 export function randomJson(random: Random, depth = 3): Fragment {
   const scalars: Fragment[] = [
     ...['null', 'true', 'false', '0', '-0', '1', '-1', '1.5', '42', '1e400', '-1e400', '1e-400', '1e21'],
@@ -46,7 +46,7 @@ export function randomObject(random: Random, fieldsMax = 12): Fragment {
   return `{${fields.join(',')}}`;
 }
 
-/** Values of the right kind, few of each, and now and then one that is not usable. */
+/** Values of the right kind, few of each, and occasionally an unusable one. */
 function fieldsOf(random: Random, family: string): [string, Fragment][] {
   const fields: [string, Fragment][] = [];
   const maybe = (names: readonly string[], values: readonly Fragment[], probability = 0.45) => {
@@ -116,7 +116,7 @@ export interface RandomBody {
   readonly eventHeader: string | null;
 }
 
-/** A body that mostly makes sense: of one of `types`, in one of the three shapes. */
+/** A mostly valid body: of one of `types`, in one of the three shapes. */
 export function randomBody(
   random: Random,
   subjects: readonly string[],

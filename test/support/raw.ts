@@ -1,4 +1,4 @@
-/** A raw HTTP connection: sends any bytes, reads the answers one by one, and knows how the connection ended. */
+/** A raw HTTP connection: sends any bytes, reads the answers one by one, and reports how the connection ended. */
 
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
@@ -18,25 +18,25 @@ export interface RawConnection {
   readonly socket: Socket;
   send(bytes: string | Uint8Array): void;
   /**
-   * The next answer, `100 Continue` included.
-   * @param isHead the answer is one to HEAD: it has no body
-   * @throws Error if the connection ends before the answer is whole
+   * The next answer, which may be `100 Continue`.
+   * @param isHead whether the answer is for a HEAD request and has no body
+   * @throws Error if the connection ends before the answer is complete
    */
   next(isHead?: boolean): Promise<RawAnswer>;
-  /** All that is left, until the server ends the connection, which must not be by a reset. */
+  /** All remaining answers until the server ends the connection, which must not be by a reset. */
   rest(): Promise<RawAnswer[]>;
   readonly ended: Promise<Ending>;
-  /** Bytes that have come and belong to no answer yet. */
+  /** Received bytes that do not yet belong to an answer. */
   unread(): string;
   close(): void;
 }
 
-/** A server that neither answers nor closes for this long has forgotten the connection: longer than all its timeouts. */
+/** Longer than all timeouts of the server. If it neither answers nor closes for this long, it forgot the connection. */
 const SILENCE_MS = 15_000;
 
 /**
- * @param localAddress the address to come from, for instance 127.0.0.2
- * @returns when the connection is open
+ * Resolves when the connection is open.
+ * @param localAddress the address to connect from, for instance 127.0.0.2
  */
 export async function openRaw(port: number, localAddress?: string): Promise<RawConnection> {
   const from = localAddress === undefined ? {} : { localAddress };
@@ -50,7 +50,7 @@ export async function openRaw(port: number, localAddress?: string): Promise<RawC
     socket.on('error', () => {
       how = 'reset';
     });
-    // Only now is it known that what was still being sent arrived, too.
+    // Only now is it certain that bytes still being sent have arrived.
     socket.on('close', () => {
       ending = how;
       resolve(how);
@@ -98,7 +98,7 @@ export async function openRaw(port: number, localAddress?: string): Promise<RawC
   };
 }
 
-/** Sends bytes on a connection of its own and reads answers until the server ends it. */
+/** Sends bytes on a new connection and reads answers until the server ends it. */
 export async function exchangeRaw(port: number, bytes: string | Uint8Array): Promise<RawAnswer[]> {
   const connection = await openRaw(port);
   connection.send(bytes);
@@ -107,7 +107,7 @@ export async function exchangeRaw(port: number, bytes: string | Uint8Array): Pro
   return answers;
 }
 
-/** A signed POST as text; `headers` come after those of the sender, as `Name: value` lines. */
+/** A signed POST as text; `lines` are further headers, which follow those of the sender. */
 export function signedRequest(
   body: string,
   options: DeliveryOptions & { lines?: readonly string[] } = {},
@@ -123,7 +123,7 @@ export function request(line: string, headers: readonly string[] = [], body = ''
   return [line, 'Host: localhost', ...headers, '', body].join('\r\n');
 }
 
-/** Every answer has an id, and a JSON body repeats it. @returns the body's other members, or its text */
+/** Checks that an answer has an id and its JSON body repeats it. @returns the other members of the body, or its text */
 export function membersOf(answer: RawAnswer): Record<string, unknown> {
   const id = answer.headers['x-request-id'];
   assert.ok(id, `no X-Request-Id: ${JSON.stringify(answer)}`);

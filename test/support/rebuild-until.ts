@@ -1,4 +1,4 @@
-/** Rebuilds a database, says so when a phase begins, and then waits to be killed. */
+/** Rebuilds a database, reports when a given phase begins, and then waits to be killed. */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { rebuild } from '../../src/core/rebuild.ts';
@@ -16,7 +16,7 @@ await rebuild({
     reached = true;
     process.stdout.write(`${phase}\n`);
   },
-  // After the phase was reached nothing more happens until the kill.
+  // Once the phase is reached, nothing more happens until the kill.
   pause: async (ms) => void (await pause(reached ? 60_000 : ms)),
   monotonicMs: () => performance.now(),
 });

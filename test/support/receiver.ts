@@ -1,4 +1,4 @@
-/** A whole receiver for a test: real threads, a real database file in a folder of its own, port 0. */
+/** A complete receiver for a test: real threads, a real database file in its own folder, port 0. */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,20 +12,20 @@ import { checkSoundLog } from './sound-log.ts';
 
 export const SECRET = '5e'.repeat(32);
 
-/** What post() has seen acknowledged, by the origin of the receiver. */
+/** The deliveries acknowledged to post(), by the origin of the receiver. */
 const acknowledged = new Map<string, Entry[]>();
 
 export interface TestReceiver {
   readonly url: string;
   readonly port: number;
-  /** Undefined: without ADMIN_PORT in its environment there are no admin pages. */
+  /** Undefined without ADMIN_PORT in its environment: then there are no admin pages. */
   readonly adminUrl: string | undefined;
   readonly databasePath: string;
   /** Log lines so far. */
   readonly lines: string[];
-  /** Rows of a query over a connection of its own, which cannot write. */
+  /** Rows of a query over a separate read-only connection. */
   rows(sql: string, ...values: unknown[]): Record<string, unknown>[];
-  /** Ends it; then its log must be sound and hold all that was acknowledged. */
+  /** Ends it, then checks that its log is sound and contains everything acknowledged. */
   close(): Promise<void>;
 }
 
@@ -35,11 +35,11 @@ export interface TestOptions {
   readonly now?: () => number;
   readonly monotonicMs?: () => number;
   readonly onLost?: (text: string) => void;
-  /** The log is not looked at in the end: other code has made a table that differs. */
+  /** Skips the check of the log at the end, because other code has made a different table. */
   readonly isNotSound?: boolean;
 }
 
-/** A new empty folder, and how to remove it. */
+/** A new empty folder, with a function that removes it. */
 export function temporaryFolder(): { path: string; remove: () => void } {
   const path = mkdtempSync(join(tmpdir(), 'irisx-test-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
@@ -83,7 +83,7 @@ export async function startReceiver(options: TestOptions = {}): Promise<TestRece
   };
 }
 
-/** Rows of a query over a read-only connection of its own. */
+/** Rows of a query over a separate read-only connection. */
 export function query(databasePath: string, sql: string, ...values: unknown[]): Record<string, unknown>[] {
   const database = new Sqlite(databasePath, { readonly: true });
   try {
@@ -101,7 +101,7 @@ export interface DeliveryOptions {
   readonly headers?: Record<string, string>;
 }
 
-/** The headers that the sender would give a body. */
+/** The headers that the sender would send with a body. */
 export function signedHeaders(
   body: string | Uint8Array,
   options: DeliveryOptions = {},
@@ -121,7 +121,7 @@ export interface JsonAnswer {
   readonly json: Record<string, unknown>;
 }
 
-/** Signs and posts a body; an object is serialised first. */
+/** Signs and posts a body; an object is serialized first. */
 export async function deliver(
   receiver: { readonly url: string },
   body: string | Uint8Array | object,
@@ -131,7 +131,7 @@ export async function deliver(
   return post(receiver, bytes, signedHeaders(bytes, options), options.path);
 }
 
-/** Posts a body with the given headers alone. */
+/** Posts a body with only the given headers. */
 export async function post(
   receiver: { readonly url: string },
   body: string | Uint8Array,
@@ -147,7 +147,7 @@ export async function post(
   return { status: response.status, headers: response.headers, json };
 }
 
-/** Waits until `condition` holds, looking again each 5 ms. */
+/** Waits until `condition` holds, checking every 5 ms. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,

@@ -1,11 +1,11 @@
 """Connections that pipeline requests and stop reading their answers.
 
-Node.js cannot set the size of a socket's buffers. With those of the loopback interface megabytes of answers would
-fit before a server notices anything; with these some dozens.
+Node.js cannot set the size of a socket's buffers. The default buffers of the loopback interface would hold megabytes
+of answers before a server notices anything; these hold only a few dozen answers.
 
 usage: slow-readers.py PORT LOCAL_ADDRESS CONNECTIONS PER_SECOND SECONDS_MAX
-Opens PER_SECOND of them a second and reads one byte a second of each. When all are closed, or the time is over,
-prints one JSON object: {"open": n, "closed_after_s": [...]}, each counted from when it was opened.
+Opens PER_SECOND connections per second and reads one byte per second from each. When all are closed, or the time is
+over, prints one JSON object: {"open": n, "closed_after_s": [...]}, with seconds counted from when each was opened.
 """
 
 import json
@@ -16,8 +16,8 @@ import time
 port, address, connections = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 per_second, seconds_max = int(sys.argv[4]), float(sys.argv[5])
 
-# The path comes back in the 404, each of its characters as two; the filler keeps the server from finding hundreds
-# of requests in what it reads at once: this is no flood.
+# The 404 repeats the path, with each of its characters as two. The filler keeps the server from finding hundreds of
+# requests in one read, because this is not meant to be a flood.
 request = b"GET /" + b"\\" * 255 + b" HTTP/1.1\r\nHost: a\r\nX-Filler: " + b"x" * 14000 + b"\r\n\r\n"
 block = request * 8
 

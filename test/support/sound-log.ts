@@ -1,6 +1,6 @@
 /**
- * Whether a log is what the promise says: I1 every acknowledged delivery is in it; I2 none is there twice, `seq` and
- * chain are sound; I3 live tables equal a rebuild; I4 SQLite finds no damage.
+ * Checks whether a log keeps the promise: I1 every acknowledged delivery is in it; I2 none is there twice, and `seq`
+ * and chain are sound; I3 live tables equal a rebuild; I4 SQLite finds no damage.
  */
 
 import assert from 'node:assert/strict';
@@ -12,15 +12,15 @@ import { derivations } from '../../src/projections/index.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface Sound {
-  /** In the log. */
+  /** Events in the log. */
   readonly events: number;
-  /** In the ledger: every one of them is in the log. */
+  /** Entries in the ledger, all of which are in the log. */
   readonly acknowledged: number;
 }
 
 /**
  * I1 to I4, on a file that a server may have open.
- * @param secrets all that its events may be signed with; none: signatures are not looked at
+ * @param secrets all secrets with which its events may be signed; if empty, signatures are not checked
  */
 export function checkSoundLog(
   databasePath: string,
@@ -32,7 +32,7 @@ export function checkSoundLog(
     assert.deepEqual(integrityProblems(database), [], 'I4: integrity_check');
     const { events, sequence, chain, signatures } = verifyLog(new EventLog(database), secrets);
     assert.deepEqual({ sequence, chain, signatures }, NO_FAULT, 'I2: the log verifies');
-    const distinct = 'SELECT count(DISTINCT body_sha256) FROM events WHERE seq <= ?'; // more may have come meanwhile
+    const distinct = 'SELECT count(DISTINCT body_sha256) FROM events WHERE seq <= ?'; // more may have arrived meanwhile
     const bodies = database.prepare(distinct).pluck().get(events);
     assert.equal(bodies, events, 'I2: every body is there once');
     const acknowledged = checkAcknowledged(database, ledger);
@@ -51,9 +51,9 @@ export function checkSoundLog(
 const NO_FAULT = { sequence: undefined, chain: undefined, signatures: undefined };
 
 /**
- * I1 alone.
+ * Only I1.
  * @param after entries of the ledger that are known to be in the log
- * @returns the number of entries looked at
+ * @returns the number of entries checked
  */
 export function checkAcknowledged(database: Database, ledger: Pick<Ledger, 'entries'>, after = 0): number {
   const find = database.prepare('SELECT seq FROM events WHERE seq = ? AND body_sha256 = ?');

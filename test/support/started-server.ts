@@ -1,19 +1,19 @@
-/** A server that is started by a command of its user's: `npm start`, `./irisx`, the bundle, the image's. */
+/** A server that is started as a user starts it: by `npm start`, `./irisx`, the bundle or the image’s command. */
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { until } from './receiver.ts';
 
 export interface StartedServer {
-  /** What it has written so far, errors included. */
+  /** What it has written so far, including errors. */
   output(): string;
-  /** Sends SIGTERM to it and what it has started. @returns its exit code */
+  /** Sends SIGTERM to it and its child processes. @returns its exit code */
   stop(): Promise<number | null>;
 }
 
 /**
- * @param env all that it gets beside PATH
- * @returns when it listens
+ * Resolves when it listens.
+ * @param env its whole environment, apart from PATH
  * @throws AssertionError with what it wrote, if it has ended instead
  */
 export async function startServer(

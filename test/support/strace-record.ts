@@ -1,4 +1,4 @@
-/** System calls as strace wrote them down: in the order in which they started, each with when it is known to have returned. */
+/** System calls as recorded by strace: in the order in which they started, each with the point by which it returned. */
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -6,9 +6,9 @@ import { readFileSync } from 'node:fs';
 export interface SystemCall {
   readonly name: string;
   readonly args: readonly string[];
-  /** Its place among the lines: it may have had an effect from here on. */
+  /** The index of its line: from here on it may have had an effect. */
   readonly startedAt: number;
-  /** Wall clock, milliseconds with their fraction. */
+  /** Wall clock, fractional milliseconds. */
   readonly startedMs: number;
   /** From here on it is known to have returned; Infinity if it never did. */
   endedAt: number;
@@ -16,12 +16,12 @@ export interface SystemCall {
   result: number | undefined;
 }
 
-/** The format that readSystemCalls() reads: wall clock, and every string whole and as hexadecimal digits. */
+/** The format that readSystemCalls() reads: with the wall clock, and with every string complete and in hexadecimal. */
 const FORMAT = ['-ttt', '-xx', '-s', '100000'];
 
 /**
- * The command to start a program under, whose process id stays its own.
- * @param recordPath is whole once the program's output has ended
+ * The command under which to start a program. The program keeps the process id.
+ * @param recordPath is complete once the program's output has ended
  * @param paths only calls on these are recorded; they need not exist yet
  */
 export function straceTo(recordPath: string, calls: readonly string[], paths: readonly string[]): string[] {
@@ -29,7 +29,7 @@ export function straceTo(recordPath: string, calls: readonly string[], paths: re
   return ['strace', '-f', '-D', '--seccomp-bpf', ...FORMAT, '-o', recordPath, ...only];
 }
 
-/** @param recordPaths of one run after the other */
+/** @param recordPaths the records of consecutive runs */
 export function readSystemCalls(recordPaths: readonly string[]): SystemCall[] {
   const calls: SystemCall[] = [];
   const unfinished = new Map<string, SystemCall>();
@@ -66,13 +66,13 @@ const RESUMED = /^<\.\.\. \w+ resumed>.*\) += (-?\d+|\?)/;
 const SIGNAL_OR_EXIT = /^(\+\+\+|---) /;
 
 function end(call: SystemCall, at: number, returned: string): void {
-  if (returned === '?') return; // it was killed in the midst of it
+  if (returned === '?') return; // it was killed during the call
   call.endedAt = at;
   call.result = Number(returned);
 }
 
 /** The bytes of a string argument. */
 export function bytesOf(argument: string): Buffer {
-  assert.match(argument.slice(0, 3) + argument.slice(-1), /^"\\x"|^""$/, 'a string, whole');
+  assert.match(argument.slice(0, 3) + argument.slice(-1), /^"\\x"|^""$/, 'a complete string');
   return Buffer.from(argument.slice(1, -1).replaceAll('\\x', ''), 'hex');
 }

@@ -1,22 +1,22 @@
-/** strace as the command that a program is started under: it makes system calls on chosen files fail, and writes down all of them. */
+/** Starts a program under strace, which makes system calls on chosen files fail and records them. */
 
 import { readFileSync } from 'node:fs';
 
 export interface Tracing {
-  /** Where strace writes; a file of its own for each start. */
+  /** The file to which strace writes; a different one for each start. */
   readonly log: string;
-  /** Only calls on these are seen and injected into; none: all files. */
+  /** Only calls on these files are recorded and get faults; if empty, calls on all files. */
   readonly files?: readonly string[];
   /** As strace's `--inject`: `fsync:error=EIO:when=3`. */
   readonly inject?: readonly string[];
 }
 
-/** What changes a file. */
+/** The system calls that change a file. */
 const CALLS = 'pwrite64,write,ftruncate,fsync,fdatasync,fallocate,unlink';
 
 /** @returns the beginning of a command line; the process id stays the program's own */
 export function strace({ log, files = [], inject = [] }: Tracing): string[] {
-  // Stopping at these calls alone leaves HTTP its speed, but strace cannot send signals then.
+  // Stopping only at these calls keeps HTTP fast, but then strace cannot inject signals.
   const speed = inject.some((what) => what.includes(':signal=')) ? [] : ['--seccomp-bpf'];
   return [
     ...['strace', '-D', '-f', '-qq', '-y', '-ttt', '-s', '0', ...speed, '-o', log, '-e', `trace=${CALLS}`],
@@ -26,18 +26,18 @@ export function strace({ log, files = [], inject = [] }: Tracing): string[] {
 }
 
 export interface Call {
-  /** When it began; wall clock, milliseconds. */
+  /** When it started; wall clock, milliseconds. */
   readonly atMs: number;
   readonly name: string;
   /** The file's path, or the path that was given. */
   readonly file: string;
-  /** `EIO`, injected or not; undefined: it did not fail, or was not seen to end. */
+  /** `EIO`, injected or not; undefined if it did not fail, or if its end was not recorded. */
   readonly error: string | undefined;
 }
 
 const LINE = /^\d+ +(\d+\.\d+) (\w+)\((?:\d+<([^>]*)>|"([^"]*)")(.*)$/;
 
-/** Calls on files whose path begins with `path`, in their order; sockets and terminals have other paths. */
+/** Calls on files whose path begins with `path`, in order. Sockets and terminals have other paths. */
 export function callsOn(path: string, log: string): Call[] {
   return wholeLines(log)
     .map((line) => LINE.exec(line))
@@ -53,7 +53,7 @@ export function callsOn(path: string, log: string): Call[] {
 
 const RESUMED = /^(\d+) +\d+\.\d+ <\.\.\. \w+ resumed>(.*)$/;
 
-/** A call during which another thread made one stands on two lines, its result on the second. */
+/** A call that overlaps with one of another thread is on two lines, with its result on the second. */
 function wholeLines(log: string): string[] {
   const lines: string[] = [];
   const unfinished = new Map<string, number>();

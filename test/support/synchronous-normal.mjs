@@ -1,6 +1,6 @@
 /**
- * Preloaded into the program it makes `synchronous=FULL` NORMAL, and the check that reads it back blind. The product
- * has no switch for that: it is what the power cut must be seen to punish.
+ * When preloaded into the program, it turns `synchronous=FULL` into NORMAL and deceives the check that reads it back.
+ * The product has no such option. The power-cut case must show that this loses events.
  */
 
 import Sqlite from 'better-sqlite3';

@@ -1,4 +1,4 @@
-/** An HTTP server that somebody posts to: it notes what comes and answers as told. */
+/** An HTTP server that records what is posted to it and answers as instructed. */
 
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

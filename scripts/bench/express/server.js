@@ -1,6 +1,6 @@
 /**
- * The shape of IRISX's documented example: Express 4, JSON parsed first, the HMAC over the JSON serialised again, a
- * console line a request and one an answer, no storage.
+ * Modeled on IRISX's documented example: Express 4 parses the JSON first and computes the HMAC over the reserialized
+ * JSON. It prints one console line per request and one per answer, and stores nothing.
  */
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
