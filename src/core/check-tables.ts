@@ -1,6 +1,6 @@
 /**
- * Compares the live tables with a scratch fold of the same log, in one read snapshot. Writes nothing to the live
- * file.
+ * Compares the live tables with tables folded from the same log into a scratch file, in one read snapshot. Writes
+ * nothing to the live file.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -16,15 +16,15 @@ import { openScratch } from './scratch.ts';
 export interface TableCheck {
   readonly name: string;
   readonly rows: number;
-  /** A line each, at most DIFFERENCES_LISTED_MAX of them. */
+  /** One line per difference, at most DIFFERENCES_LISTED_MAX lines. */
   readonly differences: string[];
-  /** All of them, also those that are not listed. */
+  /** All differences, including those not listed. */
   readonly differenceCount: number;
 }
 
 const DIFFERENCES_LISTED_MAX = 10;
 
-/** @returns a check for each projection and one for `failures`; all is well if no count of differences is above 0 */
+/** @returns one check per projection and one for `failures`; the tables are correct if every difference count is 0 */
 export function checkTables(
   databasePath: string,
   derivations: Derivations,
@@ -52,13 +52,13 @@ export function checkTables(
           const made = state === undefined ? 'does not exist' : `was made by version ${state.version}`;
           return broken(
             projection.name,
-            `the table ${made}, this code has version ${projection.version}: ${IRISX} rebuild`,
+            `the table ${made}, this code has version ${projection.version}: run ${IRISX} rebuild`,
           );
         }
         if (state.applied_seq !== seq) {
           return broken(
             projection.name,
-            `the table reflects the log up to seq ${state.applied_seq} of ${seq}: ${IRISX} rebuild`,
+            `the table reflects the log up to seq ${state.applied_seq} of ${seq}: run ${IRISX} rebuild`,
           );
         }
         const columns = columnsOf(projection);
@@ -66,7 +66,7 @@ export function checkTables(
         if (missing.length > 0) {
           return broken(
             projection.name,
-            `the table has no column ${missing.join(', ')}: raise the version of the projection`,
+            `the table has no column ${missing.join(', ')}: increase the version of the projection`,
           );
         }
         return compare(database, projection.name, [projection.key], columns);

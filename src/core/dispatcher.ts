@@ -1,7 +1,7 @@
 /**
- * Takes one consumer through the log: starts its runs in the order of `seq`, several at a time, tries failed ones again
- * later, and keeps its position. At least once: an event is behind the position only when its run has ended well, or
- * has a row among the failed ones.
+ * Takes one consumer through the log: starts its runs in order of `seq`, several at a time, retries failed ones later,
+ * and stores its position. Delivery is at least once: the position passes an event only after its run has succeeded or
+ * has been stored as failed.
  */
 
 import { type Consumer, RunFailed } from './consumer.ts';
@@ -22,15 +22,15 @@ export interface DispatcherOptions {
   /** From 0 to below 1. */
   readonly random: () => number;
   readonly tools: RunTools;
-  /** The thread before has died: what a run comes to is written at once, so that the next death cannot undo it. */
+  /** The previous thread died: the result of each run is written at once, so that another crash cannot lose it. */
   readonly isCautious: boolean;
-  /** Told its position at the beginning and whenever that is written. */
+  /** Called with the position at the start and whenever the position is written. */
   readonly onSettled: (seq: number) => void;
-  /** Told which events are under way: if the thread dies now, it was one of these. */
+  /** Called with the events that are running: if the thread dies now, one of them caused it. */
   readonly onUnderWay: (seqs: readonly number[]) => void;
 }
 
-/** Events that one pump() looks at before others get their turn. */
+/** Maximum number of events that one pump() handles before it yields. */
 const LOOKS_MAX = 256;
 
 export class Dispatcher {
@@ -38,14 +38,14 @@ export class Dispatcher {
   readonly #consumer: Consumer;
   readonly #store: RunStore;
   #position: Position;
-  /** The next event to look at. */
+  /** The next event to handle. */
   #next: number;
-  /** Events beyond the position at the beginning that had a failed run: that is tried again, they are not new. */
+  /** Events after the starting position that already have a failed run: they are retried, not started as new. */
   #failedBefore: Set<number>;
-  /** Read ahead, `#next` first. */
+  /** Events read ahead, starting with `#next`. */
   #ahead: HandlerEvent[] = [];
   readonly #underWay = new Map<number, Run>();
-  /** To be written. */
+  /** Results not written yet. */
   #failed: FailedRun[] = [];
   #ended: number[] = [];
   #writing: NodeJS.Timeout | undefined;
@@ -54,7 +54,7 @@ export class Dispatcher {
   #pump: NodeJS.Immediate | undefined;
   #closing: { readonly whenIdle: () => void } | undefined;
 
-  /** Begins where the consumer stood; a new one at the log's end: what is in the log already is history to it. */
+  /** Starts at the consumer's stored position. A new consumer starts at the end of the log and skips earlier events. */
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#consumer = options.consumer;
@@ -67,7 +67,7 @@ export class Dispatcher {
     this.#due = new DueRuns({ consumer: this.#consumer.name, store, now, onTime: () => this.pump() });
   }
 
-  /** Starts what can be started now. The rest starts by itself, but for new events: wake it for these. */
+  /** Starts every run that can start now. Later runs start by themselves, but new events need another call. */
   pump(): void {
     clearImmediate(this.#pump);
     this.#pump = undefined;
@@ -87,7 +87,7 @@ export class Dispatcher {
     this.#writeSoon();
   }
 
-  /** Another connection has changed the state: runs may be due, or the position moved. */
+  /** Call it when another connection has changed the state: runs may be due, or the position may have moved. */
   reload(): void {
     this.#due.lookAgain();
     const position = this.#store.position(this.#consumer.name);
@@ -99,8 +99,8 @@ export class Dispatcher {
   }
 
   /**
-   * Notes what was under way in a thread that has died. One event alone is to blame; of several nobody knows which,
-   * so each is tried again with nothing beside it.
+   * Records which runs were in progress in a thread that died. A single event is to blame. If there were several, the
+   * culprit is unknown, so each is retried with no other run at the same time.
    */
   blame(seqs: readonly number[], reason: string): void {
     const isKnown = seqs.length === 1;
@@ -113,7 +113,7 @@ export class Dispatcher {
     this.#failedBefore = this.#failedBeyond();
   }
 
-  /** Starts nothing more. @returns when all that is under way has ended, or after `waitMs`; the state is written then */
+  /** Starts no more runs. @returns when all runs have ended, or after `waitMs`; the state has been written by then */
   async close(waitMs: number): Promise<void> {
     const idle = new Promise<void>((resolve) => {
       this.#closing = { whenIdle: resolve };
@@ -129,11 +129,11 @@ export class Dispatcher {
   #canStart(): boolean {
     if (this.#underWay.size >= this.#consumer.runsMax) return false;
     for (const run of this.#underWay.values()) if (run.isAlone) return false;
-    // Nothing starts beside one that is to run alone, nor before it once it is due.
+    // No run starts while another runs alone, or before a due run that must run alone.
     return this.#underWay.size === 0 || this.#due.first?.isAlone !== true;
   }
 
-  /** Retries and new events in turn. @returns whether an event was looked at */
+  /** Alternates between retries and new events. @returns whether an event was handled */
   #startOne(): boolean {
     const next = this.#due.first;
     const isRetry = next !== undefined && (next.isAlone || this.#isRetryNext);
@@ -147,7 +147,7 @@ export class Dispatcher {
     if (failed === undefined) return false;
     const [event] = this.#options.log.forHandlers(failed.seq - 1, 1);
     if (event?.seq === failed.seq) this.#start(event, failed);
-    else this.#ended.push(failed.seq); // the log was put back to an earlier state
+    else this.#ended.push(failed.seq); // the log was restored to an earlier state
     return true;
   }
 
@@ -186,7 +186,7 @@ export class Dispatcher {
     else if (run.isRetry) this.#ended.push(run.seq);
     this.#underWay.delete(run.seq);
     this.#tellUnderWay();
-    // What comes next may cost the thread, also what this one has left behind: this is known then.
+    // The next run, or something this run left behind, may kill the thread: this result must be stored by then.
     if (run.isAlone || this.#options.isCautious) this.#write();
     else this.#writeSoon();
     if (this.#closing === undefined) this.#pumpSoon();
@@ -231,7 +231,7 @@ export class Dispatcher {
     for (const { nextAtMs } of failed) if (nextAtMs !== null) this.#due.expect(nextAtMs);
   }
 
-  /** What is before each new event that is under way. */
+  /** The last event before every new event that is still running. */
   #settledSeq(): number {
     let settled = this.#next - 1;
     for (const run of this.#underWay.values()) if (!run.isRetry && run.seq <= settled) settled = run.seq - 1;

@@ -1,6 +1,6 @@
 /**
- * The event log: all SQL on `events` and on `failures`. Append-only; `seq` is gap-free because it is the head's
- * + 1, read inside the appending transaction; a body is in it once.
+ * The event log: all SQL on `events` and `failures`. The log is append-only and holds each body once. `seq` has no gaps
+ * because it is the head's seq + 1, read inside the appending transaction.
  */
 
 import assert from 'node:assert';
@@ -9,36 +9,36 @@ import { CHAIN_GENESIS, type ChainedColumns, chainLink } from './chain.ts';
 import type { RecordedDelivery } from './event.ts';
 import { IRISX } from './packaging.ts';
 
-/** The last event: what `verify` calls the anchor. */
+/** The last event, which `verify` calls the anchor. */
 export interface Head {
   /** 0 in an empty log. */
   readonly seq: number;
   readonly chain: Uint8Array;
 }
 
-/** The file is damaged where the last event is: none can be linked to it. */
+/** The last event is damaged, so no new event can be linked to it. */
 export class LogDamaged extends Error {
   override name = 'LogDamaged';
 
   constructor(seq: number) {
     super(
-      `the last event, seq ${seq}, is damaged: restore the file from a backup, \`${IRISX} verify\` tells what else is wrong`,
+      `the last event, seq ${seq}, is damaged: restore a backup, or run \`${IRISX} verify\` for a full report`,
     );
   }
 }
 
-/** An event's columns, but for `chain`, which the log gives. `seq` is the head's + 1. */
+/** An event's columns except `chain`, which the log computes. `seq` is the head's seq + 1. */
 export interface NewEvent extends ChainedColumns {
   readonly body: Uint8Array;
 }
 
-/** A whole event as stored. */
+/** A complete event as stored. */
 export interface StoredEvent extends ChainedColumns {
   readonly body: Uint8Array;
   readonly chain: Uint8Array;
 }
 
-/** An event as a consumer is given it. */
+/** An event as passed to a consumer. */
 export interface HandlerEvent extends RecordedDelivery {
   /** 64 hex digits. */
   readonly bodySha256: string;
@@ -47,7 +47,7 @@ export interface HandlerEvent extends RecordedDelivery {
   readonly receivedAtMs: number;
 }
 
-/** The first recording of a body that has come again. */
+/** The first recording of a body that was received again. */
 export interface FirstRecording {
   readonly seq: number;
   readonly type: string | null;
@@ -75,7 +75,7 @@ const COLUMNS = `
   event_id_header,
   chain`;
 
-/** Statements over one connection. */
+/** Prepared statements on one connection. */
 export class EventLog {
   readonly #head: Statement<[], Head>;
   readonly #insert: Statement;
@@ -103,7 +103,7 @@ export class EventLog {
     );
     this.#body = database.prepare<[number], Uint8Array>('SELECT body FROM events WHERE seq = ?').pluck();
     this.#stored = database.prepare(`SELECT ${COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
-    // Text throughout: a Buffer for each value costs as much as all else.
+    // Text only: creating a Buffer per value would cost as much as everything else together.
     this.#forHandlers = database.prepare(
       `SELECT seq, CAST(body AS TEXT) AS body, event_header AS eventHeader, signed_at AS signedAt,
          lower(hex(body_sha256)) AS bodySha256, type, path, received_at_ms AS receivedAtMs
@@ -127,7 +127,7 @@ export class EventLog {
    */
   append(event: NewEvent, head: Head): Appended {
     const chain = chainLink(head.chain, event);
-    // By position, in the order of COLUMNS: names would cost as much as the insert.
+    // By position, in the order of COLUMNS: named parameters would cost as much as the insert itself.
     const { changes } = this.#insert.run(
       event.seq,
       event.body_time_ms,
@@ -147,46 +147,46 @@ export class EventLog {
     const first = this.#first.get(event.body_time_ms, event.body_sha256);
     assert(
       first !== undefined,
-      'an event was refused as a repetition, but its first recording is not in the log',
+      'an event was rejected as a duplicate, but its first recording is not in the log',
     );
     return { kind: 'duplicate', first };
   }
 
-  /** Up to `limit` deliveries with `after` < seq ≤ `upTo`, in order. */
+  /** Returns up to `limit` deliveries with `after` < seq ≤ `upTo`, in order. */
   range(after: number, upTo: number, limit: number): RecordedDelivery[] {
     return this.#range.all(after, upTo, limit).map((recorded) => this.#exact(recorded));
   }
 
-  /** Up to `limit` whole events with seq > `after`, in order. */
+  /** Returns up to `limit` complete events with seq > `after`, in order. */
   stored(after: number, limit: number): StoredEvent[] {
     return this.#stored.all(after, limit);
   }
 
-  /** Up to `limit` events with seq > `after`, in order. */
+  /** Returns up to `limit` events with seq > `after`, in order. */
   forHandlers(after: number, limit: number): HandlerEvent[] {
     return this.#forHandlers.all(after, limit).map((event) => this.#exact(event));
   }
 
-  /** The body's bytes where its text is not certainly the same. */
+  /** Replaces the body's text by its bytes if the text may differ from them. */
   #exact<T extends RecordedDelivery & { readonly body: string }>(
     recorded: T,
   ): Omit<T, 'body'> & RecordedDelivery {
-    // Either it was sent, or SQLite's text has it in the place of bytes that are no UTF-8.
+    // Either the sender sent this character, or SQLite put it in place of bytes that are not valid UTF-8.
     if (!recorded.body.includes(REPLACEMENT_CHARACTER)) return recorded;
     return { ...recorded, body: this.#body.get(recorded.seq) ?? '' };
   }
 
-  /** An event's link of the chain; empty if there is no such event. */
+  /** An event's chain link; empty if there is no such event. */
   chainOf(seq: number): Uint8Array {
     return this.#chain.get(seq) ?? new Uint8Array();
   }
 
-  /** Notes that `stage` could not use event `seq`. */
+  /** Records that `stage` could not use event `seq`. */
   addFailure(seq: number, stage: string, error: string): void {
     this.#addFailure.run(seq, stage, error);
   }
 
-  /** What `failures` says of an event now, as one text; null if nothing. */
+  /** The errors that `failures` has for an event, as one text; null if there are none. */
   failureOf(seq: number): string | null {
     const failures = this.#failures.all(seq);
     return failures.length === 0 ? null : failures.map((failure) => failure.error).join('; ');

@@ -1,4 +1,4 @@
-/** Folds stretches of the log into tables: what a rebuild, a comparison, a look back and a lagging table have in common. */
+/** Folds ranges of the log into tables: shared by rebuilds, table checks, views of the past and lagging tables. */
 
 import type { Database } from 'better-sqlite3';
 import { readBody } from './event.ts';
@@ -11,9 +11,9 @@ import { type AddFailure, createTableSql, ProjectionTable } from './projection-t
 import { failuresTable } from './schema.ts';
 
 export interface Folded {
-  /** The last event; `after` where there is none. */
+  /** The last folded event; `after` if none was folded. */
   readonly seq: number;
-  /** Of bodies, about. */
+  /** Approximate size of the bodies. */
   readonly bytes: number;
 }
 
@@ -35,7 +35,7 @@ export function makeTables(
 
 /**
  * Folds up to LOG_RANGE_EVENTS events with `after` < seq ≤ `upTo`, in memory.
- * @throws only what storageFault() calls a fault of storage
+ * @throws only errors that storageFault() classifies as storage faults
  */
 export function foldRange(
   log: EventLog,
@@ -54,9 +54,9 @@ export function foldRange(
   return { seq, bytes };
 }
 
-/** Events that must be there cannot be read: tables without them would be wrong. */
+/** Error for events that exist but cannot be read: tables without them would be wrong. */
 export function unreadable(after: number, upTo: number): Error {
   return new Error(
-    `the log cannot be read beyond seq ${after} of ${upTo}: ${IRISX} verify tells what is damaged`,
+    `the log cannot be read beyond seq ${after} of ${upTo}: run ${IRISX} verify to find the damage`,
   );
 }

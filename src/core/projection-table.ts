@@ -1,7 +1,7 @@
 /**
- * The SQL of projection tables, generated from their definitions, and the one place that folds an event into a
- * row. Rows are kept in memory between events and written once by write(): a call's next event comes soon after. A
- * rebuild uses it on tables under another name or in another schema.
+ * The SQL of projection tables, generated from their definitions, and the only place that folds an event into a row.
+ * Rows are cached between events and written once by write(), because a call's next event usually follows soon.
+ * A rebuild uses it on tables with another name or in another schema.
  */
 
 import type { Database, Statement } from 'better-sqlite3';
@@ -12,34 +12,34 @@ import { ROWS_KEPT_MAX } from './limits.ts';
 import type { Projection, Row, Value } from './projection.ts';
 import { faultText, storageFault } from './storage-fault.ts';
 
-/** Where failures are noted; `stage` is `parse` or a projection's name. */
+/** Records a failure; `stage` is `parse` or a projection's name. */
 export type AddFailure = (seq: number, stage: string, error: string) => void;
 
-/** @param table where to make it: `calls`, or `calls_next`, or `scratch.calls` */
+/** @param table the name to create it under: `calls`, `calls_next` or `scratch.calls` */
 export function createTableSql(projection: Projection, table: string): string {
   const columns = Object.entries(projection.columns).map(([name, type]) => `  ${name} ${type}`);
   const generated = Object.entries(projection.generated ?? {}).map(([name, type]) => `  ${name} ${type}`);
   return `CREATE TABLE ${table} (\n${[...columns, ...generated].join(',\n')}\n) STRICT`;
 }
 
-/** The plain columns, in order. */
+/** The columns that are not generated, in order. */
 export function columnsOf(projection: Projection): string[] {
   return Object.keys(projection.columns);
 }
 
-/** One open table that events are folded into. What is folded is in the table only after write(). */
+/** One open table that events are folded into. Folded events reach the table only with write(). */
 export class ProjectionTable {
   readonly projection: Projection;
   readonly #select: Statement<[string], Row>;
   readonly #upsert: Statement<Value[]>;
   readonly #columns: string[];
   readonly #checks: ColumnCheck[];
-  /** Rows as the table has them, or will have them after write(). */
+  /** Cached rows: as in the table, or as they will be after write(). */
   readonly #rows = new Map<string, Row>();
-  /** The rows that write() is to write, and the events in them since the last time. */
+  /** The rows to be written, with the events folded into them since the last write. */
   readonly #changed = new Map<string, Event[]>();
 
-  /** Prepares the statements: the table must exist, in the projection's own version. */
+  /** Prepares the statements: the table must exist and have the projection's version. */
   constructor(database: Database, projection: Projection, table: string) {
     this.projection = projection;
     this.#columns = columnsOf(projection);
@@ -55,21 +55,24 @@ export class ProjectionTable {
       );
     } catch (error) {
       if (storageFault(error) !== 'other') throw error;
-      const hint = `raise the version of the projection ${projection.name} when its columns change`;
-      throw new Error(`the table ${table} has not this code's columns: ${hint} (${faultText(error)})`, {
-        cause: error,
-      });
+      const hint = `increase the version of the projection ${projection.name} when its columns change`;
+      throw new Error(
+        `the columns of the table ${table} differ from this code: ${hint} (${faultText(error)})`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 
-  /** Rows that write() would write now. */
+  /** Number of rows that write() would write now. */
   get changedRows(): number {
     return this.#changed.size;
   }
 
   /**
-   * Folds one event into its row, in memory. What the event cannot be used for is noted, and changes no row.
-   * @throws only what storageFault() calls a fault of storage
+   * Folds one event into its row, in memory. If that fails, the failure is recorded and the row does not change.
+   * @throws only errors that storageFault() classifies as storage faults
    */
   fold(event: Event, addFailure: AddFailure): void {
     this.#noting(event, addFailure, () => {
@@ -83,10 +86,10 @@ export class ProjectionTable {
   }
 
   /**
-   * Writes rows that have changed, in the order in which they first did, within the caller's transaction.
-   * @param rowsMax how many of them
-   * @returns how many
-   * @throws only what storageFault() calls a fault of storage; call forget() then
+   * Writes changed rows, in the order of their first change, within the caller's transaction.
+   * @param rowsMax maximum number of rows to write
+   * @returns the number of rows written
+   * @throws only errors that storageFault() classifies as storage faults; call forget() then
    */
   write(addFailure: AddFailure, rowsMax: number = Number.POSITIVE_INFINITY): number {
     let written = 0;
@@ -108,7 +111,7 @@ export class ProjectionTable {
     return written;
   }
 
-  /** A row breaks a constraint of its table: only one by one can be told with which event. */
+  /** A row violates a constraint of its table: replays its events one by one to find the one that caused it. */
   #writeEach(key: string, events: readonly Event[], addFailure: AddFailure): void {
     for (const event of events) {
       this.#rows.delete(key);
@@ -116,7 +119,7 @@ export class ProjectionTable {
     }
   }
 
-  /** @returns the row with the event in it @throws FieldError, or what the projection throws */
+  /** @returns the row including the event @throws FieldError, or what the projection throws */
   #folded(event: Event, key: string): Row {
     const row = this.projection.fold(this.#rows.get(key) ?? this.#select.get(key), event, key);
     const wrong = misfit(row, this.#checks);
@@ -128,7 +131,7 @@ export class ProjectionTable {
     this.#upsert.run(...this.#columns.map((column) => row[column] as Value));
   }
 
-  /** Does `work`; what is no fault of storage is a failure of this event alone. */
+  /** Does `work`. Any error other than a storage fault is recorded as a failure of this event only. */
   #noting(event: Event, addFailure: AddFailure, work: () => void): void {
     try {
       work();
@@ -138,14 +141,14 @@ export class ProjectionTable {
     }
   }
 
-  /** Drops what is in memory: after a rollback, or when another connection may have written to the table. */
+  /** Drops the cached rows: after a rollback, or when another connection may have written to the table. */
   forget(): void {
     this.#rows.clear();
     this.#changed.clear();
   }
 }
 
-/** A FieldError explains itself; anything else is a defect of the projection, and says so. */
+/** A FieldError is self-explanatory; any other error is reported as a defect of the projection. */
 function reasonOf(error: unknown): string {
   return error instanceof FieldError ? error.message : `the projection failed: ${faultText(error)}`;
 }

@@ -1,7 +1,7 @@
 /**
- * Rebuilds projections beside a running server: fold the log in memory, a piece at a time, write the rows into new
- * tables, swap; at a pace that lets others write meanwhile. Until the swap the live tables are untouched; killed at
- * any moment, nothing is lost.
+ * Rebuilds projections while a server keeps running. It folds the log in memory piece by piece, writes the rows into
+ * new tables and swaps the tables, at a pace that lets others write meanwhile. The live tables do not change until the
+ * swap, and nothing is lost if the rebuild is killed at any moment.
  */
 
 import type { Database } from 'better-sqlite3';
@@ -20,29 +20,29 @@ import { WriteTransactions } from './write-transactions.ts';
 export interface RebuildOptions {
   readonly databasePath: string;
   readonly derivations: Derivations;
-  /** Of `derivations`; those to rebuild. */
+  /** The projections of `derivations` to rebuild. */
   readonly projections: readonly Projection[];
   readonly onProgress?: (progress: RebuildProgress) => void;
-  /** Waits; the process may do other work meanwhile. Milliseconds. */
+  /** Waits for `ms` milliseconds; the process may do other work meanwhile. */
   readonly pause: (ms: number) => Promise<void>;
   /** Monotonic milliseconds. */
   readonly monotonicMs: () => number;
 }
 
 export interface RebuildResult {
-  /** The tables reflect the log up to this. */
+  /** The tables reflect the log up to this event. */
   readonly seq: number;
-  /** By projection. */
+  /** Number of rows by projection. */
   readonly rows: Readonly<Record<string, number>>;
   readonly failures: number;
 }
 
-/** A table made by newer code than this is never put back. */
+/** The table was made by newer code: a rebuild never downgrades it. */
 export class NewerTable extends Error {
   override name = 'NewerTable';
 }
 
-/** The projections whose table older code made, or that have none yet. @throws NewerTable */
+/** The projections whose table was made by older code or does not exist yet. @throws NewerTable */
 export function outdatedProjections(database: Database, derivations: Derivations): Projection[] {
   const states = new ProjectionStates(database).read();
   return derivations.projections.filter((projection) => {
@@ -55,14 +55,14 @@ export function outdatedProjections(database: Database, derivations: Derivations
 function refuseNewer({ name, version }: Projection, found: number): void {
   if (found > version) {
     throw new NewerTable(
-      `the table ${name} was made by newer code (version ${found}, this is ${version}): update the program`,
+      `the table ${name} was made by newer code (version ${found}, this program has ${version}): update the program`,
     );
   }
 }
 
 /**
  * @returns when the new tables are live and the old ones are gone
- * @throws NewerTable, RebuildUnderWay, DatabaseRefused, or what SQLite throws; the live tables are unharmed then
+ * @throws NewerTable, RebuildUnderWay, DatabaseRefused, or what SQLite throws; the live tables are then unchanged
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   const { databasePath, derivations, projections, onProgress = () => {}, pause, monotonicMs } = options;
@@ -73,7 +73,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     const log = new EventLog(database);
     const unlock = lockScratch(database, `${databasePath}-rebuild`);
     try {
-      // Nothing of this needs to be durable before the swap, whose fsync covers it.
+      // Nothing needs to be durable before the swap, whose fsync covers all of it.
       database.pragma('synchronous = NORMAL');
       const transactions = new WriteTransactions(database);
       const pace = new Pace(database, transactions, pause, monotonicMs);
@@ -108,7 +108,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   }
 }
 
-/** The one moment in which the tables change hands, within the caller's transaction. @returns the seq that they reflect */
+/** Swaps the tables, within the caller's transaction. @returns the seq that they reflect */
 function swap(
   database: Database,
   derivations: Derivations,

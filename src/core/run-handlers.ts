@@ -1,6 +1,7 @@
 /**
- * The thread of the handlers: takes the lock that only one process on a log has, opens the log for reading and the state,
- * and runs a dispatcher for each consumer. Commits of this process wake it; once a second it looks for what others did.
+ * The handlers' thread. It takes the lock that only one process per log can hold, opens the log read-only, opens the
+ * state file, and runs one dispatcher per consumer. This process's commits wake it; once per second it polls for
+ * changes by other processes.
  */
 
 import type { MessagePort } from 'node:worker_threads';
@@ -22,7 +23,7 @@ export interface HandlersOptions {
   readonly consumers: readonly Consumer[];
   readonly shared: SharedState;
   readonly log: (level: LogLevel, text: string) => void;
-  /** What was under way in the thread before, which died, and of what. */
+  /** The events in progress when the previous thread died, and why it died. */
   readonly dead: { readonly seqs: readonly number[]; readonly reason: string } | undefined;
 }
 
@@ -66,7 +67,7 @@ export function runHandlers({ port, databasePath, consumers, shared, log, dead }
     say({ kind: 'started' });
   }
 
-  /** Begins to run the handlers, unless another process has the lock. */
+  /** Starts running the handlers, unless another process has the lock. */
   function begin(): void {
     const unlock = lockFile(runStoreLockPath(databasePath));
     if (unlock === undefined) return;

@@ -1,6 +1,6 @@
 /**
- * A scratch database beside the live one, attached to the same connection. Its exclusive lock is what keeps two
- * rebuilds apart; the kernel frees it when a process dies. A comparison folds the log into it from the first event.
+ * A scratch database next to the live one, attached to the same connection. Its exclusive lock prevents two rebuilds at
+ * the same time; the kernel releases it when a process dies. A table check folds the whole log into it.
  */
 
 import { closeSync, fstatSync, openSync, rmSync, statSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { BUSY_TIMEOUT_MS } from './limits.ts';
 import type { Projection } from './projection.ts';
 import { storageFault } from './storage-fault.ts';
 
-/** Another process rebuilds the same database. */
+/** Another process is rebuilding the same database. */
 export class RebuildUnderWay extends Error {
   override name = 'RebuildUnderWay';
 }
@@ -19,36 +19,36 @@ export class RebuildUnderWay extends Error {
 export interface Scratch {
   /**
    * Folds the next events of the log, up to `upTo`, into `scratch.<projection>` and `scratch.failures`.
-   * @returns the last seq folded; the same as before when there was nothing more
+   * @returns the last folded seq; unchanged if there was nothing more to fold
    */
   foldPiece(upTo: number): number;
-  /** Detaches and removes the file, which frees the lock. */
+  /** Detaches and removes the file, which releases the lock. */
   close(): void;
 }
 
 const CACHE_KIB = 64 * 1024;
-/** Folded in one transaction: most subjects' events are in one such piece, so that their row is written once. */
+/** Events folded in one transaction. Most subjects' events fit into one such piece, so their row is written once. */
 const EVENTS_AT_ONCE = 5000;
 
 /**
  * Attaches the scratch file as `scratch` and locks it.
- * @param path of the scratch file; what a dead process left there is dropped
- * @returns detaches and removes the file, which frees the lock
+ * @param path the scratch file; anything that a dead process left in it is dropped
+ * @returns a function that detaches and removes the file, which releases the lock
  * @throws RebuildUnderWay
  */
 export function lockScratch(database: Database, path: string): () => void {
   const inode = inodeOfNew(path);
   let isAttached = false;
   try {
-    database.pragma('busy_timeout = 0'); // a held lock is an answer, not something to wait for
-    database.prepare('ATTACH ? AS scratch').run(path); // reads the file: a held lock shows here already
+    database.pragma('busy_timeout = 0'); // do not wait for the lock: if it is held, report that
+    database.prepare('ATTACH ? AS scratch').run(path); // reads the file, so a held lock is already detected here
     isAttached = true;
     database.pragma('scratch.locking_mode = EXCLUSIVE');
     database.pragma('scratch.journal_mode = MEMORY');
     database.pragma('scratch.synchronous = OFF');
     database.pragma(`scratch.cache_size = -${CACHE_KIB}`);
     emptyScratch(database);
-    // The last holder may have removed the file between our opening and our locking it.
+    // The previous holder may have removed the file after we opened it and before we locked it.
     if (statSync(path, { throwIfNoEntry: false })?.ino !== inode) throw underWay(path);
   } catch (error) {
     if (isAttached) database.exec('DETACH scratch');
@@ -87,7 +87,7 @@ export function openScratch(
   const inTransaction = database.transaction(foldPiece);
 
   return {
-    // Inside a caller's snapshot there is a transaction already.
+    // The caller may already be in a transaction, for a snapshot.
     foldPiece: (upTo) => (database.inTransaction ? foldPiece(upTo) : inTransaction(upTo)),
     close,
   };
@@ -100,7 +100,7 @@ function emptyScratch(database: Database): void {
   for (const name of names) if (name !== 'lock') database.exec(`DROP TABLE scratch."${name}"`);
 }
 
-/** Makes the file if it is missing, 0600: it will hold what the log holds. */
+/** Creates the file with mode 0600 if it is missing: it will contain data from the log. */
 function inodeOfNew(path: string): number {
   const descriptor = openSync(path, 'a', 0o600);
   try {
@@ -111,7 +111,7 @@ function inodeOfNew(path: string): number {
 }
 
 function underWay(path: string, cause?: unknown): RebuildUnderWay {
-  return new RebuildUnderWay(`a rebuild is under way already (${path} is locked): wait until it ends`, {
+  return new RebuildUnderWay(`a rebuild is already in progress (${path} is locked): wait until it ends`, {
     cause,
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Shows a connection the tables as the log stood once: folds the events up to then into temporary tables, which take the
- * names of the live ones on this connection alone. Writes nothing to the file.
+ * Gives a connection the tables as of an earlier event: folds the events up to it into temporary tables, which shadow
+ * the live ones on this connection only. Writes nothing to the file.
  */
 
 import type { Database } from 'better-sqlite3';
@@ -10,10 +10,10 @@ import { REBUILD_FOLD_EVENTS } from './limits.ts';
 import type { Projection } from './projection.ts';
 
 /**
- * Reads the log in pieces, so that no long reading keeps the WAL from starting over. Afterwards `events`, `failures` and
- * the projections' tables are those of that moment; views of the file still show the live ones.
- * @param database a connection of its own, which may be one that only reads
- * @param seq the last event that counts, which must be in the log
+ * Reads the log in pieces, so that no long read keeps the WAL from starting over. Afterwards `events`, `failures` and
+ * the projections' tables show that moment; views in the file still show the live tables.
+ * @param database a separate connection, which may be read-only
+ * @param seq the last event to include, which must be in the log
  * @throws Error if the log cannot be read up to it, and what SQLite throws
  */
 export function standAsOf(

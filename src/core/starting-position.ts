@@ -1,4 +1,4 @@
-/** Where a consumer begins: where it stood, if that is still in this log; else at the log's end. */
+/** Where a consumer starts: at its stored position if that event is still in this log, else at the end of the log. */
 
 import type { Consumer } from './consumer.ts';
 import type { EventLog } from './event-log.ts';
@@ -13,10 +13,10 @@ export interface StartingPositionOptions {
   readonly tools: RunTools;
 }
 
-/** What is in the log already is history to a new consumer. */
+/** A new consumer skips the events that are already in the log. */
 export function startingPosition({ consumer, log, store, tools }: StartingPositionOptions): Position {
   const head = log.head();
-  // In a log that was put back, the next events get the numbers of those that had failed: they are others.
+  // In a restored log, new events get the numbers of lost ones: failed runs with these numbers are not about them.
   store.forgetAfter(consumer.name, head.seq);
   const position = store.position(consumer.name);
   if (position !== undefined && Buffer.compare(position.chain, log.chainOf(position.seq)) === 0)
@@ -24,7 +24,7 @@ export function startingPosition({ consumer, log, store, tools }: StartingPositi
   if (position !== undefined)
     tools.log(
       'warn',
-      `${consumer.name}: event ${position.seq}, the last one seen, is not in this log, which was perhaps put back from a backup; going on after its end, seq ${head.seq}; ${IRISX} handlers --replay-from SEQ goes back`,
+      `${consumer.name}: event ${position.seq}, the last one seen, is not in this log, which may have been restored from a backup; continuing after its end, seq ${head.seq}; to start earlier, run ${IRISX} handlers --replay-from SEQ`,
     );
   store.moveTo(consumer.name, head.seq, log.chainOf(head.seq));
   return store.position(consumer.name) as Position;

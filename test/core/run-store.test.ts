@@ -154,7 +154,7 @@ describe('the state of the handlers', () => {
     const { size } = statSync(other);
     assert.throws(
       () => new RunStore(other),
-      /cannot be used for the state of the handlers: file is not a database/,
+      /cannot be used as the state file of the handlers: file is not a database/,
     );
     assert.equal(statSync(other).size, size);
     const newer = new Sqlite(path);
