@@ -1,4 +1,4 @@
-/** The entry of the handlers' thread: loads what is to run, says whether there is anything, and runs it when told to. */
+/** Entry of the handlers' thread: loads the consumers, reports whether there are any, and runs them when asked to. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { asRunFailed, type Consumer } from './core/consumer.ts';
@@ -12,10 +12,10 @@ import { type ForwardOptions, forwardConsumer } from './handlers/forward.ts';
 import { loadHandlers } from './handlers/load.ts';
 import { handlersConsumer } from './handlers/own.ts';
 
-/** What the thread is given. */
+/** The data passed to the thread. */
 export interface HandlersThreadData {
   readonly databasePath: string;
-  /** The user's module, absolute; undefined: the handlers of src/handlers. */
+  /** Absolute path of the user's module; undefined for the handlers in src/handlers. */
   readonly modulePath: string | undefined;
   readonly timeoutMs: number;
   readonly runsMax: number;
@@ -36,14 +36,14 @@ process.on('uncaughtException', (error) => {
   process.exit(1);
 });
 process.on('unhandledRejection', (reason) => {
-  if (storageFault(reason) !== 'other') throw reason; // ours: where a run's end is noted
+  if (storageFault(reason) !== 'other') throw reason; // ours, from storing the end of a run
   log(
     'warn',
-    `handlers: a promise that no run waits for was rejected: ${asRunFailed(reason).message}; await it`,
+    `handlers: a promise that no run awaits was rejected: ${asRunFailed(reason).message}; await it`,
   );
 });
 
-lowerPriority(NICENESS.reading); // what handlers do must not take the processor from receiving
+lowerPriority(NICENESS.reading); // handlers must not take processor time from receiving
 try {
   const handlers = await loadHandlers(data.modulePath);
   const consumers: Consumer[] = [];

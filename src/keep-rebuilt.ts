@@ -1,6 +1,6 @@
 /**
- * Keeps the tables at this code's version: where a writer finds one that older code made, a thread rebuilds it,
- * beside receiving. Of several processes one does; the others look again.
+ * Keeps the tables at this code's version: if the writer finds a table made by older code, a thread rebuilds it while
+ * the receiver keeps running. If there are several processes, one rebuilds and the others check again later.
  */
 
 import type { Worker } from 'node:worker_threads';
@@ -11,13 +11,13 @@ import type { FromRebuild } from './rebuild-thread.ts';
 import { startThread } from './threads.ts';
 
 export interface Rebuilder {
-  /** @param lagging projections whose table lacks events; empty when all is well */
+  /** @param lagging projections whose table lacks events; empty if there are none */
   onLagging(lagging: readonly string[]): void;
-  /** Ends a rebuild under way: the live tables are unharmed, the next start begins anew. */
+  /** Stops a rebuild in progress: the live tables do not change, and the next start rebuilds from scratch. */
   close(): Promise<void>;
 }
 
-/** @param onDone called after a rebuild, so that the writer looks at the tables again */
+/** @param onDone called after a rebuild, so that the writer checks the tables again */
 export function keepRebuilt(databasePath: string, log: Log, onDone: () => void): Rebuilder {
   let lagging: readonly string[] = [];
   let thread: Worker | undefined;
@@ -30,7 +30,7 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
     retry = undefined;
     if (closed || lagging.length === 0) return;
     if (thread !== undefined) {
-      startAgain = true; // it may have looked before the tables fell behind
+      startAgain = true; // it may have checked before the tables fell behind
       return;
     }
     thread = startThread('rebuild-thread', databasePath);
@@ -48,13 +48,13 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
       log('info', `rebuilt ${message.names.join(', ')} from ${message.events} events in ${message.ms} ms`);
     }
     if (message.kind === 'newer')
-      log('warn', `${message.text}; deliveries are recorded, this table is left as it is`);
+      log('warn', `${message.text}; deliveries are recorded, this table is not changed`);
     if (message.kind === 'under-way') retry ??= setTimeout(start, REBUILD_RETRY_MS);
     if (message.kind === 'failed') {
       const minutes = REBUILD_FAILED_RETRY_MS / 60_000;
       log(
         'error',
-        `the tables could not be rebuilt: ${message.text}; trying again in ${minutes} minutes, or with ${IRISX} rebuild`,
+        `the tables could not be rebuilt: ${message.text}; retried in ${minutes} minutes, or run ${IRISX} rebuild`,
       );
       retry ??= setTimeout(start, REBUILD_FAILED_RETRY_MS);
     }

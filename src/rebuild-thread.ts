@@ -1,4 +1,4 @@
-/** The rebuild thread's entry: rebuilds what older code has left, then says how it went. */
+/** Entry of the rebuild thread: rebuilds tables made by older code, then reports the result. */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -9,7 +9,7 @@ import { RebuildUnderWay } from './core/scratch.ts';
 import { faultText } from './core/storage-fault.ts';
 import { derivations } from './projections/index.ts';
 
-/** How it went. `under-way`: another process is at it. */
+/** The result. `under-way`: another process is rebuilding. */
 export type FromRebuild =
   | { readonly kind: 'done'; readonly names: string[]; readonly events: number; readonly ms: number }
   | { readonly kind: 'nothing' }

@@ -1,4 +1,4 @@
-/** The writer thread's entry: brings the writer and this program's projections together. */
+/** Entry of the writer thread: runs the writer with this program's projections. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { runWriter } from './core/writer-loop.ts';

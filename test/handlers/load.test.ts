@@ -53,16 +53,16 @@ describe('a module of handlers', () => {
 
   it('is refused with a name that begins like a handler’s and is none; the right ones are listed', async () => {
     const path = modulePath('export function handleCallComplete() {}');
-    await refused(path, /exports handleCallComplete, which is no handler's name: .*handleCallCompleted/);
+    await refused(path, /exports handleCallComplete, which is not a handler name: .*handleCallCompleted/);
   });
 
   it('is refused where a handler is no function, or there is none', async () => {
-    await refused(modulePath('export const handleCallFailed = 1;'), /not as a function: number/);
+    await refused(modulePath('export const handleCallFailed = 1;'), /must be a function, got number/);
     await refused(modulePath('export const nothing = 1;'), /exports no handler: export a function under/);
   });
 
   it('is refused where it cannot be found or read, with what to do', async () => {
-    await refused(join(temporaryFolder().path, 'none.mjs'), /there is no such file/);
+    await refused(join(temporaryFolder().path, 'none.mjs'), /the file does not exist/);
     await refused(modulePath('export const x = ;'), /Unexpected token ';' \(SyntaxError\): node '\//);
     await refused(modulePath("import './gone.mjs';"), /Cannot find module '.*gone\.mjs'/);
     await refused(modulePath('throw new TypeError("not\\ntoday");'), /cannot be loaded: not \(TypeError\)$/);
