@@ -60,7 +60,7 @@ export class ConfigError extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(`the configuration is wrong:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    super(`the configuration is invalid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
     this.problems = problems;
   }
 }
@@ -209,7 +209,7 @@ function forwardConfig(env: Environment, problems: string[]): ForwardOptions | u
   const key = Buffer.from(BASE64.test(base64) ? base64 : '', 'base64');
   if (secret === undefined || key.length < KEY_BYTES_MIN || key.length > KEY_BYTES_MAX)
     problems.push(
-      `FORWARD_SECRET ${secret === undefined ? 'is not set' : 'is wrong'}: must be whsec_ and the base64 of ${KEY_BYTES_MIN} to ${KEY_BYTES_MAX} bytes; \`echo whsec_$(openssl rand -base64 32)\` generates one`,
+      `FORWARD_SECRET ${secret === undefined ? 'is not set' : 'is not valid'}: must be whsec_ and the base64 of ${KEY_BYTES_MIN} to ${KEY_BYTES_MAX} bytes; \`echo whsec_$(openssl rand -base64 32)\` generates one`,
     );
   return { url, events, key };
 }

@@ -24,7 +24,7 @@ export interface HandlersThreadData {
   readonly dead: { readonly seqs: readonly number[]; readonly reason: string } | undefined;
 }
 
-if (parentPort === null) throw new Error('handlers-thread runs as a thread only');
+if (parentPort === null) throw new Error('handlers-thread must run as a worker thread');
 const port = parentPort;
 const data = workerData as HandlersThreadData;
 const say = (message: FromHandlers) => port.postMessage(message);

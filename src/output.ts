@@ -16,7 +16,7 @@ export function writeLine(line: string): void {
   lines.push(line);
 }
 
-/** Writes what is waiting; also runs at the end of the process. */
+/** Writes the waiting lines; also called when the process exits. */
 export function flushLines(): void {
   if (lines.length === 0) return;
   if (process.stdout.writableLength > LOG_WAITING_BYTES_MAX) {

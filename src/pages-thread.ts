@@ -22,7 +22,7 @@ export type PageAnswer =
   /** The page could not be made; the text is for the log. */
   | { readonly id: number; readonly problem: string };
 
-if (parentPort === null) throw new Error('pages-thread runs as a thread only');
+if (parentPort === null) throw new Error('pages-thread must run as a worker thread');
 const port = parentPort;
 lowerPriority(NICENESS.reading); // pages must not take processor time from receiving
 const databasePath = workerData as string;

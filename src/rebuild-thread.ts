@@ -42,6 +42,6 @@ async function run(databasePath: string): Promise<FromRebuild> {
   }
 }
 
-if (parentPort === null) throw new Error('rebuild-thread runs as a thread only');
+if (parentPort === null) throw new Error('rebuild-thread must run as a worker thread');
 lowerPriority(NICENESS.writing);
 parentPort.postMessage(await run(workerData as string));

@@ -1,5 +1,5 @@
 /**
- * The whole receiver: opens the writer, then the HTTP server, and closes them in reverse. main.ts and the tests
+ * The whole receiver: opens the writer, then the HTTP server, and closes them in reverse order. main.ts and the tests
  * start it with their own clocks, log and threads.
  */
 

@@ -4,5 +4,5 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { runWriter } from './core/writer-loop.ts';
 import { derivations } from './projections/index.ts';
 
-if (parentPort === null) throw new Error('writer-thread runs as a thread only');
+if (parentPort === null) throw new Error('writer-thread must run as a worker thread');
 runWriter(parentPort, workerData as string, derivations);

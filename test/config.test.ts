@@ -88,7 +88,7 @@ describe('forwarding', () => {
     assert.match(onlyProblem({ FORWARD_URL }), /^FORWARD_SECRET is not set: .*openssl rand -base64 32/);
     for (const bytes of [23, 65]) {
       const short = `whsec_${Buffer.alloc(bytes, 7).toString('base64')}`;
-      assert.match(onlyProblem({ FORWARD_URL, FORWARD_SECRET: short }), /^FORWARD_SECRET is wrong/);
+      assert.match(onlyProblem({ FORWARD_URL, FORWARD_SECRET: short }), /^FORWARD_SECRET is not valid/);
     }
     for (const bytes of [24, 64])
       assert.deepEqual(
@@ -97,7 +97,7 @@ describe('forwarding', () => {
       );
     assert.match(
       onlyProblem({ FORWARD_URL, FORWARD_SECRET: `whsec_${'ö'.repeat(40)}` }),
-      /^FORWARD_SECRET is wrong/,
+      /^FORWARD_SECRET is not valid/,
     );
   });
 

@@ -50,8 +50,8 @@ export function normalAddress(text: string): string | undefined {
 }
 
 /**
- * The client that an address counts as: the address itself for IPv4, its /64 network for IPv6, because one customer
- * usually gets a whole /64.
+ * Maps an address to the client that limits count: the address itself for IPv4, its /64 network for IPv6, because one
+ * customer usually gets a whole /64.
  * @param address as returned by normalAddress()
  */
 export function clientOf(address: string): string {

@@ -202,7 +202,7 @@ function check(partialPath: string, derivations: Derivations, onProgress: Backup
   }
 }
 
-/** Removes the need for side files, which would have to be moved together with the database. */
+/** Ends WAL mode, so that there are no side files, which would have to be moved together with the database. */
 function makeOneFile(path: string, derivations: Derivations): void {
   const database = openDatabase(path, derivations);
   try {

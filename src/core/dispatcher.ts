@@ -231,7 +231,7 @@ export class Dispatcher {
     for (const { nextAtMs } of failed) if (nextAtMs !== null) this.#due.expect(nextAtMs);
   }
 
-  /** The last event before every new event that is still running. */
+  /** The highest seq up to which no new event is still running. */
   #settledSeq(): number {
     let settled = this.#next - 1;
     for (const run of this.#underWay.values()) if (!run.isRetry && run.seq <= settled) settled = run.seq - 1;

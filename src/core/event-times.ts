@@ -39,7 +39,8 @@ export class EventTimes {
 
   /**
    * The first event that arrived at `atMs` or later; the head's seq + 1 if there is none. A binary search, about twenty
-   * reads. Times rise with seq, unless the clock was set or several processes share the log; the error is that large.
+   * reads. Times rise with seq, unless the clock was set or several processes share the log; the result is off by
+   * as much then.
    */
   firstFrom(atMs: number): number {
     let low = 1;

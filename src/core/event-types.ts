@@ -58,7 +58,7 @@ const BY_SPELLING = new Map<string, TabledType>([
   ...SPELLINGS,
 ]);
 
-/** Every spelling that reaches a table, for tests and for sample data. */
+/** All spellings of the types that have a table. */
 export const SPELLINGS_WITH_TABLE: readonly string[] = [...BY_SPELLING.keys()];
 
 /**

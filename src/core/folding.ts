@@ -17,7 +17,7 @@ export interface Folded {
   readonly bytes: number;
 }
 
-/** Makes empty tables of the projections, and one of failures, in an attached or the temporary schema. */
+/** Creates empty tables for the projections, and one for failures, in an attached or the temporary schema. */
 export function makeTables(
   database: Database,
   schema: string,

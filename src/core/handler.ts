@@ -1,4 +1,4 @@
-/** A handler is code that runs at least once after an event has been logged. Defines handlers' names and parameters. */
+/** A handler is code that runs at least once after an event has been logged. Here are the handlers' names and types. */
 
 import type { HandledType, HandlerData } from './handler-data.ts';
 import type { LogLevel } from './logger.ts';
@@ -38,9 +38,9 @@ export interface HandlerContext {
   readonly receivedAt: Date;
   /** The body that was signed, as text. */
   readonly body: string;
-  /** Aborted when the run's time is over: pass it to `fetch`. */
+  /** Aborted when the run times out or the receiver shuts down: pass it to `fetch`. */
   readonly signal: AbortSignal;
-  /** Writes a line of the server's log, with the event's seq. */
+  /** Writes a line to the server's log, with the event's seq. */
   readonly log: (level: LogLevel, message: string) => void;
   /** Runs a read-only query on the log and its tables. The tables reflect this event. */
   readonly query: (sql: string, ...values: readonly unknown[]) => Record<string, unknown>[];
@@ -60,5 +60,5 @@ export class HandlersRefused extends Error {
   override name = 'HandlersRefused';
 }
 
-/** By event type, without those that do nothing. */
+/** The handlers by event type, without `doNothing`. */
 export type Handlers = ReadonlyMap<HandledType, Handler>;

@@ -1,6 +1,6 @@
 /**
  * All limits of the receiver. Each name ends with the unit, and each comment gives the reason.
- * Settings for operators are in config.ts. The limits here follow from the sender's behaviour or from
+ * Settings for operators are in config.ts. The limits here follow from the sender's behavior or from
  * the capacity of a small VM. `checkLimits` checks the relations between them.
  */
 
@@ -103,7 +103,7 @@ export const DRAIN_CUT_MS = 4_000;
 export const DRAIN_SILENT_MS = 500;
 /** How long SQLite waits for another process's write lock after SIGTERM, for the last checkpoint too. */
 export const DRAIN_BUSY_TIMEOUT_MS = 250;
-/** After that, how often the shutdown checks whether all answers have been sent. */
+/** How often the shutdown checks, after DRAIN_CUT_MS, whether all answers have been sent. */
 export const DRAIN_LOOK_MS = 50;
 /** Time after SIGTERM when the process is forced to exit; supervisors kill it after 10 s. */
 export const DRAIN_MAX_MS = 5_000;
@@ -181,7 +181,7 @@ export const HANDLERS_RESTART_LAST_MS = 60_000;
 export const HANDLERS_LOAD_MS = 10_000;
 /** Runs in progress may take this long to end after SIGTERM; unfinished ones run again after the next start. */
 export const HANDLERS_CLOSE_MS = 1_000;
-/** Memory of the handlers' thread, which is terminated above it, so that a leak there does not hurt the receiver. */
+/** Memory limit of the handlers' thread. It is terminated above the limit, so a leak there cannot hurt the receiver. */
 export const HANDLERS_HEAP_BYTES = 256 * 1024 * 1024;
 /** How long to wait for a forward target's answer; senders of the Standard Webhooks format wait as long. */
 export const FORWARD_TIMEOUT_MS = 15_000;
@@ -226,7 +226,7 @@ export const PAGES_WAITING_MAX = 32;
 export const PAGES_IDLE_MS = 90_000;
 /** How often an open page reloads itself. */
 export const PAGE_REFRESH_S = 30;
-/** Memory of the pages thread, which is terminated above it; a page is about 100 KiB. */
+/** Memory limit of the pages thread, which is terminated above the limit; a page is about 100 KiB. */
 export const PAGES_HEAP_BYTES = 128 * 1024 * 1024;
 /** Minimum length of the admin token. Nobody has to remember it, so it can be long. */
 export const ADMIN_TOKEN_CHARS_MIN = 16;
@@ -235,7 +235,7 @@ export const EVENT_LOOP_LOOK_MS = 250;
 /** The reported delay covers the last one or two of these windows. */
 export const EVENT_LOOP_WINDOW_MS = 60_000;
 
-// --- questions of people ----------------------------------------------------------------------------------
+// --- searches ---------------------------------------------------------------------------------------------
 
 /** Events read by one search, about 0.2 s of work; then it returns where to continue. */
 export const SEARCH_EVENTS_MAX = 200_000;

@@ -22,7 +22,7 @@ export interface Projection<R extends Row = Row> {
   /** Column → full definition of generated columns, if any. */
   readonly generated?: Readonly<Record<string, string>>;
   /**
-   * @returns the key of the one row that this event belongs to; undefined if it is not for this table
+   * @returns the key of the row that this event belongs to; undefined if it is not for this table
    * @throws FieldError if the key is missing or unusable
    */
   keyOf(event: Event): string | undefined;

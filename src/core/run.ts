@@ -43,7 +43,7 @@ export class Run {
     this.isAlone = failed?.isAlone ?? false;
   }
 
-  /** Runs the consumer's code synchronously up to its first await: record the run as in progress before. */
+  /** Runs the consumer's code, synchronously up to its first await. Record the run as in progress before the call. */
   start(): void {
     const { timeoutMs } = this.#options.consumer;
     this.#timeout = setTimeout(() => {

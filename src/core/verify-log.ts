@@ -100,7 +100,7 @@ export function anchorProblem(log: EventLog, anchor: Anchor): string | undefined
     if (end.seq < anchor.seq) return `the log ends with seq ${end.seq}: its tail is missing`;
     const found = anchor.seq === 0 ? CHAIN_GENESIS : linkOf(log, anchor.seq);
     if (found === undefined) return `seq ${anchor.seq} is missing`;
-    return hexOf(found) === anchor.chain ? undefined : `seq ${anchor.seq} has another chain`;
+    return hexOf(found) === anchor.chain ? undefined : `seq ${anchor.seq} has a different chain`;
   } catch (error) {
     return `the log cannot be read: ${faultText(error)}`;
   }

@@ -36,7 +36,7 @@ const unavailable = (message: string): Refusal => ({
   retryAfterS: RETRY_AFTER_S,
 });
 
-/** Every answer other than for a recorded delivery. */
+/** All refusals, by code. */
 export const REFUSALS = {
   missing_signature: unauthorized('Missing signature header'),
   missing_timestamp: unauthorized('Missing timestamp header'),

@@ -4,7 +4,7 @@ export function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** @param share 0 to 1; null if undefined, because the total is 0 */
+/** @param share 0 to 1; null if the total is 0 */
 export function percent(share: number | null): string {
   return share === null ? '–' : `${(share * 100).toFixed(1)} %`;
 }

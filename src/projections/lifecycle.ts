@@ -1,7 +1,7 @@
 /**
  * The lifecycle of a call, a message or a recording: how each event type affects its status and milestones.
- * The status depends only on the event types, compared by rank. A milestone is the earliest time stated by its own
- * event type.
+ * Each event type has a fixed status, and its rank decides which status wins. A milestone is the earliest time stated
+ * by its own event type.
  */
 
 import type { Event } from '../core/event.ts';

@@ -9,7 +9,7 @@ export const REPORT_VIEWS_VERSION = 1;
 
 /** When a row's call began, as far as known. */
 export const CALL_TIME_MS = 'coalesce(initiated_at_ms, ringing_at_ms, answered_at_ms, ended_at_ms)';
-/** The earliest known stage of a row's message: queued, sent, delivered, failed or received. */
+/** The time of the first known stage of a row's message: queued, sent, delivered, failed or received. */
 export const SMS_TIME_MS =
   'coalesce(queued_at_ms, sent_at_ms, delivered_at_ms, failed_at_ms, received_at_ms)';
 

@@ -111,7 +111,7 @@ describe('./irisx verify', () => {
     assert.match(cut.line('chain'), /^ok/);
 
     const other = await verify('--anchor', `58:${'0'.repeat(64)}`);
-    assert.equal(other.line('anchor'), 'FAILED  anchor: seq 58 has another chain');
+    assert.equal(other.line('anchor'), 'FAILED  anchor: seq 58 has a different chain');
   });
 
   it('needs every secret of the log’s lifetime', async () => {
