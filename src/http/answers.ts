@@ -1,6 +1,6 @@
 /**
- * The table of all answers: code → status and text. The answers reveal nothing that would help a forger; the code
- * appears only in the log.
+ * The refusals (code → status and text) and the answers to deliveries. They reveal nothing that would help a forger;
+ * the code appears only in the log and the counters.
  */
 
 import type { Recorded, Refused } from '../core/delivery.ts';
