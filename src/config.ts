@@ -1,6 +1,6 @@
 /**
- * The environment, read once, into a Config. Every wrong value is reported at once, with its name and what is
- * allowed. Nothing else in this program looks at the environment.
+ * Reads the environment once, into a Config. All wrong values are reported together, with their names and what is
+ * allowed. Nothing else in this program reads the environment.
  */
 
 import { existsSync, realpathSync } from 'node:fs';
@@ -11,56 +11,56 @@ import { LOG_LEVELS, type LogFormat, type LogLevel } from './core/logger.ts';
 import type { ForwardOptions } from './handlers/forward.ts';
 
 export interface Config {
-  /** 0: any free port. */
+  /** 0 means any free port. */
   readonly port: number;
-  /** Undefined: all interfaces. */
+  /** Undefined means all interfaces. */
   readonly host: string | undefined;
-  /** Descriptor of a listening socket that a supervisor holds for this process; PORT and HOST do not count then. */
+  /** Descriptor of a listening socket that a supervisor holds for this process; PORT and HOST are ignored then. */
   readonly listenFd: number | undefined;
-  /** A supervisor holds a socket for another process: something stands between it and this program. */
+  /** A supervisor holds a socket, but for another process, for example npm or a shell that starts this one. */
   readonly isSocketOfAnother: boolean;
   readonly environment: 'development' | 'production' | 'test';
-  /** Empty: none is set, and a development secret is to be used. */
+  /** If empty, none is set and the development secret is used. */
   readonly secrets: readonly string[];
   readonly skipSignatureVerification: boolean;
-  /** Seconds, both ways. */
+  /** Seconds, into the past and into the future. */
   readonly maxAgeS: number;
   readonly bodyBytesMax: number;
-  /** Absolute. */
+  /** Absolute path. */
   readonly databasePath: string;
-  /** Requests a client and window; 0 = off. */
+  /** Requests per client and window; 0 = off. */
   readonly rateLimitMax: number;
   readonly rateLimitWindowMs: number;
   readonly rateLimitSkipVerified: boolean;
   readonly trustedProxies: AddressRanges;
   readonly handlers: {
-    /** The user's module, absolute; undefined: the handlers of src/handlers. */
+    /** Absolute path of the user's module; undefined for the handlers in src/handlers. */
     readonly modulePath: string | undefined;
-    /** Of one run, milliseconds. */
+    /** Timeout of one run, milliseconds. */
     readonly timeoutMs: number;
-    /** Runs at one time. */
+    /** Maximum number of concurrent runs. */
     readonly runsMax: number;
-    /** Undefined: nothing is forwarded. */
+    /** Undefined if forwarding is off. */
     readonly forward: ForwardOptions | undefined;
   };
   readonly admin: {
-    /** 0: there is none. */
+    /** 0 if the admin pages are off. */
     readonly port: number;
     readonly host: string;
-    /** Undefined: none is asked for. */
+    /** Undefined if none is required. */
     readonly token: string | undefined;
   };
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }
 
-/** Every wrong value, a line each. The program exits with 78 (EX_CONFIG). */
+/** All wrong values, one per line. The program exits with 78 (EX_CONFIG). */
 export class ConfigError extends Error {
   override name = 'ConfigError';
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(`the configuration is wrong:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    super(`the configuration is invalid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
     this.problems = problems;
   }
 }
@@ -72,13 +72,13 @@ const LISTEN_FDS_START = 3;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Reads `.env` of the working directory, if there is one, into the environment; what is set already stays. */
+/** Loads `.env` from the working directory into the environment, if it exists. Variables already set are kept. */
 export function loadEnvFile(): void {
   if (existsSync('.env')) process.loadEnvFile('.env');
 }
 
 /**
- * @param pid of this process: a supervisor's socket is for the process that LISTEN_PID names
+ * @param pid this process: a supervisor's socket is for the process in LISTEN_PID
  * @throws ConfigError
  */
 export function readConfig(env: Environment, pid: number = process.pid): Config {
@@ -111,7 +111,7 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
   if ('wrong' in trusted) {
     wrong(
       'TRUST_PROXY',
-      `"none" or a list of "loopback", addresses and ranges; ${JSON.stringify(trusted.wrong)} is none`,
+      `"none" or a list of "loopback", addresses and ranges; ${JSON.stringify(trusted.wrong)} is not valid`,
     );
   }
   const database = databasePath(set(env, 'DATABASE_URL') ?? 'file:data/irisx.db');
@@ -122,7 +122,7 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
     );
   }
   if (skipSignatureVerification && env['NODE_ENV'] !== 'development') {
-    problems.push('SKIP_SIGNATURE_VERIFICATION=true: allowed only with NODE_ENV=development set beside it');
+    problems.push('SKIP_SIGNATURE_VERIFICATION=true: allowed only if NODE_ENV=development is set too');
   }
 
   const adminHost = set(env, 'ADMIN_HOST') ?? '127.0.0.1';
@@ -130,12 +130,12 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
   const adminToken = set(env, 'ADMIN_TOKEN');
   if (adminToken !== undefined && adminToken.length < ADMIN_TOKEN_CHARS_MIN) {
     problems.push(
-      `ADMIN_TOKEN has ${adminToken.length} characters: must have ${ADMIN_TOKEN_CHARS_MIN} or more; \`openssl rand -hex 16\` makes one`,
+      `ADMIN_TOKEN has ${adminToken.length} characters: must have at least ${ADMIN_TOKEN_CHARS_MIN}; \`openssl rand -hex 16\` generates one`,
     );
   }
   if (adminPort !== 0 && adminToken === undefined && !isLoopback(adminHost)) {
     problems.push(
-      `ADMIN_HOST=${JSON.stringify(adminHost)}: others than this machine could read everything: set ADMIN_TOKEN beside it, or ADMIN_HOST=127.0.0.1`,
+      `ADMIN_HOST=${JSON.stringify(adminHost)}: other machines could read everything: set ADMIN_TOKEN too, or use ADMIN_HOST=127.0.0.1`,
     );
   }
 
@@ -148,7 +148,7 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
 
   const port = integer('PORT', 0, 65_535, 3000, '');
   if (adminPort !== 0 && adminPort === port)
-    problems.push(`ADMIN_PORT=${adminPort}: is PORT, too: set it to another port, or to 0 (off)`);
+    problems.push(`ADMIN_PORT=${adminPort}: is the same as PORT: set it to another port, or to 0 (off)`);
   const bodyBytesMax = integer('MAX_BODY_BYTES', 1024, 16 * 1024 * 1024, 1024 * 1024, ' (bytes)');
   const config: Config = {
     port,
@@ -168,7 +168,7 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
     handlers: {
       modulePath: modulePath === undefined ? undefined : resolve(modulePath),
       timeoutMs: integer('HANDLER_TIMEOUT_MS', 100, 3_600_000, 30_000, ' (milliseconds)'),
-      runsMax: integer('HANDLER_CONCURRENCY', 1, 64, 8, ' (runs at one time)'),
+      runsMax: integer('HANDLER_CONCURRENCY', 1, 64, 8, ' (concurrent runs)'),
       forward,
     },
     admin: { port: adminPort, host: adminHost, token: adminToken },
@@ -197,24 +197,24 @@ function forwardConfig(env: Environment, problems: string[]): ForwardOptions | u
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!/^https?:$/.test(parsed?.protocol ?? '') || parsed?.username !== '' || parsed.password !== '')
     problems.push(
-      `FORWARD_URL=${JSON.stringify(url)}: must be an http or https address without a name and a password`,
+      `FORWARD_URL=${JSON.stringify(url)}: must be an http or https URL without a user name or password`,
     );
   const events = (set(env, 'FORWARD_EVENTS') ?? '*').split(',').map((event) => event.trim());
   const strange = events.find((event) => !EVENT_CHOICE.test(event));
   if (strange !== undefined)
     problems.push(
-      `FORWARD_EVENTS: must be event types separated by commas, as call.failed, call.* or *; ${JSON.stringify(strange)} is none`,
+      `FORWARD_EVENTS: must be event types separated by commas, such as call.failed, call.* or *; ${JSON.stringify(strange)} is not valid`,
     );
   const base64 = (secret ?? '').replace(/^whsec_/, '');
   const key = Buffer.from(BASE64.test(base64) ? base64 : '', 'base64');
   if (secret === undefined || key.length < KEY_BYTES_MIN || key.length > KEY_BYTES_MAX)
     problems.push(
-      `FORWARD_SECRET ${secret === undefined ? 'is not set' : 'is wrong'}: must be whsec_ and the base64 of ${KEY_BYTES_MIN} to ${KEY_BYTES_MAX} bytes; \`echo whsec_$(openssl rand -base64 32)\` makes one`,
+      `FORWARD_SECRET ${secret === undefined ? 'is not set' : 'is not valid'}: must be whsec_ and the base64 of ${KEY_BYTES_MIN} to ${KEY_BYTES_MAX} bytes; \`echo whsec_$(openssl rand -base64 32)\` generates one`,
     );
   return { url, events, key };
 }
 
-/** An empty value in `.env` is as good as none. */
+/** An empty value counts as not set. */
 function set(env: Environment, name: string): string | undefined {
   const value = env[name]?.trim();
   return value === '' ? undefined : value;
@@ -224,7 +224,7 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** SQLite puts its side files beside what a link points to, and so must we look for them there. */
+/** Resolves a symbolic link, because SQLite puts its side files next to the link's target. */
 function linkTarget(path: string): string {
   return existsSync(path) ? realpathSync(path) : path;
 }
@@ -239,6 +239,6 @@ function databasePath(url: string): { path: string } | { problem: string } {
     return { path: linkTarget(resolve(path)) };
   }
   return {
-    problem: `${scheme}: databases are not supported: the log is a SQLite file; use file:PATH, as in file:data/irisx.db`,
+    problem: `${scheme}: databases are not supported: the log is a SQLite file; use file:PATH, for example file:data/irisx.db`,
   };
 }

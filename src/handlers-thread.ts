@@ -1,4 +1,4 @@
-/** The entry of the handlers' thread: loads what is to run, says whether there is anything, and runs it when told to. */
+/** Entry of the handlers' thread: loads the consumers, reports whether there are any, and runs them when asked to. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { asRunFailed, type Consumer } from './core/consumer.ts';
@@ -13,10 +13,10 @@ import { loadHandlers } from './handlers/load.ts';
 import { handlersConsumer } from './handlers/own.ts';
 import { derivations } from './projections/index.ts';
 
-/** What the thread is given. */
+/** The data passed to the thread. */
 export interface HandlersThreadData {
   readonly databasePath: string;
-  /** The user's module, absolute; undefined: the handlers of src/handlers. */
+  /** Absolute path of the user's module; undefined for the handlers in src/handlers. */
   readonly modulePath: string | undefined;
   readonly timeoutMs: number;
   readonly runsMax: number;
@@ -25,26 +25,26 @@ export interface HandlersThreadData {
   readonly dead: { readonly seqs: readonly number[]; readonly reason: string } | undefined;
 }
 
-if (parentPort === null) throw new Error('handlers-thread runs as a thread only');
+if (parentPort === null) throw new Error('handlers-thread must run as a worker thread');
 const port = parentPort;
 const data = workerData as HandlersThreadData;
 const say = (message: FromHandlers) => port.postMessage(message);
 const log = quietly((level, text) => say({ kind: 'log', level, text }));
 
-/** @param isForeign whether it is the user's code that has failed */
+/** @param isForeign whether the user's code has failed */
 function die(error: unknown, isForeign: boolean): void {
   say({ kind: 'died', text: faultText(error), isForeign });
   process.exit(1);
 }
 
-// What fails in this program's own code comes to onFault() and never here, whatever kind of error it is.
+// Errors in the receiver's own code reach onFault() and never this handler, whatever their kind.
 process.on('uncaughtException', (error) => die(error, true));
 process.on('unhandledRejection', (reason) => {
   const { message } = asRunFailed(reason);
-  log('warn', `handlers: a promise that no run waits for was rejected: ${message}; await it`);
+  log('warn', `handlers: a promise that no run awaits was rejected: ${message}; await it`);
 });
 
-lowerPriority(NICENESS.reading); // what handlers do must not take the processor from receiving
+lowerPriority(NICENESS.reading); // handlers must not take processor time from receiving
 try {
   const handlers = await loadHandlers(data.modulePath);
   const consumers: Consumer[] = [];

@@ -1,6 +1,6 @@
 /**
- * The admin side of a running receiver: what the process knows of itself, the listener, and the thread of its pages. Where
- * the port is taken, by another process on the same log as a rule, the receiver does without.
+ * The admin part of a running receiver: the snapshot of its state, the listener and the pages thread. If the port is in
+ * use, usually by another process on the same log, the receiver runs without it.
  */
 
 import { statSync } from 'node:fs';
@@ -28,12 +28,12 @@ export interface AdminOptions {
 }
 
 export interface Admin {
-  /** Undefined: there is none. */
+  /** Undefined if there are no admin pages. */
   readonly url: string | undefined;
   close(): Promise<void>;
 }
 
-/** @returns when it listens, or is known not to */
+/** @returns when it listens or has failed to */
 export async function keepAdmin(options: AdminOptions): Promise<Admin> {
   const { writer, counters, http, handling, log } = options;
   const { admin, databasePath } = options.config;
@@ -72,7 +72,7 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
     const problem = code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be opened (${message})`;
     log(
       'warn',
-      `no admin pages: ADMIN_HOST=${admin.host}, ADMIN_PORT=${admin.port} ${problem}; deliveries are taken all the same; set another ADMIN_PORT, or 0`,
+      `no admin pages: ADMIN_HOST=${admin.host}, ADMIN_PORT=${admin.port} ${problem}; deliveries are still accepted; set another ADMIN_PORT, or 0`,
     );
   }
   const name = admin.host.includes(':') ? `[${admin.host}]` : admin.host;

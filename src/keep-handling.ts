@@ -1,6 +1,6 @@
 /**
- * Keeps the thread of the handlers alive: starts it, wakes it after commits, ends one that does not yield, and starts the
- * next, which is told what was under way. Nothing that happens there can delay or end receiving.
+ * Keeps the handlers' thread alive: starts it, wakes it after commits, terminates it if it blocks, and starts a new
+ * one, which gets the list of runs that were in progress. Nothing in that thread can delay or stop receiving.
  */
 
 import type { Worker } from 'node:worker_threads';
@@ -22,11 +22,11 @@ import { startThread } from './threads.ts';
 
 export interface HandlingOptions {
   readonly databasePath: string;
-  /** The user's module, absolute; undefined: the handlers of src/handlers. */
+  /** Absolute path of the user's module; undefined for the handlers in src/handlers. */
   readonly modulePath: string | undefined;
-  /** Of one run, milliseconds. */
+  /** Timeout of one run, milliseconds. */
   readonly timeoutMs: number;
-  /** At one time. */
+  /** Maximum number of concurrent runs. */
   readonly runsMax: number;
   readonly forward: ForwardOptions | undefined;
 }
@@ -37,21 +37,21 @@ export interface Handling {
    * @throws HandlersRefused
    */
   readonly loaded: Promise<void>;
-  /** The database is open. @returns when no later event can be taken for one of before */
+  /** Call it when the database is open. @returns when the starting position is set, so that new events can arrive */
   start(): Promise<void>;
-  /** Something was committed. */
+  /** Call it after a commit. */
   wake(): void;
-  /** How far those that run in this process have come. */
+  /** The positions of the consumers that run in this process. */
   positions(): ConsumerPosition[];
-  /** @returns when runs under way have ended or been given up, and the state is written */
+  /** @returns when the runs in progress have ended or been given up, and the state is written */
   close(): Promise<void>;
 }
 
 type Dead = NonNullable<HandlersThreadData['dead']>;
 
 const MIB = 1024 * 1024;
-const LOAD_HINT = 'what stands outside its functions must end';
-/** Node's exit code of a module whose `await` outside its functions never ends. */
+const LOAD_HINT = 'its top-level code must finish';
+/** Node's exit code if a top-level `await` never settles. */
 const UNSETTLED_AWAIT = 13;
 
 export function keepHandling(options: HandlingOptions, log: Log): Handling {
@@ -65,9 +65,9 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
   let restart: NodeJS.Timeout | undefined;
   let restartMs = HANDLERS_RESTART_FIRST_MS;
   let watch: NodeJS.Timeout | undefined;
-  /** What the present thread was told of the one before it, until it has noted that. */
+  /** What the current thread was told about the previous one, until the current thread has stored it. */
   let untold: Dead | undefined;
-  /** Why the present thread is ending, where that is known. */
+  /** Why the current thread is ending, if known. */
   let death: { readonly text: string; readonly isForeign: boolean } | undefined;
 
   const loaded = new Promise<void>((resolve, reject) => {
@@ -78,7 +78,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
   });
   loaded.catch(() => {});
 
-  /** @param onLoaded called with what is wrong; only the first call counts */
+  /** @param onLoaded called with the problem, if any; only the first call counts */
   function run(dead: Dead | undefined, onLoaded: (problem?: string) => void): void {
     death = undefined;
     untold = dead;
@@ -95,7 +95,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
       clearTimeout(late);
       onLoaded(problem);
     };
-    /** What stands outside its functions may keep the thread alive, and hold its place. */
+    /** Terminates the thread, because its module's top-level code may keep it alive. */
     const refuse = (text: string) => {
       death = { text, isForeign: false };
       loads(text);
@@ -142,7 +142,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
     keepWatch();
   }
 
-  /** The thread counts its heartbeats; one that stands still for as long as a run may take does not yield. */
+  /** Watches the thread's heartbeats. If they stop for longer than a run's timeout, the thread is blocked. */
   function keepWatch(): void {
     let heartbeats = shared.heartbeats;
     let silentMs = 0;
@@ -156,7 +156,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
       if (livedMs >= HANDLERS_RESTART_LAST_MS) restartMs = HANDLERS_RESTART_FIRST_MS;
       if (silentMs < options.timeoutMs + HANDLERS_UNYIELDING_MS) return;
       clearInterval(watch);
-      death = { text: `the handler did not yield for ${silentMs} ms`, isForeign: true };
+      death = { text: `a handler blocked the thread for ${silentMs} ms`, isForeign: true };
       void thread?.terminate();
     }, HANDLERS_LOOK_MS);
     watch.unref();
@@ -164,8 +164,8 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
 
   function replace(text: string, isForeign: boolean): void {
     const seqs = isForeign ? shared.underWay : [];
-    const under = seqs.length === 0 ? '' : `, with seq ${seqs.join(', ')} under way`;
-    log('error', `the handlers' thread has ended: ${text}${under}; the next starts in ${restartMs / 1000} s`);
+    const under = seqs.length === 0 ? '' : `, with seq ${seqs.join(', ')} in progress`;
+    log('error', `the handlers' thread has ended: ${text}${under}; it is restarted in ${restartMs / 1000} s`);
     const dead = untold ?? { seqs, reason: text };
     restart = setTimeout(() => run(dead, () => {}), restartMs);
     restartMs = Math.min(2 * restartMs, HANDLERS_RESTART_LAST_MS);
@@ -210,6 +210,6 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
 
 function endText(code: number): string {
   return code === UNSETTLED_AWAIT
-    ? `its top-level await never ends: ${LOAD_HINT}`
+    ? `its top-level await never settles: ${LOAD_HINT}`
     : `it ended with code ${code}`;
 }

@@ -1,6 +1,6 @@
 /**
- * Makes admin pages in a thread that is there only while somebody looks: it starts with the first page and ends after a
- * while without one. What happens in it cannot delay or end receiving.
+ * Makes admin pages in a thread that exists only while they are used: it starts with the first page and ends after some
+ * time without requests. Nothing in it can delay or stop receiving.
  */
 
 import type { Worker } from 'node:worker_threads';
@@ -12,13 +12,13 @@ import type { PageAnswer, PageAsked } from './pages-thread.ts';
 import { startThread } from './threads.ts';
 
 export interface Pages {
-  /** Never rejects: what goes wrong is a page that says so. */
+  /** Never rejects: an error gives a page that reports it. */
   make(path: string, query: string): Promise<Page>;
   close(): Promise<void>;
 }
 
 const MIB = 1024 * 1024;
-const FAILED = 'This page failed; the log says why.';
+const FAILED = 'This page failed; see the log for the reason.';
 
 export function keepPages(databasePath: string, snapshot: () => Snapshot, log: Log): Pages {
   const waiting = new Map<number, (page: Page) => void>();
@@ -43,7 +43,7 @@ export function keepPages(databasePath: string, snapshot: () => Snapshot, log: L
     mine.on('exit', () => {
       if (thread !== mine) return;
       thread = undefined;
-      log('error', `the thread of the admin pages has ended: ${problem}; the next page starts another`);
+      log('error', `the admin pages thread has ended: ${problem}; the next page starts a new one`);
       for (const id of waiting.keys()) settle(id, failure(500, FAILED));
     });
     mine.unref();
@@ -59,10 +59,10 @@ export function keepPages(databasePath: string, snapshot: () => Snapshot, log: L
   async function end(): Promise<void> {
     clearTimeout(idle);
     const ending = thread;
-    const unanswered = [...waiting.keys()]; // what is asked from here on is for another thread
+    const unanswered = [...waiting.keys()]; // later requests go to a new thread
     thread = undefined;
     await ending?.terminate();
-    for (const id of unanswered) settle(id, failure(503, 'This page was given up: try again.'));
+    for (const id of unanswered) settle(id, failure(503, 'This page was aborted: try again.'));
   }
 
   return {
@@ -78,7 +78,7 @@ export function keepPages(databasePath: string, snapshot: () => Snapshot, log: L
       started().postMessage(asked);
       return new Promise((resolve) => {
         const late = setTimeout(() => {
-          log('warn', `an admin page took longer than ${PAGE_MS_MAX} ms and was given up: ${path}`);
+          log('warn', `an admin page took longer than ${PAGE_MS_MAX} ms and was aborted: ${path}`);
           void end();
         }, PAGE_MS_MAX);
         waiting.set(id, (page) => {

@@ -1,6 +1,7 @@
 /**
- * Keeps the tables up to date with the log: where the writer finds one that it cannot fold into, a thread says why and
- * rebuilds it while the server keeps receiving. Of several processes one does; the others check again.
+ * Keeps the tables up to date with the log: if the writer finds a table that it cannot fold into, a thread reports why
+ * and rebuilds it while the server keeps receiving. If there are several processes, one rebuilds and the others check
+ * again later.
  */
 
 import type { Worker } from 'node:worker_threads';
@@ -11,13 +12,13 @@ import type { FromRebuild } from './rebuild-thread.ts';
 import { startThread } from './threads.ts';
 
 export interface Rebuilder {
-  /** @param lagging projections whose table lacks events; empty when all is well */
+  /** @param lagging projections whose table lacks events; empty if there are none */
   onLagging(lagging: readonly string[]): void;
-  /** Ends a rebuild under way: the live tables are unharmed, the next start begins anew. */
+  /** Stops a rebuild in progress: the live tables do not change, and the next start rebuilds from scratch. */
   close(): Promise<void>;
 }
 
-/** @param onDone called after a rebuild, so that the writer looks at the tables again */
+/** @param onDone called after a rebuild, so that the writer checks the tables again */
 export function keepRebuilt(databasePath: string, log: Log, onDone: () => void): Rebuilder {
   let lagging: readonly string[] = [];
   let reported: readonly string[] = [];
@@ -31,7 +32,7 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
     retry = undefined;
     if (closed || lagging.length === 0) return;
     if (thread !== undefined) {
-      startAgain = true; // it may have looked before the tables fell behind
+      startAgain = true; // it may have checked before the tables fell behind
       return;
     }
     thread = startThread('rebuild-thread', databasePath);
@@ -59,7 +60,7 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
       const minutes = REBUILD_FAILED_RETRY_MS / 60_000;
       log(
         'error',
-        `the tables could not be rebuilt: ${message.text}; trying again in ${minutes} minutes, or with ${IRISX} rebuild`,
+        `the tables could not be rebuilt: ${message.text}; retried in ${minutes} minutes, or run ${IRISX} rebuild`,
       );
       retry ??= setTimeout(start, REBUILD_FAILED_RETRY_MS);
     }

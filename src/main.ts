@@ -1,4 +1,4 @@
-/** The program: reads the configuration, opens the receiver, says where it is, and ends it on a signal. */
+/** The program: reads the configuration, opens the receiver, prints where it listens, and stops it on a signal. */
 
 import { relative } from 'node:path';
 import { type Config, ConfigError, EX_CONFIG, loadEnvFile, readConfig } from './config.ts';
@@ -25,18 +25,18 @@ async function main(): Promise<void> {
   let stopping = false;
 
   const stop = async (signal: string) => {
-    if (stopping) return end(log, `a second ${signal}: ending at once`);
+    if (stopping) return end(log, `second ${signal}: exiting immediately`);
     stopping = true;
-    log('info', `${signal}: taking no new connections, answering what is under way`);
+    log('info', `${signal}: accepting no new connections, finishing open requests`);
     setTimeout(
-      () => end(log, `not finished ${DRAIN_MAX_MS} ms after ${signal}: ending by force`),
+      () => end(log, `not finished ${DRAIN_MAX_MS} ms after ${signal}: forcing exit`),
       DRAIN_MAX_MS,
     ).unref();
     const receiver = await opening?.catch(() => undefined);
     try {
       await receiver?.close();
     } catch {
-      return; // the database is lost: onLost() ends the process, and not with 0
+      return; // the database is lost: onLost() ends the process with a nonzero status
     }
     process.exit(0);
   };
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     onLost(text) {
       log(
         'fatal',
-        `the database cannot be trusted any more, nothing more is written: ${text}; ending, the next start looks at it again`,
+        `the database can no longer be trusted, nothing more is written: ${text}; exiting, the next start checks it again`,
       );
       setTimeout(() => process.kill(process.pid, 'SIGKILL'), FATAL_FLUSH_MS);
     },
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
   announce(config, await opening, log);
 }
 
-/** A normal exit would wait for the writer, and then checkpoint; this one cannot be held up. */
+/** Exits immediately. A normal exit would wait for the writer and then checkpoint. */
 function end(log: Log, text: string): void {
   log('warn', text);
   flushLines();
@@ -104,18 +104,18 @@ function announce(config: Config, { address, adminUrl, head }: Receiver, log: Lo
   if (config.isSocketOfAnother) {
     log(
       'warn',
-      'LISTEN_FDS is set, but LISTEN_PID names another process: the socket that a supervisor holds is not used; have it start node itself, not npm or a shell',
+      'LISTEN_FDS is set, but LISTEN_PID names another process: the socket held by the supervisor is not used; let the supervisor start node directly, not npm or a shell',
     );
   }
   if (config.skipSignatureVerification) {
     log(
       'warn',
-      'SKIP_SIGNATURE_VERIFICATION=true: anybody can put anything into the log; never use it outside development',
+      'SKIP_SIGNATURE_VERIFICATION=true: anyone can write anything to the log; never use it outside development',
     );
   }
 }
 
-/** As one would type it here. */
+/** The path as one would type it in the current folder. */
 function shortPath(path: string): string {
   const fromHere = relative('', path);
   return fromHere.startsWith('..') ? path : fromHere;

@@ -1,6 +1,6 @@
 /**
- * Lines on standard output, joined and written once a turn of the event loop. A reader that has gone, that has
- * stopped reading, or a full disk behind it costs lines, never a delivery, nor memory without bound.
+ * Lines on standard output, joined and written once per turn of the event loop. If the reader is gone or stalled, or
+ * its disk is full, lines are lost, but never a delivery, and memory stays bounded.
  */
 
 import { LOG_WAITING_BYTES_MAX } from './core/limits.ts';
@@ -10,13 +10,13 @@ let dropped = 0;
 
 process.stdout.on('error', () => {});
 
-/** @param line without its end */
+/** @param line without a line end */
 export function writeLine(line: string): void {
   if (lines.length === 0) setImmediate(flushLines);
   lines.push(line);
 }
 
-/** Writes what is waiting; also runs at the end of the process. */
+/** Writes the waiting lines; also called when the process exits. */
 export function flushLines(): void {
   if (lines.length === 0) return;
   if (process.stdout.writableLength > LOG_WAITING_BYTES_MAX) {
@@ -24,7 +24,7 @@ export function flushLines(): void {
     lines = [];
     return;
   }
-  if (dropped > 0) lines.unshift(`${dropped} log lines were dropped: nobody read them`);
+  if (dropped > 0) lines.unshift(`${dropped} log lines were dropped: the output was not read`);
   const text = `${lines.join('\n')}\n`;
   dropped = 0;
   lines = [];

@@ -1,4 +1,4 @@
-/** The entry of the thread that makes admin pages: reads the log, its tables and the state of the handlers, writes nothing. */
+/** Entry of the admin pages thread: reads the log, its tables and the handlers' state. Writes nothing. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { openReadOnly } from './core/database.ts';
@@ -13,18 +13,18 @@ export interface PageAsked {
   /** Without query. */
   readonly path: string;
   readonly query: string;
-  /** What the process knows of itself. */
+  /** The state of the process. */
   readonly snapshot: Snapshot;
 }
 
 export type PageAnswer =
   | { readonly id: number; readonly page: Page }
-  /** It could not be made; for the log. */
+  /** The page could not be made; the text is for the log. */
   | { readonly id: number; readonly problem: string };
 
-if (parentPort === null) throw new Error('pages-thread runs as a thread only');
+if (parentPort === null) throw new Error('pages-thread must run as a worker thread');
 const port = parentPort;
-lowerPriority(NICENESS.reading); // who looks at pages must not take the processor from receiving
+lowerPriority(NICENESS.reading); // pages must not take processor time from receiving
 const databasePath = workerData as string;
 let makePage: MakePage | undefined;
 

@@ -1,4 +1,4 @@
-/** The rebuild thread's entry: says why tables lag, rebuilds those that a rebuild fixes, and says how it went. */
+/** Entry of the rebuild thread: reports why tables lag, rebuilds those that a rebuild fixes, and reports the result. */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -10,14 +10,14 @@ import { faultText } from './core/storage-fault.ts';
 import { derivations } from './projections/index.ts';
 
 export type FromRebuild =
-  /** Sent first: why tables lag, a line each. Not all of it is for a rebuild to fix. */
+  /** Sent first: why tables lag, one line per table. A rebuild does not fix all of them. */
   | { readonly kind: 'problems'; readonly texts: readonly string[] }
   | { readonly kind: 'done'; readonly names: string[]; readonly events: number; readonly ms: number }
   | { readonly kind: 'nothing' }
-  /** `under-way`: another process rebuilds. */
+  /** `under-way`: another process is rebuilding. */
   | { readonly kind: 'under-way' | 'failed'; readonly text: string };
 
-/** Rebuilds what a rebuild fixes. @returns how it went */
+/** Rebuilds the tables that a rebuild fixes. @returns the result */
 async function run(databasePath: string, send: (message: FromRebuild) => void): Promise<FromRebuild> {
   const startMs = performance.now();
   try {
@@ -50,7 +50,7 @@ function problemsOf(databasePath: string): TableProblem[] {
   }
 }
 
-if (parentPort === null) throw new Error('rebuild-thread runs as a thread only');
+if (parentPort === null) throw new Error('rebuild-thread must run as a worker thread');
 lowerPriority(NICENESS.writing);
 const port = parentPort;
 port.postMessage(await run(workerData as string, (message) => port.postMessage(message)));

@@ -1,5 +1,5 @@
 /**
- * The whole receiver: opens the writer, then the HTTP server, and closes them in reverse. main.ts and the tests
+ * The whole receiver: opens the writer, then the HTTP server, and closes them in reverse order. main.ts and the tests
  * start it with their own clocks, log and threads.
  */
 
@@ -29,22 +29,22 @@ export interface ReceiverOptions {
   /** Wall clock, milliseconds. */
   readonly now?: () => number;
   readonly monotonicMs?: () => number;
-  /** Takes one log line without its end. */
+  /** Writes one log line, given without a line end. */
   readonly writeLine: (line: string) => void;
-  /** The outcome of a commit is unknown: flush and end the process, without closing anything. */
+  /** The outcome of a commit is unknown: flush the output and exit without closing anything. */
   readonly onLost: (text: string) => void;
 }
 
 export interface Receiver {
   readonly address: AddressInfo;
-  /** Undefined: there are no admin pages. */
+  /** Undefined if there are no admin pages. */
   readonly adminUrl: string | undefined;
   /** The log's last event at the start. */
   readonly head: WriterHead;
   /**
-   * Drains HTTP, writes what is queued, closes the database.
-   * @returns the log's head as left behind
-   * @throws Error if the database is lost: then onLost() ends the process
+   * Drains HTTP, writes all queued deliveries and closes the database.
+   * @returns the final head of the log
+   * @throws Error if the database is lost; onLost() then ends the process
    */
   close(): Promise<WriterHead>;
 }
@@ -136,15 +136,15 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
 function listenProblem(error: NodeJS.ErrnoException, config: Config): string {
   const { port, host, listenFd } = config;
   if (listenFd !== undefined) {
-    return `LISTEN_FDS: descriptor ${listenFd} is no TCP socket to listen on (${error.message}): have the supervisor open a TCP port for this program`;
+    return `LISTEN_FDS: descriptor ${listenFd} is not a listening TCP socket (${error.message}): let the supervisor open a TCP port for this program`;
   }
   const where = host === undefined ? `port ${port}` : `${host}, port ${port}`;
   if (error.code === 'EADDRINUSE' && config.isSocketOfAnother) {
-    return `${where} is in use, probably by the supervisor: LISTEN_PID names another process than this one; have the supervisor start node itself, not npm or a shell`;
+    return `${where} is in use, probably by the supervisor: LISTEN_PID names another process; let the supervisor start node directly, not npm or a shell`;
   }
-  if (error.code === 'EADDRINUSE') return `${where} is in use by another program: end it, or set PORT`;
-  if (error.code === 'EACCES') return `${where} may not be opened by this user: set PORT to 1024 or more`;
+  if (error.code === 'EADDRINUSE') return `${where} is in use by another program: stop it, or set PORT`;
+  if (error.code === 'EACCES') return `this user may not open ${where}: set PORT to 1024 or higher`;
   if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
-    return `HOST=${host} is no address of this machine`;
+    return `HOST=${host} is not an address of this machine`;
   return `cannot listen on ${where}: ${error.message}`;
 }

@@ -9,16 +9,16 @@ export type ThreadName = 'writer-thread' | 'rebuild-thread' | 'handlers-thread' 
 const MIB = 1024 * 1024;
 
 /**
- * @param workerData what its entry reads
- * @param resourceLimits beyond which the thread is ended
- * @returns the thread just started
+ * @param workerData the data for the thread's entry
+ * @param resourceLimits limits above which the thread is terminated
+ * @returns the started thread
  */
 export function startThread(
   name: ThreadName,
   workerData: unknown,
   resourceLimits: ResourceLimits = {},
 ): Worker {
-  // A bundle has every thread in its one file, which takes the name as its argument.
+  // The bundle contains all threads in one file, which gets the thread's name as an argument.
   const entry = IS_BUNDLE ? import.meta.url : new URL(`./${name}.ts`, import.meta.url);
   return new Worker(new URL(entry), {
     argv: [name],

@@ -1,8 +1,8 @@
-/** The writer thread's entry: brings the writer and this program's projections together. */
+/** Entry of the writer thread: runs the writer with this program's projections. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { runWriter } from './core/writer-loop.ts';
 import { derivations } from './projections/index.ts';
 
-if (parentPort === null) throw new Error('writer-thread runs as a thread only');
+if (parentPort === null) throw new Error('writer-thread must run as a worker thread');
 runWriter(parentPort, workerData as string, derivations);

@@ -112,7 +112,7 @@ describe('the deployment', () => {
       assert.equal(status, 69, stderr);
       assert.match(
         stderr,
-        /^the SQLite addon for (\S+) cannot be loaded: copy the better_sqlite3\.node that `npm run build -- --platform \1` makes to the folder of this program \(.*better_sqlite3\.node.*\)\n$/,
+        /^the SQLite addon for (\S+) cannot be loaded: run `npm run build -- --platform \1` and copy its better_sqlite3\.node to the folder of this program \(.*better_sqlite3\.node.*\)\n$/,
       );
     };
     refused();

@@ -100,7 +100,7 @@ function whatToDo(error: unknown): string {
   if (!(error instanceof Database.SqliteError)) return '';
   switch (storageFault(error)) {
     case 'lost':
-      return `; ${IRISX} verify shows what is damaged; docs/OPERATIONS.md explains how to restore a backup`;
+      return `; run ${IRISX} verify to find the damage; docs/OPERATIONS.md explains how to restore a backup`;
     case 'full':
       return '; free some space on the disk of the database, then try again';
     case 'busy':

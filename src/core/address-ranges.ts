@@ -1,15 +1,15 @@
-/** Sets of IP addresses, as `TRUST_PROXY` states them, and the one spelling that an address has here. */
+/** Sets of IP addresses, as configured in `TRUST_PROXY`, and the normalized form of an address. */
 
 import { BlockList, isIP } from 'node:net';
 
 export interface AddressRanges {
-  /** @param address as normalAddress() gives it */
+  /** @param address as returned by normalAddress() */
   has(address: string): boolean;
 }
 
 /**
  * @param text `none`, or a comma-separated list of `loopback`, addresses and ranges (`10.0.0.0/8`, `fd00::/8`)
- * @returns the set, or the first piece that is none of these
+ * @returns the set, or the first item that is not valid
  */
 export function parseAddressRanges(text: string): AddressRanges | { readonly wrong: string } {
   const list = new BlockList();
@@ -38,8 +38,8 @@ const IPV4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 const WITH_PORT = /^(?:\[([^\]]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+)$/;
 
 /**
- * @param text an address, perhaps with a port (as some proxies forward it), perhaps IPv4 in IPv6's clothes
- * @returns the plain address, or undefined if it is none
+ * @param text an address, possibly with a port (some proxies forward one) or as an IPv4-mapped IPv6 address
+ * @returns the plain address, or undefined if the text is not an address
  */
 export function normalAddress(text: string): string | undefined {
   const trimmed = text.trim();
@@ -50,8 +50,9 @@ export function normalAddress(text: string): string | undefined {
 }
 
 /**
- * Whom an address stands for: an IPv4 address itself, an IPv6 address its /64, which is what one customer gets.
- * @param address as normalAddress() gives it
+ * Maps an address to the client that limits count: the address itself for IPv4, its /64 network for IPv6, because one
+ * customer usually gets a whole /64.
+ * @param address as returned by normalAddress()
  */
 export function clientOf(address: string): string {
   if (isIP(address) !== 6) return address;

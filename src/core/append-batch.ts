@@ -1,9 +1,9 @@
 /**
- * One batch: the transaction that makes a 2xx true. Each new delivery is inserted, linked into the chain and
- * folded into the projections; the commit returns when all of it is fsynced.
+ * One batch is one transaction. Each new delivery is inserted, linked into the chain and folded into the
+ * projections. A 2xx may be sent once the commit returns, because everything is fsynced by then.
  */
 
-import * as crypto from 'node:crypto'; // older Nodes have no hash to import, and are to be refused in one line
+import * as crypto from 'node:crypto'; // a missing named import would stop old Nodes before the version check
 import type { Database, Statement } from 'better-sqlite3';
 import { bodyTimeMs } from './body-time.ts';
 import type { Delivery, Recorded } from './delivery.ts';
@@ -18,29 +18,29 @@ import { WriteTransactions } from './write-transactions.ts';
 
 export interface BatchResult {
   readonly outcomes: Recorded[];
-  /** Projections whose table lacks events now: another version's, or not yet caught up. */
+  /** Projections whose table lacks events: made by another version of the code, or not yet caught up. */
   readonly lagging: string[];
-  /** One of them is this code's and lacks only events that another append will fold in. */
+  /** Whether one of them has this code's version and only lacks events that a later append will fold in. */
   readonly isBehind: boolean;
 }
 
-/** What only another connection's commit can change, as of the last batch. */
+/** State as of the last batch that only another connection's commit can change. */
 interface Known {
   readonly head: Head;
-  /** The tables that reflect the whole log up to `head` and were made by this code's version of the projection. */
+  /** The tables that reflect the log up to `head` and have this code's version of the projection. */
   readonly current: readonly ProjectionTable[];
   readonly lagging: string[];
   readonly isBehind: boolean;
 }
 
-/** What becomes of a new event's rows. */
+/** Folds a new event, or records why it is not folded. */
 type Fold = (
   read: ReadBody,
   recorded: { readonly seq: number; readonly signedAt: number },
   tables: readonly ProjectionTable[],
 ) => void;
 
-/** Appends batches over the one writing connection. */
+/** Appends batches over the only writing connection. */
 export class BatchAppender {
   readonly transactions: WriteTransactions;
   readonly #database: Database;
@@ -51,7 +51,7 @@ export class BatchAppender {
   readonly #dataVersion: Statement;
   #known: Known | undefined;
   #knownVersion: unknown;
-  /** Of the batch under way: events that some stage could not use. */
+  /** Events of the current batch that some stage could not use. */
   readonly #failed = new Set<number>();
 
   constructor(database: Database, derivations: Derivations) {
@@ -71,10 +71,10 @@ export class BatchAppender {
   }
 
   /**
-   * Appends all of `deliveries` or none.
-   * @returns after the commit's fsync, an outcome for each delivery in order
-   * @throws what SQLite throws; the transaction is rolled back then, unless the file is lost: after that the
-   *   connection must not be used again
+   * Appends either all of `deliveries` or none of them.
+   * @returns one outcome per delivery, in order, after the commit has been fsynced
+   * @throws what SQLite throws, after a rollback; if the file is lost, there is no rollback and the connection must
+   *   not be used again
    */
   append(deliveries: readonly Delivery[]): BatchResult {
     return this.#append(deliveries, (read, recorded, tables) =>
@@ -83,9 +83,9 @@ export class BatchAppender {
   }
 
   /**
-   * Appends a delivery that makes a batch fail: into the log, with a failure of its own instead of rows. A rebuild
-   * folds it.
-   * @param reason for the failure; never text of the delivery
+   * Appends a delivery that makes its batch fail: it gets a row in `failures` instead of rows in the tables. A rebuild
+   * folds it later.
+   * @param reason text of the failure, which must not contain text from the delivery
    * @returns as append() @throws as append()
    */
   appendUnfolded(delivery: Delivery, reason: string): BatchResult {
@@ -97,7 +97,7 @@ export class BatchAppender {
       return this.transactions.run(() => {
         const before = this.#look();
         const [outcomes, head] = this.#appendAll(deliveries, before, fold);
-        // A table that is behind must be looked at again, the others are as they were but for this batch.
+        // If a table is behind, its state must be read again; otherwise only the head has changed.
         this.#known = before.isBehind ? undefined : { ...before, head };
         return { outcomes, lagging: before.lagging, isBehind: before.isBehind };
       });
@@ -107,7 +107,7 @@ export class BatchAppender {
     }
   }
 
-  /** Inside the transaction: from here on nobody else writes. */
+  /** Call it inside the transaction, when no other connection can write. */
   #look(): Known {
     const version = this.#dataVersion.get();
     if (this.#known !== undefined && version === this.#knownVersion) return this.#known;
@@ -180,7 +180,7 @@ export class BatchAppender {
     ];
   }
 
-  /** What `failures` says of an outcome's event, once all rows are written. */
+  /** Adds what `failures` records for the event; call it after all rows are written. */
   #withError(outcome: Recorded): Recorded {
     const mayHaveFailed = outcome.duplicate || this.#failed.has(outcome.seq);
     return mayHaveFailed ? { ...outcome, error: this.#log.failureOf(outcome.seq) } : outcome;
@@ -212,13 +212,13 @@ export class BatchAppender {
         continue;
       }
       lagging.push(projection.name);
-      // A log that cannot be read on is damaged, which `verify` reports; a table ahead of its log needs a rebuild.
+      // A log that cannot be read further is damaged, which `verify` reports. A table ahead of the log needs a rebuild.
       if (applied > state.applied_seq && applied < head.seq) isBehind = true;
     }
     return { current, lagging, isBehind };
   }
 
-  /** Folds events that a process with other code has left out. @returns the seq that the table reflects now */
+  /** Folds events that a process with other code did not fold. @returns the seq that the table reflects now */
   #catchUp(table: ProjectionTable, after: number, head: Head): number {
     if (after >= head.seq) return after;
     const { seq: applied } = foldRange(this.#log, after, head.seq, [table], this.#addFailure);

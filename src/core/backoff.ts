@@ -1,11 +1,11 @@
-/** When a run that has failed is tried again. */
+/** When a failed run is retried. */
 
 import { RUN_ATTEMPTS_MAX, RUN_RETRY_FIRST_MS, RUN_RETRY_LAST_MS } from './limits.ts';
 
 /**
- * @param attempts how many have failed, from 1
- * @param random from 0 to below 1: spreads what has failed together over half of the delay to one and a half
- * @returns milliseconds until the next one; undefined: there is none, the run is dead
+ * @param attempts failed attempts so far, at least 1
+ * @param random from 0 to below 1; spreads runs that failed together over 0.5 to 1.5 times the delay
+ * @returns milliseconds until the next attempt; undefined if there are no more attempts and the run is dead
  */
 export function retryDelayMs(attempts: number, random: number): number | undefined {
   if (attempts >= RUN_ATTEMPTS_MAX) return undefined;

@@ -1,7 +1,7 @@
 /**
- * Copies the log into a file of its own, beside a running server: event by event, each checked against its link, and then
- * makes the tables from the copy. Only short reads, so that neither the writer waits nor the WAL grows. What gets the
- * backup's name has been checked whole and is on the disk; until then it has another one.
+ * Copies the log into a separate file while the server keeps running. Each event is checked against its chain link;
+ * then the tables are rebuilt from the copy. Reads are short, so the writer does not wait and the WAL does not grow.
+ * The file gets the backup's name only after it has been checked completely and fsynced.
  */
 
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
@@ -23,14 +23,14 @@ import { faultText, storageFault } from './storage-fault.ts';
 import { integrityProblems, linkProblem, verifyLog } from './verify-log.ts';
 import { foreignObjects } from './views.ts';
 
-/** There is no backup: `message` says why, in one line. What was begun is gone. */
+/** The backup was not made: `message` says why, in one line. Partial files have been removed. */
 export class BackupRefused extends Error {
   override name = 'BackupRefused';
 }
 
 export interface BackupOptions {
   readonly databasePath: string;
-  /** Must not exist. */
+  /** Must not exist yet. */
   readonly targetPath: string;
   readonly derivations: Derivations;
   readonly onProgress: (step: 'copying' | 'tables' | 'checking', done: number, total: number) => void;
@@ -43,19 +43,19 @@ export interface BackupOptions {
 export interface BackupResult {
   /** The last event in the backup. */
   readonly head: Head;
-  /** Where the state of the handlers is; undefined: there is none. */
+  /** Path of the copied handlers' state; undefined if there is no such state. */
   readonly handlersPath: string | undefined;
-  /** Tables of the user's own, which are not in it. */
+  /** The user's own tables, which are not in the backup. */
   readonly leftOut: readonly string[];
 }
 
-/** The state of the handlers that belongs to a backup. */
+/** Path of the handlers' state that belongs to a backup. */
 export function backupHandlersPath(targetPath: string): string {
   return `${targetPath}.handlers`;
 }
 
 /**
- * @returns when the backup is whole, checked and fsynced
+ * @returns when the backup is complete, checked and fsynced
  * @throws BackupRefused, DatabaseRefused
  */
 export async function backup(options: BackupOptions): Promise<BackupResult> {
@@ -63,16 +63,16 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
   const handlersPath = backupHandlersPath(targetPath);
   for (const path of [targetPath, handlersPath])
     if (existsSync(path))
-      throw new BackupRefused(`${path} exists already: give another name, or move it away`);
+      throw new BackupRefused(`${path} already exists: choose another name, or move the file away`);
   const folder = dirname(targetPath);
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw new BackupRefused(`there is no folder ${folder}: make it, or give another name`);
+    throw new BackupRefused(`the folder ${folder} does not exist: create it, or choose another name`);
 
   const partialPath = `${targetPath}.partial`;
   const partialHandlersPath = `${handlersPath}.partial`;
   const unlock = locked(`${partialPath}-lock`, targetPath);
   try {
-    removeFiles(partialPath, partialHandlersPath); // of one that was killed
+    removeFiles(partialPath, partialHandlersPath); // left by a killed backup
     const hasHandlers = copyHandlers(runStorePath(databasePath), partialHandlersPath);
     const copied = await copyAndCheck(options, partialPath);
     if (hasHandlers) syncFile(partialHandlersPath);
@@ -97,7 +97,7 @@ function locked(lockPath: string, targetPath: string): () => void {
   } catch (error) {
     throw new BackupRefused(`${targetPath} cannot be written: ${faultText(error)}`, { cause: error });
   }
-  throw new BackupRefused(`another backup to ${targetPath} is under way: wait until it ends`);
+  throw new BackupRefused(`another backup to ${targetPath} is in progress: wait until it ends`);
 }
 
 async function copyAndCheck(
@@ -109,7 +109,7 @@ async function copyAndCheck(
   try {
     prepareDatabaseFile(partialPath);
     const copy = openDatabase(partialPath, derivations);
-    copy.pragma('synchronous = OFF'); // syncFile() sees to all of it before it gets its name
+    copy.pragma('synchronous = OFF'); // syncFile() syncs the whole file before it is renamed
     let leftOut: readonly string[];
     try {
       await copyEvents(source, copy, options);
@@ -133,7 +133,7 @@ async function copyAndCheck(
   }
 }
 
-/** Up to the head, also what comes meanwhile. */
+/** Copies up to the head, including events that arrive meanwhile. */
 async function copyEvents(
   source: Database,
   copy: Database,
@@ -156,7 +156,7 @@ async function copyEvents(
   });
   while (copyPiece() > 0) {
     onProgress('copying', head.seq, from.head().seq);
-    await pause(0); // a signal may end it here
+    await pause(0); // lets a signal stop the backup here
   }
 }
 
@@ -170,11 +170,11 @@ function storedAfter(log: EventLog, { seq }: Head) {
 
 function damaged(seq: number, reason: string): BackupRefused {
   return new BackupRefused(
-    `the log is damaged: seq ${seq}: ${reason}; keep the last good backup, \`${IRISX} verify\` tells what else is wrong`,
+    `the log is damaged: seq ${seq}: ${reason}; keep the last good backup and run \`${IRISX} verify\` for a full report`,
   );
 }
 
-/** A user's own views; his tables are named only: what is in them is not known to be consistent with anything. */
+/** Copies the user's own views. Their tables are only named, since their content may be inconsistent with the log. */
 function copyForeignViews(source: Database, copy: Database, derivations: Derivations): readonly string[] {
   const { views, tables } = foreignObjects(source, derivations);
   for (const { sql } of views) copy.exec(sql);
@@ -202,7 +202,7 @@ function check(partialPath: string, derivations: Derivations, onProgress: Backup
   }
 }
 
-/** Without side files, which would have to be moved along with it. */
+/** Ends WAL mode, so that there are no side files, which would have to be moved together with the database. */
 function makeOneFile(path: string, derivations: Derivations): void {
   const database = openDatabase(path, derivations);
   try {
@@ -212,10 +212,10 @@ function makeOneFile(path: string, derivations: Derivations): void {
   }
 }
 
-/** Before the events: then no position is beyond them. @returns whether there is any */
+/** Must run before the events are copied, so that no position is beyond them. @returns whether there is any state */
 function copyHandlers(path: string, partialPath: string): boolean {
   if (!existsSync(path)) return false;
-  makeFile(partialPath); // 0600; SQLite takes an empty file
+  makeFile(partialPath); // 0600; VACUUM INTO accepts an empty file
   const database = new Sqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
   try {
     database.prepare('VACUUM INTO ?').run(partialPath);
@@ -245,8 +245,8 @@ function refusal(error: unknown, targetPath: string): Error {
   const isFull = storageFault(error) === 'full' || code === 'ENOSPC';
   return new BackupRefused(
     isFull
-      ? `the disk is full: a backup takes about as much as the database; give another place than ${targetPath}`
-      : `there is no backup: ${faultText(error)}`,
+      ? `the disk is full: a backup is about as large as the database; choose another place than ${targetPath}`
+      : `the backup failed: ${faultText(error)}`,
     { cause: error },
   );
 }

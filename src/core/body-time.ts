@@ -1,6 +1,6 @@
 /**
- * The time that a body states of itself: the leading part of the idempotency key, for locality in its index.
- * FROZEN, like readable-time.ts: what projections think of a body's times is theirs and may change; this may not.
+ * The time stated in a body. It is the leading part of the idempotency key, which gives the index locality.
+ * FROZEN, like readable-time.ts: projections may change how they read a body's times, but this must not change.
  */
 
 import { readableTimeMs } from './readable-time.ts';
@@ -17,9 +17,9 @@ const MILESTONES = [
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * The first readable of `timestamp`, `data.timestamp`, then of each milestone in `data` and at top level.
- * @param body the parsed body; undefined where it is no JSON object
- * @returns milliseconds since 1970 UTC, or 0 where the body states no readable time
+ * The first readable time of `timestamp`, `data.timestamp`, then each milestone in `data` and at top level.
+ * @param body the parsed body; undefined if it is not a JSON object
+ * @returns milliseconds since 1970 UTC, or 0 if the body has no readable time
  */
 export function bodyTimeMs(body: Json | undefined): number {
   if (body === undefined) return 0;

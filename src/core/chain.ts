@@ -1,17 +1,17 @@
 /**
- * The hash chain over the log: each event's link is SHA-256 over the previous link and every other column, so
- * that a changed, removed or inserted row is found and named. FROZEN: the encoding below is what `verify`
- * recomputes for every event ever recorded.
+ * The hash chain over the log: each event's link is SHA-256 over the previous link and every other column except
+ * `body`, so a changed, removed or inserted row is detected and reported. FROZEN: `verify` recomputes the encoding
+ * below for every event ever recorded.
  *
  *     previous link (32 bytes) ‖ seq ‖ body_time_ms ‖ body_sha256 (32 bytes) ‖ signed_at ‖ received_at_ms ‖
  *     signature ‖ type ‖ event_id ‖ path ‖ event_header ‖ event_id_header
  *
- * Integers are 8 bytes, signed, big-endian. Texts (UTF-8) and the signature's bytes are led by their length in
- * 4 bytes, big-endian; NULL is the length 0xffffffff and nothing more. The body itself is not in it: its digest
- * stands for it.
+ * Integers are 8 bytes, signed, big-endian. Texts (UTF-8) and the signature's bytes are preceded by their length as
+ * 4 bytes, big-endian; NULL is the length 0xffffffff with no bytes after it. The body itself is not included, only its
+ * digest.
  */
 
-import * as crypto from 'node:crypto'; // older Nodes have no hash to import, and are to be refused in one line
+import * as crypto from 'node:crypto'; // a missing named import would stop old Nodes before the version check
 
 /** The columns that a link covers. */
 export interface ChainedColumns {

@@ -1,7 +1,7 @@
 /**
- * Compares the live tables with what the log gives, over a connection that only reads: the file is not changed. The log
- * is folded first; only the last events and the comparison itself share one snapshot, because a long one keeps the WAL
- * from starting over.
+ * Compares the live tables with tables folded from the same log, over a read-only connection: the file does not change.
+ * Most of the log is folded before the comparison. Only the last events and the comparison itself share one snapshot,
+ * because a long snapshot keeps the WAL from starting over.
  */
 
 import type { Database } from 'better-sqlite3';
@@ -15,23 +15,23 @@ import { TemporaryTables } from './temporary-tables.ts';
 export interface TableCheck {
   readonly name: string;
   readonly rows: number;
-  /** A line each, at most DIFFERENCES_LISTED_MAX of them. */
+  /** One line per difference, at most DIFFERENCES_LISTED_MAX lines. */
   readonly differences: string[];
-  /** All of them, also those that are not listed. */
+  /** All differences, including those not listed. */
   readonly differenceCount: number;
 }
 
 const DIFFERENCES_LISTED_MAX = 10;
-/** Events folded in the snapshot of the comparison, at most: a fraction of a second's work. */
+/** Maximum number of events folded within the snapshot: a fraction of a second's work. */
 const SNAPSHOT_EVENTS_MAX = 5_000;
 
-/** What a comparison found. */
+/** The result of a comparison. */
 export interface TablesCheck {
   /** The log's last event at that moment. */
   readonly seq: number;
-  /** One for each projection and one for `failures`; all is well if no count of differences is above 0. */
+  /** One check per projection and one for `failures`; the tables are correct if every difference count is 0. */
   readonly checks: readonly TableCheck[];
-  /** Events that are in the log unfolded: no difference, and a rebuild folds them. */
+  /** Events that are in the log but not folded. They are not differences: a rebuild folds them. */
   readonly unfolded: readonly number[];
 }
 
@@ -61,7 +61,7 @@ export function checkTables(
         if (missing.length > 0) {
           return broken(
             projection.name,
-            `the table ${projection.name} has no column ${missing.join(', ')}: raise the version of the projection`,
+            `the table ${projection.name} has no column ${missing.join(', ')}: increase the version of the projection`,
           );
         }
         return compare(database, projection.name, [projection.key], columns);

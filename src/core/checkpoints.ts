@@ -1,6 +1,6 @@
 /**
- * When the WAL is copied into the database file: after the answers of a batch, once it has outgrown its size. A
- * checkpoint that a reader holds up is tried again when the WAL has grown as much again.
+ * Decides when the WAL is copied into the database file: after a batch has been answered, once the WAL exceeds its
+ * size limit. If a reader blocks a checkpoint, it is retried when the WAL has grown by that limit again.
  */
 
 import { statSync } from 'node:fs';
@@ -10,8 +10,8 @@ import { WAL_CHECKPOINT_BYTES } from './limits.ts';
 import { faultText, storageFault } from './storage-fault.ts';
 
 /**
- * @returns a function to call after each batch. It returns what is wrong, as one line, if a checkpoint failed and the
- *   next one may do, and throws what storageFault() calls lost
+ * @returns a function to call after each batch. If a checkpoint fails but the next one may succeed, it returns the
+ *   problem as one line. It throws errors that storageFault() classifies as `lost`
  */
 export function checkpointsOf(database: Database, databasePath: string): () => string | undefined {
   const walPath = `${databasePath}-wal`;
@@ -21,7 +21,7 @@ export function checkpointsOf(database: Database, databasePath: string): () => s
     let walBytes = 0;
     try {
       walBytes = statSync(walPath, { throwIfNoEntry: false })?.size ?? 0;
-      // SQLite cuts a WAL that starts over back to that size (WAL_CHECKPOINT_BYTES, `journal_size_limit`).
+      // When the WAL starts over, SQLite truncates it to WAL_CHECKPOINT_BYTES (`journal_size_limit`).
       if (walBytes < lastBytes) atBytes = WAL_CHECKPOINT_BYTES;
       lastBytes = walBytes;
       if (walBytes <= atBytes) return undefined;

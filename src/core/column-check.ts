@@ -1,6 +1,6 @@
 /**
- * Whether a value may stand in a column, decided before SQLite sees it: a row kept in memory must be the row that the
- * table will give back. Stricter than a STRICT table, which would take `'5'` for a number.
+ * Checks whether a value fits a column before SQLite sees it: a row kept in memory must equal the row that the
+ * table will return. This is stricter than a STRICT table, which would accept `'5'` as a number.
  */
 
 import { kindOf } from './fields.ts';
@@ -21,18 +21,20 @@ const FITS: Readonly<Record<string, (value: unknown) => boolean>> = {
 };
 
 /**
- * @param type what follows the column's name in CREATE TABLE
+ * @param type the text after the column's name in CREATE TABLE
  * @throws Error if it does not begin with TEXT, INTEGER or REAL
  */
 export function columnCheck(name: string, type: string): ColumnCheck {
   const [kind = ''] = type.split(' ');
   const fits = FITS[kind];
   if (fits === undefined)
-    throw new Error(`the column ${name} is ${JSON.stringify(type)}: its type must be TEXT, INTEGER or REAL`);
+    throw new Error(
+      `the column ${name} has the type ${JSON.stringify(type)}: it must be TEXT, INTEGER or REAL`,
+    );
   return { name, type, mayBeNull: !/\bNOT NULL\b/i.test(type), fits };
 }
 
-/** @returns what is wrong with the first value that does not fit; undefined if the whole row does */
+/** @returns what is wrong with the first value that does not fit; undefined if all values fit */
 export function misfit(row: Row, checks: readonly ColumnCheck[]): string | undefined {
   for (const { name, type, mayBeNull, fits } of checks) {
     const value: unknown = row[name];

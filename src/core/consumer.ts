@@ -1,41 +1,41 @@
-/** A consumer: something that is to see events of the log, each at least once. Handlers are one, forwarding another. */
+/** A consumer receives events from the log, each at least once. Handlers are one consumer, forwarding is another. */
 
 import type { Event } from './event.ts';
 import type { Json } from './fields.ts';
 import type { HandlerContext } from './handler.ts';
 import { RUN_ERROR_CHARS_MAX } from './limits.ts';
 
-/** One event of the log, read. */
+/** One event read from the log. */
 export interface LoggedEvent {
-  /** As sent, or the header's where the body has none. */
+  /** As sent in the body, or from the header if the body has none. */
   readonly type: string;
   readonly json: Json;
-  /** Undefined where the type has no table, or the event could not be read as one. */
+  /** Undefined if the type has no table or the event could not be interpreted. */
   readonly event: Event | undefined;
   readonly signedAt: Date;
 }
 
 export interface Consumer {
-  /** Under this name its state is kept. */
+  /** Its state is stored under this name. */
   readonly name: string;
-  /** A run that takes longer has failed. */
+  /** A run that takes longer counts as failed. */
   readonly timeoutMs: number;
-  /** Runs at one time. */
+  /** Maximum number of concurrent runs. */
   readonly runsMax: number;
-  /** Whether its code is the user's: it may keep the thread busy for ever, and it may read the tables. */
+  /** Whether its code is the user's, which can block the thread forever and can read the tables. */
   readonly isForeign: boolean;
-  /** Whether events of this type, as sent, are for it: the others are passed over unread. */
+  /** Whether it wants events of this type, as sent. Other events are skipped unread. */
   wants(type: string): boolean;
-  /** One run. What it throws, or rejects with, is a failure. */
+  /** Performs one run. A throw or a rejection is a failure. */
   run(logged: LoggedEvent, context: HandlerContext): unknown;
 }
 
-/** A failure that knows more than that it is one. */
+/** A failure with details about retries. */
 export class RunFailed extends Error {
   override name = 'RunFailed';
-  /** No further attempt can help. */
+  /** Whether further attempts are pointless. */
   readonly isFinal: boolean;
-  /** The next attempt shall wait at least so long. */
+  /** The minimum wait before the next attempt. */
   readonly retryAfterMs: number;
 
   constructor(message: string, more: { isFinal?: boolean; retryAfterMs?: number; cause?: unknown } = {}) {
@@ -45,18 +45,18 @@ export class RunFailed extends Error {
   }
 }
 
-/** Whatever a run has thrown as a failure that can be told: nothing odd about it may cost more than its own run. */
+/** Converts whatever a run has thrown into a RunFailed. Even an odd value must not fail more than its own run. */
 export function asRunFailed(thrown: unknown): RunFailed {
   try {
     return thrown instanceof RunFailed ? thrown : new RunFailed(textOf(thrown).slice(0, RUN_ERROR_CHARS_MAX));
   } catch {
-    return new RunFailed('it failed with something that cannot be told');
+    return new RunFailed('it failed with a value that cannot be shown as text');
   }
 }
 
-/** With the cause, which is all that says why a `fetch` has failed. @throws what the value's own code throws */
+/** Includes the cause, because only the cause says why a `fetch` failed. @throws what the value's own code throws */
 function textOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return String(thrown ?? 'it failed with nothing');
+  if (!(thrown instanceof Error)) return String(thrown ?? 'it failed without an error value');
   const { name, message, cause } = thrown;
   return `${name}: ${message}${cause instanceof Error ? ` (${cause.message})` : ''}`;
 }

@@ -1,4 +1,4 @@
-/** Counts of what has happened since the start, by name: the one place that metrics and the last log line read. */
+/** Counters since the start, by name. The metrics and the last log line both read them. */
 
 import { tabledType } from './event-types.ts';
 import { createHistogram, type Histogram } from './histogram.ts';
@@ -7,7 +7,7 @@ import type { DeliveryCount } from './snapshot.ts';
 export interface Counters {
   /** Adds one to `name`. */
   add(name: string): void;
-  /** A copy of all counts. */
+  /** Returns a copy of all counts. */
   read(): Record<string, number>;
   addStatus(status: number): void;
   readStatuses(): Record<string, number>;
@@ -18,9 +18,9 @@ export interface Counters {
   readonly commitSeconds: Histogram;
 }
 
-/** To BATCH_DELIVERIES_MAX. */
+/** Up to BATCH_DELIVERIES_MAX. */
 const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
-/** From a fast disk's fsync to the sender's patience. */
+/** From the fsync time of a fast disk up to half of the sender's timeout. */
 const COMMIT_BOUNDS_S = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 export function createCounters(): Counters {
@@ -33,7 +33,7 @@ export function createCounters(): Counters {
     addStatus: (status) => addTo(statuses, status),
     readStatuses: () => Object.fromEntries(statuses),
     addDelivery(type, answer) {
-      // What is sent under a name of its own choice must not make a series of its own.
+      // A sender must not be able to create new metric series by inventing type names.
       const name = (type === null ? undefined : tabledType(type)) ?? 'other';
       let ofType = deliveries.get(name);
       if (ofType === undefined) {

@@ -1,6 +1,7 @@
 /**
- * Opens the database file: checks that it is ours, sets and reads back the pragmas that the promise rests on,
- * and creates the schema in an empty file. A foreign, newer or unreadable file is refused and left untouched.
+ * Opens the database file: checks that it belongs to this program, sets and reads back the pragmas that durability
+ * depends on, and creates the schema in an empty file. A file that is unreadable, or was written by another program
+ * or a newer version, is refused and left unchanged.
  */
 
 import { accessSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs';
@@ -25,9 +26,9 @@ const RETRIES_MAX = 20;
 const RETRY_MS = 100;
 
 /**
- * Makes the file (0600; its side files follow) and its folder where they are missing. Call it before any
- * connection to the file exists in this process: closing a descriptor would drop SQLite's locks.
- * @throws DatabaseRefused if the path is a directory or cannot be made
+ * Creates the file (0600; its side files get the same mode) and its folder if they are missing. Call it before this
+ * process has any connection to the file: closing a descriptor would drop SQLite's locks.
+ * @throws DatabaseRefused if the path is not a file or cannot be created
  */
 export function prepareDatabaseFile(path: string): void {
   try {
@@ -44,7 +45,7 @@ export function prepareDatabaseFile(path: string): void {
 }
 
 /**
- * Opens the one writing connection, or a rebuild's. Durable: WAL with `synchronous=FULL`, no automatic checkpoint.
+ * Opens the server's writing connection, or a rebuild's. Durable: WAL with `synchronous=FULL`, no automatic checkpoint.
  * @returns a connection that the caller must close
  * @throws DatabaseRefused
  */
@@ -63,9 +64,9 @@ export function openDatabase(path: string, derivations: Derivations): Database {
 }
 
 /**
- * A process that was killed before its fsync, or because that failed, leaves events that can be read and may never
- * reach the disk; a repetition of one would be acknowledged without a write. A checkpoint writes them anew.
- * @returns whether all that can be read is fsynced; false where another process's reading held the checkpoint up
+ * A process that died before its fsync, or because the fsync failed, leaves events that can be read but may never
+ * reach the disk. A repetition of such an event would be acknowledged without a write. A checkpoint writes them again.
+ * @returns whether everything readable is fsynced; false if another process's read blocked the checkpoint
  * @throws DatabaseRefused
  */
 export function settleWal(database: Database, path: string): boolean {
@@ -73,7 +74,7 @@ export function settleWal(database: Database, path: string): boolean {
     for (let attempt = 1; attempt <= RETRIES_MAX; attempt++) {
       const { busy, log, checkpointed } = checkpointState(database);
       if (busy === 0) return log === checkpointed;
-      waitForAnother(); // it is in a checkpoint itself
+      waitForAnother(); // another process is running a checkpoint
     }
     return false;
   } catch (error) {
@@ -81,7 +82,7 @@ export function settleWal(database: Database, path: string): boolean {
   }
 }
 
-/** Runs a passive checkpoint. @returns frames in the WAL and frames of them in the database file */
+/** Runs a passive checkpoint. @returns the number of frames in the WAL and how many of them are checkpointed */
 export function checkpointState(database: Database): { busy: number; log: number; checkpointed: number } {
   const [state] = database.pragma('wal_checkpoint(PASSIVE)') as {
     busy: number;
@@ -92,9 +93,9 @@ export function checkpointState(database: Database): { busy: number; log: number
 }
 
 /**
- * Opens a connection that cannot write, for verification and reports. A file in WAL mode can be read even in a folder
- * in which SQLite may not make its side files, provided that SQLite takes URIs (`SQLITE_USE_URI=1` when it is loaded).
- * @throws DatabaseRefused, also when the file does not exist or holds no log yet
+ * Opens a read-only connection, for verification and reports. A file in WAL mode can be read even if this user cannot
+ * write to its folder, provided that SQLite accepts URIs (`SQLITE_USE_URI=1` in the environment when it is loaded).
+ * @throws DatabaseRefused, also if the file does not exist or contains no log yet
  */
 export function openReadOnly(path: string): Database {
   try {
@@ -113,7 +114,7 @@ function opened(name: string, path: string): Database {
   const database = new Sqlite(name, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
   try {
     if (checkMarks(database, path))
-      throw new DatabaseRefused(`${path} is empty: start the server once to make it`);
+      throw new DatabaseRefused(`${path} is empty: start the server once to create the schema`);
     return database;
   } catch (error) {
     database.close();
@@ -122,8 +123,8 @@ function opened(name: string, path: string): Database {
 }
 
 /**
- * Whether SQLite could not make its side files and the file cannot change while it is read: nothing is in a WAL, and
- * this user can put nothing there.
+ * Whether opening failed because SQLite cannot create its side files, and the file can be read without them: there is no
+ * WAL, and this user cannot create one.
  */
 function isUntouchable(path: string, error: unknown): boolean {
   const { code = '' } = error as { code?: string };
@@ -136,9 +137,9 @@ function isUntouchable(path: string, error: unknown): boolean {
   }
 }
 
-/** @returns whether the file is empty, so that the schema has yet to be made */
+/** @returns whether the file is empty, so the schema must still be created */
 function checkMarks(database: Database, path: string): boolean {
-  // In one snapshot: another process may be making the schema just now.
+  // In one snapshot: another process may be creating the schema at this moment.
   const { applicationId, version, tables } = database.transaction(() => ({
     tables: database.prepare('SELECT count(*) FROM sqlite_master').pluck().get(),
     applicationId: database.pragma('application_id', { simple: true }),
@@ -147,7 +148,7 @@ function checkMarks(database: Database, path: string): boolean {
   if (applicationId === 0 && version === 0 && tables === 0) return true;
   if (applicationId !== APPLICATION_ID) {
     throw new DatabaseRefused(
-      `${path} is a database of another program (application_id ${applicationId}, ${tables} objects): set DATABASE_URL to a file of its own`,
+      `${path} is a database of another program (application_id ${applicationId}, ${tables} objects): set DATABASE_URL to another file`,
     );
   }
   if (version > SCHEMA_VERSION) {
@@ -174,13 +175,13 @@ function setPragmas(database: Database, path: string): void {
     const found = database.pragma(name, { simple: true });
     if (found !== value) {
       throw new DatabaseRefused(
-        `${path}: PRAGMA ${name} is ${found} instead of ${value}: SQLite would not keep the promise`,
+        `${path}: PRAGMA ${name} is ${found} instead of ${value}: SQLite would not write durably`,
       );
     }
   }
 }
 
-/** Two processes that start on one new file meet here, and SQLite does not wait for this lock by itself. */
+/** Two processes that start on the same new file can collide here: SQLite does not wait for this lock by itself. */
 function inWalMode(database: Database): void {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -234,7 +235,7 @@ function refusal(path: string, error: unknown): DatabaseRefused {
       path,
       error,
       'is damaged',
-      'restore it from a backup, or see what `sqlite3 FILE .recover` saves',
+      'restore it from a backup, or try to recover data with `sqlite3 FILE .recover`',
     );
   }
   if (code === 'SQLITE_IOERR_SHMSIZE' || code === 'SQLITE_FULL') {
@@ -244,7 +245,7 @@ function refusal(path: string, error: unknown): DatabaseRefused {
     return refused(path, error, 'is read-only', 'make the file and its folder writable for this user');
   }
   if (code.startsWith('SQLITE_IOERR')) {
-    return refused(path, error, 'cannot be read or written', 'see what the system log says of its disk');
+    return refused(path, error, 'cannot be read or written', 'check the system log for disk errors');
   }
   if (storageFault(error) === 'busy') {
     return refused(path, error, 'is locked by another process', 'end that process, or try again');

@@ -1,4 +1,4 @@
-/** Deliveries that wait for a batch: bounded in number and in bytes, so that no burst takes the memory. */
+/** Deliveries that wait for a batch. The queue is bounded in number and in bytes, so a burst cannot exhaust memory. */
 
 import type { Delivery, Outcome } from './delivery.ts';
 import { BATCH_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_DELIVERIES_MAX } from './limits.ts';
@@ -27,7 +27,7 @@ export class DeliveryQueue {
     this.#bytes += waiting.delivery.body.byteLength;
   }
 
-  /** The first ones: at most `most`, and no more than BATCH_BYTES_MAX of bodies, but for one alone. */
+  /** Removes and returns the first ones: at most `most`, and at most BATCH_BYTES_MAX of bodies or one larger body. */
   takeBatch(most: number): Waiting[] {
     let count = 0;
     let bytes = 0;

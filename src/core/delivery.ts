@@ -1,12 +1,12 @@
-/** A verified delivery on its way into the log, and what became of it. Only bytes and plain fields. */
+/** A verified delivery to be recorded, and its outcome. Only bytes and plain fields, which a thread can receive. */
 
-/** What is appended: the signed bytes and what came with them. */
+/** What is appended: the signed bytes and their metadata. */
 export interface Delivery {
   /** The exact bytes that were signed. */
   readonly body: Uint8Array;
   /** The endpoint's path, without query. */
   readonly path: string;
-  /** 64 hex digits; null only where verification is switched off. */
+  /** 64 hex digits; null only if verification is switched off. */
   readonly signature: string | null;
   /** Unix seconds, signed. */
   readonly signedAt: number;
@@ -22,16 +22,16 @@ export interface Delivery {
 export interface Recorded {
   readonly kind: 'recorded';
   readonly seq: number;
-  /** The body was in the log before: `seq` and `type` are the first recording's. */
+  /** The body was already in the log: `seq` and `type` are those of the first recording. */
   readonly duplicate: boolean;
   readonly type: string | null;
-  /** What `failures` says of it. */
+  /** What `failures` records for it. */
   readonly error: string | null;
-  /** A duplicate that came under another `X-IRISX-Event` than the first. */
+  /** Whether this is a duplicate with a different `X-IRISX-Event` than the first recording. */
   readonly otherEventHeader: boolean;
 }
 
-/** Not in the log as far as is known: the sender should send it again. */
+/** Not known to be in the log: the sender should send it again. */
 export interface Refused {
   readonly kind: 'refused';
   readonly reason: 'queue_full' | 'storage_busy' | 'storage_full' | 'storage_failed' | 'shutting_down';

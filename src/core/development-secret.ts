@@ -1,4 +1,4 @@
-/** The secret of a development setup: made once, kept beside the database, found by the scripts. */
+/** The secret for development: created once, stored next to the database, where the scripts find it. */
 
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -7,14 +7,14 @@ import { makeFolder } from './make-folder.ts';
 
 const FILE_NAME = 'development-secret';
 
-/** Where the development secret of a database is kept. */
+/** Path of the development secret that belongs to a database. */
 export function developmentSecretPath(databasePath: string): string {
   return join(dirname(databasePath), FILE_NAME);
 }
 
 /**
- * Reads the development secret, or makes it (64 hex characters, like a real one; 0600).
- * @throws Error if the file cannot be read or made, or is empty
+ * Reads the development secret, or creates it (64 hex characters, like a real one; 0600).
+ * @throws Error if the file cannot be read or created, or is empty
  */
 export function developmentSecret(databasePath: string): string {
   const path = developmentSecretPath(databasePath);
@@ -27,6 +27,6 @@ export function developmentSecret(databasePath: string): string {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   const secret = readFileSync(path, 'utf8').trim();
-  if (secret === '') throw new Error(`${path} is empty: delete it, and the next start makes a new secret`);
+  if (secret === '') throw new Error(`${path} is empty: delete it, and the next start creates a new secret`);
   return secret;
 }

@@ -1,7 +1,7 @@
 /**
- * Takes one consumer through the log: starts its runs in the order of `seq`, several at a time, tries failed ones again
- * later, and keeps its position. At least once: an event is behind the position only when its run has ended well, or
- * has a row among the failed ones. A user's own code sees an event once the tables reflect it.
+ * Takes one consumer through the log: starts its runs in order of `seq`, several at a time, retries failed ones later,
+ * and stores its position. Delivery is at least once: the position passes an event only after its run has succeeded or
+ * has been stored as failed. A user's code sees an event only after the tables reflect it.
  */
 
 import { type Consumer, RunFailed } from './consumer.ts';
@@ -22,19 +22,19 @@ export interface DispatcherOptions {
   /** From 0 to below 1. */
   readonly random: () => number;
   readonly tools: RunTools;
-  /** The last event that the tables of this code's version reflect. */
+  /** Returns the last event that the tables reflect. */
   readonly reflectedSeq: () => number;
-  /** Something here has failed, not a run: the thread must end. */
+  /** Called if the dispatcher itself fails, not a run: the thread must end. */
   readonly onFault: (error: unknown) => void;
-  /** The thread before has died: what a run comes to is written at once, so that the next death cannot undo it. */
+  /** The previous thread died: the result of each run is written at once, so that another crash cannot lose it. */
   readonly isCautious: boolean;
-  /** Told its position at the beginning and whenever that is written. */
+  /** Called with the position at the start and whenever the position is written. */
   readonly onSettled: (seq: number) => void;
-  /** Told which events are under way: if the thread dies now, it was one of these. */
+  /** Called with the events that are running: if the thread dies now, one of them caused it. */
   readonly onUnderWay: (seqs: readonly number[]) => void;
 }
 
-/** Events that one pump() looks at before others get their turn. */
+/** Maximum number of events that one pump() handles before it yields. */
 const LOOKS_MAX = 256;
 
 export class Dispatcher {
@@ -42,22 +42,22 @@ export class Dispatcher {
   readonly #consumer: Consumer;
   readonly #store: RunStore;
   #position: Position;
-  /** It was away for too long: nothing runs until a person says from where. */
+  /** It was away for too long: nothing runs until a person resumes it. */
   #isHeldUp: boolean;
-  /** The next event to look at. */
+  /** The next event to handle. */
   #next: number;
-  /** What the tables are known to reflect. */
+  /** The last known result of `reflectedSeq`. */
   #reflected = 0;
-  /** Events wait for the tables, and that has been logged. */
+  /** Events are waiting for the tables, and this has been logged. */
   #isWaiting = false;
-  /** Runs of events that a replay has begun again since: what they come to is not noted. */
+  /** Runs started before a replay that covers their events: their results are not stored. */
   readonly #superseded = new Set<Run>();
-  /** Events beyond the position at the beginning that had a failed run: that is tried again, they are not new. */
+  /** Events after the starting position that already have a failed run: they are retried, not started as new. */
   #failedBefore: Set<number>;
-  /** Read ahead, `#next` first. */
+  /** Events read ahead, starting with `#next`. */
   #ahead: HandlerEvent[] = [];
   readonly #underWay = new Map<number, Run>();
-  /** To be written. */
+  /** Results not written yet. */
   #failed: FailedRun[] = [];
   #ended: number[] = [];
   #writing: NodeJS.Timeout | undefined;
@@ -66,7 +66,7 @@ export class Dispatcher {
   #pump: NodeJS.Immediate | undefined;
   #closing: { readonly whenIdle: () => void } | undefined;
 
-  /** Begins where the consumer stood; a new one at the log's end: what is in the log already is history to it. */
+  /** Starts at the consumer's stored position. A new consumer starts at the end of the log and skips earlier events. */
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#consumer = options.consumer;
@@ -81,7 +81,7 @@ export class Dispatcher {
     this.#isHeldUp = this.#holdUp();
   }
 
-  /** Starts what can be started now. The rest starts by itself, except new events: wake it for these. */
+  /** Starts every run that can start now. Later runs start by themselves, but new events need another call. */
   pump(): void {
     clearImmediate(this.#pump);
     this.#pump = undefined;
@@ -101,7 +101,7 @@ export class Dispatcher {
     this.#writeSoon();
   }
 
-  /** Another connection has changed the state: runs may be due, or the position moved. */
+  /** Call it when another connection has changed the state: runs may be due, or the position may have moved. */
   reload(): void {
     this.#due.lookAgain();
     const position = this.#store.position(this.#consumer.name);
@@ -110,7 +110,7 @@ export class Dispatcher {
     if (this.#isHeldUp) this.#isHeldUp = this.#holdUp();
   }
 
-  /** A person has moved the position: what comes after it runs again, whatever is under way now. */
+  /** A person has moved the position: all later events run again, including those running now. */
   #goBackTo(position: Position): void {
     for (const run of this.#underWay.values()) if (run.seq > position.seq) this.#superseded.add(run);
     this.#failed = this.#failed.filter(({ seq }) => seq <= position.seq);
@@ -121,7 +121,7 @@ export class Dispatcher {
     this.#ahead = [];
   }
 
-  /** Notes that it runs, or that it may not. @returns whether it waits for a person */
+  /** Stores whether the consumer may run. @returns true if it must wait for a person */
   #holdUp(): boolean {
     const { log, store, now, tools } = this.#options;
     const { name } = this.#consumer;
@@ -131,14 +131,14 @@ export class Dispatcher {
     return absence !== undefined;
   }
 
-  /** It still runs: writes down the time, from which its absence will count. */
+  /** Stores that it is still running. A later absence counts from this time. */
   noteRunning(): void {
     if (!this.#isHeldUp) this.#store.setState(this.#consumer.name, 'running', this.#options.now());
   }
 
   /**
-   * Notes what was under way in a thread that has died. One event alone is to blame; of several nobody knows which,
-   * so each is tried again with nothing beside it.
+   * Records which runs were in progress in a thread that died. A single event is to blame. If there were several, the
+   * culprit is unknown, so each is retried with no other run at the same time.
    */
   blame(seqs: readonly number[], reason: string): void {
     const isKnown = seqs.length === 1;
@@ -151,7 +151,7 @@ export class Dispatcher {
     this.#failedBefore = this.#failedBeyond();
   }
 
-  /** Starts nothing more. @returns when all that is under way has ended, or after `waitMs`; the state is written then */
+  /** Starts no more runs. @returns when all runs have ended, or after `waitMs`; the state has been written by then */
   async close(waitMs: number): Promise<void> {
     const idle = new Promise<void>((resolve) => {
       this.#closing = { whenIdle: resolve };
@@ -167,11 +167,11 @@ export class Dispatcher {
   #canStart(): boolean {
     if (this.#underWay.size >= this.#consumer.runsMax) return false;
     for (const run of this.#underWay.values()) if (run.isAlone) return false;
-    // Nothing starts beside one that is to run alone, nor before it once it is due.
+    // No run starts while another runs alone, or before a due run that must run alone.
     return this.#underWay.size === 0 || this.#due.first?.isAlone !== true;
   }
 
-  /** Retries and new events in turn. @returns whether an event was looked at */
+  /** Alternates between retries and new events. @returns whether an event was handled */
   #startOne(): boolean {
     const next = this.#due.first;
     const isRetry = next !== undefined && (next.isAlone || this.#isRetryNext);
@@ -187,7 +187,7 @@ export class Dispatcher {
     if (failed === undefined) return false;
     const [event] = this.#options.log.forHandlers(failed.seq - 1, 1);
     if (event?.seq === failed.seq) this.#start(event, failed);
-    else this.#ended.push(failed.seq); // the log was put back to an earlier state
+    else this.#ended.push(failed.seq); // the log was restored to an earlier state
     return true;
   }
 
@@ -197,7 +197,7 @@ export class Dispatcher {
       this.#ahead = this.#options.log.forHandlers(this.#next - 1, HANDLER_READ_EVENTS_MAX);
     }
     const [event] = this.#ahead;
-    // A run of before a replay must end first: of one event there is one run at a time.
+    // After a replay, an earlier run of the same event must end first: an event has only one run at a time.
     if (event === undefined || this.#underWay.has(event.seq) || this.#mustWaitForTables(event.seq))
       return false;
     this.#ahead.shift();
@@ -245,7 +245,7 @@ export class Dispatcher {
     }
     this.#underWay.delete(run.seq);
     this.#tellUnderWay();
-    // What comes next may cost the thread, also what this one has left behind: this is known then.
+    // The next run, or something this run left behind, may kill the thread: this result must be stored by then.
     if (run.isAlone || this.#options.isCautious) this.#write();
     else this.#writeSoon();
     if (this.#closing === undefined) this.#pumpSoon();
@@ -269,7 +269,7 @@ export class Dispatcher {
     this.#writing ??= setTimeout(() => this.#guarded(() => this.#write()), RUN_STATE_WRITE_MS);
   }
 
-  /** Whatever fails in here is ours: a consumer's own errors end its run, or reach the thread by another way. */
+  /** An error in `work` is the receiver's own. Errors of a consumer's code end its run or reach the thread directly. */
   #guarded(work: () => void): void {
     try {
       work();
@@ -299,7 +299,7 @@ export class Dispatcher {
     for (const { nextAtMs } of failed) if (nextAtMs !== null) this.#due.expect(nextAtMs);
   }
 
-  /** What is before each new event that is under way. */
+  /** The highest seq up to which no new event is still running. */
   #settledSeq(): number {
     let settled = this.#next - 1;
     for (const run of this.#underWay.values()) if (!run.isRetry && run.seq <= settled) settled = run.seq - 1;

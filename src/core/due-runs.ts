@@ -1,4 +1,4 @@
-/** The failed runs of one consumer whose time has come, and the timer for the next. */
+/** The failed runs of one consumer that are due, and the timer for the next one. */
 
 import { HANDLER_READ_EVENTS_MAX, RUN_RETRY_LAST_MS } from './limits.ts';
 import type { FailedRun, RunStore } from './run-store.ts';
@@ -8,14 +8,14 @@ export interface DueRunsOptions {
   readonly store: RunStore;
   /** Wall clock, milliseconds. */
   readonly now: () => number;
-  /** It is time to look. */
+  /** Called when failed runs may be due. */
   readonly onTime: () => void;
 }
 
 export class DueRuns {
   readonly #options: DueRunsOptions;
   #due: FailedRun[] = [];
-  /** When to look at the state file for the next. */
+  /** When to read the state file again. */
   #lookAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
@@ -23,7 +23,7 @@ export class DueRuns {
     this.#options = options;
   }
 
-  /** The next to be tried; one that is to run alone comes first. */
+  /** The next run to retry; runs that must run alone come first. */
   get first(): FailedRun | undefined {
     return this.#due[0];
   }
@@ -32,16 +32,16 @@ export class DueRuns {
     return this.#due.shift();
   }
 
-  /** Whether the state file may have some that are due. What has ended must be in it before `look`, or it is found again. */
+  /** Whether the state file may have due runs. Write ended runs to it before `look`, or they are found again. */
   get isTimeToLook(): boolean {
     return this.#due.length === 0 && this.#options.now() >= this.#lookAtMs;
   }
 
-  /** Reads those that are due, but for what is under way, by seq; if there are none, waits for the next. */
+  /** Reads the due runs, in order of seq, except those in progress. If there are none, waits for the next one. */
   look(underWay: ReadonlyMap<number, unknown>): void {
     const { store, consumer, now } = this.#options;
     const nowMs = now();
-    // Those under way are still due in the file: they must not take the places of the others.
+    // Runs in progress are still due in the file: they must not use up the limit.
     this.#due = store
       .due(consumer, nowMs, HANDLER_READ_EVENTS_MAX + underWay.size)
       .filter(({ seq }) => !underWay.has(seq))
@@ -52,26 +52,26 @@ export class DueRuns {
     if (nextAtMs !== undefined) this.expect(nextAtMs);
   }
 
-  /** One will be due then. */
+  /** Expects a run to be due at that time. */
   expect(atMs: number): void {
     if (atMs >= this.#lookAtMs) return;
     this.#lookAtMs = atMs;
     clearTimeout(this.#timer);
     const waitMs = Math.max(0, atMs - this.#options.now());
     const look = () => {
-      this.lookAgain(); // a timer may be a little early
+      this.lookAgain(); // a timer may fire slightly early
       this.#options.onTime();
     };
     this.#timer = setTimeout(look, Math.min(waitMs, RUN_RETRY_LAST_MS));
   }
 
-  /** The state file has changed, or the time has come: what was read before no longer counts. */
+  /** The state file has changed or a run is due: it must be read again. */
   lookAgain(): void {
     this.#due = [];
     this.#lookAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** No timer rings any more. */
+  /** Stops the timer. */
   close(): void {
     this.#lookAtMs = Number.NEGATIVE_INFINITY;
     clearTimeout(this.#timer);

@@ -1,6 +1,6 @@
 /**
- * The event log: all SQL on `events` and on `failures`. Append-only; `seq` is gap-free because it is the head's
- * + 1, read inside the appending transaction; a body is in it once.
+ * The event log: all SQL on `events` and `failures`. The log is append-only and holds each body once. `seq` has no gaps
+ * because it is the head's seq + 1, read inside the appending transaction.
  */
 
 import assert from 'node:assert';
@@ -10,36 +10,36 @@ import type { RecordedDelivery } from './event.ts';
 import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from './limits.ts';
 import { IRISX } from './packaging.ts';
 
-/** The last event: what `verify` calls the anchor. */
+/** The last event, which `verify` calls the anchor. */
 export interface Head {
   /** 0 in an empty log. */
   readonly seq: number;
   readonly chain: Uint8Array;
 }
 
-/** The file is damaged where the last event is: none can be linked to it. */
+/** The last event is damaged, so no new event can be linked to it. */
 export class LogDamaged extends Error {
   override name = 'LogDamaged';
 
   constructor(seq: number) {
     super(
-      `the last event, seq ${seq}, is damaged: restore the file from a backup, \`${IRISX} verify\` tells what else is wrong`,
+      `the last event, seq ${seq}, is damaged: restore a backup, or run \`${IRISX} verify\` for a full report`,
     );
   }
 }
 
-/** An event's columns, but for `chain`, which the log gives. `seq` is the head's + 1. */
+/** An event's columns except `chain`, which the log computes. `seq` is the head's seq + 1. */
 export interface NewEvent extends ChainedColumns {
   readonly body: Uint8Array;
 }
 
-/** A whole event as stored. */
+/** A complete event as stored. */
 export interface StoredEvent extends ChainedColumns {
   readonly body: Uint8Array;
   readonly chain: Uint8Array;
 }
 
-/** An event as a consumer is given it. */
+/** An event as passed to a consumer. */
 export interface HandlerEvent extends RecordedDelivery {
   /** 64 hex digits. */
   readonly bodySha256: string;
@@ -48,7 +48,7 @@ export interface HandlerEvent extends RecordedDelivery {
   readonly receivedAtMs: number;
 }
 
-/** The first recording of a body that has come again. */
+/** The first recording of a body that was received again. */
 export interface FirstRecording {
   readonly seq: number;
   readonly type: string | null;
@@ -59,9 +59,9 @@ export type Appended =
   | { readonly kind: 'appended'; readonly head: Head }
   | { readonly kind: 'duplicate'; readonly first: FirstRecording };
 
-/** The stage of a failure of an event that could not be read, so that no projection has seen it. */
+/** The stage of a failure before any projection: the event could not be read. */
 export const PARSE_STAGE = 'parse';
-/** The stage of a failure of an event that was appended unfolded, because folding it made its batch fail. */
+/** The stage of a failure of an event that was appended but not folded, because folding it made its batch fail. */
 export const WRITER_STAGE = 'writer';
 
 const REPLACEMENT_CHARACTER = '\ufffd';
@@ -81,7 +81,7 @@ const COLUMNS = `
   event_id_header,
   chain`;
 
-/** Statements over one connection. */
+/** Prepared statements on one connection. */
 export class EventLog {
   readonly #head: Statement<[], Head>;
   readonly #insert: Statement;
@@ -110,7 +110,7 @@ export class EventLog {
     );
     this.#body = database.prepare<[number], Uint8Array>('SELECT body FROM events WHERE seq = ?').pluck();
     this.#stored = database.prepare(`SELECT ${COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
-    // Text throughout: a Buffer for each value costs as much as all else.
+    // Text only: creating a Buffer per value would cost as much as everything else together.
     this.#forHandlers = database.prepare(
       `SELECT seq, CAST(body AS TEXT) AS body, event_header AS eventHeader, signed_at AS signedAt,
          lower(hex(body_sha256)) AS bodySha256, type, path, received_at_ms AS receivedAtMs
@@ -137,7 +137,7 @@ export class EventLog {
    */
   append(event: NewEvent, head: Head): Appended {
     const chain = chainLink(head.chain, event);
-    // By position, in the order of COLUMNS: names would cost as much as the insert.
+    // By position, in the order of COLUMNS: named parameters would cost as much as the insert itself.
     const { changes } = this.#insert.run(
       event.seq,
       event.body_time_ms,
@@ -157,59 +157,59 @@ export class EventLog {
     const first = this.#first.get(event.body_time_ms, event.body_sha256);
     assert(
       first !== undefined,
-      'an event was refused as a repetition, but its first recording is not in the log',
+      'an event was rejected as a duplicate, but its first recording is not in the log',
     );
     return { kind: 'duplicate', first };
   }
 
-  /** The next deliveries with `after` < seq ≤ `upTo`, in order: at least one, unless there is none. */
+  /** Returns the next deliveries with `after` < seq ≤ `upTo`, in order: as many as may be read at once. */
   range(after: number, upTo: number): RecordedDelivery[] {
     const read = withinBytes(this.#range.iterate(after, upTo, LOG_READ_EVENTS_MAX));
     return read.map((recorded) => this.#exact(recorded));
   }
 
-  /** The next whole events with seq > `after`, in order: at least one and at most `limit`, unless there is none. */
+  /** Returns the next complete events with seq > `after`, in order: at most `limit` and as many as may be read at once. */
   stored(after: number, limit: number = LOG_READ_EVENTS_MAX): StoredEvent[] {
     return withinBytes(this.#stored.iterate(after, limit));
   }
 
-  /** The next events with seq > `after`, in order: at least one and at most `limit`, unless there is none. */
+  /** Returns the next events with seq > `after`, in order: at most `limit` and as many as may be read at once. */
   forHandlers(after: number, limit: number): HandlerEvent[] {
     return withinBytes(this.#forHandlers.iterate(after, limit)).map((event) => this.#exact(event));
   }
 
-  /** The body's bytes where its text is not certainly the same. */
+  /** Replaces the body's text by its bytes if the text may differ from them. */
   #exact<T extends RecordedDelivery & { readonly body: string }>(
     recorded: T,
   ): Omit<T, 'body'> & RecordedDelivery {
-    // Either it was sent, or SQLite's text has it in the place of bytes that are no UTF-8.
+    // Either the sender sent this character, or SQLite put it in place of bytes that are not valid UTF-8.
     if (!recorded.body.includes(REPLACEMENT_CHARACTER)) return recorded;
     return { ...recorded, body: this.#body.get(recorded.seq) ?? '' };
   }
 
-  /** An event's link of the chain; empty if there is no such event. */
+  /** An event's chain link; empty if there is no such event. */
   chainOf(seq: number): Uint8Array {
     return this.#chain.get(seq) ?? new Uint8Array();
   }
 
-  /** Notes that `stage` could not use event `seq`. */
+  /** Records that `stage` could not use event `seq`. */
   addFailure(seq: number, stage: string, error: string): void {
     this.#addFailure.run(seq, stage, error);
   }
 
-  /** Events with `after` < seq ≤ `upTo` that are in the log without having been folded, and why. */
+  /** Returns the events with `after` < seq ≤ `upTo` that were appended but not folded, and why. */
   unfolded(after: number, upTo: number): { readonly seq: number; readonly error: string }[] {
     return this.#unfolded.all(after, upTo);
   }
 
-  /** What `failures` says of an event now, as one text; null if nothing. */
+  /** The errors that `failures` has for an event, as one text; null if there are none. */
   failureOf(seq: number): string | null {
     const failures = this.#failures.all(seq);
     return failures.length === 0 ? null : failures.map((failure) => failure.error).join('; ');
   }
 }
 
-/** The first rows, up to the one with which their bodies reach LOG_READ_BYTES_MAX. */
+/** Reads rows until their bodies reach LOG_READ_BYTES_MAX: at least one row, if there is any. */
 function withinBytes<T extends { readonly body: Uint8Array | string }>(rows: Iterable<T>): T[] {
   const read: T[] = [];
   let bytes = 0;

@@ -1,4 +1,4 @@
-/** How late the main thread's timers are: an answer that is due then is as late. */
+/** Measures how late the main thread's timers fire. An answer that is ready at that moment is delayed as much. */
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { EVENT_LOOP_LOOK_MS, EVENT_LOOP_WINDOW_MS } from './limits.ts';
@@ -11,7 +11,7 @@ export interface EventLoopWatch {
 
 const NS_PER_S = 1e9;
 
-/** Of the last EVENT_LOOP_WINDOW_MS or a little more, so that an hour-old stall does not hide today's. */
+/** Covers the last one to two EVENT_LOOP_WINDOW_MS, so that an old stall does not hide a current one. */
 export function watchEventLoop(): EventLoopWatch {
   const start = (): IntervalHistogram => {
     const histogram = monitorEventLoopDelay({ resolution: EVENT_LOOP_LOOK_MS });
@@ -27,7 +27,7 @@ export function watchEventLoop(): EventLoopWatch {
   }, EVENT_LOOP_WINDOW_MS);
   turn.unref();
 
-  /** The histogram counts the time between two looks. */
+  /** The histogram measures the time between two samples, so the interval itself is subtracted. */
   const late = (ns: number) => Math.max(0, ns / NS_PER_S - EVENT_LOOP_LOOK_MS / 1000);
   const worst = (of: (histogram: IntervalHistogram) => number) =>
     late(Math.max(...[present, before].map((one) => (one === undefined || one.count === 0 ? 0 : of(one)))));

@@ -1,7 +1,7 @@
 /**
- * Finds events for a person: by type, by an id in their bodies, by failure, the newest first. Types and bodies have no
- * index, which would cost the writer: a search reads the log backwards in pieces, no further at a time than its limit, and
- * says where to go on.
+ * Finds events for a person: by type, by an id in the body or by failure, newest first. Types and bodies are not
+ * indexed, because an index would slow down the writer. A search reads the log backwards in pieces, up to a limit, and
+ * returns where to continue.
  */
 
 import type { Database, Statement } from 'better-sqlite3';
@@ -9,14 +9,14 @@ import { SPELLINGS_WITH_TABLE, tabledType } from './event-types.ts';
 import { SEARCH_EVENTS_MAX, SEARCH_PIECE_EVENTS } from './limits.ts';
 
 export interface EventFilter {
-  /** One type under any of its spellings; `call.*`: all that begin so, as sent. */
+  /** One type under any of its spellings, or a prefix such as `call.*`, compared with the type as sent. */
   readonly type?: string | undefined;
-  /** A text that some member of the body is: the id of a call, a phone number. */
+  /** A JSON string in the body, for example a call's id or a phone number. */
   readonly subject?: string | undefined;
   readonly failedOnly?: boolean;
 }
 
-/** Both ends are left out; undefined: the log's. */
+/** Both ends are exclusive; an undefined end means the log's. */
 export interface SeqRange {
   readonly after?: number | undefined;
   readonly before?: number | undefined;
@@ -28,14 +28,14 @@ export interface FoundEvent {
   readonly receivedAtMs: number;
   readonly path: string;
   readonly bodyBytes: number;
-  /** What `failures` says of it. */
+  /** What `failures` records for it. */
   readonly failure: string | null;
 }
 
 export interface Found {
-  /** The newest first. */
+  /** Newest first. */
   readonly events: readonly FoundEvent[];
-  /** Search on before this seq; undefined: the whole range has been searched. */
+  /** Continue the search before this seq; undefined if the whole range has been searched. */
   readonly before: number | undefined;
 }
 
@@ -77,7 +77,7 @@ export class EventSearch {
         AND (@subject IS NULL OR instr(body, @subject) > 0)
         AND (@failedOnly = 0 OR EXISTS (SELECT 1 FROM failures WHERE failures.seq = events.seq))
       ORDER BY seq DESC LIMIT @limit`);
-    // A backslash may hide the id: JSON allows any character to be escaped.
+    // An escape may hide the id: JSON allows any character to be escaped.
     this.#naming = database
       .prepare<[Naming & { from: number; upTo: number }], number>(
         `SELECT seq FROM events
@@ -95,18 +95,18 @@ export class EventSearch {
       .pluck();
   }
 
-  /** Events with `from` ≤ seq ≤ `upTo` whose body may name `id`: at most `limit` of the latest. */
+  /** The latest events, at most `limit`, with `from` ≤ seq ≤ `upTo` whose body may contain `id`. */
   naming(id: string, from: number, upTo: number, limit: number): number[] {
     return this.#naming.all({ id: Buffer.from(id), from, upTo, limit });
   }
 
-  /** Of the latest `limit` failures of a stage those whose body names `id`. */
+  /** Among the latest `limit` failures of a stage, the events whose body may contain `id`. */
   failedNaming(stage: string, id: string, limit: number): number[] {
     return this.#failedNaming.all({ id: Buffer.from(id), stage, limit });
   }
 
   /**
-   * @returns up to `limit` events of the range, fewer where SEARCH_EVENTS_MAX have been looked at
+   * @returns up to `limit` events of the range; fewer once SEARCH_EVENTS_MAX events have been searched
    */
   find(filter: EventFilter, range: SeqRange, limit: number): Found {
     const events: FoundEvent[] = [];
@@ -135,7 +135,7 @@ function parametersOf(
     limit,
     types: type === undefined || isFamily ? null : JSON.stringify(spellingsOf(type)),
     prefix: isFamily ? (type ?? '').slice(0, -1) : null,
-    // As JSON has it, quotes included: `call-1` is not found in `call-10`.
+    // As JSON text, with the quotes: `call-1` must not match `call-10`.
     subject: subject === undefined ? null : Buffer.from(JSON.stringify(subject)),
     failedOnly: failedOnly === true ? 1 : 0,
   };

@@ -1,9 +1,9 @@
-/** When the log's events came: questions of people, asked beside the writer. */
+/** Answers questions about when the log's events arrived, while the writer keeps running. */
 
 import type { Database, Statement } from 'better-sqlite3';
 
 export interface TimeCount {
-  /** The step's start, in steps since 1970. */
+  /** The start of the time step, as a number of steps since 1970. */
   readonly step: number;
   /** As sent. */
   readonly type: string | null;
@@ -20,7 +20,7 @@ export class EventTimes {
     this.#receivedAt = database
       .prepare<[number], number>('SELECT received_at_ms FROM events WHERE seq = ?')
       .pluck();
-    // A number is bound as REAL, and a step is a whole one.
+    // better-sqlite3 binds a number as REAL, but the division must be an integer one.
     this.#counts = database.prepare(
       `SELECT received_at_ms / CAST(@stepMs AS INTEGER) AS step, type, count(*) AS count
        FROM events WHERE seq > @after AND seq <= @upTo GROUP BY step, type`,
@@ -32,14 +32,15 @@ export class EventTimes {
     return this.#head.get() ?? 0;
   }
 
-  /** How many events with `after` < seq ≤ `upTo` came in each step of time, by type as sent. */
+  /** How many events with `after` < seq ≤ `upTo` arrived in each time step, by type as sent. */
   counts(after: number, upTo: number, stepMs: number): TimeCount[] {
     return this.#counts.all({ after, upTo, stepMs });
   }
 
   /**
-   * The first event that came at `atMs` or later; the head's seq + 1 if there is none. Looks at some twenty events: times
-   * rise with seq, but where a clock was set, or processes share the log, by as much as that.
+   * The first event that arrived at `atMs` or later; the head's seq + 1 if there is none. A binary search, about twenty
+   * reads. Times rise with seq, unless the clock was set or several processes share the log; the result is off by
+   * as much then.
    */
   firstFrom(atMs: number): number {
     let low = 1;

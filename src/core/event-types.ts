@@ -1,9 +1,9 @@
 /**
- * The vocabulary of event types: the documented fourteen, the other spellings in which the sender writes them,
- * and the family that decides which endpoint and which table a type belongs to.
+ * The event types: the fourteen documented ones, other spellings that the sender uses, and the family that decides
+ * which endpoint and which table a type belongs to.
  */
 
-/** The types that have a table. `sms.queued` is the sender's fifteenth: a status before `sms.sent`. */
+/** The types that have a table. `sms.queued` is a fifteenth, undocumented type: a status before `sms.sent`. */
 export type TabledType =
   | 'call.initiated'
   | 'call.ringing'
@@ -58,12 +58,12 @@ const BY_SPELLING = new Map<string, TabledType>([
   ...SPELLINGS,
 ]);
 
-/** Every spelling that reaches a table, for tests and for sample data. */
+/** All spellings of the types that have a table. */
 export const SPELLINGS_WITH_TABLE: readonly string[] = [...BY_SPELLING.keys()];
 
 /**
  * @param type an event type as sent
- * @returns its one name, or undefined for a type without a table (known or not: neither is an error)
+ * @returns its canonical name, or undefined for a type without a table, which is not an error
  */
 export function tabledType(type: string): TabledType | undefined {
   return BY_SPELLING.get(type);

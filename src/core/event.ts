@@ -1,6 +1,6 @@
 /**
- * From the bytes of a recorded delivery to an event: what the writer does with a new one and a rebuild with an
- * old one, by the same code. Total: any bytes give an event or a reason, nothing throws.
+ * Turns the bytes of a recorded delivery into an event. The writer uses it for new deliveries and a rebuild for old
+ * ones. Any bytes give either an event or a reason; nothing throws.
  */
 
 import { isUtf8 } from 'node:buffer';
@@ -8,12 +8,12 @@ import { type TabledType, tabledType } from './event-types.ts';
 import { FieldError, Fields, type Json, kindOf, requireTimeMs } from './fields.ts';
 import { EVENT_TYPE_CHARS_MAX } from './limits.ts';
 
-/** What is read of the log to make an event of it. */
+/** The columns of the log that are needed to interpret an event. */
 export interface RecordedDelivery {
   readonly seq: number;
-  /** Text where the bytes are certainly UTF-8, which is cheaper to read. */
+  /** Text, which is cheaper to read, if the bytes are certainly valid UTF-8. */
   readonly body: Uint8Array | string;
-  /** `X-IRISX-Event` as sent: counts only where the body has no type, because it is not signed. */
+  /** `X-IRISX-Event` as sent. Used only if the body has no type, because the header is not signed. */
   readonly eventHeader: string | null;
   /** Unix seconds, signed. */
   readonly signedAt: number;
@@ -24,19 +24,19 @@ export interface Event {
   readonly seq: number;
   /** As sent. */
   readonly type: string;
-  /** Its one name, where it has a table. */
+  /** Its canonical name, if it has a table. */
   readonly tabled: TabledType | undefined;
-  /** What the event says of its time, else when it was signed; milliseconds since 1970 UTC. */
+  /** The time stated in the event, or the signing time if there is none; milliseconds since 1970 UTC. */
   readonly occurredAtMs: number;
   readonly fields: Fields;
 }
 
-/** A body as far as it could be read. `reason` tells why not further; it never quotes the body. */
+/** A body, as far as it could be read. `reason` says why reading stopped; it never quotes the body. */
 export interface ReadBody {
   readonly json: Json | undefined;
-  /** The body's `event`, else the header's; null if neither states a usable one. Well-formed text. */
+  /** The type from the body's `event`, or else from the header; null if neither has a usable one. Well-formed text. */
   readonly type: string | null;
-  /** The body's `event_id`, where it is text or a whole number. */
+  /** The body's `event_id`, if it is text or a whole number. */
   readonly eventId: string | null;
   readonly reason: string | undefined;
 }
@@ -80,15 +80,15 @@ export function readBody(body: Uint8Array | string, eventHeader: string | null):
   return { json: object, type: stated.toWellFormed(), eventId, reason: undefined };
 }
 
-/** What an event means to the tables: something, nothing, or nothing that they can use. */
+/** What an event means for the tables: an event to fold, no table, or a failure. */
 export type Interpretation =
   | { readonly kind: 'event'; readonly event: Event }
   | { readonly kind: 'no-table' }
   | { readonly kind: 'failure'; readonly reason: string };
 
 /**
- * Makes an event of a read body. A type without a table needs no further reading: `no-table`, and its data may
- * be anything. The dashboard's test delivery has no table either.
+ * Interprets a read body as an event. A type without a table gives `no-table`, whatever its data is. The dashboard's
+ * test delivery gives `no-table` too.
  */
 export function interpret(
   read: ReadBody,
@@ -115,7 +115,7 @@ export function interpret(
   }
 }
 
-/** A later milestone first: `call.completed` states when the call started, too. */
+/** Later milestones come first, because `call.completed` also states when the call started. */
 const OCCURRED_FIELDS = [
   'timestamp',
   'ended_at',
@@ -136,7 +136,7 @@ function occurredMs(json: Json, fields: Fields): number | undefined {
   return undefined;
 }
 
-/** UTF-8 to text, without the byte order mark that some senders' tools put first. */
+/** Decodes UTF-8 and removes the byte order mark that some tools write. */
 function textOf(body: Uint8Array | string): string {
   const text =
     typeof body === 'string'

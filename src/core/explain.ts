@@ -1,6 +1,5 @@
 /**
- * Tells why a row looks as it does: the events that it is made of, folded again one by one, and which of them gave each
- * column its value.
+ * Explains why a row has its values: folds its events again one by one and finds the event that set each column.
  */
 
 import type { Database } from 'better-sqlite3';
@@ -23,7 +22,7 @@ export interface ExplainedEvent {
   readonly type: string;
   readonly occurredAtMs: number;
   readonly receivedAtMs: number;
-  /** Why it changed nothing. */
+  /** Why it changed nothing, if it failed. */
   readonly failure: string | null;
 }
 
@@ -37,15 +36,15 @@ export interface ExplainedColumn {
 export interface Explanation extends RowKey {
   /** In the order of the log. */
   readonly events: readonly ExplainedEvent[];
-  /** Those that have a value, in the table's order. */
+  /** The columns that have a value, in the table's order. */
   readonly columns: readonly ExplainedColumn[];
-  /** Columns in which the table has something else: it lags, or not all events were looked at. */
+  /** Columns in which the table has another value: the table lags, or not all events were read. */
   readonly differing: readonly string[];
-  /** Earlier ones were not looked at, because there were too many; 1: all were. */
+  /** Earlier events were not read, because there were too many; 1 if all were read. */
   readonly lookedAtFrom: number;
 }
 
-/** Columns that say how others came about. */
+/** Internal columns that record when other columns got their values. */
 const INNER_COLUMNS = new Set(['value_times_ms', 'status_at_ms']);
 
 export class Explainer {
@@ -55,7 +54,7 @@ export class Explainer {
   readonly #search: EventSearch;
   readonly #rangeEventsMax: number;
 
-  /** @param database may be one that only reads */
+  /** @param database may be a read-only connection */
   constructor(
     database: Database,
     projections: readonly Projection[],
@@ -68,7 +67,7 @@ export class Explainer {
     this.#projections = projections;
   }
 
-  /** The rows that an event belongs to, whether or not it could be used for them. */
+  /** The rows that an event belongs to, even if it could not be folded into them. */
   rowsOf(seq: number): RowKey[] {
     const [recorded] = this.#log.forHandlers(seq - 1, 1);
     const event = recorded?.seq === seq ? eventOf(recorded) : undefined;
@@ -79,9 +78,9 @@ export class Explainer {
     });
   }
 
-  /** @returns undefined where there is neither a row nor an event for one */
+  /** @returns undefined if there is neither a row nor an event for it */
   explain(row: RowKey): Explanation | undefined {
-    // In one snapshot: the row and its events must be of one moment.
+    // In one snapshot, so that the row matches its events.
     return this.#database.transaction(() => this.#explained(row))();
   }
 
@@ -157,7 +156,7 @@ function keyOf(projection: Projection, event: Event): string | undefined {
   return unlessUnusable(() => projection.keyOf(event));
 }
 
-/** Undefined: the event states something that no row can hold. */
+/** Undefined if the event has a value that the table cannot hold. */
 function folded(projection: Projection, row: Row | undefined, event: Event, key: string): Row | undefined {
   return unlessUnusable(() => projection.fold(row, event, key));
 }

@@ -1,4 +1,4 @@
-/** What a run's failure comes to: when it is tried again, or that it is not, and what the log says of it. */
+/** Turns a run's failure into its stored state (when it is retried, if at all) and its log line. */
 
 import { retryDelayMs } from './backoff.ts';
 import type { RunFailed } from './consumer.ts';
@@ -30,12 +30,12 @@ export function failedRun(
     level: waitMs === undefined ? 'error' : 'warn',
     text:
       waitMs === undefined
-        ? `${what}, not tried again: ${error.message}; ${IRISX} handlers retry ${seq} tries it again`
-        : `${what}, again in ${(waitMs / 1000).toFixed(1)} s: ${error.message}`,
+        ? `${what}, no more retries: ${error.message}; to retry it, run ${IRISX} handlers retry ${seq}`
+        : `${what}, retried in ${(waitMs / 1000).toFixed(1)} s: ${error.message}`,
   };
 }
 
-/** It was under way when its thread died, as others were: due at once, with nothing beside it. */
+/** A run that was in progress, with others, when its thread died: due at once, and to be run alone. */
 export function suspectedRun(
   consumer: string,
   seq: number,
@@ -43,11 +43,11 @@ export function suspectedRun(
   reason: string,
   nowMs: number,
 ): FailedRun {
-  const error = `under way when ${reason}`;
+  const error = `in progress when ${reason}`;
   return { consumer, seq, attempts, error, failedAtMs: nowMs, nextAtMs: nowMs, isAlone: true };
 }
 
-/** Undefined: it is not tried again. */
+/** Undefined if it is not retried. */
 function waitOf({ isFinal, retryAfterMs }: RunFailed, attempt: number, random: number): number | undefined {
   const delayMs = isFinal ? undefined : retryDelayMs(attempt, random);
   return delayMs === undefined ? undefined : Math.max(delayMs, Math.min(retryAfterMs, RUN_RETRY_LAST_MS));

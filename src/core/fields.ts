@@ -1,19 +1,19 @@
 /**
- * Typed reading of an event's data. Every value is checked here, before it can reach SQLite: a projection gets
- * the right type or a `FieldError` whose text names the field, never a half-read row. An absent field, `null`
- * and an empty text (of anything but a message) are all "not stated": undefined.
+ * Typed access to an event's data. Every value is checked here before it can reach SQLite: a projection gets the right
+ * type or a `FieldError` that names the field, never a half-read row. A missing field, `null` and an empty text (except
+ * in a message) all count as not stated and give undefined.
  */
 
 import { readableTimeMs } from './readable-time.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** A value that a projection cannot use. `message` names the field as it was sent and what it must be. */
+/** A value that a projection cannot use. `message` names the field as sent and says what it must be. */
 export class FieldError extends Error {
   override name = 'FieldError';
 }
 
-/** Our name of a field → the names it is sent under, in order of precedence. */
+/** Our name for a field → the names under which it may be sent, in order of precedence. */
 const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
   call_uuid: ['call_uuid', 'call_sid', 'call_id', 'uuid'],
   message_id: ['message_id', 'message_sid', 'id'],
@@ -30,11 +30,11 @@ const SUBJECT_IDS = ['call_uuid', 'message_id', 'recording_id'] as const;
 const DECIMAL = /^-?\d{1,15}(\.\d{1,15})?$/;
 const MICROS_PER_UNIT = 1_000_000;
 
-/** The fields of one event, whichever of the three body shapes they came in. */
+/** The fields of one event, for all three body shapes. */
 export class Fields {
   readonly #data: Json;
 
-  /** @param data the object that holds the fields: `data` of an envelope, else the body itself */
+  /** @param data the object that holds the fields: `data` of an envelope, or else the body itself */
   constructor(data: Json) {
     this.#data = data;
   }
@@ -47,12 +47,12 @@ export class Fields {
     return value.toWellFormed();
   }
 
-  /** Text that may be empty: an MMS without words states an empty message. */
+  /** Text that may be empty: an MMS without text has an empty message. */
   message(): string | undefined {
     return this.#find('message') === '' ? '' : this.text('message');
   }
 
-  /** An id or a phone number: text, or a safe integer ≥ 0, which is taken as its digits. */
+  /** An id or a phone number: text, or a safe integer ≥ 0, which is converted to its digits. */
   id(name: string): string | undefined {
     const value = this.#find(name);
     if (value === undefined || value === '') return undefined;
@@ -61,26 +61,26 @@ export class Fields {
     throw this.#wrong(name, 'text or a whole number up to 2^53 - 1', value);
   }
 
-  /** Like `id`, but a missing one is an error: without it the event has no row. */
+  /** Like `id`, but a missing id is an error: without it the event has no row. */
   requiredId(name: string): string {
     const value = this.id(name);
     if (value === undefined) throw new FieldError(`${name} is missing`);
     return value;
   }
 
-  /** A finite number, or the same as decimal text. */
+  /** A finite number, or decimal text for one. */
   number(name: string): number | undefined {
     return this.#finite(name, 'a number');
   }
 
-  /** A finite number ≥ 0, or the same as decimal text. */
+  /** A finite number ≥ 0, or decimal text for one. */
   quantity(name: string): number | undefined {
     const number = this.#finite(name, 'a number ≥ 0');
     if (number !== undefined && number < 0) throw this.#wrong(name, 'a number ≥ 0', this.#find(name));
     return number;
   }
 
-  /** A whole number from 0 to 2^53 - 1, or the same as decimal text. */
+  /** A whole number from 0 to 2^53 - 1, or decimal text for one. */
   count(name: string): number | undefined {
     const number = this.#finite(name, 'a whole number ≥ 0');
     if (number === undefined) return undefined;
@@ -89,7 +89,7 @@ export class Fields {
     return number;
   }
 
-  /** Money in millionths of the currency's unit, so that sums are exact. */
+  /** Money in millionths of the currency unit, so that sums are exact. */
   micros(name: string): number | undefined {
     const number = this.#finite(name, 'an amount');
     if (number === undefined) return undefined;
@@ -105,7 +105,7 @@ export class Fields {
     return readableTimeMs(value) ?? requireTimeMs(this.#sentAs(name), value);
   }
 
-  /** A list of texts, well-formed. An empty list is stated. */
+  /** A list of well-formed texts. An empty list counts as stated. */
   textList(name: string): string[] | undefined {
     const value = this.#find(name);
     if (value === undefined) return undefined;
@@ -116,7 +116,7 @@ export class Fields {
     });
   }
 
-  /** Whether this is the dashboard's test delivery: `"test": true` and no id of anything. */
+  /** Whether this is the dashboard's test delivery: `"test": true` and no id of a call, message or recording. */
   get isTest(): boolean {
     return this.#data['test'] === true && SUBJECT_IDS.every((name) => (this.#find(name) ?? '') === '');
   }
@@ -129,7 +129,7 @@ export class Fields {
     return number === 0 ? 0 : number;
   }
 
-  /** What the first spelling that states something states, else an empty text if one is sent. */
+  /** The value of the first spelling that states one; otherwise an empty text, if one was sent. */
   #find(name: string): unknown {
     let found: unknown;
     for (const spelling of spellingsOf(name)) {
@@ -140,7 +140,7 @@ export class Fields {
     return found;
   }
 
-  /** Under which of its names a field that states something was sent. */
+  /** The name under which a stated field was sent. */
   #sentAs(name: string): string {
     const isStated = (value: unknown) => value !== undefined && value !== null && value !== '';
     return spellingsOf(name).find((spelling) => isStated(this.#data[spelling])) ?? name;
@@ -157,7 +157,7 @@ function spellingsOf(name: string): readonly string[] {
 
 /**
  * @param name the field as it was sent, for the error
- * @throws FieldError if the value is no time between 2000 and 2100
+ * @throws FieldError if the value is not a time between 2000 and 2100
  */
 export function requireTimeMs(name: string, value: unknown): number {
   const ms = readableTimeMs(value);
@@ -165,13 +165,13 @@ export function requireTimeMs(name: string, value: unknown): number {
   return ms;
 }
 
-/** The reason names the field and the kind of value, never the value: it may be a person's words. */
+/** The reason names the field and the kind of value. It never quotes text, which may be personal data. */
 function wrong(sentAs: string, expected: string, value: unknown): FieldError {
   const shown = typeof value === 'number' ? String(value) : kindOf(value);
   return new FieldError(`${sentAs} must be ${expected}, got ${shown}`);
 }
 
-/** What a JSON value is, in a word. */
+/** The kind of a JSON value, for messages. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';

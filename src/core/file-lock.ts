@@ -1,12 +1,12 @@
-/** A lock between processes that the kernel frees when its holder dies: SQLite's own, on an empty file. */
+/** A lock between processes that the kernel releases when its holder dies: SQLite's lock on an empty file. */
 
 import Sqlite from 'better-sqlite3';
 import { makeFile } from './make-file.ts';
 import { storageFault } from './storage-fault.ts';
 
 /**
- * @param path made if it is missing, 0600; it stays
- * @returns a function that frees the lock; undefined: another process, or another thread of this one, has it
+ * @param path the lock file; created with mode 0600 if missing, and never removed
+ * @returns a function that releases the lock; undefined if another process or thread holds it
  * @throws what node:fs or SQLite throws
  */
 export function lockFile(path: string): (() => void) | undefined {

@@ -1,6 +1,6 @@
 /**
- * Folds one recorded event into the tables it belongs to and notes what could not be used. The same code serves
- * a new event, a lagging table and a rebuild. One event's failure is its own: the others of a batch go on.
+ * Folds one recorded event into its tables and records failures. The same code handles new events, lagging tables and
+ * rebuilds. A failed event does not affect the other events of its batch.
  */
 
 import { interpret, type ReadBody } from './event.ts';
@@ -8,8 +8,8 @@ import { PARSE_STAGE } from './event-log.ts';
 import type { AddFailure, ProjectionTable } from './projection-table.ts';
 
 /**
- * @param tables those that are to have the event, once their write() is called
- * @throws only what storageFault() calls a fault of storage
+ * @param tables the tables that should have the event once their write() is called
+ * @throws only errors that storageFault() classifies as storage faults
  */
 export function foldEvent(
   read: ReadBody,

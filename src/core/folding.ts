@@ -1,4 +1,4 @@
-/** Folds stretches of the log into tables: what a rebuild, a comparison, a look back and a lagging table have in common. */
+/** Folds ranges of the log into tables: shared by rebuilds, table checks, views of the past and lagging tables. */
 
 import { readBody } from './event.ts';
 import type { EventLog } from './event-log.ts';
@@ -7,16 +7,16 @@ import { IRISX } from './packaging.ts';
 import type { AddFailure, ProjectionTable } from './projection-table.ts';
 
 export interface Folded {
-  /** The last event; `after` where there is none. */
+  /** The last folded event; `after` if none was folded. */
   readonly seq: number;
-  /** Of bodies, about. */
+  /** Approximate size of the bodies. */
   readonly bytes: number;
 }
 
 /**
  * Folds the next events with `after` < seq ≤ `upTo`, in memory: as many as the log reads at once.
- * @param skipped events that are not to be folded
- * @throws only what storageFault() calls a fault of storage
+ * @param skipped events that must not be folded
+ * @throws only errors that storageFault() classifies as storage faults
  */
 export function foldRange(
   log: EventLog,
@@ -37,9 +37,9 @@ export function foldRange(
   return { seq, bytes };
 }
 
-/** Events that must be there cannot be read: tables without them would be wrong. */
+/** Error for events that exist but cannot be read: tables without them would be wrong. */
 export function unreadable(after: number, upTo: number): Error {
   return new Error(
-    `the log cannot be read beyond seq ${after} of ${upTo}: ${IRISX} verify tells what is damaged`,
+    `the log cannot be read beyond seq ${after} of ${upTo}: run ${IRISX} verify to find the damage`,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * What a handler is given of an event: the documented members of its type under our names, whichever spelling and
- * body shape they came in. One table says what each type has; the types follow from it.
+ * The data that a handler gets for an event: the documented members of its type under our names, whatever spelling and
+ * body shape the sender used. One table lists the members of each type; the TypeScript types are derived from it.
  */
 
 import type { Event } from './event.ts';
@@ -18,7 +18,7 @@ interface Kinds {
   quantity: number;
   /** Whole, ≥ 0. */
   count: number;
-  /** In units of the currency, USD. */
+  /** In USD. */
   amount: number;
   /** ISO 8601, UTC, with milliseconds. */
   time: string;
@@ -35,7 +35,7 @@ const SMS = {
   media_count: 'count',
 } as const;
 
-/** The members of each type's data beside its subject's id; any of them may be missing. */
+/** The members of each type's data, in addition to its subject's id. Any of them may be missing. */
 const MEMBERS = {
   'call.initiated': { ...CALL, started_at: 'time' },
   'call.ringing': CALL,
@@ -73,7 +73,7 @@ const MEMBERS = {
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Kind>>>>;
 
-/** The fourteen documented types: those that a handler can be for. */
+/** The fourteen documented types, which can have handlers. */
 export type HandledType = keyof typeof MEMBERS;
 
 export const HANDLED_TYPES = Object.keys(MEMBERS) as readonly HandledType[];
@@ -84,7 +84,7 @@ type SubjectId<T extends HandledType> = T extends `call.${string}`
     ? 'message_id'
     : 'recording_id';
 
-/** The data of one type: its subject's id, and what the event states beside it. */
+/** The data of one type: its subject's id, and the other members that the event states. */
 export type HandlerData<T extends HandledType = HandledType> = {
   readonly [Id in SubjectId<T>]: string;
 } & {
@@ -93,14 +93,14 @@ export type HandlerData<T extends HandledType = HandledType> = {
     : never;
 };
 
-/** @param tabled an event type under its one name */
+/** @param tabled an event type under its canonical name */
 export function isHandled(tabled: string | undefined): tabled is HandledType {
   return tabled !== undefined && tabled in MEMBERS;
 }
 
 /**
- * @returns the data of an event. A member that is missing or cannot be used is left out; without a usable id of its
- *   subject there is none: undefined. `failures` has both.
+ * @returns the data of an event, or undefined if its subject has no usable id. A member that is missing or unusable is
+ *   left out. `failures` records unusable values.
  */
 export function handlerData(event: Event): HandlerData | undefined {
   const { tabled, fields } = event;
@@ -119,7 +119,7 @@ function subjectOf(type: HandledType, fields: Fields): Record<string, string> | 
   const id = (name: string) => usable(() => fields.id(name));
   if (type.startsWith('call.')) return named('call_uuid', id('call_uuid'));
   if (type.startsWith('sms.')) return named('message_id', id('message_id'));
-  // As in the table `recordings`: some senders' events have the call's id alone.
+  // As in the table `recordings`: some recording events only have the call's id.
   return named('recording_id', id('recording_id') ?? id('call_uuid'));
 }
 

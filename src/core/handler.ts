@@ -1,9 +1,9 @@
-/** A handler: code that runs after an event is in the log, at least once. Its names, and what it is called with. */
+/** A handler is code that runs at least once after an event has been logged. Here are the handlers' names and types. */
 
 import type { HandledType, HandlerData } from './handler-data.ts';
 import type { LogLevel } from './logger.ts';
 
-/** The name under which a module exports the handler of a type. */
+/** The export name of the handler for each type. */
 export const HANDLER_NAMES: Readonly<Record<HandledType, string>> = {
   'call.initiated': 'handleCallInitiated',
   'call.ringing': 'handleCallRinging',
@@ -21,38 +21,38 @@ export const HANDLER_NAMES: Readonly<Record<HandledType, string>> = {
   'recording.transcribed': 'handleRecordingTranscribed',
 };
 
-/** What a run knows beside its data. */
+/** What a run gets in addition to its data. */
 export interface HandlerContext {
-  /** The event's type as it was sent: `call.canceled` comes to `handleCallCancelled`. */
+  /** The event's type as sent: `call.canceled` also goes to `handleCallCancelled`. */
   readonly event: string;
-  /** The event's place in the log. */
+  /** The event's number in the log. */
   readonly seq: number;
-  /** The same for every run for this event, and for no other event: 64 hex digits. */
+  /** Unique to this event and the same in all of its runs: 64 hex digits. */
   readonly idempotencyKey: string;
-  /** 1 for the first run; a process that dies may make it more than one. */
+  /** 1 for the first run; higher after failures, or after a crash during a run. */
   readonly attempt: number;
-  /** The endpoint that it came to. */
+  /** The endpoint that received it. */
   readonly path: string;
-  /** By the sender. */
+  /** When the sender signed it. */
   readonly signedAt: Date;
   readonly receivedAt: Date;
   /** The body that was signed, as text. */
   readonly body: string;
-  /** Aborted when the run's time is over: pass it to `fetch`. */
+  /** Aborted when the run times out or the receiver shuts down: pass it to `fetch`. */
   readonly signal: AbortSignal;
-  /** Writes a line of the server's log, with the event's seq. */
+  /** Writes a line to the server's log, with the event's seq. */
   readonly log: (level: LogLevel, message: string) => void;
-  /** Rows of a query on the log and its tables, read-only. The tables reflect this event. */
+  /** Runs a read-only query on the log and its tables. The tables reflect this event. */
   readonly query: (sql: string, ...values: readonly unknown[]) => Record<string, unknown>[];
 }
 
-/** Called once for each event of its type; what it throws, or rejects with, is tried again later. */
+/** Called for each event of its type, at least once. A run that throws or rejects is retried later. */
 export type Handler<T extends HandledType = HandledType> = (
   data: HandlerData<T>,
   context: HandlerContext,
 ) => unknown;
 
-/** Stands where there is no handler: events of that type are passed over. */
+/** Placeholder for a missing handler: events of that type are skipped. */
 export function doNothing(): void {}
 
 /** The handlers cannot be used. `message` is one line for the operator: what, where, and what to do. */
@@ -60,5 +60,5 @@ export class HandlersRefused extends Error {
   override name = 'HandlersRefused';
 }
 
-/** By event type, without those that do nothing. */
+/** The handlers by event type, without `doNothing`. */
 export type Handlers = ReadonlyMap<HandledType, Handler>;

@@ -1,24 +1,24 @@
-/** What crosses between the main thread and the thread of the handlers, by message and by shared memory. */
+/** Messages and shared memory between the main thread and the handlers' thread. */
 
 import type { LogLevel } from './logger.ts';
 
 export type ToHandlers =
   /** The log can be opened. */
   | { readonly kind: 'start' }
-  /** Something was committed; sent only where the thread has asked for it. */
+  /** Something was committed; sent only if the thread has asked for it. */
   | { readonly kind: 'wake' }
   | { readonly kind: 'close' };
 
 export type FromHandlers =
   | { readonly kind: 'loaded'; readonly consumers: readonly string[] }
-  /** There is no handler that does something, and nothing to forward: the thread ends. */
+  /** No handler does anything and forwarding is off: the thread ends. */
   | { readonly kind: 'nothing' }
   /** The handlers cannot be used; `text` is for the operator. */
   | { readonly kind: 'refused'; readonly text: string }
-  /** It runs the handlers from now on, or waits until the process that does has ended. */
+  /** The thread runs the handlers from now on, or waits until the process that runs them has ended. */
   | { readonly kind: 'started' }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly text: string }
-  /** The thread ends: something in it failed that belongs to no run. `isForeign`: in the user's code, as far as is known. */
+  /** The thread ends after an error outside of any run. `isForeign`: as far as known, in the user's code. */
   | { readonly kind: 'died'; readonly text: string; readonly isForeign: boolean }
   | { readonly kind: 'closed' };
 
@@ -28,14 +28,14 @@ const WANTS_WAKING = 1;
 /** Handlers and forwarding. */
 const CONSUMERS_MAX = 2;
 
-/** Memory that outlives the thread: whether it lives, how far it has come, and what was under way in it when it died. */
+/** Memory that outlives the thread: its heartbeat, its progress, and the runs in progress when it died. */
 export class SharedState {
   readonly buffer: SharedArrayBuffer;
   readonly #integers: Int32Array;
   readonly #settled: Float64Array;
   readonly #seqs: Float64Array;
 
-  /** @param runsMax of the consumer whose code is the user's */
+  /** @param runsMax the `runsMax` of the consumer that runs the user's code */
   static create(runsMax: number): SharedState {
     return new SharedState(new SharedArrayBuffer(8 * (1 + CONSUMERS_MAX + runsMax)));
   }
@@ -47,18 +47,18 @@ export class SharedState {
     this.#seqs = new Float64Array(buffer, 8 * (1 + CONSUMERS_MAX));
   }
 
-  /** @param consumer by its place among those loaded */
+  /** @param consumer its index among the loaded consumers */
   setSettled(consumer: number, seq: number): void {
     this.#settled[consumer] = seq + 1;
   }
 
-  /** Undefined: it does not run in this process. */
+  /** Undefined if the consumer does not run in this process. */
   settled(consumer: number): number | undefined {
     const stored = this.#settled[consumer] ?? 0;
     return stored === 0 ? undefined : stored - 1;
   }
 
-  /** The thread has died, or another process has the lock: nothing is known. */
+  /** Call it when the thread has died or another process has the lock: the progress is unknown then. */
   forgetSettled(): void {
     this.#settled.fill(0);
   }
@@ -71,12 +71,12 @@ export class SharedState {
     return Atomics.load(this.#integers, HEARTBEATS);
   }
 
-  /** The thread's: the next commit is to wake it. What was committed before is seen by a look at the log after this. */
+  /** For the thread: asks to be woken by the next commit. Read the log after this, to see earlier commits. */
   askForWaking(): void {
     Atomics.store(this.#integers, WANTS_WAKING, 1);
   }
 
-  /** The main thread's. @returns whether to send the message */
+  /** For the main thread. @returns whether to send the message */
   takeWaking(): boolean {
     return Atomics.exchange(this.#integers, WANTS_WAKING, 0) === 1;
   }

@@ -1,9 +1,9 @@
-/** How often a measured value fell under each bound, since the start. */
+/** Counts how many measured values were at or below each bound, since the start. */
 
 export interface HistogramCounts {
-  /** Upper bounds, rising; what is above the last is counted under no bound. */
+  /** Upper bounds, ascending. Values above the last one are counted only in `count` and `sum`. */
   readonly bounds: readonly number[];
-  /** Values at or under each bound, those under the bounds before it included. */
+  /** Cumulative: the number of values at or below each bound. */
   readonly counts: readonly number[];
   readonly count: number;
   readonly sum: number;
@@ -14,7 +14,7 @@ export interface Histogram {
   read(): HistogramCounts;
 }
 
-/** @param bounds upper bounds, rising */
+/** @param bounds upper bounds, ascending */
 export function createHistogram(bounds: readonly number[]): Histogram {
   const within = bounds.map(() => 0);
   let count = 0;

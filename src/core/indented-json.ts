@@ -1,9 +1,9 @@
 /** JSON for people to read. */
 
-/** Deeper than anything that a sender means; indenting costs its square. */
+/** Deeper than any real event. The indented size grows with the square of the depth. */
 const DEPTH_MAX = 64;
 
-/** @returns the same JSON, indented; undefined: it is no JSON, or nested so deeply that it would be mostly spaces */
+/** @returns the same JSON, indented; undefined if it is not valid JSON or is nested too deeply */
 export function indentedJson(text: string): string | undefined {
   if (depthOf(text) > DEPTH_MAX) return undefined;
   try {
@@ -13,7 +13,7 @@ export function indentedJson(text: string): string | undefined {
   }
 }
 
-/** Of brackets outside strings. */
+/** Nesting depth of brackets outside strings. */
 function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;

@@ -1,195 +1,196 @@
 /**
- * Every limit of the receiver, with its unit last in the name and its reason beside it.
- * What an operator may change is in config.ts; what is here follows from the sender's behaviour or from
- * what a small VM can hold. `checkLimits` states how they depend on each other.
+ * All limits of the receiver. Each name ends with the unit, and each comment gives the reason.
+ * Settings for operators are in config.ts. The limits here follow from the sender's behavior or from
+ * the capacity of a small VM. `checkLimits` checks the relations between them.
  */
 
 // --- the sender -------------------------------------------------------------------------------------------
 
-/** The sender counts a delivery as failed when it has no answer after this. */
+/** The sender counts a delivery as failed if it gets no answer within this time. */
 export const SENDER_TIMEOUT_MS = 10_000;
 
 // --- HTTP: reading ----------------------------------------------------------------------------------------
 
-/** All headers of one request. The sender's take about 600 bytes; proxies add cookies and forwarding lines. */
+/** All headers of one request. The sender's take about 600 bytes; proxies add cookies and forwarding headers. */
 export const HEADERS_BYTES_MAX = 16 * 1024;
-/** From the first byte to the last header: a sender on any working line needs milliseconds. */
+/** From the first byte to the last header: on any working connection a sender needs only milliseconds. */
 export const HEADERS_TIMEOUT_MS = 5_000;
-/** From the first byte to the last of the body; below the sender's patience, so that a slow body gets a 408. */
+/** From the first byte to the end of the body; below the sender's timeout, so that a slow body gets a 408. */
 export const REQUEST_TIMEOUT_MS = 8_000;
-/** How often node:http looks for requests that have outlived the two timeouts above. */
+/** How often node:http checks for requests that have exceeded the two timeouts above. */
 export const TIMEOUT_CHECK_MS = 1_000;
-/** A kept-alive connection without a request; longer than the 60 s for which common proxies keep theirs. */
+/** Idle time of a keep-alive connection; longer than the 60 s for which common proxies keep theirs. */
 export const KEEP_ALIVE_MS = 65_000;
-/** A connection with nothing read or written while a request is under way, the writer's wait included. */
+/** Time without any read or write on a connection during a request, including the wait for the writer. */
 export const SOCKET_IDLE_MS = 12_000;
-/** The writing of one answer: it is smaller than any socket buffer, so only a reader that has stopped takes long. */
+/** Time to write one answer. It is smaller than any socket buffer, so only a client that does not read is slow. */
 export const ANSWER_WRITE_MS = 5_000;
-/** After an early refusal the rest of the request is read and dropped this long, so that the answer arrives whole. */
+/** How long the rest of a request is read and dropped after an early refusal, so that the answer arrives complete. */
 export const LINGER_MS = 1_000;
 /**
- * Requests under way beyond which a client must have its answer before it sends its next. Senders do so anyway; one
- * that does not, and reads no answers, would have requests of 16 KiB held for it, dozens a connection.
+ * Above this total number of requests in progress, pipelining is refused: a client must wait for each answer. Normal
+ * senders do so anyway. A client that pipelines and reads no answers would hold dozens of 16 KiB requests per
+ * connection.
  */
 export const PIPELINING_REQUESTS_MAX = 2048;
-/** Bodies being read or waiting for the writer, together: what 64 requests of the largest default size take. */
+/** All bodies being read or waiting for the writer: enough for 64 requests of the largest default size. */
 export const BUFFERED_BODIES_BYTES_MAX = 64 * 1024 * 1024;
-/** Pieces that one body may come in: each costs about 100 bytes beside its own, and 1-byte chunks would fill the memory. */
+/** Chunks of one body. Each costs about 100 bytes in addition to its data, so 1-byte chunks would fill the memory. */
 export const BODY_PIECES_MAX = 4096;
-/** Larger bodies may come in more pieces, of this size on average: a fifth of a network packet. */
+/** Larger bodies may have more chunks, of this average size: a fifth of a network packet. */
 export const BODY_PIECE_BYTES = 256;
 /** Sockets the process holds at once; an idle one costs about 10 KiB. */
 export const CONNECTIONS_MAX = 20_000;
-/** Connections that the kernel keeps for us until they are accepted: a burst, or a restart with a held socket. */
+/** Connections that the kernel queues until they are accepted: for a burst, or a restart with a held socket. */
 export const LISTEN_QUEUE_MAX = 1024;
 /** Sockets one client address may hold, unless it is a trusted proxy. The sender opens about ten. */
 export const CONNECTIONS_PER_CLIENT_MAX = 1_000;
-/** `?challenge=`: longer texts are not a sender's check. */
+/** Length of `?challenge=`: no sender's check uses longer texts. */
 export const CHALLENGE_CHARS_MAX = 256;
-/** What `Retry-After` says with a 503: storage is looked at again each second. */
+/** `Retry-After` of a 503: storage is retried every second. */
 export const RETRY_AFTER_S = 1;
 
 // --- rate limiter -----------------------------------------------------------------------------------------
 
-/** Clients whose counts are kept for one window; at about 150 bytes each this is 15 MB. */
+/** Clients whose counts are kept for one window; about 150 bytes each, 15 MB in total. */
 export const RATE_LIMIT_CLIENTS_MAX = 100_000;
-/** A client over its limit is still verified when its body is at most this; real deliveries are a few KiB. */
+/** Above its rate limit, a client's request is still verified if its body is at most this; deliveries are a few KiB. */
 export const VERIFY_OVER_LIMIT_BYTES_MAX = 64 * 1024;
 
 // --- threads ----------------------------------------------------------------------------------------------
 
-/** New objects of a thread, three times what `--max-semi-space-size` counts; V8 would let them grow beyond 100 MiB. */
+/** Young generation of a thread, three times `--max-semi-space-size`; V8's default would let it exceed 100 MiB. */
 export const THREAD_YOUNG_HEAP_BYTES = 12 * 1024 * 1024;
 
 // --- writer -----------------------------------------------------------------------------------------------
 
-/** Deliveries of one transaction: large enough to share an fsync, small enough for a commit of some 20 ms. */
+/** Deliveries in one transaction: large enough to share an fsync, small enough for a commit of about 20 ms. */
 export const BATCH_DELIVERIES_MAX = 512;
-/** Batches that the writer thread has at once: one that commits, and one that it finds ready after it. */
+/** Batches in the writer thread at the same time: one being committed, and one ready to follow. */
 export const BATCHES_IN_FLIGHT_MAX = 2;
-/** The second of them is sent when so many wait: fewer would cost an fsync more than they save. */
+/** The second batch is sent once this many deliveries wait: for fewer, the extra fsync costs more than it saves. */
 export const BATCH_AHEAD_DELIVERIES_MIN = 16;
-/** Body bytes of one transaction (a single larger body makes a batch of its own). */
+/** Body bytes in one transaction (a single larger body gets its own batch). */
 export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
-/** Deliveries waiting for the writer: about half a second of its work. */
+/** Deliveries waiting for the writer: about half a second of work. */
 export const QUEUE_DELIVERIES_MAX = 10_000;
 /** Body bytes waiting for the writer. */
 export const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** How long SQLite waits for another process's write lock before a batch is refused with 503. */
 export const BUSY_TIMEOUT_MS = 3_000;
-/** Within that time it is looked this often whether the lock is free: a rebuild's pauses are five times as long and more. */
+/** How often the lock is polled within that time: a rebuild pauses for at least five times as long. */
 export const LOCK_LOOK_US = 200;
-/** While storage fails, a small real write is tried this often, so that recovery needs no traffic. */
+/** While storage fails, a small real write is tried this often, so that recovery does not depend on traffic. */
 export const STORAGE_RETRY_MS = 1_000;
 /**
- * The WAL is checkpointed when it has outgrown this, or after an attempt that was held up has grown by it, and is cut
- * back to it when it starts over. The next batch waits for the checkpoint: some 10 ms.
+ * The WAL is checkpointed when it exceeds this size. After a blocked attempt it may grow by this size again. When it
+ * starts over, it is truncated to this size. The next batch waits for the checkpoint, about 10 ms.
  */
 export const WAL_CHECKPOINT_BYTES = 4 * 1024 * 1024;
-/** Rows of one projection kept in memory between batches; a call's takes about 1 KiB: the calls of the last minutes. */
+/** Rows of one projection cached between batches, about 1 KiB per call: the calls of the last minutes. */
 export const ROWS_KEPT_BYTES_MAX = 2 * 1024 * 1024;
-/** Events read from the log at once, bodies permitting. A lagging table is given as many before each batch. */
+/** Maximum number of events read from the log at once. A lagging table is caught up by this many before each batch. */
 export const LOG_READ_EVENTS_MAX = 100;
-/** Body bytes read from the log at once: a read ends with the event that reaches it. */
+/** Body bytes read from the log at once: a read ends with the event that reaches this. */
 export const LOG_READ_BYTES_MAX = 4 * 1024 * 1024;
 
 // --- shutdown ---------------------------------------------------------------------------------------------
 
-/** After SIGTERM, bodies still unfinished are cut with a 503 at this. */
+/** Time after SIGTERM when requests with unfinished bodies are answered with 503. */
 export const DRAIN_CUT_MS = 4_000;
-/** After SIGTERM, connections that have never sent a byte are closed at this: what was on its way has come. */
+/** Time after SIGTERM when connections without a single byte are closed: bytes in transit have arrived by then. */
 export const DRAIN_SILENT_MS = 500;
-/** After SIGTERM, how long SQLite waits for another process's write lock, the last checkpoint's wait included. */
+/** How long SQLite waits for another process's write lock after SIGTERM, for the last checkpoint too. */
 export const DRAIN_BUSY_TIMEOUT_MS = 250;
-/** From then on it is looked this often whether every answer has left. */
+/** How often the shutdown checks, after DRAIN_CUT_MS, whether all answers have been sent. */
 export const DRAIN_LOOK_MS = 50;
-/** After SIGTERM the process ends by force at this; supervisors kill at 10 s. */
+/** Time after SIGTERM when the process is forced to exit; supervisors kill it after 10 s. */
 export const DRAIN_MAX_MS = 5_000;
-/** After a storage fault whose outcome is unknown, the time for answers to leave before the process ends. */
+/** Time to send answers before the process exits after a storage fault with an unknown outcome. */
 export const FATAL_FLUSH_MS = 500;
 
 // --- log lines --------------------------------------------------------------------------------------------
 
-/** Output that waits for its reader; beyond it lines are dropped and counted, so that a stalled one costs no memory. */
+/** Log output waiting for its reader. Further lines are dropped and counted, so a stalled reader costs no memory. */
 export const LOG_WAITING_BYTES_MAX = 1024 * 1024;
-/** A piece of text from outside (path, type, id) in a log line or an answer is cut to this. */
+/** A piece of external text (path, type, id) in a log line or an answer is cut to this length. */
 export const LOGGED_TEXT_CHARS_MAX = 256;
-/** Requests that record no delivery (refusals, health checks) logged in one second; the rest is counted in one line. */
+/** Logged requests per second that record no delivery (refusals, health checks); the rest are counted in one line. */
 export const LOGGED_REFUSALS_PER_SECOND_MAX = 50;
-/** The shortest time between two warnings of the same kind. */
+/** Minimum time between two warnings of the same kind. */
 export const REPEATED_WARNING_MS = 60_000;
 
 // --- events -----------------------------------------------------------------------------------------------
 
-/** An event type: the sender's longest has 24 characters. */
+/** Length of an event type; the sender's longest has 24 characters. */
 export const EVENT_TYPE_CHARS_MAX = 128;
 
 // --- rebuild ----------------------------------------------------------------------------------------------
 
-/** A rebuild's transaction on the live file while others write: their batches wait for it. */
+/** Length of a rebuild's transaction on the live file while others write, because their batches wait for it. */
 export const REBUILD_WRITE_MS = 1;
-/** The same while nobody else writes: the first batch that comes waits for it, and a page of an index is written less often. */
+/** The same while nobody else writes: only the next batch waits for it, and index pages are rewritten less often. */
 export const REBUILD_ALONE_MS = 20;
-/** Work without a lock between two pauses while others write: it takes a processor from them. */
+/** Work without a lock between two pauses while others write, because it takes processor time from them. */
 export const REBUILD_COMPUTE_MS = 5;
-/** How much longer than the work before it a pause is: the deliveries that have piled up meanwhile take theirs. */
+/** A pause lasts this many times as long as the work before it, so that waiting deliveries can be written. */
 export const REBUILD_PAUSE_TIMES = 2;
-/** Rows written in the first of these transactions; later ones adapt to the time that it took. */
+/** Rows written in the first of these transactions; later ones adapt to the measured time. */
 export const REBUILD_ROWS_FIRST = 100;
-/** The fewest, however slow the machine. */
+/** Minimum number of rows, even on a slow machine. */
 export const REBUILD_ROWS_MIN = 10;
-/** Events folded in memory before their rows are written: most subjects' events are in one such piece. */
+/** Events folded in memory before their rows are written; most subjects' events fit into one such piece. */
 export const REBUILD_FOLD_EVENTS = 5_000;
 /** The last transaction of a rebuild folds at most this many events before the swap. */
 export const REBUILD_REMAINDER_EVENTS_MAX = 50;
-/** A server that finds a rebuild under way in another process looks again after this. */
+/** If another process is rebuilding, a server checks again after this time. */
 export const REBUILD_RETRY_MS = 5_000;
-/** After a rebuild has failed: it reads the whole log, and what was wrong is seldom mended by itself. */
+/** Time before a failed rebuild is retried: it reads the whole log, and the cause seldom goes away by itself. */
 export const REBUILD_FAILED_RETRY_MS = 600_000;
 
 // --- handlers ---------------------------------------------------------------------------------------------
 
-/** After a run's first failure; doubled after each further one. */
+/** Delay after a run's first failure; doubled after each further one. */
 export const RUN_RETRY_FIRST_MS = 1_000;
-/** The longest time between two attempts. */
+/** Maximum delay between two attempts. */
 export const RUN_RETRY_LAST_MS = 3_600_000;
-/** Then a run is dead, after about half an hour: what is down for longer is for a person to see. */
+/** A run is dead after this many attempts, about half an hour. A longer outage needs a person. */
 export const RUN_ATTEMPTS_MAX = 12;
-/** An error's text is cut to this in the state file. */
+/** An error's text is cut to this length in the state file. */
 export const RUN_ERROR_CHARS_MAX = 1_000;
-/** Events that may be started beyond those that have all ended: so many may run again after a crash. */
+/** Events that may be started beyond a consumer's position: at most about this many run again after a crash. */
 export const RUNS_AHEAD_EVENTS_MAX = 1_000;
 /** Events read from the log at once for handlers, within LOG_READ_BYTES_MAX. */
 export const HANDLER_READ_EVENTS_MAX = 32;
-/** State is written so long after a change at the latest; a crash makes what ended since then run again. */
+/** The state is written at most this long after a change; after a crash, runs that ended since then run again. */
 export const RUN_STATE_WRITE_MS = 100;
-/** After a longer absence a consumer waits for a person: what it missed is old news. */
+/** After a longer absence a consumer waits for a person, because what it missed may no longer be wanted. */
 export const CONSUMER_ABSENCE_MS = 24 * 3_600_000;
-/** How often a consumer that runs writes that down: its absence counts from there. */
+/** How often a running consumer stores that it runs. Its absence counts from the last time. */
 export const CONSUMER_NOTE_MS = 60_000;
-/** How often the handlers' thread looks for what no message tells: events and commands of other processes. */
+/** How often the handlers' thread polls for changes without a message: other processes' events and commands. */
 export const HANDLERS_LOOK_MS = 1_000;
-/** After a wake the thread looks this much later, so that a burst of commits wakes it a few times only. */
+/** Delay between a wake message and reading the log, so that a burst of commits wakes the thread only a few times. */
 export const HANDLERS_WAKE_MS = 20;
-/** Warnings of handlers logged in one second; the rest is counted in one line. */
+/** Logged handler warnings per second; the rest are counted in one line. */
 export const LOGGED_FAILURES_PER_SECOND_MAX = 10;
-/** A thread that does not yield for the time that a run may take and this is ended. */
+/** A thread that blocks for longer than a run's timeout plus this time is terminated. */
 export const HANDLERS_UNYIELDING_MS = 2_000;
-/** Between the end of a thread of handlers that has died and the start of the next; doubled while they go on dying. */
+/** Delay before a dead handlers' thread is restarted; doubled while it keeps dying. */
 export const HANDLERS_RESTART_FIRST_MS = 1_000;
-/** The longest such time. */
+/** Maximum of that delay. */
 export const HANDLERS_RESTART_LAST_MS = 60_000;
-/** A module of handlers must have loaded within this. */
+/** A handlers' module must have loaded within this time. */
 export const HANDLERS_LOAD_MS = 10_000;
-/** After SIGTERM runs under way may take so long to end; the others run again after the next start. */
+/** Runs in progress may take this long to end after SIGTERM; unfinished ones run again after the next start. */
 export const HANDLERS_CLOSE_MS = 1_000;
-/** Memory of the handlers' code, beyond which its thread is ended: a leak there is not the receiver's. */
+/** Memory limit of the handlers' thread. It is terminated above the limit, so a leak there cannot hurt the receiver. */
 export const HANDLERS_HEAP_BYTES = 256 * 1024 * 1024;
-/** A forward target's answer is waited for so long; as long as the standard's own senders wait. */
+/** How long to wait for a forward target's answer; senders of the Standard Webhooks format wait as long. */
 export const FORWARD_TIMEOUT_MS = 15_000;
 
 /**
- * Relations between limits that the design depends on.
+ * Checks the relations between limits that the design depends on.
  * @param bodyBytesMax the configured `MAX_BODY_BYTES`, in bytes
  * @returns one sentence for each relation that does not hold; empty when all do
  */
@@ -218,32 +219,32 @@ export function checkLimits(bodyBytesMax: number): string[] {
 
 // --- admin ------------------------------------------------------------------------------------------------
 
-/** Sockets of the admin listener: a few people and a scraper. */
+/** Sockets of the admin listener: enough for a few people and a scraper. */
 export const ADMIN_CONNECTIONS_MAX = 64;
-/** A page that takes longer is given up, and its thread ended: it reads one log, not the world. */
+/** A page that takes longer is abandoned and its thread terminated. */
 export const PAGE_MS_MAX = 30_000;
-/** Pages asked for and not answered yet; more are refused with 503: each waits for those before it. */
+/** Unanswered page requests. Further ones are refused with 503, because pages are made one after another. */
 export const PAGES_WAITING_MAX = 32;
-/** The thread that makes pages ends after this long without a request: an open page asks every 30 s. */
+/** The pages thread ends after this time without a request; an open page sends one every 30 s. */
 export const PAGES_IDLE_MS = 90_000;
-/** How often an open page loads itself anew. */
+/** How often an open page reloads itself. */
 export const PAGE_REFRESH_S = 30;
-/** Memory of the thread that makes pages, beyond which it is ended: a page is some 100 KiB. */
+/** Memory limit of the pages thread, which is terminated above the limit; a page is about 100 KiB. */
 export const PAGES_HEAP_BYTES = 128 * 1024 * 1024;
-/** An admin token is as good as a password that nobody has to remember. */
+/** Minimum length of the admin token. Nobody has to remember it, so it can be long. */
 export const ADMIN_TOKEN_CHARS_MIN = 16;
-/** How often the main thread's delay is looked at: four small timers a second, 3 ms of processor time in 10 s. */
+/** How often the main thread's delay is sampled: four small timers per second, 3 ms of processor time in 10 s. */
 export const EVENT_LOOP_LOOK_MS = 250;
-/** Its delay is told of the last one or two of these. */
+/** The reported delay covers the last one or two of these windows. */
 export const EVENT_LOOP_WINDOW_MS = 60_000;
 
-// --- questions of people ----------------------------------------------------------------------------------
+// --- searches ---------------------------------------------------------------------------------------------
 
-/** Events that one search looks at, about a fifth of a second's work; then it says where to go on. */
+/** Events read by one search, about 0.2 s of work; then it returns where to continue. */
 export const SEARCH_EVENTS_MAX = 200_000;
-/** Of these at once: a reader holds the WAL no longer than that takes. */
+/** Events per query of a search: a reader blocks the WAL no longer than one query takes. */
 export const SEARCH_PIECE_EVENTS = 10_000;
-/** Events of one row that are looked at to explain it: a call has about ten. */
+/** Events read to explain one row; a call has about ten. */
 export const EXPLAIN_EVENTS_MAX = 10_000;
-/** The stretch of the log in which they are looked for, back from the last one: about a fifth of a second's work. */
+/** The range of the log searched for them, back from the last one: about 0.2 s of work. */
 export const EXPLAIN_RANGE_EVENTS_MAX = 200_000;

@@ -1,6 +1,6 @@
 /**
- * Log lines on standard output, one record a line, in text or JSON. Text from outside is made harmless first:
- * a record can never become two, nor move a terminal's cursor. Never given a secret, a signature or a message.
+ * Log lines on standard output, one record per line, as text or JSON. External text is escaped first, so it can
+ * neither split a record nor control a terminal. Callers never pass secrets, signatures or message texts.
  */
 
 import { LOGGED_TEXT_CHARS_MAX } from './limits.ts';
@@ -10,7 +10,7 @@ export type LogFormat = 'text' | 'json';
 
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal'];
 
-/** Writes one record: `message` for people, `fields` for JSON readers, which text leaves out. */
+/** Writes one record: `message` for people, and `fields`, which appear only in JSON. */
 export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
 
 export interface LoggerOptions {
@@ -18,14 +18,14 @@ export interface LoggerOptions {
   readonly format: LogFormat;
   /** Wall clock, milliseconds. */
   readonly now: () => number;
-  /** Takes one line without its end. */
+  /** Writes one line, given without a line end. */
   readonly write: (line: string) => void;
 }
 
 let second = Number.NaN;
 let isoSecond = '';
 
-/** Date's toISOString(), with what lines of one second have in common made once. */
+/** Like Date's toISOString(), but caches the part that all lines of one second share. */
 export function isoTime(ms: number): string {
   const now = Math.floor(ms / 1000);
   if (now !== second) isoSecond = new Date(now * 1000).toISOString().slice(0, -'000Z'.length);
@@ -33,7 +33,7 @@ export function isoTime(ms: number): string {
   return `${isoSecond}${String(ms - now * 1000).padStart(3, '0')}Z`;
 }
 
-/** @returns a Log that drops what is below its level */
+/** @returns a Log that drops records below its level */
 export function createLogger(options: LoggerOptions): Log {
   const least = LOG_LEVELS.indexOf(options.level);
   return (level, message, fields = {}) => {
@@ -60,8 +60,8 @@ function textLine(time: string, level: LogLevel, message: string): string {
 }
 
 /**
- * Control and formatting characters (CR, LF, ESC, U+2028, bidirectional marks …) as `\u….`, cut to `charsMax`.
- * For every piece of text that a client chose.
+ * Escapes control and formatting characters (CR, LF, ESC, U+2028, bidirectional marks …) as `\u….` and cuts the text
+ * to `charsMax`. Use it for every piece of text that a client controls.
  */
 export function harmless(text: string, charsMax: number = LOGGED_TEXT_CHARS_MAX): string {
   const cut = text.length > charsMax ? `${text.slice(0, charsMax)}…` : text;
@@ -72,7 +72,7 @@ function escaped(character: string): string {
   return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
 }
 
-/** JSON.stringify leaves these as they are, and some readers take them for line ends. */
+/** JSON.stringify does not escape these characters, and some readers treat them as line ends. */
 function escapeLineBreaks(json: string): string {
   return json.replace(/[\u007f-\u009f\u2028\u2029]/g, escaped);
 }

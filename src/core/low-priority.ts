@@ -1,20 +1,20 @@
-/** An answer cannot wait: where the processors are busy, threads and programs that have time go last. */
+/** Answers come first: on busy processors, background threads and programs run at a lower priority. */
 
 import { setPriority } from 'node:os';
 
 export const NICENESS = {
-  /** A tenth of the processor time beside a thread of ordinary priority: with less it would hold the write lock for long. */
+  /** A tenth of the time of a normal-priority thread. With less, it would hold the write lock for too long. */
   writing: 10,
-  /** A seventieth: it holds nothing that receiving waits for. */
+  /** A seventieth: it holds no lock that receiving waits for. */
   reading: 19,
 } as const;
 
-/** Lowers the calling thread's priority for good. Does nothing but on Linux: elsewhere it would be the process's. */
+/** Lowers the calling thread's priority permanently. Linux only: elsewhere it would affect the whole process. */
 export function lowerPriority(niceness: number): void {
   if (process.platform !== 'linux') return;
   try {
     setPriority(niceness);
   } catch {
-    // A sandbox may forbid it: then it is not so polite.
+    // A sandbox may forbid it; the thread then keeps its priority.
   }
 }

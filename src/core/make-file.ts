@@ -1,10 +1,10 @@
-/** Makes an empty file for this user alone. */
+/** Creates an empty file that only this user can access. */
 
 import { closeSync, openSync } from 'node:fs';
 
 /**
- * Makes the file, 0600, where it is missing. One that is there is not even opened: closing a descriptor would drop the
- * locks that SQLite holds on it in this process.
+ * Creates the file with mode 0600 if it is missing. An existing file is not opened, because closing the descriptor
+ * would drop the locks that SQLite holds on it in this process.
  * @throws what node:fs throws
  */
 export function makeFile(path: string): void {

@@ -1,17 +1,17 @@
-/** Makes a folder in such a way that a power cut cannot take it away again, with all that lies in it. */
+/** Creates a folder durably, so that a power cut cannot lose it and its content. */
 
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
 /**
- * Makes a folder (0700), and those above it, where they are missing. On return their names outlive a power cut.
+ * Creates a folder and its parents (0700) if they are missing. On return their names survive a power cut.
  * @throws what node:fs throws
  */
 export function makeFolder(path: string): void {
   const folder = resolve(path);
   const first = mkdirSync(folder, { recursive: true, mode: 0o700 }) ?? folder;
-  // A name lasts once its folder is fsynced. SQLite does that for the files in this folder, but not for the folder
-  // itself. Also when nothing was made: whoever made it may have died before its fsync.
+  // A name is durable once its parent folder is fsynced. SQLite does that for the files in this folder, but not for the
+  // folder itself. Do it even if the folder exists: the process that created it may have died before its fsync.
   for (let made = folder; made.length >= first.length; made = dirname(made)) {
     syncFolder(dirname(made));
     if (made === dirname(made)) return;
@@ -19,8 +19,9 @@ export function makeFolder(path: string): void {
 }
 
 /**
- * Makes the names in a folder outlive a power cut.
- * @throws EIO alone: a name may be lost. Other codes: not readable for this user, no such fsync on this file system
+ * Makes the names in a folder survive a power cut.
+ * @throws only EIO: a name may be lost. Other errors mean that the user cannot read the folder or that the file system
+ *   does not support this fsync
  */
 export function syncFolder(path: string): void {
   let descriptor: number | undefined;

@@ -1,6 +1,6 @@
 /**
- * The tables of a rebuild in the live file: filled under the name `…_next` beside the live ones, put in their
- * place, and the old ones, `…_old`, removed a few rows at a time.
+ * A rebuild's tables in the live file. They are filled under the name `…_next` next to the live ones and then replace
+ * them. The old tables, `…_old`, are removed a few rows at a time.
  */
 
 import type { Database, Statement } from 'better-sqlite3';
@@ -12,14 +12,14 @@ import type { Derivations, Projection } from './projection.ts';
 import { type AddFailure, createTableSql, ProjectionTable } from './projection-table.ts';
 import { failuresTable } from './schema.ts';
 
-/** Told after each piece of work. `fold` counts events, `clean` rows. */
+/** Reported after each piece of work. `fold` counts events, `clean` counts rows. */
 export interface RebuildProgress {
   readonly phase: 'fold' | 'clean';
   readonly done: number;
   readonly total: number;
 }
 
-/** The new tables in the live file, before the swap. Events are folded in memory, and their rows written after it. */
+/** The new tables in the live file, before the swap. Events are folded in memory; their rows are written afterwards. */
 export class NextTables {
   readonly #database: Database;
   readonly #projections: readonly Projection[];
@@ -28,7 +28,7 @@ export class NextTables {
   readonly #failures: Parameters<AddFailure>[] = [];
   #insertFailure: Statement<[number, string, string]> | undefined;
   #folded = 0;
-  /** Folded, and not yet in the tables. */
+  /** Folded, but not yet in the tables. */
   #unwritten = { events: 0, bytes: 0 };
 
   constructor(database: Database, projections: readonly Projection[], log: EventLog) {
@@ -37,7 +37,7 @@ export class NextTables {
     this.#log = log;
   }
 
-  /** Makes the empty tables, within the caller's transaction; none of them may exist. */
+  /** Creates the empty tables within the caller's transaction; none of them may exist. */
   create(): void {
     for (const projection of this.#projections) {
       const table = `main.${projection.name}_next`;
@@ -50,15 +50,15 @@ export class NextTables {
     );
   }
 
-  /** The last event that is folded; it is in the tables when write() has nothing more to do. */
+  /** The last folded event; it is in the tables once write() has nothing left to write. */
   get folded(): number {
     return this.#folded;
   }
 
   /**
-   * Folds the next few events up to `upTo` in memory; takes no lock.
-   * @returns whether more of them may be folded before write()
-   * @throws Error if the log cannot be read on before `upTo`
+   * Folds the next few events, up to `upTo`, in memory without a lock.
+   * @returns whether more events may be folded before write()
+   * @throws Error if the log cannot be read up to `upTo`
    */
   fold(upTo: number): boolean {
     const note: AddFailure = (...failure) => void this.#failures.push(failure);
@@ -71,7 +71,7 @@ export class NextTables {
     return range.seq < upTo && unwritten.events < REBUILD_FOLD_EVENTS && unwritten.bytes < BATCH_BYTES_MAX;
   }
 
-  /** Writes up to `limit` rows of what is folded, within the caller's transaction. @returns how many; 0: all is written */
+  /** Writes up to `limit` folded rows within the caller's transaction. @returns how many; 0 if all are written */
   write(limit: number): number {
     const insert = this.#insertFailure;
     let written = 0;
@@ -86,7 +86,7 @@ export class NextTables {
   }
 }
 
-/** The old table is only renamed here: dropping a large one would hold the lock for long. */
+/** Only renames the old table: dropping a large one would hold the lock for a long time. */
 export function exchangeTable(database: Database, name: string): void {
   const exists = database
     .prepare("SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?")
@@ -95,7 +95,7 @@ export function exchangeTable(database: Database, name: string): void {
   database.exec(`ALTER TABLE main.${name}_next RENAME TO ${name}`);
 }
 
-/** Removes the old tables after a swap, and what a rebuild that was killed has left, a few rows at a time. */
+/** Removes the old tables after a swap, and the leftovers of a killed rebuild, a few rows at a time. */
 export async function cleanLeftovers(
   database: Database,
   derivations: Derivations,

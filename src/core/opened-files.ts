@@ -1,18 +1,18 @@
 /**
- * Tells whether the files of an open database are still those behind its path. SQLite goes on writing to a file that
- * somebody has moved, replaced or deleted, where nobody would look for events.
+ * Checks whether the files of an open database are still the ones at its path. SQLite keeps writing to a file that has
+ * been moved, replaced or deleted, and nobody would look for events there.
  */
 
 import { statSync } from 'node:fs';
 
-/** What the database was opened with is not behind its path any more. */
+/** A file of the open database is no longer at its path. */
 export class FileMoved extends Error {
   override name = 'FileMoved';
-  /** Another process has made a side file of its own for the same database and may be writing to both. */
+  /** Whether another process has created its own side file for the same database and may be writing to both. */
   readonly isShared: boolean;
 
   constructor(path: string, isShared: boolean, cause?: Error) {
-    const what = cause === undefined ? 'was moved, replaced or deleted' : 'could not be looked at any more';
+    const what = cause === undefined ? 'was moved, replaced or deleted' : 'could no longer be checked';
     super(`${path} ${what} while it was open`, { cause });
     this.isShared = isShared;
   }
@@ -22,7 +22,7 @@ const SUFFIXES = ['-shm', '-wal', ''];
 
 /**
  * @param databasePath just opened, in WAL mode
- * @returns looks again, which takes about 10 µs, and throws FileMoved
+ * @returns a function that checks again, which takes about 10 µs, and throws FileMoved
  */
 export function openedFiles(databasePath: string): () => void {
   const opened = SUFFIXES.map((suffix) => fileBehind(databasePath + suffix));
@@ -36,8 +36,8 @@ export function openedFiles(databasePath: string): () => void {
 }
 
 /**
- * While a file is open no other one has the same numbers.
- * @throws FileMoved too where the path cannot be looked at: nobody would find the events there
+ * Identifies a file by numbers that no other file can have while this one is open.
+ * @throws FileMoved also if the path cannot be checked: nobody would find the events there
  */
 function fileBehind(path: string): string | undefined {
   try {

@@ -1,4 +1,4 @@
-/** The pace of a rebuild beside a server: short pieces of work, and longer pauses while it writes. SQLite's lock is not fair. */
+/** The pace of a rebuild next to a server: short work and longer pauses, because SQLite's lock is not fair. */
 
 import type { Database, Statement } from 'better-sqlite3';
 import {
@@ -35,31 +35,31 @@ export class Pace {
   }
 
   /**
-   * Does a piece of work in a write transaction of about REBUILD_WRITE_MS, or of REBUILD_ALONE_MS where nobody else has
-   * written lately. The next one's size follows from the time that this one took.
-   * @param work does up to `limit` parts of it and returns how many
-   * @returns how many it did
+   * Does a piece of work in a write transaction of about REBUILD_WRITE_MS, or of REBUILD_ALONE_MS if nobody else has
+   * written recently. The time that it took determines the size of the next piece.
+   * @param work does up to `limit` units of work and returns how many it did
+   * @returns how many units were done
    */
   async write(work: (limit: number) => number): Promise<number> {
     let startMs = 0;
     let isAlone = false;
     const done = this.#transactions.run(() => {
-      startMs = this.#monotonicMs(); // the wait for the lock is no work
+      startMs = this.#monotonicMs(); // do not count the wait for the lock
       isAlone = this.#isAlone();
       return work(this.#limit);
     });
     const tookMs = Math.max(0.1, this.#monotonicMs() - startMs);
     const wantedMs = isAlone ? REBUILD_ALONE_MS : REBUILD_WRITE_MS;
     if (done > 0) this.#limit = clamp((done * wantedMs) / tookMs, REBUILD_ROWS_MIN, 2 * this.#limit);
-    // Each time: the server's fsync waits for a long one of ours, and its writer for what we leave in the WAL.
+    // After every piece: the server's fsync would wait for a long fsync of ours, and its writer for a large WAL.
     this.#database.pragma('wal_checkpoint(PASSIVE)');
     await this.#pause(isAlone ? 0 : pauseMs(tookMs));
     return done;
   }
 
   /**
-   * Repeats `work`, which takes no lock, until it returns false; pauses every REBUILD_COMPUTE_MS unless nobody else has
-   * written meanwhile.
+   * Repeats `work`, which takes no lock, until it returns false. Pauses every REBUILD_COMPUTE_MS if another connection
+   * has written meanwhile.
    */
   async compute(work: () => boolean): Promise<void> {
     let startMs = this.#monotonicMs();
@@ -71,7 +71,7 @@ export class Pace {
     }
   }
 
-  /** Whether no other connection has committed since the last time that this was asked. */
+  /** Whether no other connection has committed since the last call. */
   #isAlone(): boolean {
     const before = this.#version;
     this.#version = this.#dataVersion.get();

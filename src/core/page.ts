@@ -1,9 +1,9 @@
-/** A page of the admin listener, ready to be written. Plain fields, which a thread can send. */
+/** A finished page of the admin listener. Plain fields only, which a thread can send. */
 
 export interface Page {
   readonly status: number;
   readonly contentType: string;
   readonly body: string | Uint8Array;
-  /** Beside those that every page has. */
+  /** In addition to the headers of every page. */
   readonly headers?: Readonly<Record<string, string>>;
 }

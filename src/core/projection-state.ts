@@ -1,6 +1,6 @@
 /**
- * How far each projection's table reflects the log. A writer folds only into tables that its own code's version
- * made and that lack nothing; a table of another version is left alone, whether older or newer.
+ * How far each projection's table reflects the log. A writer folds only into tables that have its own code's version
+ * and are up to date. It leaves tables of other versions alone, whether older or newer.
  */
 
 import type { Database, Statement } from 'better-sqlite3';
@@ -10,7 +10,7 @@ import type { Projection } from './projection.ts';
 
 export interface ProjectionState {
   readonly name: string;
-  /** Of the code that made the table. */
+  /** Version of the code that made the table. */
   readonly version: number;
   /** The table reflects every event up to this one; beyond the log's end: see markAhead(). */
   readonly applied_seq: number;
@@ -43,12 +43,12 @@ export class ProjectionStates {
     this.#advance = database.prepare('UPDATE projections SET applied_seq = ? WHERE name = ?');
   }
 
-  /** By name; read it inside the transaction that depends on it: other processes rebuild, too. */
+  /** Returns the states by name. Call it inside the transaction that depends on it: other processes rebuild too. */
   read(): Map<string, ProjectionState> {
     return new Map(this.#all.all().map((state) => [state.name, state]));
   }
 
-  /** Notes that the table of `name` reflects every event up to `seq`. */
+  /** Records that the table of `name` reflects every event up to `seq`. */
   advance(name: string, seq: number): void {
     this.#advance.run(seq, name);
   }

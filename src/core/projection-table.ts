@@ -1,7 +1,7 @@
 /**
- * The SQL of projection tables, generated from their definitions, and the one place that folds an event into a
- * row. Rows are kept in memory between events and written once by write(): a call's next event comes soon after. A
- * rebuild uses it on tables under another name or in another schema.
+ * The SQL of projection tables, generated from their definitions, and the only place that folds an event into a row.
+ * Rows are cached between events and written once by write(), because a call's next event usually follows soon.
+ * A rebuild uses it on tables with another name or in another schema.
  */
 
 import type { Database, Statement } from 'better-sqlite3';
@@ -12,17 +12,17 @@ import { ROWS_KEPT_BYTES_MAX } from './limits.ts';
 import type { Projection, Row, Value } from './projection.ts';
 import { faultText, storageFault } from './storage-fault.ts';
 
-/** Where failures are noted; `stage` is `parse` or a projection's name. */
+/** Records a failure; `stage` is `parse` or a projection's name. */
 export type AddFailure = (seq: number, stage: string, error: string) => void;
 
-/** @param table where to make it: `calls`, or `calls_next`, or `scratch.calls` */
+/** @param table the name to create it under: `calls`, `calls_next` or `scratch.calls` */
 export function createTableSql(projection: Projection, table: string): string {
   const columns = Object.entries(projection.columns).map(([name, type]) => `  ${name} ${type}`);
   const generated = Object.entries(projection.generated ?? {}).map(([name, type]) => `  ${name} ${type}`);
   return `CREATE TABLE ${table} (\n${[...columns, ...generated].join(',\n')}\n) STRICT`;
 }
 
-/** The plain columns, in order. */
+/** The columns that are not generated, in order. */
 export function columnsOf(projection: Projection): string[] {
   return Object.keys(projection.columns);
 }
@@ -48,7 +48,7 @@ export class ProjectionTable {
   /** The rows that write() is to write, and the events in them since the last time. */
   readonly #changed = new Map<string, Event[]>();
 
-  /** Prepares the statements: the table must exist, in the projection's own version. */
+  /** Prepares the statements: the table must exist and have the projection's version. */
   constructor(database: Database, projection: Projection, table: string) {
     this.projection = projection;
     this.#columns = columnsOf(projection);
@@ -64,10 +64,13 @@ export class ProjectionTable {
       );
     } catch (error) {
       if (storageFault(error) !== 'other') throw error;
-      const hint = `raise the version of the projection ${projection.name} when its columns change`;
-      throw new Error(`the table ${table} has not this code's columns: ${hint} (${faultText(error)})`, {
-        cause: error,
-      });
+      const hint = `increase the version of the projection ${projection.name} when its columns change`;
+      throw new Error(
+        `the columns of the table ${table} differ from this code: ${hint} (${faultText(error)})`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 
@@ -88,10 +91,10 @@ export class ProjectionTable {
   }
 
   /**
-   * Writes rows that have changed, in the order in which they first did, within the caller's transaction.
-   * @param rowsMax how many of them
-   * @returns how many
-   * @throws only what storageFault() calls a fault of storage; call forget() then
+   * Writes changed rows, in the order of their first change, within the caller's transaction.
+   * @param rowsMax maximum number of rows to write
+   * @returns the number of rows written
+   * @throws only errors that storageFault() classifies as storage faults; call forget() then
    */
   write(addFailure: AddFailure, rowsMax: number = Number.POSITIVE_INFINITY): number {
     let written = 0;

@@ -1,9 +1,9 @@
-/** Keeps the log readable where every event fails. */
+/** Keeps the log readable when every event fails. */
 
 import { LOGGED_FAILURES_PER_SECOND_MAX } from './limits.ts';
 import type { LogLevel } from './logger.ts';
 
-/** Warnings beyond the first of a second are only counted: what they told is in the state file. */
+/** Limits warnings per second. Further ones are only counted, because their details are in the state file. */
 export function quietly(
   log: (level: LogLevel, text: string) => void,
 ): (level: LogLevel, text: string) => void {
@@ -13,7 +13,7 @@ export function quietly(
     const now = Math.floor(performance.now() / 1000);
     if (now !== second) {
       if (count > LOGGED_FAILURES_PER_SECOND_MAX)
-        log('warn', `${count - LOGGED_FAILURES_PER_SECOND_MAX} more warnings of handlers in one second`);
+        log('warn', `${count - LOGGED_FAILURES_PER_SECOND_MAX} more handler warnings in one second`);
       second = now;
       count = 0;
     }

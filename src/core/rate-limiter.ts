@@ -1,26 +1,26 @@
 /**
- * A sliding-window limit a client, in memory. The count of the last window is weighed by what is still in sight
- * of it, so that a client cannot send twice its limit around a window's edge. Bounded: beyond
- * RATE_LIMIT_CLIENTS_MAX the client that came first is forgotten first.
+ * An in-memory sliding-window rate limit per client. The previous window's count is weighted by how much of that
+ * window still overlaps, so a client cannot send twice its limit around a window's edge. The number of clients is
+ * bounded: above RATE_LIMIT_CLIENTS_MAX the oldest one is dropped.
  */
 
 import { RATE_LIMIT_CLIENTS_MAX } from './limits.ts';
 
-/** A place taken in a window. Give it back where the request proves to be a verified delivery. */
+/** A place in a window. Give it back if the request turns out to be a verified delivery. */
 export type Place =
   | { readonly kind: 'taken'; giveBack(): void }
-  /** Over the limit: nothing was counted. `retryAfterS` ≥ 1. */
+  /** Over the limit; the request was not counted. `retryAfterS` ≥ 1. */
   | { readonly kind: 'over'; readonly retryAfterS: number };
 
 export interface RateLimiter {
   /**
-   * @param client any text that stands for one client
+   * @param client any text that identifies one client
    * @param nowMs monotonic milliseconds
    */
   take(client: string, nowMs: number): Place;
 }
 
-/** @param requestsMax requests a client and window; 0 switches the limiter off */
+/** @param requestsMax requests per client and window; 0 switches the limiter off */
 export function createRateLimiter(
   requestsMax: number,
   windowMs: number,
@@ -71,7 +71,7 @@ export function createRateLimiter(
   };
 }
 
-/** When the weighed count will have room for one more, in whole seconds, at least 1. */
+/** Whole seconds, at least 1, until the weighted count has room for one more request. */
 function retryAfterS(
   requestsMax: number,
   windowMs: number,
@@ -80,7 +80,7 @@ function retryAfterS(
   now: number,
 ): number {
   const room = requestsMax - 1;
-  // In this window, while the last one fades: now + before × (1 - t/window) = room; else in the next, as this one fades.
+  // In this window, as the previous one fades: now + before × (1 - t/window) = room. Otherwise in the next window.
   const fadedMs = now <= room ? windowMs * (1 - (room - now) / before) : windowMs * (2 - room / now);
   return Math.max(1, Math.ceil((fadedMs - elapsedMs) / 1000));
 }

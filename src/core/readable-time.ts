@@ -1,19 +1,19 @@
 /**
- * Reads the spellings of a time that the sender uses. FROZEN: the idempotency key of every recorded event
- * depends on it (DESIGN 5, "the body's time"); a changed rule would let old duplicates in.
+ * Parses the time formats that the sender uses. FROZEN: the idempotency key of every recorded event
+ * depends on it, so a changed rule would accept old duplicates as new.
  */
 
 const YEAR_MIN_MS = Date.UTC(2000, 0, 1);
 const YEAR_MAX_MS = Date.UTC(2101, 0, 1);
-/** Integers below this are seconds, from here on milliseconds. */
+/** Integers below this are seconds; others are milliseconds. */
 const SECONDS_LIMIT = 1e11;
 const ISO_8601 =
   /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?:([Zz])|([+-])(\d{2}):?(\d{2})?)?)?$/;
 
 /**
- * @param value anything out of a JSON body
- * @returns milliseconds since 1970 UTC, within the years 2000 to 2100; undefined if the value is no integer and
- *   no ISO 8601 text of that range. Text without a zone is UTC. Never depends on the machine's zone.
+ * @param value any value from a JSON body
+ * @returns milliseconds since 1970 UTC, within the years 2000 to 2100; undefined if the value is neither an integer nor
+ *   ISO 8601 text in that range. Text without a time zone is UTC; the machine's time zone has no effect.
  */
 export function readableTimeMs(value: unknown): number | undefined {
   const ms =
@@ -26,7 +26,7 @@ function fromInteger(value: number): number | undefined {
   return value < SECONDS_LIMIT ? value * 1000 : value;
 }
 
-/** An event's time is read for its key and for its tables: the last text read is remembered. */
+/** Caches the last text, because an event's time is parsed twice: for its key and for its tables. */
 let lastText = '';
 let lastMs: number | undefined;
 

@@ -1,7 +1,7 @@
 /**
- * Rebuilds projections beside a running server: fold the log in memory, a piece at a time, write the rows into new
- * tables, swap; at a pace that lets others write meanwhile. Until the swap the live tables are untouched; killed at
- * any moment, nothing is lost.
+ * Rebuilds projections while a server keeps running. It folds the log in memory piece by piece, writes the rows into
+ * new tables and swaps the tables, at a pace that lets others write meanwhile. The live tables do not change until the
+ * swap, and nothing is lost if the rebuild is killed at any moment.
  */
 
 import type { Database } from 'better-sqlite3';
@@ -19,29 +19,29 @@ import { WriteTransactions } from './write-transactions.ts';
 export interface RebuildOptions {
   readonly databasePath: string;
   readonly derivations: Derivations;
-  /** Of `derivations`; those to rebuild. */
+  /** The projections of `derivations` to rebuild. */
   readonly projections: readonly Projection[];
   readonly onProgress?: (progress: RebuildProgress) => void;
-  /** Waits; the process may do other work meanwhile. Milliseconds. */
+  /** Waits for `ms` milliseconds; the process may do other work meanwhile. */
   readonly pause: (ms: number) => Promise<void>;
   /** Monotonic milliseconds. */
   readonly monotonicMs: () => number;
 }
 
 export interface RebuildResult {
-  /** The tables reflect the log up to this. */
+  /** The tables reflect the log up to this event. */
   readonly seq: number;
-  /** By projection. */
+  /** Number of rows by projection. */
   readonly rows: Readonly<Record<string, number>>;
   readonly failures: number;
 }
 
-/** A table that newer code made is not rebuilt by this code. */
+/** The table was made by newer code: a rebuild never downgrades it. */
 export class NewerTable extends Error {
   override name = 'NewerTable';
 }
 
-/** Another process, or another thread, rebuilds the same database. */
+/** Another process or thread is rebuilding the same database. */
 export class RebuildUnderWay extends Error {
   override name = 'RebuildUnderWay';
 }
@@ -54,20 +54,20 @@ function refuseNewer(database: Database, projections: readonly Projection[]): vo
 
 /**
  * @returns when the new tables are live and the old ones are gone
- * @throws NewerTable, RebuildUnderWay, DatabaseRefused, or what node:fs or SQLite throws; the live tables are unharmed then
+ * @throws NewerTable, RebuildUnderWay, DatabaseRefused, or what node:fs or SQLite throws; the live tables are then unchanged
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   const { databasePath, derivations, onProgress = () => {}, pause, monotonicMs } = options;
   const database = openDatabase(databasePath, derivations);
   try {
     const log = new EventLog(database);
-    // What is unfolded is missing in every table, and one failure stands for all of them.
+    // An event that was not folded is missing in every table, and its one failure covers all of them.
     const projections =
       log.unfolded(0, Number.MAX_SAFE_INTEGER).length > 0 ? derivations.projections : options.projections;
     refuseNewer(database, projections);
     const unlock = lockRebuild(databasePath);
     try {
-      // Nothing of this needs to be durable before the swap, whose fsync covers it.
+      // Nothing needs to be durable before the swap, whose fsync covers all of it.
       database.pragma('synchronous = NORMAL');
       const transactions = new WriteTransactions(database);
       const pace = new Pace(database, transactions, pause, monotonicMs);
@@ -110,7 +110,7 @@ function lockRebuild(databasePath: string): () => void {
   return unlock;
 }
 
-/** The one moment in which the tables change hands, within the caller's transaction. @returns the seq that they reflect */
+/** Swaps the tables, within the caller's transaction. @returns the seq that they reflect */
 function swap(
   database: Database,
   derivations: Derivations,

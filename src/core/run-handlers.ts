@@ -1,6 +1,7 @@
 /**
- * The thread of the handlers: takes the lock that only one process on a log has, opens the log for reading and the state,
- * and runs a dispatcher for each consumer. Commits of this process wake it; once a second it looks for what others did.
+ * The handlers' thread. It takes the lock that only one process per log can hold, opens the log read-only, opens the
+ * state file, and runs one dispatcher per consumer. This process's commits wake it; once per second it polls for
+ * changes by other processes.
  */
 
 import type { MessagePort } from 'node:worker_threads';
@@ -24,11 +25,11 @@ export interface HandlersOptions {
   readonly consumers: readonly Consumer[];
   readonly shared: SharedState;
   readonly log: (level: LogLevel, text: string) => void;
-  /** Those whose tables a user's code may read. */
+  /** The projections whose tables a user's code may read. */
   readonly projections: readonly Projection[];
-  /** Something here has failed, not the code of a consumer: the thread must end. */
+  /** Called if the receiver's own code fails, not a consumer's: the thread must end. */
   readonly onFault: (error: unknown) => void;
-  /** What was under way in the thread before, which died, and of what. */
+  /** The events in progress when the previous thread died, and why it died. */
   readonly dead: { readonly seqs: readonly number[]; readonly reason: string } | undefined;
 }
 
@@ -69,7 +70,7 @@ export function runHandlers(options: HandlersOptions): void {
     }
   }
 
-  /** For what other processes have done, and for a lock that is free now. */
+  /** Checks for what other processes have done, and for a lock that has become free. */
   function lookForOthers(): void {
     if (isStarted && running === undefined) begin();
     if (running === undefined) return;
@@ -93,7 +94,7 @@ export function runHandlers(options: HandlersOptions): void {
     say({ kind: 'started' });
   }
 
-  /** Begins to run the handlers, unless another process has the lock. */
+  /** Starts running the handlers, unless another process has the lock. */
   function begin(): void {
     const unlock = lockFile(runStoreLockPath(databasePath));
     if (unlock === undefined) return;

@@ -1,4 +1,4 @@
-/** The file in which the state of the handlers is kept: where it is, its marks and its schema. */
+/** The state file of the handlers: its path, its identifying marks and its schema. */
 
 import { dirname, join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
@@ -34,12 +34,12 @@ CREATE TABLE failed_runs (
 CREATE INDEX failed_runs_by_time ON failed_runs (consumer, next_at_ms);
 `;
 
-/** The state file of a log: beside it. */
+/** The state file of a log, in the same folder. */
 export function runStorePath(databasePath: string): string {
   return join(dirname(databasePath), FILE_NAME);
 }
 
-/** Its lock: of the processes on a log, the one that has it runs the handlers. */
+/** The lock file. The process that holds the lock runs the handlers of the log. */
 export function runStoreLockPath(databasePath: string): string {
   return `${runStorePath(databasePath)}-lock`;
 }
@@ -50,9 +50,9 @@ export class RunStoreRefused extends Error {
 }
 
 /**
- * Opens the file, and makes it (0600) where it is missing.
+ * Opens the file, and creates it (0600) if it is missing.
  * @returns a connection that the caller must close
- * @throws RunStoreRefused: another program's, a newer or an unusable file is left as it is
+ * @throws RunStoreRefused if the file is another program's, newer or unusable; it is left unchanged
  */
 export function openRunStoreFile(path: string): Database {
   let database: Database | undefined;
@@ -74,9 +74,12 @@ export function openRunStoreFile(path: string): Database {
   } catch (error) {
     database?.close();
     if (error instanceof RunStoreRefused) throw error;
-    throw new RunStoreRefused(`${path} cannot be used for the state of the handlers: ${faultText(error)}`, {
-      cause: error,
-    });
+    throw new RunStoreRefused(
+      `${path} cannot be used as the state file of the handlers: ${faultText(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

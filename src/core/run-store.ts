@@ -1,32 +1,32 @@
 /**
- * The state of the handlers, in a file of its own beside the log: how far each consumer has come, and the runs that
- * have failed. A run that went well leaves nothing but a higher position. All SQL on that file is here, but for its schema.
+ * The state of the handlers, in a separate file next to the log: each consumer's position and the failed runs.
+ * A successful run only raises the position. All SQL on that file is here, except its schema.
  *
- * Not fsynced at each write: after a power cut the position is an older one, and what came after it runs again.
+ * Writes are not fsynced. After a power cut the position may be older, and the events after it run again.
  */
 
 import type { Database, Statement } from 'better-sqlite3';
 import { RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from './limits.ts';
 import { openRunStoreFile } from './run-store-file.ts';
 
-/** How far a consumer has come. */
+/** A consumer's progress in the log. */
 export interface Position {
-  /** Each event up to this one has been handled, passed over, or has a row in `failed_runs`. */
+  /** Each event up to this one has been handled, was skipped, or has a row in `failed_runs`. */
   readonly seq: number;
-  /** That event's link of the chain: tells whether the log is still the same one. Empty for seq 0. */
+  /** That event's chain link, to check that the log is still the same. Empty for seq 0. */
   readonly chain: Uint8Array;
-  /** Raised when a person moves the position: what was under way before must not move it back. */
+  /** Increased when a person moves the position, so that earlier runs cannot move it back. */
   readonly generation: number;
 }
 
-/** A consumer at a glance. */
+/** A consumer's position and its numbers of failed runs. */
 export interface ConsumerState extends Position {
   readonly name: string;
-  /** As the process with the lock has written it; it says nothing where no process has the lock. */
+  /** Written by the process that holds the lock; meaningless if no process holds it. */
   readonly state: 'running' | 'held up' | 'stopped';
-  /** When it last ran, milliseconds since 1970; null: not known. */
+  /** When it last ran, milliseconds since 1970; null if unknown. */
   readonly ranAtMs: number | null;
-  /** Failed runs that will be tried again. */
+  /** Failed runs that will be retried. */
   readonly waiting: number;
   readonly dead: number;
 }
@@ -34,21 +34,21 @@ export interface ConsumerState extends Position {
 export interface FailedRun {
   readonly consumer: string;
   readonly seq: number;
-  /** How many have failed. */
+  /** Number of failed attempts. */
   readonly attempts: number;
   readonly error: string;
   readonly failedAtMs: number;
-  /** Milliseconds since 1970; null: dead, none will follow. */
+  /** Milliseconds since 1970; null if the run is dead and is not retried. */
   readonly nextAtMs: number | null;
-  /** It was under way when the thread died, as others were: the next time nothing runs beside it, and it is known. */
+  /** It was in progress, with others, when the thread died. It must run alone, to find out whether it is the cause. */
   readonly isAlone: boolean;
 }
 
-/** What has changed since the last write. */
+/** Changes since the last write. */
 export interface RunChanges {
   readonly position: Position;
   readonly failed: readonly FailedRun[];
-  /** Runs that had failed before and have now ended well. */
+  /** Runs that had failed before and have now succeeded. */
   readonly ended: readonly number[];
 }
 
@@ -80,7 +80,7 @@ export class RunStore {
     this.#position = this.#database.prepare(
       'SELECT settled_seq AS seq, settled_chain AS chain, generation FROM consumers WHERE name = ?',
     );
-    // A clock that was set back must not postpone a run beyond the longest delay.
+    // If the clock was set back, a run must not be delayed far beyond the longest delay.
     this.#due = this.#database.prepare(`
       SELECT ${COLUMNS} FROM failed_runs
       WHERE consumer = @consumer AND (next_at_ms <= @nowMs OR next_at_ms > @nowMs + ${2 * RUN_RETRY_LAST_MS})
@@ -107,7 +107,7 @@ export class RunStore {
     this.#dataVersion = this.#database.prepare('PRAGMA data_version').pluck();
   }
 
-  /** Another one when another connection has written to the file. */
+  /** A value that changes when another connection writes to the file. */
   dataVersion(): unknown {
     return this.#dataVersion.get();
   }
@@ -116,7 +116,7 @@ export class RunStore {
     return this.#position.get(consumer) as Position | undefined;
   }
 
-  /** Sets a consumer's position; no write of what is under way can move it back. Makes a new one. */
+  /** Sets a consumer's position, or creates the consumer. Runs in progress can no longer move the position. */
   moveTo(consumer: string, seq: number, chain: Uint8Array): void {
     this.#database
       .prepare(
@@ -129,7 +129,7 @@ export class RunStore {
       .run(consumer, seq, chain);
   }
 
-  /** Everything from `from` on is to run again; runs from there on that have failed are forgotten. */
+  /** Makes every event from `from` on run again, and forgets failed runs from there on. */
   replayFrom(consumer: string, from: number, chain: Uint8Array): void {
     this.#database
       .transaction(() => {
@@ -145,8 +145,8 @@ export class RunStore {
   }
 
   /**
-   * Where a person has moved the position since, what came of events beyond it is dropped: they run again.
-   * @returns whether the position is still the consumer's own and has been written
+   * If a person has moved the position in the meantime, results of later events are dropped, because these run again.
+   * @returns false if the position was moved by someone else; then it is not written
    */
   write(consumer: string, { position, failed, ended }: RunChanges): boolean {
     return this.#database
@@ -168,31 +168,31 @@ export class RunStore {
       .immediate();
   }
 
-  /** Runs whose time has come, the longest due first. */
+  /** Due runs, longest overdue first. */
   due(consumer: string, nowMs: number, limit: number): FailedRun[] {
     return (this.#due.all({ consumer, nowMs, limit }) as Row[]).map(runOf);
   }
 
-  /** When the next run that is not due is; undefined: there is none. */
+  /** When the next run becomes due; undefined if there is none. */
   nextAtMs(consumer: string, nowMs: number): number | undefined {
     return (this.#nextAt.get(consumer, nowMs) as number | null) ?? undefined;
   }
 
-  /** The process with the lock runs it, or holds it up. @param nowMs written only if it runs */
+  /** Stores whether the process that holds the lock runs it. @param nowMs stored only if it runs */
   setState(consumer: string, state: 'running' | 'held up', nowMs: number): void {
     this.#database
       .prepare('UPDATE consumers SET state = ?, ran_at_ms = coalesce(?, ran_at_ms) WHERE name = ?')
       .run(state, state === 'running' ? nowMs : null, consumer);
   }
 
-  /** Of before: the process that has taken the lock says again which of them run. */
+  /** Marks all as stopped. The process that has taken the lock then marks those that it runs. */
   stopAll(): void {
     this.#database.prepare("UPDATE consumers SET state = 'stopped'").run();
   }
 
   /**
-   * Ends an absence.
-   * @param from undefined: where it stopped; else it goes on after that event, and runs that wait for a retry are dead
+   * Lets a consumer run again after a long absence.
+   * @param from undefined to continue where it stopped; else it continues after this event, and failed runs become dead
    */
   resume(consumer: string, from: { seq: number; chain: Uint8Array } | undefined, nowMs: number): void {
     this.#database
@@ -225,7 +225,7 @@ export class RunStore {
       .all(consumer, seq) as number[];
   }
 
-  /** All failed runs in the order of the log, at most `limit` of them. */
+  /** At most `limit` failed runs, in the order of the log. */
   failed(limit: number): FailedRun[] {
     return (
       this.#database
@@ -234,14 +234,14 @@ export class RunStore {
     ).map(runOf);
   }
 
-  /** Makes failed runs due now, with all their attempts before them. @param seqs undefined: all @returns how many */
+  /** Makes failed runs due now and resets their attempts. @param seqs undefined for all @returns how many */
   retry(seqs: readonly number[] | undefined, nowMs: number): number {
     const set = 'UPDATE failed_runs SET attempts = 0, next_at_ms = ?';
     if (seqs === undefined) return this.#database.prepare(set).run(nowMs).changes;
     return this.#each(seqs, this.#database.prepare(`${set} WHERE seq = ?`), nowMs);
   }
 
-  /** Forgets failed runs: they will not be tried again. @returns how many */
+  /** Forgets failed runs, so that they are not retried. @returns how many */
   skip(seqs: readonly number[]): number {
     return this.#each(seqs, this.#database.prepare('DELETE FROM failed_runs WHERE seq = ?'));
   }
@@ -257,7 +257,7 @@ export class RunStore {
   }
 }
 
-/** Over a connection that may only read. */
+/** The connection may be read-only. */
 export function consumerStates(database: Database): ConsumerState[] {
   return database
     .prepare<[], ConsumerState>(

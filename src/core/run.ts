@@ -1,4 +1,4 @@
-/** One attempt of a consumer at one event: what it is called with, its time limit, its one end. */
+/** One attempt of a consumer to handle one event: its parameters, its timeout and its single result. */
 
 import { asRunFailed, type Consumer, RunFailed } from './consumer.ts';
 import { interpret, readBody } from './event.ts';
@@ -6,31 +6,31 @@ import type { HandlerEvent } from './event-log.ts';
 import type { HandlerContext } from './handler.ts';
 import type { FailedRun } from './run-store.ts';
 
-/** What a run may use beside its event. */
+/** Tools for a run, in addition to its event. */
 export type RunTools = Pick<HandlerContext, 'log' | 'query'>;
 
 export interface RunOptions {
   readonly event: HandlerEvent;
   readonly consumer: Consumer;
-  /** The failed run that this one tries again. */
+  /** The failed run that this one retries. */
   readonly failed: FailedRun | undefined;
   readonly tools: RunTools;
-  /** Called once, never within `start`. @param error undefined: it went well */
+  /** Called once, never within `start`. @param error undefined if the run succeeded */
   readonly onEnd: (run: Run, error: RunFailed | undefined) => void;
 }
 
 export class Run {
   readonly seq: number;
   readonly attempt: number;
-  /** It has a row among the failed ones. */
+  /** Whether it has a row in `failed_runs`. */
   readonly isRetry: boolean;
-  /** Nothing else may be under way beside it. */
+  /** Whether no other run may be in progress at the same time. */
   readonly isAlone: boolean;
   readonly #options: RunOptions;
   #timeout: NodeJS.Timeout | undefined;
-  /** Made when it is asked for: few handlers look at the signal. */
+  /** Created on demand, because few handlers use the signal. */
   #abort: AbortController | undefined;
-  /** Why the signal is aborted, if it is. */
+  /** The reason for aborting the signal, if it is aborted. */
   #abortedFor: Error | undefined;
   #hasEnded = false;
 
@@ -43,7 +43,7 @@ export class Run {
     this.isAlone = failed?.isAlone ?? false;
   }
 
-  /** Runs the consumer's code up to its first wait: note before that it is under way. */
+  /** Runs the consumer's code, synchronously up to its first await. Record the run as in progress before the call. */
   start(): void {
     const { timeoutMs } = this.#options.consumer;
     this.#timeout = setTimeout(() => {
@@ -57,7 +57,7 @@ export class Run {
     );
   }
 
-  /** Nobody waits for its end any more; its signal says so. */
+  /** Stops waiting for the run, and aborts its signal. */
   giveUp(reason: string): void {
     this.#hasEnded = true;
     clearTimeout(this.#timeout);
@@ -109,7 +109,7 @@ export class Run {
   }
 
   #end(error: RunFailed | undefined): void {
-    if (this.#hasEnded) return; // its time was over before
+    if (this.#hasEnded) return; // it has already timed out
     this.#hasEnded = true;
     clearTimeout(this.#timeout);
     this.#options.onEnd(this, error);

@@ -1,11 +1,11 @@
 /**
- * The fixed part of the database file: its marks, the event log, the failures, and the state of the projections.
- * The projections' own tables come from their definitions (projection-table.ts).
+ * The fixed part of the database file: its identifying marks, the event log, the failures and the state of the
+ * projections. The projections' tables are created from their definitions (projection-table.ts).
  */
 
 /** `application_id` of our files: "IRSX" in ASCII. */
 export const APPLICATION_ID = 0x49525358;
-/** `user_version` of the schema below. A higher one in a file was made by newer code. */
+/** `user_version` of the schema below. A file with a higher one was made by newer code. */
 export const SCHEMA_VERSION = 1;
 
 /** Creates everything in an empty database; run inside one transaction. */
@@ -61,7 +61,7 @@ CREATE TABLE storage_probe (
 ) STRICT;
 `;
 
-/** `failures` under any name: a rebuild makes it beside the live one. */
+/** The table `failures` under any name: a rebuild creates a second one next to the live one. */
 export function failuresTable(name: string): string {
   return `CREATE TABLE ${name} (
   seq   INTEGER NOT NULL,

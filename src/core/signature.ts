@@ -1,18 +1,18 @@
 /**
  * The sender's signature: HMAC-SHA256 over `<timestamp>.<raw body>`, keyed with the secret as text, in hex.
- * Knows no HTTP: http/claim.ts reads the spellings of the headers.
+ * Independent of HTTP: http/claim.ts parses the headers.
  */
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 const HEX_DIGEST = /^[0-9a-f]{64}$/i;
 
-/** What a signature covers besides the timestamp: the body's exact bytes. */
+/** The body's exact bytes, which a signature covers together with the timestamp. */
 export type Payload = Uint8Array | string;
 
 /**
  * Signs a payload as IRISX does.
- * @param payload the exact body (bytes or text), or a value that is serialised with `JSON.stringify` first
+ * @param payload the exact body (bytes or text), or a value that is first serialized with `JSON.stringify`
  * @param secret the webhook secret, used as UTF-8 text (never hex-decoded)
  * @param timestamp Unix seconds
  * @returns 64 lower-case hex digits, the value of `X-IRISX-Signature`
@@ -26,9 +26,9 @@ export function generateSignature(payload: unknown, secret: string, timestamp: n
 /**
  * @param payload the raw body as it arrived
  * @param signatureHex 64 hex digits; anything else never matches
- * @param signedAt the timestamp's text as it was signed
- * @param secrets every secret that is accepted at the moment (rotation); each is tried
- * @returns whether one of the secrets made this signature; compares in constant time
+ * @param signedAt the timestamp's text as signed
+ * @param secrets all secrets that are currently accepted (for rotation); each is tried
+ * @returns whether the signature was made with one of the secrets; compared in constant time
  */
 export function matchesSignature(
   payload: Payload,
@@ -36,7 +36,7 @@ export function matchesSignature(
   signedAt: string,
   secrets: readonly string[],
 ): boolean {
-  // Buffer.from(…, 'hex') alone would skip junk and take any character whose low byte looks like a digit.
+  // Buffer.from(…, 'hex') alone would ignore junk and accept any character whose low byte looks like a digit.
   if (!HEX_DIGEST.test(signatureHex)) return false;
   const given = Buffer.from(signatureHex, 'hex');
   let matches = false;

@@ -1,4 +1,4 @@
-/** What one process knows of itself at a moment: the metrics and the dashboard tell it. Plain fields, which a thread can be sent. */
+/** The state of one process at a moment, for metrics and dashboard. Plain fields, which a thread can receive. */
 
 import type { HistogramCounts } from './histogram.ts';
 import type { StorageState } from './writer.ts';
@@ -11,9 +11,9 @@ export interface Snapshot {
   readonly storage: StorageState;
   /** Projections whose table lacks events. */
   readonly lagging: readonly string[];
-  /** The last event that this process has seen recorded. */
+  /** The last recorded event that this process knows of. */
   readonly headSeq: number;
-  /** Answers since the start by code, and what happened besides (a refused connection). */
+  /** Answers since the start by code, and other occurrences (such as a refused connection). */
   readonly counts: Readonly<Record<string, number>>;
   /** Answers since the start by HTTP status. */
   readonly statuses: Readonly<Record<string, number>>;
@@ -28,21 +28,21 @@ export interface Snapshot {
 }
 
 export interface DeliveryCount {
-  /** The type's one name, or `other`. */
+  /** The type's canonical name, or `other`. */
   readonly type: string;
-  /** The answer's code. */
+  /** The code of the answer. */
   readonly answer: string;
   readonly count: number;
 }
 
-/** Over the last minute or so. */
+/** Over the last one to two minutes. */
 export interface EventLoopDelay {
   readonly p50S: number;
   readonly p99S: number;
   readonly maxS: number;
 }
 
-/** How far a consumer that runs in this process has come. */
+/** The position of a consumer that runs in this process. */
 export interface ConsumerPosition {
   readonly name: string;
   readonly settledSeq: number;

@@ -1,14 +1,14 @@
-/** Shows a connection the tables as the log stood once. Writes nothing to the file. */
+/** Gives a connection the tables as of an earlier event. Writes nothing to the file. */
 
 import type { Database } from 'better-sqlite3';
 import type { Projection } from './projection.ts';
 import { TemporaryTables } from './temporary-tables.ts';
 
 /**
- * Folds the events up to then into temporary tables. Afterwards `events`, `failures` and the projections' tables are
- * those of that moment on this connection; views of the file still show the live ones.
- * @param database a connection of its own, which may be one that only reads
- * @param seq the last event that counts, which must be in the log
+ * Folds the events up to it into temporary tables. Afterwards `events`, `failures` and the projections' tables show that
+ * moment on this connection; views in the file still show the live tables.
+ * @param database a separate connection, which may be read-only
+ * @param seq the last event to include, which must be in the log
  * @throws Error if the log cannot be read up to it, and what SQLite throws
  */
 export function standAsOf(

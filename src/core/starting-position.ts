@@ -1,6 +1,6 @@
 /**
- * Where a consumer begins: where it stood, if that is still in this log; else at the log's end. After a long absence a
- * person decides: nobody expects a day's old events to be posted because a variable was set again.
+ * Where a consumer starts: at its stored position if that event is still in this log, else at the end of the log. After
+ * a long absence a person decides: nobody expects old events to be posted only because a variable is set again.
  */
 
 import type { Consumer } from './consumer.ts';
@@ -17,10 +17,10 @@ export interface StartingPositionOptions {
   readonly tools: RunTools;
 }
 
-/** What is in the log already is history to a new consumer. */
+/** A new consumer skips the events that are already in the log. */
 export function startingPosition({ consumer, log, store, tools }: StartingPositionOptions): Position {
   const head = log.head();
-  // In a log that was put back, the next events get the numbers of those that had failed: they are others.
+  // In a restored log, new events get the numbers of lost ones: failed runs with these numbers are not about them.
   store.forgetAfter(consumer.name, head.seq);
   const position = store.position(consumer.name);
   if (position !== undefined && Buffer.compare(position.chain, log.chainOf(position.seq)) === 0)
@@ -28,7 +28,7 @@ export function startingPosition({ consumer, log, store, tools }: StartingPositi
   if (position !== undefined)
     tools.log(
       'warn',
-      `${consumer.name}: event ${position.seq}, the last one seen, is not in this log, which was perhaps put back from a backup; going on after its end, seq ${head.seq}; ${IRISX} handlers --replay-from SEQ goes back`,
+      `${consumer.name}: event ${position.seq}, the last one seen, is not in this log, which may have been restored from a backup; continuing after its end, seq ${head.seq}; to start earlier, run ${IRISX} handlers --replay-from SEQ`,
     );
   store.moveTo(consumer.name, head.seq, log.chainOf(head.seq));
   return store.position(consumer.name) as Position;
@@ -46,5 +46,5 @@ export function absenceOf(state: ConsumerState | undefined, head: number, nowMs:
   const { name, waiting, ranAtMs } = state;
   const since = new Date(ranAtMs).toISOString();
   const resume = `${IRISX} handlers resume ${name} --from`;
-  return `${name}: last ran at ${since}, ${behind} events and ${waiting} failed runs ago: nothing of it runs before \`${resume} stopped\` (runs them) or \`${resume} now\` (does not)`;
+  return `${name}: last ran at ${since}, ${behind} events and ${waiting} failed runs ago: nothing runs until \`${resume} stopped\` (runs them) or \`${resume} now\` (skips them)`;
 }

@@ -1,5 +1,5 @@
 /**
- * What an error of SQLite means for the promise: wait and try again, or stop touching the file.
+ * Classifies SQLite errors: wait and retry, or stop using the file.
  */
 
 import Database from 'better-sqlite3';
@@ -7,18 +7,18 @@ import { LogDamaged } from './event-log.ts';
 import { FileMoved } from './opened-files.ts';
 
 /**
- * - `full`, `busy`: nothing was written; the sender should send again; the process goes on.
+ * - `full`, `busy`: nothing was written; the sender should send again; the process continues.
  * - `lost`: the file or the disk cannot be trusted (a failed fsync's outcome is unknown). The process must end
  *   without touching the handle again.
- * - `other`: no fault of storage.
+ * - `other`: not a storage fault.
  */
 export type StorageFault = 'full' | 'busy' | 'lost' | 'other';
 
-/** @param error anything that was thrown around a call to better-sqlite3 */
+/** @param error anything thrown by or around a call to better-sqlite3 */
 export function storageFault(error: unknown): StorageFault {
   if (error instanceof FileMoved || error instanceof LogDamaged) return 'lost';
   if (!(error instanceof Database.SqliteError)) return 'other';
-  // The WAL's index could not grow: nothing was written. Other I/O errors leave the outcome unknown.
+  // The WAL index could not grow, so nothing was written. After other I/O errors the outcome is unknown.
   if (error.code === 'SQLITE_IOERR_SHMSIZE') return 'full';
   const [, code = ''] = error.code.split('_');
   if (code === 'FULL') return 'full';
@@ -26,7 +26,7 @@ export function storageFault(error: unknown): StorageFault {
   return ['IOERR', 'CORRUPT', 'NOTADB', 'READONLY', 'CANTOPEN', 'NOMEM'].includes(code) ? 'lost' : 'other';
 }
 
-/** One line for an operator: the error's own words and code. */
+/** One line for an operator: the error's message and code. */
 export function faultText(error: unknown): string {
   if (error instanceof Database.SqliteError) return `${error.message} (${error.code})`;
   return error instanceof Error ? error.message : String(error);

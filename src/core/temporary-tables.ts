@@ -1,7 +1,7 @@
 /**
- * Tables folded from the log into the temporary database of one connection, which may be one that only reads: SQLite
- * keeps it in a file of its own, outside the memory, and removes it with the connection. On this connection the tables
- * hide the live ones of the same name, which remain reachable as `main.…`.
+ * Tables folded from the log into the temporary database of one connection, which may be read-only. SQLite keeps that
+ * database in a separate temporary file and removes it with the connection. On this connection these tables hide the
+ * live tables of the same names, which can still be reached as `main.…`.
  */
 
 import type { Database } from 'better-sqlite3';
@@ -13,7 +13,7 @@ import { type AddFailure, createTableSql, ProjectionTable } from './projection-t
 import { failuresTable } from './schema.ts';
 
 export interface TemporaryTablesOptions {
-  /** Folds events that are in the log unfolded, too; else they are left out, as in the live tables. */
+  /** Whether to fold events that were appended without being folded. The live tables do not have them. */
   readonly withUnfolded: boolean;
   readonly onProgress: (done: number, total: number) => void;
 }
@@ -26,7 +26,7 @@ export class TemporaryTables {
   readonly #options: TemporaryTablesOptions;
   #folded = 0;
 
-  /** Makes `temp.failures` and an empty table for each projection. */
+  /** Creates `temp.failures` and an empty table for each projection. */
   constructor(database: Database, projections: readonly Projection[], options: TemporaryTablesOptions) {
     this.#database = database;
     this.#log = new EventLog(database);
@@ -41,14 +41,14 @@ export class TemporaryTables {
     this.#addFailure = (...failure) => void insert.run(...failure);
   }
 
-  /** The last event that is in the tables. */
+  /** The last event that the tables reflect. */
   get folded(): number {
     return this.#folded;
   }
 
   /**
-   * Folds the events up to `upTo`, in pieces: outside a transaction of the caller's each is a short read of its own,
-   * so that the WAL can start over in between.
+   * Folds the events up to `upTo` in pieces. Unless the caller has a transaction open, each piece is a short read, so
+   * that the WAL can start over in between.
    * @throws Error if the log cannot be read up to there, and what SQLite throws
    */
   fold(upTo: number): void {

@@ -1,6 +1,6 @@
 /**
- * Checks the log against itself: `seq`, bodies, times, chain and signatures of every event up to the head, over a
- * connection that only reads, beside a running server. Whatever is wrong with the file comes back as a value.
+ * Checks the log for consistency: `seq`, body, time, chain and signature of every event up to the head. It uses a
+ * read-only connection while the server keeps running. Any problem with the file is returned as a value, not thrown.
  */
 
 import { createHash } from 'node:crypto';
@@ -16,7 +16,7 @@ import { faultText } from './storage-fault.ts';
 export interface Fault {
   readonly count: number;
   readonly firstSeq: number;
-  /** Of the first. */
+  /** Reason for the first faulty event. */
   readonly reason: string;
 }
 
@@ -24,20 +24,20 @@ export interface LogVerification {
   /** The last event that could be read. */
   readonly head: Head;
   readonly events: number;
-  /** `seq` runs 1, 2, 3, …; undefined: no fault. */
+  /** Events that break the sequence 1, 2, 3, …; undefined if there are none. */
   readonly sequence: Fault | undefined;
-  /** Digest, time and link are those of the event. */
+  /** Events whose digest, time or link is wrong; undefined if there are none. */
   readonly chain: Fault | undefined;
-  /** Signed events whose signature none of the secrets made; undefined also where no secret was given. */
+  /** Signed events whose signature matches none of the secrets; also undefined if no secret was given. */
   readonly signatures: Fault | undefined;
-  /** Recorded while verification was switched off. */
+  /** Number of events recorded while verification was switched off. */
   readonly unsigned: number;
 }
 
 /**
- * Verifies every event up to the head at this moment. The log is append-only, so no snapshot is held, which would
- * keep the WAL from starting over.
- * @param secrets all that the log's signatures may have been made under; empty: signatures are not checked
+ * Verifies every event up to the head at this moment. The log is append-only, so no snapshot is needed; holding
+ * one would keep the WAL from starting over.
+ * @param secrets all secrets that the log's signatures may have been made with; if empty, signatures are not checked
  */
 export function verifyLog(
   log: EventLog,
@@ -56,14 +56,14 @@ export function verifyLog(
     for (let isMore = true; isMore; ) {
       const read = log.stored(head.seq).filter(({ seq }) => seq <= end);
       for (const event of read) {
-        // Only in a damaged file, where reading on might never end.
+        // Only happens in a damaged file, where continuing might never end.
         if (event.seq <= head.seq || !(event.chain instanceof Uint8Array))
-          throw new Error(`after seq ${head.seq} comes an unreadable row`);
+          throw new Error(`the row after seq ${head.seq} is unreadable`);
         if (event.seq !== head.seq + 1) sequence.add(event.seq, `it follows seq ${head.seq}`);
         chain.add(event.seq, linkProblem(event, head.chain));
         if (event.signature === null) unsigned += 1;
         else if (secrets.length > 0) signatures.add(event.seq, signatureProblem(event, secrets));
-        // The stored link, so that one wrong event does not make all later ones wrong.
+        // Use the stored link, so that one faulty event does not make all later ones look faulty.
         head = { seq: event.seq, chain: event.chain };
         events += 1;
       }
@@ -83,7 +83,7 @@ export function verifyLog(
   };
 }
 
-/** A head that was noted elsewhere. */
+/** A head that was recorded outside the file. */
 export interface Anchor {
   readonly seq: number;
   /** 64 lower-case hex digits. */
@@ -97,13 +97,13 @@ export function anchorProblem(log: EventLog, anchor: Anchor): string | undefined
     if (end.seq < anchor.seq) return `the log ends with seq ${end.seq}: its tail is missing`;
     const found = anchor.seq === 0 ? CHAIN_GENESIS : linkOf(log, anchor.seq);
     if (found === undefined) return `seq ${anchor.seq} is missing`;
-    return hexOf(found) === anchor.chain ? undefined : `seq ${anchor.seq} has another chain`;
+    return hexOf(found) === anchor.chain ? undefined : `seq ${anchor.seq} has a different chain`;
   } catch (error) {
     return `the log cannot be read: ${faultText(error)}`;
   }
 }
 
-/** What SQLite finds wrong with the file itself; empty if nothing. */
+/** The problems that SQLite finds in the file itself; empty if there are none. */
 export function integrityProblems(database: Database): string[] {
   try {
     const found = database.prepare('PRAGMA integrity_check').pluck().all() as string[];
@@ -129,15 +129,15 @@ class Faults {
 export function linkProblem(event: StoredEvent, previous: Uint8Array): string | undefined {
   try {
     const digest = createHash('sha256').update(event.body).digest();
-    if (!digest.equals(event.body_sha256)) return 'the body is not the one that was recorded';
+    if (!digest.equals(event.body_sha256)) return 'the body differs from the recorded one';
     const { json } = readBody(event.body, event.event_header);
-    if (bodyTimeMs(json) !== event.body_time_ms) return 'body_time_ms is not the time that the body states';
+    if (bodyTimeMs(json) !== event.body_time_ms) return 'body_time_ms differs from the time in the body';
     const link = chainLink(previous, event);
     return link.equals(event.chain)
       ? undefined
-      : 'its chain does not follow from its columns and the event before it';
+      : 'its chain does not match its columns and the event before it';
   } catch (error) {
-    return `its columns cannot be read: ${faultText(error)}`; // a damaged page gives values of any type
+    return `its columns cannot be read: ${faultText(error)}`; // a damaged page can give values of any type
   }
 }
 
@@ -145,7 +145,7 @@ function signatureProblem(event: StoredEvent, secrets: readonly string[]): strin
   try {
     const hex = hexOf(event.signature ?? new Uint8Array());
     const isTrue = matchesSignature(event.body, hex, String(event.signed_at), secrets);
-    return isTrue ? undefined : 'no secret given made its signature';
+    return isTrue ? undefined : 'its signature matches none of the given secrets';
   } catch (error) {
     return `its columns cannot be read: ${faultText(error)}`;
   }

@@ -1,5 +1,5 @@
 /**
- * Makes the report views from code. Their version stands beside those of the projections, under a name of its own.
+ * Creates the report views from code. Their version is stored with those of the projections, under the name `views`.
  */
 
 import type { Database } from 'better-sqlite3';
@@ -13,8 +13,8 @@ interface StoredView {
 }
 
 /**
- * Runs `work` while no view names a table, because SQLite would rename it in the views, too; then makes all
- * views anew: ours from code, a user's own as they were. Run it inside a transaction.
+ * Drops all views, runs `work`, and creates the views again: ours from code, the user's as they were. SQLite would
+ * otherwise also rename tables inside the views. Run it inside a transaction.
  */
 export function withoutViews(database: Database, derivations: Derivations, work: () => void): void {
   const views = database
@@ -26,7 +26,7 @@ export function withoutViews(database: Database, derivations: Derivations, work:
   for (const { name, sql } of views) if (!isOurs(name)) database.exec(sql);
 }
 
-/** What a user has put into the file: his views, and the names of his tables. */
+/** A user's own objects in the file: their views, and the names of their tables. */
 export function foreignObjects(
   database: Database,
   derivations: Derivations,
@@ -53,12 +53,12 @@ export function foreignObjects(
   };
 }
 
-/** Tables of a rebuild under way, or of one that was killed. */
+/** Tables of a rebuild in progress, or of a killed one. */
 function isRebuilds(name: string, ours: readonly string[]): boolean {
   return ours.some((own) => name === `${own}_next` || name === `${own}_old`);
 }
 
-/** Views whose names begin like this are this program's: it drops those that its code no longer has. */
+/** Views with this prefix belong to this program, which drops those that its code no longer defines. */
 function isOurs(name: string): boolean {
   return name.startsWith('report_');
 }
@@ -71,7 +71,7 @@ function dropViews(database: Database): void {
   for (const name of names) if (isOurs(name)) database.exec(`DROP VIEW "${name}"`);
 }
 
-/** Makes every report view anew and notes their version. Run it inside a transaction. */
+/** Recreates all report views and stores their version. Run it inside a transaction. */
 export function createViews(database: Database, derivations: Derivations): void {
   dropViews(database);
   for (const view of derivations.views) database.exec(`CREATE VIEW ${view.name} AS ${view.sql}`);
@@ -83,7 +83,7 @@ export function createViews(database: Database, derivations: Derivations): void 
     .run(STATE_NAME, derivations.viewsVersion);
 }
 
-/** Makes the views anew if the file has older ones; never puts older ones in the place of newer ones. */
+/** Recreates the views if the file has older ones. Never replaces newer views by older ones. */
 export function updateViews(database: Database, derivations: Derivations): void {
   const update = database.transaction(() => {
     const version = database

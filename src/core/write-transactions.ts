@@ -1,13 +1,13 @@
 /**
  * The writer's transactions. SQLite waits for another process's write lock by sleeping longer each time, up to 100 ms,
- * and so misses the pauses that a rebuild makes for it: here it is looked five times a millisecond.
+ * and so misses the pauses of a rebuild. Here the lock is polled five times per millisecond instead.
  */
 
 import type { Database, Statement } from 'better-sqlite3';
 import { BUSY_TIMEOUT_MS, LOCK_LOOK_US } from './limits.ts';
 import { storageFault } from './storage-fault.ts';
 
-/** Takes over the waiting of `database`: its `busy_timeout` is 0 from then on. */
+/** Does the waiting for locks instead of SQLite: the `busy_timeout` of `database` is 0 from then on. */
 export class WriteTransactions {
   readonly #database: Database;
   readonly #begin: Statement;
@@ -25,9 +25,9 @@ export class WriteTransactions {
 
   /**
    * @param work runs with the write lock held
-   * @returns after the commit's fsync
-   * @throws what `work` or SQLite throws, SQLITE_BUSY after waitMaxMs; the transaction is rolled back then, unless the
-   *   file is lost: after that the connection must not be used again
+   * @returns the result of `work`, after the commit's fsync
+   * @throws what `work` or SQLite throws, or SQLITE_BUSY after waitMaxMs. The transaction is rolled back then, unless
+   *   the file is lost; in that case the connection must not be used again
    */
   run<T>(work: () => T): T {
     this.#take();
@@ -36,7 +36,7 @@ export class WriteTransactions {
       this.#commit.run();
       return result;
     } catch (error) {
-      // After SQLITE_FULL the transaction is gone already; after a lost file nothing may be touched.
+      // After SQLITE_FULL there is no transaction any more; a lost file must not be touched.
       if (storageFault(error) !== 'lost' && this.#database.inTransaction) this.#database.exec('ROLLBACK');
       throw error;
     }

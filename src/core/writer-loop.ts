@@ -1,7 +1,7 @@
 /**
- * The writer thread: owns the one writing connection, commits a batch at a time, and reports an outcome for each
- * delivery. Checkpoints after the answers are on their way. On a fault that leaves the outcome of a commit
- * unknown it says so once and never touches the file again; nor does it answer from a file that was moved away.
+ * The writer thread owns the only writing connection, commits one batch at a time, and reports an outcome for each
+ * delivery. It checkpoints after the outcomes have been sent. If the outcome of a commit is unknown, it reports that
+ * once and never touches the file again. It does not report success for a file that was moved away.
  */
 
 import type { MessagePort } from 'node:worker_threads';
@@ -40,7 +40,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
   let checkpoint: () => string | undefined;
   try {
     database = openDatabase(databasePath, derivations);
-    // A commit fsyncs all of the WAL: the next best where a reader keeps it from being written anew.
+    // If a reader blocks the checkpoint, commit a small write instead: that fsyncs the whole WAL.
     if (!settleWal(database, databasePath)) writeProbe(database);
     checkFiles = openedFiles(databasePath);
     checkpoint = checkpointsOf(database, databasePath);
@@ -74,13 +74,13 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
       send({ kind: 'answered', outcomes: packOutcomes(outcomes), lagging: tables?.lagging, ms });
       for (const text of defects) send({ kind: 'defect', text });
       if (tables?.isBehind === true) catchUpSoon();
-      // A duplicate writes nothing: it does not show that storage works.
+      // A duplicate writes nothing, so it does not prove that storage works.
       const hasWritten = outcomes.some((outcome) => outcome.kind === 'recorded' && !outcome.duplicate);
       if (fault !== undefined) retryLater();
       else if (hasWritten) recovered();
     } catch (error) {
       if (storageFault(error) === 'lost') return lost(error);
-      send({ kind: 'defect', text: `the tables could not be looked at: ${faultText(error)}` });
+      send({ kind: 'defect', text: `the state of the tables could not be read: ${faultText(error)}` });
       const ms = performance.now() - startMs;
       send({ kind: 'answered', outcomes: packOutcomes([]), lagging: undefined, ms });
       return;
@@ -88,7 +88,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
     checkpointIfLarge();
   });
 
-  /** No long waits any more: neither for another process's lock nor to see whether it is gone. */
+  /** Stops long waits for another process's lock, and stops the recovery checks. */
   function drain(): void {
     isDraining = true;
     clearTimeout(failing);
@@ -100,7 +100,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
     isCatchingUp = true;
   }
 
-  /** Folds what a process with other code has left out, a piece at a time between batches. */
+  /** Folds events that a process with other code did not fold, a piece at a time between batches. */
   function catchUp(): void {
     isCatchingUp = false;
     if (isClosed) return;
@@ -112,12 +112,12 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
       if (storageFault(error) === 'lost') return lost(error);
       send({
         kind: 'warning',
-        text: `a table could not be brought up to date, the next delivery tries again: ${faultText(error)}`,
+        text: `a table could not be brought up to date, it is retried with the next delivery: ${faultText(error)}`,
       });
     }
   }
 
-  /** While storage fails, a small real write each second tells when it is over. */
+  /** While storage fails, tries a small real write every second to detect recovery. */
   function retryLater(): void {
     if (isDraining) return;
     failing ??= setTimeout(() => {
@@ -158,14 +158,14 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
   }
 
   /**
-   * Brings what was acknowledged into the database file, wherever it is now, and empties the WAL, which the next
-   * start would take for that of a file put in its place.
+   * Moves the acknowledged events into the database file, wherever it is now, and empties the WAL. Otherwise the next
+   * start could apply this WAL to another file at the same path.
    */
   function saveMoved(): void {
     try {
       database.pragma('wal_checkpoint(TRUNCATE)');
     } catch {
-      // It is lost either way, and that is said.
+      // The file is reported as lost in either case.
     }
   }
 
@@ -173,7 +173,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
     isClosed = true;
     clearTimeout(failing);
     try {
-      checkFiles(); // SQLite removes side files by their names
+      checkFiles(); // SQLite removes side files by name, which could hit another database's files
       const head = headOf(appender);
       database.pragma(`busy_timeout = ${appender.transactions.waitMaxMs}`);
       database.pragma('wal_checkpoint(TRUNCATE)');
@@ -184,7 +184,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
       if (storageFault(error) === 'lost') return lost(error);
       send({
         kind: 'warning',
-        text: `the last checkpoint failed, the next start repeats it: ${faultText(error)}`,
+        text: `the last checkpoint failed, it is repeated at the next start: ${faultText(error)}`,
       });
       send({ kind: 'closed', head: headOf(appender) });
       port.close();

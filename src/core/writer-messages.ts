@@ -1,8 +1,8 @@
-/** What crosses between the main thread and the writer thread: bytes and plain fields, never parsed values. */
+/** Messages between the main thread and the writer thread: bytes and plain fields, never parsed values. */
 
 import type { Delivery, Outcome } from './delivery.ts';
 
-/** A batch by columns, which cost a fraction of as many objects to clone; the bodies in one transferred buffer. */
+/** A batch stored by column, which is much cheaper to clone than objects. The bodies share one transferred buffer. */
 export interface PackedBatch {
   readonly bodies: Uint8Array;
   readonly bodyBytes: readonly number[];
@@ -14,19 +14,19 @@ export interface PackedBatch {
   readonly eventIdHeaders: readonly (string | null)[];
 }
 
-/** Outcomes by columns: nearly all are of new events that every table could use. */
+/** Outcomes stored by column: nearly all belong to new events without failures. */
 export interface PackedOutcomes {
-  /** 0 where the delivery is refused. */
+  /** 0 if the delivery is refused. */
   readonly seqs: readonly number[];
   readonly types: readonly (string | null)[];
-  /** The outcomes that say more, by their place. */
+  /** The other outcomes, by index: duplicates, failures and refusals. */
   readonly others: ReadonlyMap<number, Outcome>;
 }
 
 export type ToWriter =
-  /** `isDraining[0]`, shared memory, is 1 from drain() on: that message may wait behind this one. */
+  /** `isDraining[0]` is shared memory and 1 after drain(), because the `drain` message may still be queued. */
   | { readonly kind: 'batch'; readonly batch: PackedBatch; readonly isDraining: Int32Array }
-  /** `close` will follow soon: no long waits any more. */
+  /** `close` will follow soon: avoid long waits. */
   | { readonly kind: 'drain' }
   | { readonly kind: 'close' };
 
@@ -40,7 +40,10 @@ export type FromWriter =
   | { readonly kind: 'ready'; readonly head: WriterHead; readonly lagging: string[] }
   /** The database cannot be used; `text` is for the operator. */
   | { readonly kind: 'cannot-open'; readonly text: string }
-  /** The oldest batch in flight is done. `lagging`: undefined where nothing was committed. `ms`: its fsync included. */
+  /**
+   * The result of the oldest batch in flight. `lagging`: undefined if nothing was committed. `ms`: its duration, including
+   * its fsyncs.
+   */
   | {
       readonly kind: 'answered';
       readonly outcomes: PackedOutcomes;
@@ -48,9 +51,9 @@ export type FromWriter =
       readonly ms: number;
     }
   | { readonly kind: 'lagging'; readonly lagging: string[] }
-  /** Storage is busy or full: deliveries of the batch that is answered next are refused for it. */
+  /** Storage is busy or full: deliveries of the batch that is answered next are refused. */
   | { readonly kind: 'failing'; readonly fault: 'busy' | 'full'; readonly text: string }
-  /** Deliveries could not be folded or not be appended, and storage is not why. */
+  /** A delivery could not be folded or appended, for a reason other than storage. */
   | { readonly kind: 'defect'; readonly text: string }
   /** A write succeeded again after storage had failed. */
   | { readonly kind: 'recovered' }
@@ -79,7 +82,7 @@ export function packBatch(batch: readonly Delivery[]): PackedBatch {
   };
 }
 
-/** The inverse of packBatch; bodies are views into the one buffer. */
+/** The inverse of packBatch; the bodies are views into the shared buffer. */
 export function unpackBatch(packed: PackedBatch): Delivery[] {
   let offset = 0;
   return packed.bodyBytes.map((bytes, index) => {

@@ -1,7 +1,7 @@
 /**
- * The main thread's side of the writer: group commit. While one batch commits, the next one
- * gathers; there is no timer. Where many wait, a batch takes half of them, and another is on its way when it is
- * committed: so both threads have work at any time. `append` resolves after the fsync, never before.
+ * The main thread's side of the writer, with group commit. While one batch commits, the next one
+ * collects deliveries; there is no timer. If many wait, a batch takes half of them, and another one is sent before the
+ * first is committed, so both threads always have work. `append` resolves after the fsync, never before.
  */
 
 import type { Worker } from 'node:worker_threads';
@@ -17,15 +17,15 @@ import {
   type WriterHead,
 } from './writer-messages.ts';
 
-/** `failing`: storage is busy or full, every second is tried again. `lost`: the process must end. */
+/** `failing`: storage is busy or full and is retried every second. `lost`: the process must exit. */
 export type StorageState = 'ok' | 'failing' | 'lost';
 
 export interface WriterEvents {
-  /** The outcome of a commit is unknown: flush the answers and end the process without closing the database. */
+  /** The outcome of a commit is unknown: send the answers and exit without closing the database. */
   onLost(text: string): void;
-  /** A batch is committed and can be read. @param deliveries that are in the log @param ms what it took */
+  /** A batch is committed and can be read. @param deliveries how many are in the log @param ms its duration */
   onCommitted(deliveries: number, ms: number): void;
-  /** The projections that lack events have changed; empty when all are whole. */
+  /** The set of projections that lack events has changed; empty if all are complete. */
   onLagging(lagging: readonly string[]): void;
 }
 
@@ -34,17 +34,17 @@ export class Writer {
   readonly #log: Log;
   readonly #events: WriterEvents;
   readonly #queue = new DeliveryQueue();
-  /** The batches that the thread has, in order; at most BATCHES_IN_FLIGHT_MAX. */
+  /** The batches in the thread, in order; at most BATCHES_IN_FLIGHT_MAX. */
   readonly #inFlight: Waiting[][] = [];
   #storage: StorageState = 'ok';
   #lagging: readonly string[] = [];
   #head: WriterHead = { seq: 0, chain: '' };
   #lastSeq = 0;
-  /** Who waits for the end; empty while nobody has asked for it. */
+  /** The callers of close(); empty if it has not been called. */
   #closing: { resolve: (head: WriterHead) => void; reject: (error: Error) => void }[] = [];
-  /** Shared with the thread, which may be waiting for a lock with another batch before it. */
+  /** Shared with the thread, which sees it even while other messages are queued. */
   readonly #isDraining = new Int32Array(new SharedArrayBuffer(4));
-  /** The thread has closed the database: that it ends now is no fault. */
+  /** The thread has closed the database, so its exit is not a fault. */
   #isClosed = false;
 
   private constructor(thread: Worker, log: Log, events: WriterEvents) {
@@ -84,7 +84,7 @@ export class Writer {
     return this.#head;
   }
 
-  /** The last event of the log as far as its commits have told. */
+  /** The last event of the log, as far as known from this process's commits. */
   get lastSeq(): number {
     return this.#lastSeq;
   }
@@ -116,22 +116,22 @@ export class Writer {
     });
   }
 
-  /** Makes the writer look at the tables again, by way of an empty batch, and report `lagging` anew. */
+  /** Makes the writer check the tables again, by sending an empty batch, and report `lagging` again. */
   refresh(): void {
     if (this.#inFlight.length === 0 && this.#storage !== 'lost' && this.#closing.length === 0)
       this.#sendBatch(0);
   }
 
-  /** Deliveries are still taken, but another process's lock is hardly waited for any more: close() will follow. */
+  /** Prepares for close(): deliveries are still accepted, but the wait for another process's lock becomes short. */
   drain(): void {
     Atomics.store(this.#isDraining, 0, 1);
     if (this.#storage !== 'lost') this.#thread.postMessage({ kind: 'drain' });
   }
 
   /**
-   * Writes what is queued, checkpoints, closes the database. Later appends are refused.
-   * @returns the log's head as left behind
-   * @throws Error if the file is lost: a clean end would be a lie, onLost() ends the process
+   * Writes all queued deliveries, checkpoints and closes the database. Later appends are refused.
+   * @returns the final head of the log
+   * @throws Error if the file is lost: there is no clean shutdown then, and onLost() ends the process
    */
   async close(): Promise<WriterHead> {
     return new Promise((resolve, reject) => {
@@ -182,7 +182,7 @@ export class Writer {
       case 'defect':
         return this.#log('error', message.text);
       case 'recovered':
-        if (this.#storage === 'failing') this.#log('info', 'storage works again: deliveries are taken');
+        if (this.#storage === 'failing') this.#log('info', 'storage works again: deliveries are accepted');
         this.#storage = 'ok';
         return;
       case 'warning':
@@ -197,7 +197,7 @@ export class Writer {
     }
   }
 
-  /** Answers the first of the batches in flight and sends the next. */
+  /** Answers the first batch in flight and sends the next one. */
   #answered(outcomes: readonly Outcome[], ms: number): void {
     let recorded = 0;
     for (const outcome of outcomes) {
@@ -216,9 +216,9 @@ export class Writer {
   #failing(fault: 'busy' | 'full', text: string): void {
     const hint = fault === 'full' ? 'free some disk space' : 'another process holds the write lock';
     if (this.#storage === 'ok')
-      this.#log('error', `deliveries are refused with 503: ${text}; ${hint}; trying again each second`);
+      this.#log('error', `deliveries are refused with 503: ${text}; ${hint}; retrying every second`);
     this.#storage = 'failing';
-    // One wait for a lock may take all the time that is left.
+    // A single wait for a lock could use up the remaining time.
     if (this.#isDraining[0] === 1 && fault === 'busy')
       for (const { resolve } of this.#queue.takeAll()) resolve({ kind: 'refused', reason: 'storage_busy' });
   }

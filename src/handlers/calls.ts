@@ -1,6 +1,7 @@
 /**
- * What happens after an event of a call is in the log. These are yours to write: put a function in the place of
- * `doNothing`. It runs at least once for each event, outside the sender's way; what it throws is tried again later.
+ * Handlers for call events, run after the event is in the log. These are for you to write: replace `doNothing` with a
+ * function. It runs at least once for each event and does not delay the answer to the sender. If it throws, it is
+ * retried later.
  */
 
 import { doNothing, type Handler } from '../core/handler.ts';

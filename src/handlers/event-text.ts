@@ -1,11 +1,11 @@
-/** An event in one sentence, as a chat shows it. */
+/** Describes an event in one sentence, for chat tools. */
 
 import type { LoggedEvent } from '../core/consumer.ts';
 import { handlerData } from '../core/handler-data.ts';
 
 type Known = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 
-/** @returns a sentence for the documented types, the type itself for the others */
+/** @returns a sentence for documented types; for other types, the type itself */
 export function eventText({ type, event }: LoggedEvent): string {
   const data = event === undefined ? undefined : (handlerData(event) as Known | undefined);
   if (data === undefined) return type;
@@ -15,7 +15,7 @@ export function eventText({ type, event }: LoggedEvent): string {
     case 'call.initiated':
       return `Call started: ${sides}`;
     case 'call.ringing':
-      return `Call rings: ${sides}`;
+      return `Call ringing: ${sides}`;
     case 'call.answered':
       return `Call answered${data['answered_by'] === undefined ? '' : ` by ${data['answered_by']}`}: ${sides}`;
     case 'call.completed':
@@ -25,7 +25,7 @@ export function eventText({ type, event }: LoggedEvent): string {
     case 'call.no_answer':
       return `Call not answered: ${sides}`;
     case 'call.busy':
-      return `Call met a busy line: ${sides}`;
+      return `Line busy: ${sides}`;
     case 'call.cancelled':
       return `Call cancelled${data['cancelled_by'] === undefined ? '' : ` by ${data['cancelled_by']}`}: ${sides}`;
     case 'sms.sent':

@@ -1,6 +1,6 @@
 /**
- * Forwards chosen events to a URL, signed per Standard Webhooks, so that the next hop verifies them with a stock
- * library. Redirects are not followed: what is signed for one address is not for another.
+ * Forwards selected events to a URL, signed as specified by Standard Webhooks, so that the target can verify them with
+ * a standard library. Redirects are not followed: an event is meant only for the configured address.
  */
 
 import { createHmac } from 'node:crypto';
@@ -15,15 +15,15 @@ import { eventText } from './event-text.ts';
 export interface ForwardOptions {
   /** http or https, without credentials. */
   readonly url: string;
-  /** Event types; `call.*` is a family, `*` all. */
+  /** Event types; `call.*` selects a family, `*` selects all. */
   readonly events: readonly string[];
-  /** The key itself, 24 to 64 bytes. */
+  /** The decoded key, 24 to 64 bytes. */
   readonly key: Uint8Array;
 }
 
 const RUNS_MAX = 8;
 
-/** @param nowMs wall clock, milliseconds: each attempt is signed with its own time */
+/** @param nowMs wall clock, milliseconds; each attempt is signed with the current time */
 export function forwardConsumer({ url, events, key }: ForwardOptions, nowMs: () => number): Consumer {
   const chosen = new Set(events.map(oneName));
   return {
@@ -63,7 +63,7 @@ export function standardSignature(key: Uint8Array, id: string, timestamp: string
   return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
 }
 
-/** What is sent: `text` is what chat tools show. */
+/** The forwarded body; chat tools show `text`. */
 function payloadOf(logged: LoggedEvent, context: HandlerContext) {
   const { type, event, json, signedAt } = logged;
   return {
@@ -95,10 +95,10 @@ async function post(url: string, init: RequestInit): Promise<Response> {
 
 function refusal({ status, headers }: Response): RunFailed {
   const answered = `FORWARD_URL answered ${status}`;
-  if (status === 410) return new RunFailed(`${answered}: it is gone`, { isFinal: true });
+  if (status === 410) return new RunFailed(`${answered}: the target is gone`, { isFinal: true });
   if (status >= 300 && status < 400)
     return new RunFailed(
-      `${answered} with ${headers.get('location') ?? 'no address'}: redirects are not followed`,
+      `${answered} with ${headers.get('location') ?? 'no Location'}: redirects are not followed`,
     );
   const seconds = Number(headers.get('retry-after') ?? 0);
   const retryAfterMs = seconds > 0 ? Math.min(seconds * 1000, RUN_RETRY_LAST_MS) : 0;

@@ -1,6 +1,6 @@
 /**
- * Which handlers there are: those of this folder, or those that a module of the user's own exports under the same
- * names. Looked at once, at the start, so that a wrong name is an error then and not silence later.
+ * Loads the handlers: those in this folder, or those that the user's own module exports under the same names. They are
+ * checked once, at the start, so that a wrong name is an error then instead of being ignored later.
  */
 
 import { existsSync } from 'node:fs';
@@ -13,8 +13,8 @@ type Exported = Readonly<Record<string, unknown>>;
 const TYPES = new Map(Object.entries(HANDLER_NAMES).map(([type, name]) => [name, type as HandledType]));
 
 /**
- * @param modulePath absolute; undefined: the handlers of this folder
- * @returns those that do something
+ * @param modulePath absolute path; undefined for the handlers in this folder
+ * @returns the handlers other than `doNothing`
  * @throws HandlersRefused
  */
 export async function loadHandlers(modulePath: string | undefined): Promise<Handlers> {
@@ -24,7 +24,7 @@ export async function loadHandlers(modulePath: string | undefined): Promise<Hand
     return checked(Object.assign({}, ...(await load(origin, 'npm run types', modules))), origin);
   }
   const origin = `HANDLERS=${modulePath}`;
-  if (!existsSync(modulePath)) throw new HandlersRefused(`${origin}: there is no such file`);
+  if (!existsSync(modulePath)) throw new HandlersRefused(`${origin}: the file does not exist`);
   const exported = await load<Exported>(
     origin,
     `node '${modulePath.replaceAll("'", String.raw`'\''`)}'`,
@@ -39,7 +39,7 @@ export async function loadHandlers(modulePath: string | undefined): Promise<Hand
   return handlers;
 }
 
-/** @param findSyntaxError the command that tells where it is, which not every error does */
+/** @param findSyntaxError a command that locates a syntax error, since not every error includes its location */
 async function load<T>(origin: string, findSyntaxError: string, modules: () => Promise<T>): Promise<T> {
   try {
     return await modules();
@@ -64,11 +64,13 @@ function checked(exported: Exported, origin: string): Handlers {
     const type = TYPES.get(name);
     if (type === undefined) {
       if (name.startsWith('handle'))
-        throw new HandlersRefused(`${origin} exports ${name}, which is no handler's name: ${names()}`);
+        throw new HandlersRefused(
+          `${origin} exports ${name}, which is not a handler name: use one of ${names()}`,
+        );
       continue;
     }
     if (typeof value !== 'function')
-      throw new HandlersRefused(`${origin} exports ${name}, but not as a function: ${typeof value}`);
+      throw new HandlersRefused(`${origin} exports ${name}, which must be a function, got ${typeof value}`);
     if (value !== doNothing) handlers.set(type, value as Handler);
   }
   return handlers;

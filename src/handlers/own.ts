@@ -5,7 +5,7 @@ import { tabledType } from '../core/event-types.ts';
 import type { Handlers } from '../core/handler.ts';
 import { handlerData, isHandled } from '../core/handler-data.ts';
 
-/** @param timeoutMs of one run @param runsMax at one time */
+/** @param timeoutMs timeout of one run @param runsMax maximum number of concurrent runs */
 export function handlersConsumer(handlers: Handlers, timeoutMs: number, runsMax: number): Consumer {
   return {
     name: 'handlers',

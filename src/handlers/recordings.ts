@@ -1,4 +1,4 @@
-/** What happens after an event of a recording is in the log; see calls.ts. */
+/** Handlers for recording events; see calls.ts. */
 
 import { doNothing, type Handler } from '../core/handler.ts';
 

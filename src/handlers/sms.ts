@@ -1,4 +1,4 @@
-/** What happens after an event of a message is in the log; see calls.ts. Opt-outs need no code: `contacts` has them. */
+/** Handlers for SMS and MMS events; see calls.ts. Opt-outs need no code: the table `contacts` records them. */
 
 import { doNothing, type Handler } from '../core/handler.ts';
 

@@ -1,7 +1,7 @@
 /**
- * Who may see the admin pages: who knows the token, as a browser's password or a scraper's bearer token; without a
- * token, whoever is on this machine and asks for it by its own name. A page of another site that has its name
- * point to 127.0.0.1 does not.
+ * Access to the admin pages. If a token is set, a client must send it as a basic-auth password (browser) or a bearer
+ * token (scraper). Otherwise a client must be on this machine and use one of its local names in `Host`. This stops
+ * other web sites whose name points to 127.0.0.1 (DNS rebinding).
  */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -9,7 +9,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 export type Access = 'granted' | 'unauthorized' | 'foreign-name';
 
-/** @param token undefined: none is asked for @param host the address that is listened on */
+/** @param token undefined if none is required @param host the address that the server listens on */
 export function accessOf(headers: IncomingHttpHeaders, token: string | undefined, host: string): Access {
   if (token === undefined) return isOwnName(headers.host ?? '', host) ? 'granted' : 'foreign-name';
   const given = tokenIn(headers.authorization ?? '');
@@ -21,10 +21,10 @@ function tokenIn(authorization: string): string | undefined {
   if (scheme.toLowerCase() === 'bearer') return value;
   if (scheme === '') return undefined;
   const pair = Buffer.from(value, 'base64').toString('utf8');
-  return pair.slice(pair.indexOf(':') + 1); // whatever the name
+  return pair.slice(pair.indexOf(':') + 1); // the user name does not matter
 }
 
-/** Digests, so that the time tells nothing of the token, its length included. */
+/** Compares digests, so that the timing reveals nothing about the token, not even its length. */
 function isSame(given: string, token: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(token));

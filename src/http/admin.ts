@@ -1,6 +1,6 @@
 /**
- * The admin listener: a server of its own, apart from the public port. Metrics and readiness are answered here; pages are
- * made elsewhere. Only GET and HEAD: nothing can be changed through it.
+ * The admin listener: a separate server, not on the public port. It answers metrics and readiness itself; pages are
+ * made elsewhere. Only GET and HEAD are allowed, so nothing can be changed through it.
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -20,9 +20,9 @@ import { type FileSizes, metricsText } from './metrics-text.ts';
 
 export interface AdminOptions {
   readonly host: string;
-  /** 0: any free port. */
+  /** 0 means any free port. */
   readonly port: number;
-  /** Undefined: none is asked for; `host` must be this machine's own then. */
+  /** Undefined if none is required; `host` must then be a loopback address. */
   readonly token: string | undefined;
   readonly snapshot: () => Snapshot;
   readonly fileSizes: () => FileSizes;
@@ -33,7 +33,7 @@ export interface AdminOptions {
 
 export interface AdminServer {
   readonly port: number;
-  /** Closes all connections, whatever is under way. */
+  /** Closes all connections, even during requests. */
   close(): Promise<void>;
 }
 
@@ -68,7 +68,7 @@ export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
   };
 }
 
-/** Whatever fails here is a page's fault, never the receiver's end. */
+/** An error here only fails the page. It must not stop the receiver. */
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
@@ -79,24 +79,24 @@ async function serve(
   } catch (error) {
     options.log('error', `an admin page failed: ${error instanceof Error ? error.stack : String(error)}`);
     if (response.headersSent) response.destroy();
-    else write(request, response, text(500, 'This page failed; the log says why.'));
+    else write(request, response, text(500, 'This page failed; see the log for the reason.'));
   }
 }
 
 async function answer({ method, url, headers }: IncomingMessage, options: AdminOptions): Promise<Page> {
   const { path, query } = splitTarget(url ?? '');
   if (method !== 'GET' && method !== 'HEAD')
-    return { ...text(405, 'Only GET.'), headers: { Allow: 'GET, HEAD' } };
+    return { ...text(405, 'Only GET is allowed.'), headers: { Allow: 'GET, HEAD' } };
   if (path === '/ready') return ready(options.snapshot());
   const access = accessOf(headers, options.token, options.host);
   if (access === 'unauthorized') {
     return {
-      ...text(401, 'The token is missing or wrong: ADMIN_TOKEN, as the password beside any name.'),
+      ...text(401, 'The token is missing or wrong: send ADMIN_TOKEN as the password, with any user name.'),
       headers: { 'WWW-Authenticate': 'Basic realm="IRISX webhook receiver", charset="UTF-8"' },
     };
   }
   if (access === 'foreign-name')
-    return text(403, 'Without ADMIN_TOKEN these pages are for http://localhost alone.');
+    return text(403, 'Without ADMIN_TOKEN these pages are available only at http://localhost.');
   if (path === '/metrics') {
     const body = metricsText(options.snapshot(), options.fileSizes(), process.memoryUsage.rss());
     return { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body };
@@ -104,7 +104,7 @@ async function answer({ method, url, headers }: IncomingMessage, options: AdminO
   return options.page(path, query);
 }
 
-/** Whether deliveries are taken now. */
+/** Whether deliveries are currently accepted. */
 function ready({ isDraining, storage }: Snapshot): Page {
   if (isDraining) return text(503, 'shutting down');
   return storage === 'ok' ? text(200, 'ready') : text(503, `storage ${storage}`);

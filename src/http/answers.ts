@@ -1,23 +1,23 @@
 /**
- * The one table of answers: code → status and text. The sender sees nothing that would help a forger; the log has
- * the code.
+ * The refusals (code → status and text) and the answers to deliveries. They reveal nothing that would help a forger;
+ * the code appears only in the log and the counters.
  */
 
 import type { Recorded, Refused } from '../core/delivery.ts';
 import { RETRY_AFTER_S } from '../core/limits.ts';
 import { harmless } from '../core/logger.ts';
 
-/** An answer that is ready to be written. */
+/** An answer ready to be sent. */
 export interface Answer {
   readonly status: number;
   /** For the log and the counters. */
   readonly code: string;
-  /** What the log says besides. */
+  /** Additional text for the log. */
   readonly detail?: string;
-  /** The event's type, of a delivery that is in the log; null where it has none. */
+  /** The event's type, if the delivery is in the log; null if it has no type. */
   readonly type?: string | null;
   readonly headers: Readonly<Record<string, string>>;
-  /** A JSON object's members beside `request_id`, or plain text. */
+  /** The JSON members in addition to `request_id`, or plain text. */
   readonly body: Readonly<Record<string, unknown>> | string;
 }
 
@@ -36,7 +36,7 @@ const unavailable = (message: string): Refusal => ({
   retryAfterS: RETRY_AFTER_S,
 });
 
-/** Every answer that is not a recorded delivery. */
+/** All refusals, by code. */
 export const REFUSALS = {
   missing_signature: unauthorized('Missing signature header'),
   missing_timestamp: unauthorized('Missing timestamp header'),
@@ -74,7 +74,7 @@ export const REFUSALS = {
 
 export type RefusalCode = keyof typeof REFUSALS;
 
-/** @param headers beside those of the table */
+/** @param headers in addition to those of the table */
 export function refuse(code: RefusalCode, headers: Readonly<Record<string, string>> = {}): Answer {
   const { status, error, message, retryAfterS }: Refusal = REFUSALS[code];
   return {
@@ -85,7 +85,7 @@ export function refuse(code: RefusalCode, headers: Readonly<Record<string, strin
   };
 }
 
-/** 404 with the path as asked for. */
+/** 404 with the requested path. */
 export function notFound(path: string): Answer {
   return { ...refuse('not_found'), body: { error: REFUSALS.not_found.error, path: harmless(path) } };
 }
@@ -94,7 +94,7 @@ export function tooManyRequests(retryAfterS: number): Answer {
   return refuse('rate_limited', { 'Retry-After': String(retryAfterS) });
 }
 
-/** 200 for what is in the log; 503 for what is not, or not known to be. */
+/** 200 if the delivery is in the log; 503 if it is not, or not known to be. */
 export function answerOutcome(outcome: Recorded | Refused): Answer {
   if (outcome.kind === 'refused') return refuse(outcome.reason);
   const { seq, type, duplicate, error } = outcome;

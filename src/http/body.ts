@@ -1,17 +1,17 @@
-/** Captures a request's raw body as it streams: whole, or not at all, and never past a limit. */
+/** Captures a request's raw body as it streams: completely or not at all, and never beyond a limit. */
 
 import type { IncomingMessage } from 'node:http';
 import { BODY_PIECE_BYTES, BODY_PIECES_MAX } from '../core/limits.ts';
 import { InOrder } from './in-order.ts';
 
 /**
- * Bodies in memory, together. Every byte taken is given back when its request has been answered. When it is used
- * up the body that has been unfinished for longest makes room: senders that stall must not keep others out.
+ * A memory budget for all bodies together. Bytes are returned when their request has been answered. When the budget is
+ * used up, the oldest unfinished body is dropped: stalled senders must not block others.
  */
 export interface ByteBudget {
-  /** How to give up each unfinished body, the oldest first. */
+  /** Functions that drop the unfinished bodies, oldest first. */
   readonly unfinished: InOrder<() => void>;
-  /** @returns whether `bytes` more fit; then they are counted */
+  /** @returns whether `bytes` more fit; if so, they are counted */
   take(bytes: number): boolean;
   giveBack(bytes: number): void;
 }
@@ -36,22 +36,22 @@ export type CapturedBody =
   | { readonly kind: 'too-large' }
   /** The budget of all bodies together is used up. */
   | { readonly kind: 'no-room' }
-  /** The client went away, the request was malformed or too slow: it has its answer, or wants none. */
+  /** The client left, or the request was malformed or too slow: it has been answered or needs no answer. */
   | { readonly kind: 'broken-off' }
   /** Ended by `cut`: the server is shutting down. */
   | { readonly kind: 'cut' };
 
 export interface BodyCapture {
   readonly body: Promise<CapturedBody>;
-  /** Stops waiting for the rest of the body. No effect on one that is whole. */
+  /** Stops waiting for the rest of the body. No effect if the body is complete. */
   cut(): void;
-  /** Gives the bytes back to the budget. Call it once the request has been answered. */
+  /** Returns the bytes to the budget. Call it once the request has been answered. */
   release(): void;
 }
 
 /**
- * Starts reading. A chunked body is known to be good only when `end` comes with `request.complete`.
- * @param bytesMax the limit of this one body
+ * Starts reading. A chunked body is complete only if `request.complete` is set at `end`.
+ * @param bytesMax the limit for this body
  */
 export function captureBody(request: IncomingMessage, bytesMax: number, budget: ByteBudget): BodyCapture {
   const chunks: Buffer[] = [];
@@ -75,7 +75,7 @@ export function captureBody(request: IncomingMessage, bytesMax: number, budget: 
     settle({ kind: 'no-room' });
     release();
   };
-  /** @returns whether `more` bytes fit, after older unfinished bodies have been given up for them */
+  /** Drops older unfinished bodies if necessary. @returns whether `more` bytes fit */
   const makeRoom = (more: number): boolean => {
     while (!budget.take(more)) {
       const oldest = budget.unfinished.first;
@@ -88,7 +88,7 @@ export function captureBody(request: IncomingMessage, bytesMax: number, budget: 
     if (bytes + chunk.length > bytesMax) return settle({ kind: 'too-large' });
     if (chunks.length >= piecesMax) {
       settle({ kind: 'broken-off' });
-      request.destroy(); // no answer: reading on for it would cost what this guards against
+      request.destroy(); // no answer: lingering to send one would cost what this limit prevents
       return;
     }
     if (!makeRoom(chunk.length)) return settle({ kind: 'no-room' });

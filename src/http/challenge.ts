@@ -1,4 +1,4 @@
-/** `GET` on a webhook path: the sender's check of the URL, or a list of the endpoints. */
+/** `GET` on a webhook path: answers the sender's URL check, or lists the endpoints. */
 
 import { CHALLENGE_CHARS_MAX } from '../core/limits.ts';
 import { type Answer, refuse } from './answers.ts';
@@ -6,7 +6,7 @@ import { describeEndpoints } from './endpoints.ts';
 
 const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
 
-/** @param query the request's, without the `?` */
+/** @param query the request's query, without the `?` */
 export function answerChallenge(query: string): Answer {
   const challenge = new URLSearchParams(query).get('challenge');
   if (challenge === null) return { status: 200, code: 'endpoints', headers: {}, body: describeEndpoints() };

@@ -1,6 +1,6 @@
 /**
- * Reads the headers that claim who signed a delivery, in every spelling that the sender uses. Judges their form
- * alone: whether the claim is true is for core/signature.ts.
+ * Parses the signature headers of a delivery, in all formats that the sender uses. Checks only their syntax;
+ * core/signature.ts verifies the signature.
  */
 
 import type { RefusalCode } from './answers.ts';
@@ -9,7 +9,7 @@ export interface Claim {
   readonly kind: 'claim';
   /** 64 lower-case hex digits. */
   readonly signature: string;
-  /** 10 digits: Unix seconds, as they were signed. */
+  /** 10 digits: Unix seconds, as signed. */
   readonly signedAt: string;
 }
 
@@ -21,8 +21,8 @@ const SECONDS = /^[0-9]{10}$/;
 const MILLISECONDS = /^[0-9]{13}$/;
 
 /**
- * @param rawHeaders name, value, name, value, … as received: only there a doubled header can be told from one
- *   value with a comma in it
+ * @param rawHeaders name, value, name, value, … as received: only these distinguish a repeated header from a single
+ *   value with a comma
  */
 export function readClaim(rawHeaders: readonly string[]): ReadClaim {
   const first = valuesOf(rawHeaders, 'x-irisx-signature');
@@ -47,7 +47,7 @@ export function readClaim(rawHeaders: readonly string[]): ReadClaim {
   return { kind: 'claim', signature: digest, signedAt };
 }
 
-/** The first value of a header, or null. For headers that are kept as sent and not trusted. */
+/** The first value of a header, or null. For untrusted headers that are stored as sent. */
 export function headerText(rawHeaders: readonly string[], name: string): string | null {
   return valuesOf(rawHeaders, name)[0] ?? null;
 }

@@ -1,6 +1,6 @@
 /**
- * Answers what node:http cannot parse or has waited for too long: 400, 408, 413, 431, each with a request id, as
- * every answer has one. Requests on the same connection that were good are answered first.
+ * Answers requests that node:http cannot parse or that take too long: 400, 408, 413 or 431, with a request id like
+ * every answer. Earlier valid requests on the same connection are answered first.
  */
 
 import type { Socket } from 'node:net';
@@ -13,7 +13,7 @@ const CODES: Readonly<Record<string, RefusalCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
-/** What was answered, and under which id. */
+/** The answer that was sent, and its request id. */
 export interface Answered {
   readonly id: string;
   readonly status: number;
@@ -21,8 +21,8 @@ export interface Answered {
 }
 
 /**
- * @param open the exchange under way whose request is the broken one, if it got that far
- * @returns undefined if nobody is left to read an answer
+ * @param open the exchange of the broken request, if there is one yet
+ * @returns undefined if the client can no longer receive an answer
  */
 export function answerClientError(
   error: NodeJS.ErrnoException,

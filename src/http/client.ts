@@ -1,13 +1,13 @@
-/** Who a request is from, behind proxies that are trusted and in spite of those that are not. */
+/** The client address of a request: the one forwarded by trusted proxies, never one claimed by others. */
 
 import type { Socket } from 'node:net';
 import { type AddressRanges, clientOf, normalAddress } from '../core/address-ranges.ts';
 
 /**
- * @param remoteAddress the socket's other end
- * @param forwardedFor `X-Forwarded-For` as received; believed only from a trusted proxy, from right to left,
- *   until the first address that is not trusted
- * @returns one text a client: an IPv4 address or an IPv6 /64
+ * @param remoteAddress the socket's remote address
+ * @param forwardedFor `X-Forwarded-For` as received; used only if it comes from a trusted proxy, and read from right to
+ *   left up to the first untrusted address
+ * @returns one text per client: an IPv4 address or an IPv6 /64
  */
 export function clientAddress(
   remoteAddress: string | undefined,
@@ -25,7 +25,7 @@ export function clientAddress(
   return clientOf(address);
 }
 
-/** clientAddress() of a socket's requests; without `X-Forwarded-For` it is looked up once a socket. */
+/** clientAddress() for a socket's requests; without `X-Forwarded-For` it is computed once per socket. */
 export function clientsBySocket(
   trustedProxies: AddressRanges,
 ): (socket: Socket, forwardedFor: string | undefined) => string {

@@ -1,4 +1,4 @@
-/** Says, at most once a minute, that a truly signed delivery was refused for its time: one clock must be wrong. */
+/** Warns, at most once per minute, that a delivery with a valid signature was refused because of its timestamp. */
 
 import { REPEATED_WARNING_MS } from '../core/limits.ts';
 import type { Log } from '../core/logger.ts';

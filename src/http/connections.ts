@@ -1,4 +1,4 @@
-/** How many sockets there may be, and one client address may hold, so that no address can take them all. */
+/** Limits the sockets in total and per client address, so that no address can take them all. */
 
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -15,8 +15,8 @@ export interface ConnectionsOptions {
 }
 
 /**
- * Closes sockets beyond the limits as they come, and says so at most once a minute. A trusted proxy speaks for many:
- * for it only the limit of all sockets counts.
+ * Closes new sockets above the limits and logs that at most once per minute. A trusted proxy acts for many clients, so
+ * only the total limit applies to it.
  */
 export function limitConnections(server: Server, options: ConnectionsOptions): void {
   const { trustedProxies, counters, log, monotonicMs } = options;
@@ -27,18 +27,18 @@ export function limitConnections(server: Server, options: ConnectionsOptions): v
     counters.add('connections_refused');
     if (monotonicMs() < silentUntilMs) return;
     silentUntilMs = monotonicMs() + REPEATED_WARNING_MS;
-    log('warn', `a connection was refused: ${reason}; others like it are not logged for a minute`);
+    log('warn', `a connection was refused: ${reason}; further ones are not logged for a minute`);
   }
 
   server.maxConnections = CONNECTIONS_MAX;
-  server.on('drop', () => refused(`all ${CONNECTIONS_MAX} are taken`));
+  server.on('drop', () => refused(`all ${CONNECTIONS_MAX} connections are in use`));
   server.on('connection', (socket: Socket) => {
     const address = normalAddress(socket.remoteAddress ?? '');
     if (address === undefined || trustedProxies.has(address)) return;
     const client = clientOf(address);
     const count = held.get(client) ?? 0;
     if (count >= CONNECTIONS_PER_CLIENT_MAX) {
-      refused(`${client} holds ${CONNECTIONS_PER_CLIENT_MAX}`);
+      refused(`${client} already has ${CONNECTIONS_PER_CLIENT_MAX} connections`);
       socket.destroy();
       return;
     }

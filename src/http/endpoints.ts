@@ -1,8 +1,8 @@
-/** The paths that are served, and which event families each webhook path is for. */
+/** The served paths, and the event families of each webhook path. */
 
 export interface WebhookEndpoint {
   readonly path: string;
-  /** Undefined: all. A delivery of another family is recorded all the same, with a warning. */
+  /** Undefined means all. A delivery of another family is recorded anyway, with a warning. */
   readonly families?: readonly string[];
   readonly receives: string;
 }
@@ -21,12 +21,12 @@ const WEBHOOK_ENDPOINTS: readonly WebhookEndpoint[] = [
 
 const BY_PATH = new Map(WEBHOOK_ENDPOINTS.map((endpoint) => [endpoint.path, endpoint]));
 
-/** @param path as splitTarget() gives it */
+/** @param path as returned by splitTarget() */
 export function webhookEndpoint(path: string): WebhookEndpoint | undefined {
   return BY_PATH.get(path);
 }
 
-/** What `GET` on a webhook path tells. */
+/** The answer to `GET` on a webhook path. */
 export function describeEndpoints(): Record<string, unknown> {
   return {
     endpoints: [

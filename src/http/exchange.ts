@@ -1,4 +1,4 @@
-/** One request and what is known of it before anything is decided. */
+/** One request, with everything known about it before routing. */
 
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -10,21 +10,21 @@ export interface Exchange {
   readonly id: string;
   /** Without query and without one trailing slash. */
   readonly path: string;
-  /** What follows the `?`, or empty. */
+  /** The text after the `?`, or empty. */
   readonly query: string;
-  /** Whom the rate limiter counts. */
+  /** The client that the rate limiter counts. */
   readonly client: string;
-  /** The client sends its body only after `100 Continue`. */
+  /** Whether the client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
   /** Wall clock, milliseconds. */
   readonly receivedAtMs: number;
   /** Monotonic milliseconds. */
   readonly startedMs: number;
-  /** Ends a body that is still being read; set while one is. */
+  /** Stops reading the body; set only while the body is being read. */
   cut?: () => void;
-  /** When the answer was handed to the socket, monotonic; it must be written within ANSWER_WRITE_MS. */
+  /** When the answer was handed to the socket, monotonic; it must be sent within ANSWER_WRITE_MS. */
   answeredMs?: number;
-  /** The status that went out raw, where node:http had to answer instead of the story. */
+  /** The status of an answer written directly to the socket, after a parse error or timeout in node:http. */
   rawStatus?: number;
 }
 
@@ -38,12 +38,12 @@ export function newRequestId(): string {
   return PREFIX + counter.toString(36);
 }
 
-/** A proxy's id is kept, so that its log and ours meet, if it is plain; any other text is replaced. */
+/** Keeps a proxy's request id if it is plain text, so that both logs can be matched. Replaces any other value. */
 export function requestId(sent: string | string[] | undefined): string {
   return typeof sent === 'string' && TRUSTED_ID.test(sent) ? sent : newRequestId();
 }
 
-/** @param url a request's target: only the origin form names a path of ours */
+/** @param url the request target; only the origin form can match one of our paths */
 export function splitTarget(url: string): { path: string; query: string } {
   const mark = url.indexOf('?');
   const whole = mark === -1 ? url : url.slice(0, mark);
@@ -51,7 +51,7 @@ export function splitTarget(url: string): { path: string; query: string } {
   return { path, query: mark === -1 ? '' : url.slice(mark + 1) };
 }
 
-/** Whether a request has, or may have, a body: then its end must be waited for. */
+/** Whether a request has or may have a body, whose end must be awaited. */
 export function mayHaveBody(request: IncomingMessage): boolean {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
   return encoding !== undefined || (length !== undefined && length !== '0');

@@ -1,4 +1,4 @@
-/** `GET /health`: 200 while deliveries are taken, 503 while they are not. */
+/** `GET /health`: 200 while deliveries are accepted, otherwise 503. */
 
 import type { Writer } from '../core/writer.ts';
 import type { Answer } from './answers.ts';

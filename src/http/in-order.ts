@@ -1,7 +1,7 @@
 /**
- * Members in the order of their coming, each of which leaves in constant time. Not a Set: every table that a Set has
- * outgrown refers to the next one, and one that has grown old keeps all that come after it, with their members, from
- * being collected while they are young.
+ * Members in order of insertion, each removable in constant time. Not a Set: when a Set outgrows its hash table, V8
+ * links the old table to the new one. An old table in the old generation then keeps all later tables and their members
+ * from being collected while they are young.
  */
 
 interface Place<T> {
@@ -19,12 +19,12 @@ export class InOrder<T> {
     return this.#size;
   }
 
-  /** The member that came before all others. */
+  /** The oldest member. */
   get first(): T | undefined {
     return this.#first?.member;
   }
 
-  /** @returns takes the member out again; a second call has no effect */
+  /** @returns a function that removes the member; a second call has no effect */
   add(member: T): () => void {
     const place: Place<T> = { member, before: this.#last, after: undefined };
     if (this.#last === undefined) this.#first = place;
@@ -38,7 +38,7 @@ export class InOrder<T> {
     };
   }
 
-  /** Those that are in at the time of the call. */
+  /** Iterates over the members at the time of the call. */
   *[Symbol.iterator](): Generator<T> {
     const members: T[] = [];
     for (let place = this.#first; place !== undefined; place = place.after) members.push(place.member);

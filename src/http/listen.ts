@@ -1,15 +1,15 @@
-/** Starts to listen: on a port of our own, or on a socket that a supervisor holds. */
+/** Starts listening, on a new socket or on one that a supervisor holds. */
 
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { LISTEN_QUEUE_MAX } from '../core/limits.ts';
 
-/** Where to listen: a socket to open, or the descriptor of one that is open already. */
+/** Where to listen: the address of a new socket, or the descriptor of an open one. */
 export type ListenPlace =
   | { readonly port: number; readonly host: string | undefined }
   | { readonly fd: number };
 
-/** @returns the address it listens on. @throws the error of `listen`, such as EADDRINUSE */
+/** @returns the address that it listens on @throws the error of `listen`, such as EADDRINUSE */
 export function listen(server: Server, place: ListenPlace): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     const onListening = () => {
@@ -20,7 +20,7 @@ export function listen(server: Server, place: ListenPlace): Promise<AddressInfo>
       reject(new Error('it is a Unix socket'));
     };
     server.once('error', reject);
-    // node:http takes the backlog of a descriptor only as an argument of its own.
+    // For a descriptor, node:http accepts the backlog only as a separate argument.
     if ('fd' in place) server.listen({ fd: place.fd }, LISTEN_QUEUE_MAX, onListening);
     else server.listen({ port: place.port, host: place.host, backlog: LISTEN_QUEUE_MAX }, onListening);
   });

@@ -1,10 +1,10 @@
-/** The metrics in Prometheus' text format. Every name begins with `irisx_`, but for those that all processes have. */
+/** The metrics in Prometheus text format. Every name begins with `irisx_`, except standard process metrics. */
 
 import type { HistogramCounts } from '../core/histogram.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { REFUSALS } from './answers.ts';
 
-/** Bytes; undefined: there is no such file. */
+/** Sizes in bytes; undefined if there is no such file. */
 export interface FileSizes {
   readonly database: number | undefined;
   readonly wal: number | undefined;
@@ -13,14 +13,14 @@ export interface FileSizes {
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number];
 
-/** @param rssBytes of the process */
+/** @param rssBytes resident memory of the process */
 export function metricsText(snapshot: Snapshot, files: FileSizes, rssBytes: number): string {
   const { counts, deliveries, eventLoopDelay, consumers, headSeq } = snapshot;
   const count = (name: string) => counts[name] ?? 0;
   return [
     counter(
       'irisx_deliveries_total',
-      'Verified deliveries that were answered 200, by event type and answer.',
+      'Verified deliveries answered with 200, by event type and answer.',
       deliveries.map(({ type, answer, count: value }) => [{ type, answer }, value]),
     ),
     counter(
@@ -30,21 +30,25 @@ export function metricsText(snapshot: Snapshot, files: FileSizes, rssBytes: numb
     ),
     counter(
       'irisx_rejections_total',
-      'Requests that were refused, by cause.',
+      'Refused requests, by cause.',
       Object.keys(REFUSALS).map((cause) => [{ cause }, count(cause)]),
     ),
-    counter('irisx_duplicates_total', 'Deliveries whose body was in the log already.', [
+    counter('irisx_duplicates_total', 'Deliveries whose body was already in the log.', [
       [{}, count('duplicate')],
     ]),
-    counter('irisx_failures_total', 'Deliveries that are in the log, but that no table could use.', [
+    counter('irisx_failures_total', 'Deliveries that are in the log but could not be used for a table.', [
       [{}, count('unusable')],
     ]),
-    counter('irisx_connections_refused_total', 'Connections beyond a limit.', [
+    counter('irisx_connections_refused_total', 'Connections refused because of a limit.', [
       [{}, count('connections_refused')],
     ]),
-    histogram('irisx_batch_deliveries', 'Deliveries of a transaction.', snapshot.batchDeliveries),
-    histogram('irisx_commit_seconds', 'What a transaction took, its fsync included.', snapshot.commitSeconds),
-    gauge('irisx_queue_deliveries', 'Deliveries that wait for the writer or are with it.', [
+    histogram('irisx_batch_deliveries', 'Deliveries per transaction.', snapshot.batchDeliveries),
+    histogram(
+      'irisx_commit_seconds',
+      'Duration of a transaction, including its fsync.',
+      snapshot.commitSeconds,
+    ),
+    gauge('irisx_queue_deliveries', 'Deliveries waiting for the writer or being written.', [
       [{}, snapshot.queued],
     ]),
     gauge('irisx_storage_ok', '1 while deliveries can be written.', [
@@ -54,14 +58,14 @@ export function metricsText(snapshot: Snapshot, files: FileSizes, rssBytes: numb
     gauge('irisx_log_head_seq', 'The last event of the log that this process knows of.', [[{}, headSeq]]),
     gauge('irisx_database_bytes', 'Size of the database file.', [[{}, files.database ?? 0]]),
     gauge('irisx_wal_bytes', 'Size of its write-ahead log.', [[{}, files.wal ?? 0]]),
-    gauge('irisx_event_loop_delay_seconds', 'How late the main thread is, over the last minute or two.', [
+    gauge('irisx_event_loop_delay_seconds', 'Delay of the main thread, over the last one to two minutes.', [
       [{ quantile: '0.5' }, eventLoopDelay.p50S],
       [{ quantile: '0.99' }, eventLoopDelay.p99S],
       [{ quantile: '1' }, eventLoopDelay.maxS],
     ]),
     gauge(
       'irisx_handlers_backlog_events',
-      'Events that handlers or forwarding have yet to see, where they run in this process.',
+      'Events not yet processed by handlers or forwarding, if they run in this process.',
       consumers.map(({ name, settledSeq }) => [{ consumer: name }, Math.max(0, headSeq - settledSeq)]),
     ),
     gauge('process_resident_memory_bytes', 'Resident memory.', [[{}, rssBytes]]),
@@ -102,7 +106,7 @@ function family(name: string, help: string, type: string, lines: readonly string
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
 }
 
-/** Label values are this program's own names: none has a character that must be escaped. */
+/** Label values are this program's own names, so none of them needs escaping. */
 function line(name: string, labels: Labels, value: number): string {
   const pairs = Object.entries(labels).map(([label, text]) => `${label}="${text}"`);
   return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}\n`;

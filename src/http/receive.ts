@@ -1,6 +1,6 @@
 /**
- * The story of a delivery, from top to bottom: limit, read, verify, append, answer. Each guard is followed by its
- * answer, and nothing after it runs. The order is DESIGN 4's.
+ * The handling of a delivery, from top to bottom: limit, read, verify, append, answer. Each failed check returns its
+ * answer immediately.
  */
 
 import type { Counters } from '../core/counters.ts';
@@ -18,11 +18,11 @@ import type { ClockWarning } from './clock-warning.ts';
 import type { WebhookEndpoint } from './endpoints.ts';
 import type { Exchange } from './exchange.ts';
 
-/** What the story needs. */
+/** What receive() needs. */
 export interface Door {
   readonly secrets: readonly string[];
   readonly skipSignatureVerification: boolean;
-  /** Seconds, both ways. */
+  /** Seconds, into the past and into the future. */
   readonly maxAgeS: number;
   readonly bodyBytesMax: number;
   readonly rateLimitSkipVerified: boolean;
@@ -35,7 +35,7 @@ export interface Door {
 }
 
 /**
- * @returns the answer; undefined where the client is gone, or node:http has answered in our place
+ * @returns the answer; undefined if the client is gone, or if the request was already answered after a parse error
  */
 export async function receive(
   exchange: Exchange,
@@ -44,14 +44,14 @@ export async function receive(
 ): Promise<Answer | undefined> {
   const { request } = exchange;
 
-  // Limit. A client over its limit may still prove that it is the sender, with a small body.
+  // Limit. A client above its limit can still prove that it is the sender, if its body is small.
   const place = door.limiter.take(exchange.client, exchange.startedMs);
   const over = place.kind === 'over';
   if (over && !door.rateLimitSkipVerified) return tooManyRequests(place.retryAfterS);
   const refused = (code: RefusalCode) => (over ? tooManyRequests(place.retryAfterS) : refuse(code));
   const bodyBytesMax = over ? Math.min(door.bodyBytesMax, VERIFY_OVER_LIMIT_BYTES_MAX) : door.bodyBytesMax;
 
-  // What the headers alone tell.
+  // Check the headers.
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return refused('unsupported_encoding');
   if (Number(request.headers['content-length'] ?? 0) > bodyBytesMax) return refused('body_too_large');
@@ -69,7 +69,7 @@ export async function receive(
     if (body.kind === 'no-room') return refused('bodies_full');
     if (body.kind === 'cut') return refuse('shutting_down');
 
-    // Verify: the signature first, so that only a true sender learns anything of its clock.
+    // Verify the signature first, so that only the real sender learns anything about our clock.
     if (claim.signature !== null) {
       if (!matchesSignature(body.bytes, claim.signature, claim.signedAt, door.secrets))
         return refused('invalid_signature');
@@ -81,7 +81,7 @@ export async function receive(
       if (place.kind === 'taken' && door.rateLimitSkipVerified) place.giveBack();
     }
 
-    // Append: after this await the delivery is fsynced, or refused.
+    // Append: after this await the delivery is either fsynced or refused.
     const delivery: Delivery = {
       body: body.bytes,
       path: exchange.path,
@@ -100,14 +100,14 @@ export async function receive(
   }
 }
 
-/** With verification switched off a delivery needs no headers; a plain timestamp is taken if there is one. */
+/** With verification switched off, a delivery needs no headers. A plain timestamp is used if there is one. */
 function unverified(exchange: Exchange): { kind: 'claim'; signature: null; signedAt: string } {
   const stated = headerText(exchange.request.rawHeaders, 'x-irisx-timestamp') ?? '';
   const signedAt = /^[0-9]{10}$/.test(stated) ? stated : String(Math.floor(exchange.receivedAtMs / 1000));
   return { kind: 'claim', signature: null, signedAt };
 }
 
-/** What is recorded all the same, but tells of a wrong setting or of somebody who plays with unsigned headers. */
+/** Warns about recorded deliveries that suggest a wrong setting or manipulated unsigned headers. */
 function warnOfOddities(
   exchange: Exchange,
   endpoint: WebhookEndpoint,
@@ -119,7 +119,7 @@ function warnOfOddities(
     counters.add('wrong_family');
     log(
       'warn',
-      `${exchange.id} ${harmless(type)} came to ${endpoint.path}, which is for ${endpoint.receives}; recorded as seq ${seq}`,
+      `${exchange.id} ${harmless(type)} was sent to ${endpoint.path}, which is for ${endpoint.receives}; recorded as seq ${seq}`,
     );
   }
   if (otherEventHeader) {
@@ -127,7 +127,7 @@ function warnOfOddities(
     const header = harmless(delivery.eventHeader ?? 'none');
     log(
       'warn',
-      `${exchange.id} repeats seq ${seq} under another X-IRISX-Event (${header}); not recorded again`,
+      `${exchange.id} repeats seq ${seq} with a different X-IRISX-Event (${header}); not recorded again`,
     );
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The request log: in text two lines a request, in JSON one object. Refused requests are logged up to a limit a
- * second and counted beyond it, so that a flood cannot fill the disk.
+ * The request log: two lines per request as text, or one JSON object. Refused requests are logged up to a limit per
+ * second and only counted above it, so that a flood cannot fill the disk.
  */
 
 import { LOGGED_REFUSALS_PER_SECOND_MAX } from '../core/limits.ts';
@@ -10,27 +10,27 @@ import type { Exchange } from './exchange.ts';
 export interface RequestLogOptions {
   readonly format: LogFormat;
   readonly log: Log;
-  /** Takes one line without its end; used for the text format's own lines. */
+  /** Writes one line, given without a line end; used for the two lines of the text format. */
   readonly write: (line: string) => void;
   readonly isQuiet: boolean;
   readonly monotonicMs: () => number;
 }
 
-/** What a request came to. `status` is 0 where the client went away without an answer. */
+/** The result of a request. `status` is 0 if the client left without an answer. */
 export interface RequestResult {
   readonly status: number;
   readonly code: string;
   readonly detail?: string | undefined;
 }
 
-/** What is logged of a request; of one that could not be read there is no method, and `-` for its path. */
+/** The logged part of a request. An unreadable request has no method, and its path is `-`. */
 export type Logged = Pick<Exchange, 'id' | 'path' | 'client' | 'receivedAtMs' | 'startedMs'> & {
   readonly request?: Pick<Exchange['request'], 'method'>;
 };
 
 export type RequestLog = (logged: Logged, result: RequestResult) => void;
 
-/** The answers that every delivery of the sender gets: never left out. */
+/** The codes of recorded deliveries, which are always logged. */
 const RECORDED = new Set(['recorded', 'duplicate', 'unusable']);
 
 export function createRequestLog(options: RequestLogOptions): RequestLog {
@@ -54,7 +54,7 @@ export function createRequestLog(options: RequestLogOptions): RequestLog {
   function tellUnlogged(): void {
     log(
       'warn',
-      `${unlogged} more requests that recorded no delivery came within a second and are not logged`,
+      `${unlogged} more requests that recorded no delivery arrived within a second and are not logged`,
     );
     unlogged = 0;
   }

@@ -1,4 +1,4 @@
-/** Writes an answer. One that comes before its request has been read closes the connection, but arrives whole. */
+/** Sends an answer. If the request is not fully read yet, the answer still arrives before the connection closes. */
 
 import { LINGER_MS } from '../core/limits.ts';
 import type { Answer } from './answers.ts';
@@ -6,7 +6,7 @@ import { type Exchange, mayHaveBody } from './exchange.ts';
 
 /**
  * @param closes whether to close the connection in any case (shutdown)
- * @returns whether it was handed to the socket (what follows may take until LINGER_MS); false if the client is gone
+ * @returns whether it was handed to the socket (lingering may take up to LINGER_MS more); false if the client is gone
  */
 export function send(exchange: Exchange, answer: Answer, closes: boolean): boolean {
   const { request, response } = exchange;
@@ -37,8 +37,8 @@ export function send(exchange: Exchange, answer: Answer, closes: boolean): boole
 }
 
 /**
- * Reads on and drops what comes, so that a client that is still sending gets its answer instead of a reset; then
- * ends the answer, with which node:http closes the connection.
+ * Reads and drops the rest of the request, so that a client that is still sending gets its answer instead of a reset.
+ * Then ends the answer, which makes node:http close the connection.
  */
 function linger({ request, response }: Exchange): void {
   const end = () => {

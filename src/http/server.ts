@@ -1,6 +1,6 @@
 /**
- * The HTTP side: one node:http server with every limit set by name, routing, the request log, and the drain. What
- * happens to a delivery is told in receive.ts.
+ * The HTTP server: limits, routing, the request log and the graceful shutdown (drain). receive.ts handles the
+ * deliveries.
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -42,12 +42,13 @@ export interface HttpOptions {
 }
 
 export interface HttpServer {
-  /** drain() was called. */
+  /** Whether drain() has been called. */
   readonly isDraining: boolean;
-  /** @returns the address it listens on. @throws the error of `listen`, such as EADDRINUSE */
+  /** @returns the address that it listens on @throws the error of `listen`, such as EADDRINUSE */
   listen(place: ListenPlace): Promise<AddressInfo>;
   /**
-   * Stops accepting, answers what is under way, cuts bodies that are unfinished at DRAIN_CUT_MS with 503.
+   * Stops accepting connections and answers the requests in progress. Bodies still unfinished after DRAIN_CUT_MS get a
+   * 503.
    * @returns when the last connection is closed
    */
   drain(): Promise<void>;
@@ -66,7 +67,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     insecureHTTPParser: false,
-    requireHostHeader: false, // isWellFormed() looks: node:http's own answer would have no request id
+    requireHostHeader: false, // isWellFormed() checks it: node:http's answer would have no request id
     joinDuplicateHeaders: false,
     noDelay: true,
   });
@@ -123,14 +124,14 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     finish(exchange, answer);
   }
 
-  /** A request that never became an exchange. */
+  /** Logs a request that never became an exchange. */
   function logUnreadable({ id, ...result }: Answered, socket: Socket): void {
     const client = clientOf(socket, undefined);
     const startedMs = monotonicMs();
     options.logRequest({ id, path: '-', client, receivedAtMs: options.now(), startedMs }, result);
   }
 
-  /** Where much is under way, cuts off a client that does not wait for its answers. @returns whether it is cut off */
+  /** Under load, closes the connection of a client that pipelines. @returns whether the connection is closed */
   function isCutOff(socket: Socket): boolean {
     if (socket.destroyed) return true;
     if (underWay.size < PIPELINING_REQUESTS_MAX || underWay.on(socket).length === 0) return false;
@@ -185,7 +186,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     door.counters.add(answer.code);
     door.counters.addStatus(answer.status);
     if (answer.type !== undefined) door.counters.addDelivery(answer.type, answer.code);
-    // A delivery that was recorded for a client that did not wait: its retry will be a duplicate.
+    // The client may have left after its delivery was recorded: its retry will be a duplicate.
     const { detail } = answer;
     options.logRequest(exchange, isSent ? answer : { status: 0, code: `client_left ${answer.code}`, detail });
   }
@@ -204,7 +205,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
         const silent = setTimeout(() => underWay.closeSilent(), DRAIN_SILENT_MS);
         const cut = setTimeout(() => {
           underWay.cutBodies();
-          // What the writer still has is waited for; connections on which no answer is due are closed.
+          // Wait for deliveries still with the writer, and close the connections once no answer is due.
           closing = setInterval(() => {
             if (underWay.size === 0) server.closeAllConnections();
           }, DRAIN_LOOK_MS);
@@ -222,7 +223,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   };
 }
 
-/** HTTP/1.1 with one Host, or HTTP/1.0 with one or none (RFC 9112, 3.2). node:http takes two, and any version. */
+/** HTTP/1.1 with one Host, or HTTP/1.0 with at most one (RFC 9112, 3.2). node:http accepts two, and any version. */
 function isWellFormed({ rawHeaders, httpVersion }: IncomingMessage): boolean {
   const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
   return httpVersion === '1.1' ? hosts === 1 : httpVersion === '1.0' && hosts <= 1;

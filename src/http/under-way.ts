@@ -1,6 +1,6 @@
 /**
- * What is under way: every connection, and every exchange from its request's head until its answer has left or its
- * connection is gone. Limits and the drain look here for what to cut.
+ * Tracks every connection, and every exchange from its request's headers until its answer has been sent or its
+ * connection is gone. The limits and the drain use it to find what to close.
  */
 
 import type { Server } from 'node:http';
@@ -10,17 +10,17 @@ import type { Exchange } from './exchange.ts';
 import { InOrder } from './in-order.ts';
 
 export interface UnderWay {
-  /** Exchanges in all. */
+  /** Total number of exchanges. */
   readonly size: number;
   /** The exchanges of one connection, in the order of their requests. */
   on(socket: Socket): Exchange[];
-  /** Adds an exchange, and lets go of it by itself when it is over. */
+  /** Adds an exchange, which is removed automatically when it is over. */
   add(exchange: Exchange): void;
-  /** Closes connections whose answer has not been read for ANSWER_WRITE_MS. */
+  /** Closes connections whose answer has not been read within ANSWER_WRITE_MS. */
   closeStalled(nowMs: number): void;
-  /** Closes connections that have never sent a byte, which node:http takes for busy ones. */
+  /** Closes connections that have never sent a byte, which node:http does not treat as idle. */
   closeSilent(): void;
-  /** Ends every body that is still being read. */
+  /** Stops reading every unfinished body. */
   cutBodies(): void;
 }
 
@@ -33,7 +33,7 @@ export function watchUnderWay(server: Server): UnderWay {
     bySocket.set(socket, own);
     socket.once('close', () => {
       bySocket.delete(socket);
-      // An answer that waits for its turn does not learn that its socket is gone.
+      // A response that is queued behind others is not notified when its socket closes.
       for (const { leave } of own) leave();
     });
   });
@@ -45,7 +45,7 @@ export function watchUnderWay(server: Server): UnderWay {
     on: (socket) => Array.from(bySocket.get(socket) ?? [], ({ exchange }) => exchange),
     add(exchange) {
       const own = bySocket.get(exchange.request.socket);
-      if (own === undefined) return; // it is gone already
+      if (own === undefined) return; // the socket is already closed
       const leave = all.add(exchange);
       const leaveOwn = own.add({ exchange, leave });
       exchange.response.on('close', () => {

@@ -1,4 +1,4 @@
-/** Events over time as a drawing: stacked bars, readable without colours by the table of the same numbers below it. */
+/** A stacked bar chart of events over time, with a legend that lists the counts. */
 
 import { time, whole } from './format.ts';
 import { type Html, html } from './html.ts';
@@ -13,7 +13,7 @@ const GRID_LINES = 4;
 const LABELS_MAX = 8;
 const UNCOUNTED = 'uncounted';
 
-/** @param stepName what a bar is: `minute`, `hour` */
+/** @param stepName the time span of one bar: `minute`, `hour` */
 export function barChart(bars: readonly Bar[], stepName: string): Html {
   const totals = bars.map(({ counts, uncounted }) => sum(counts) + uncounted);
   const top = niceAbove(Math.max(GRID_LINES, ...totals));
@@ -23,7 +23,7 @@ export function barChart(bars: readonly Bar[], stepName: string): Html {
   const grid = Array.from({ length: GRID_LINES + 1 }, (_, index) => (top / GRID_LINES) * index);
   const left = sum(bars.map(({ uncounted }) => uncounted));
   const labelEvery = Math.max(1, Math.ceil(bars.length / LABELS_MAX));
-  return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${`Events by ${stepName}: ${whole(sum(totals))} in all, at most ${whole(Math.max(0, ...totals))} in one`}">
+  return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${`Events by ${stepName}: ${whole(sum(totals))} in total, at most ${whole(Math.max(0, ...totals))} per bar`}">
 ${grid.map((value) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH}" y1="${y(value)}" y2="${y(value)}"/><text x="${LEFT - 6}" y="${y(value) + 4}" text-anchor="end">${short(value)}</text>`)}
 ${bars.map((bar, index) => stack(bar, LEFT + index * step, step, y, totals[index] ?? 0, stepName))}
 ${bars.map((bar, index) => index % labelEvery === 0 && html`<text x="${round(LEFT + index * step)}" y="${HEIGHT - 6}">${labelOf(bar.startMs, bars)}</text>`)}

@@ -1,11 +1,11 @@
-/** What the state of the handlers says, for a page: read without making or changing the file. */
+/** Reads the handlers' state for a page, without creating or changing the file. */
 
 import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { BUSY_TIMEOUT_MS } from '../core/limits.ts';
 import { type ConsumerState, consumerStates } from '../core/run-store.ts';
 
-/** Empty where no handler has ever run. */
+/** @returns an empty list if no handler has ever run */
 export function consumersOf(path: string): readonly ConsumerState[] {
   if (!existsSync(path)) return [];
   const database = new Sqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });

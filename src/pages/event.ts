@@ -1,4 +1,4 @@
-/** One event: its bytes, what came with them, and the rows that it touched. */
+/** The page of one event: its body, its metadata, and the rows that it changed. */
 
 import type { EventLog, StoredEvent } from '../core/event-log.ts';
 import type { Explainer, Explanation } from '../core/explain.ts';
@@ -11,10 +11,10 @@ import { foreign, foreignShort, type Html, html } from './html.ts';
 import { page } from './layout.ts';
 
 const BODY_CHARS_MAX = 200_000;
-/** Of a column: the body has the rest. */
+/** Maximum length of a column's value; the body shows the rest. */
 const VALUE_CHARS_MAX = 2_000;
 
-/** Undefined: there is no such event. */
+/** @returns undefined if there is no such event */
 export function eventPage(
   log: EventLog,
   explainer: Explainer,
@@ -33,11 +33,11 @@ export function eventPage(
 ${failure !== null && html`<p class="bad">Unusable: ${foreign(failure)}</p>`}
 <p>${neighbours.map((other, index) => html`${index > 0 && ' · '}<a href="/events/${other}">seq ${other}</a>`)}</p>
 </section>
-<section class="half"><h2>What came with it</h2>${cameWith(event)}</section>
-<section class="half"><h2>Rows that it touched</h2>
-${rows.length === 0 ? html`<p class="quiet">None: it is of no table, or unusable.</p>` : rows.map((row) => touched(seq, row))}
+<section class="half"><h2>Metadata</h2>${cameWith(event)}</section>
+<section class="half"><h2>Rows of this event</h2>
+${rows.length === 0 ? html`<p class="quiet">None: its type has no table, or it is unusable.</p>` : rows.map((row) => touched(seq, row))}
 </section>
-<section><h2>Body <small>as it was signed</small></h2>${bodyOf(event.body)}</section>`;
+<section><h2>Body <small>as signed</small></h2>${bodyOf(event.body)}</section>`;
   return page({ title, refreshes: false, snapshot, main });
 }
 
@@ -58,9 +58,9 @@ function cameWith(event: StoredEvent): Html {
 
 function touched(seq: number, { table, key, events, columns, differing, lookedAtFrom }: Explanation): Html {
   return html`<h3>${table} · ${foreign(key)}</h3>
-<p>Made of ${events.length === 1 ? 'one event' : `${whole(events.length)} events`}: ${events.map((event, index) => html`${index > 0 && ', '}<a href="/events/${event.seq}">${event.seq}</a>${event.seq === seq && ' (this one)'}`)}</p>
-${lookedAtFrom > 1 && html`<p class="quiet">Events before seq ${lookedAtFrom} were not looked at.</p>`}
-${differing.length > 0 && html`<p class="warn">The table has other values in ${differing.join(', ')}: it lags, or has earlier events.</p>`}
+<p>Built from ${events.length === 1 ? 'one event' : `${whole(events.length)} events`}: ${events.map((event, index) => html`${index > 0 && ', '}<a href="/events/${event.seq}">${event.seq}</a>${event.seq === seq && ' (this one)'}`)}</p>
+${lookedAtFrom > 1 && html`<p class="quiet">Events before seq ${lookedAtFrom} were not searched.</p>`}
+${differing.length > 0 && html`<p class="warn">The table has different values in ${differing.join(', ')}: it lags behind, or includes earlier events.</p>`}
 <div class="scroll"><table><thead><tr><th>column</th><th>value</th><th class="number">set by seq</th></tr></thead><tbody>
 ${columns.map(
   ({ name, value, seq: by }) =>
@@ -82,7 +82,7 @@ ${shown.length > BODY_CHARS_MAX && html`<p class="quiet">${whole(shown.length - 
 <p class="quiet">${whole(body.byteLength)} bytes</p>`;
 }
 
-/** What changes the direction of writing, or has no width, as JSON may spell it. */
+/** Shows characters that change the text direction or have no width as JSON escapes. */
 function visible(text: string): string {
   return text.replace(/\p{Cf}/gu, (mark) =>
     Array.from(

@@ -1,4 +1,4 @@
-/** The events page: the newest first, with a filter, a page at a time. */
+/** The events page: newest first, with a filter and paging. */
 
 import type { EventSearch, Found, FoundEvent } from '../core/event-search.ts';
 import { DOCUMENTED_TYPES } from '../core/event-types.ts';
@@ -13,7 +13,7 @@ const TYPE_CHARS_MAX = 60;
 const FAILURE_CHARS_MAX = 120;
 const FILTER_CHARS_MAX = 256;
 
-/** `type`, `subject`, `failed`, `before` of the query. */
+/** @param query its parameters `type`, `subject`, `failed` and `before` are used */
 export function eventsPage(search: EventSearch, query: URLSearchParams, snapshot: Snapshot): Page {
   const given = (name: string) => query.get(name)?.trim().slice(0, FILTER_CHARS_MAX) || undefined;
   const filter = { type: given('type'), subject: given('subject'), failedOnly: query.get('failed') === '1' };
@@ -53,11 +53,12 @@ export function eventTable(events: readonly FoundEvent[]): Html {
 <tbody>${events.map(row)}</tbody></table></div>`;
 }
 
-/** A rare filter may have found nothing yet: then the link goes on searching. */
+/** The link to older events. If the search reached its limit, the link continues it. */
 function further({ before, events }: Found, query: URLSearchParams): Html | false {
   if (before === undefined) return false;
   const next = new URLSearchParams(query);
   next.set('before', String(before));
-  const text = events.length < EVENTS_A_PAGE ? `Searched down to seq ${before}: search on` : 'Older events';
+  const text =
+    events.length < EVENTS_A_PAGE ? `Searched down to seq ${before}: continue searching` : 'Older events';
   return html`<p><a href="/events?${next.toString()}">${text}</a></p>`;
 }

@@ -1,4 +1,4 @@
-/** The numbers of the overview, from the tables, for what began within a window of time. */
+/** The numbers on the overview page, for calls and messages that began within a time window. */
 
 import type { Database, Statement } from 'better-sqlite3';
 import { CALL_TIME_MS, SMS_TIME_MS } from '../projections/report-views.ts';
@@ -8,7 +8,7 @@ export interface CallFigures {
   readonly answered: number;
   readonly seconds: number;
   readonly costMicros: number;
-  /** By status, the most frequent first. */
+  /** By status, most frequent first. */
   readonly outcomes: readonly StatusCount[];
 }
 
@@ -20,7 +20,7 @@ export interface StatusCount {
 export interface SmsFigures {
   readonly outbound: number;
   readonly received: number;
-  /** 0 to 1 of those whose fate is known; null: of none. */
+  /** 0 to 1, of the messages known to be delivered or failed; null if there are none. */
   readonly deliveryRate: number | null;
   readonly statuses: readonly StatusCount[];
 }
@@ -38,7 +38,7 @@ interface CallRow extends StatusCount {
   readonly costMicros: number;
 }
 
-/** Failures are grouped among the latest of them: a table of a million is not read for a page. */
+/** Only the latest failures are grouped: a page must not read a table of a million rows. */
 const FAILURES_READ_MAX = 10_000;
 const FAILURES_SHOWN_MAX = 12;
 
@@ -95,12 +95,12 @@ export class Figures {
     };
   }
 
-  /** Numbers that have opted out: all of them, and those within the window. */
+  /** Counts of opted-out numbers: in total, and within the window. */
   optOuts(sinceMs: number): { readonly all: number; readonly recent: number } {
     return this.#optOuts.get(sinceMs) ?? { all: 0, recent: 0 };
   }
 
-  /** The reasons of the latest failures, the latest first. */
+  /** The reasons of the latest failures, latest first. */
   failures(): readonly Failure[] {
     return this.#failures.all();
   }

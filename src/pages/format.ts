@@ -1,10 +1,10 @@
-/** Numbers and times as people read them. */
+/** Formats numbers and times for people. */
 
 export function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** @param share 0 to 1; null: of nothing */
+/** @param share 0 to 1; null if the total is 0 */
 export function percent(share: number | null): string {
   return share === null ? '–' : `${(share * 100).toFixed(1)} %`;
 }
@@ -32,7 +32,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(seconds / SECONDS.day)} d ${Math.floor((seconds % SECONDS.day) / SECONDS.hour)} h`;
 }
 
-/** Micros of the currency unit: exact until they are shown. */
+/** @param micros millionths of the currency unit, which are exact; only the output is rounded */
 export function money(micros: number): string {
   return (micros / 1_000_000).toLocaleString('en-US', {
     minimumFractionDigits: 2,

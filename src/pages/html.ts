@@ -1,6 +1,6 @@
-/** HTML that cannot be broken by what is put into it: everything is text unless it was made here. */
+/** HTML templates that are safe against injection: every value is escaped unless it was created by `html`. */
 
-/** Markup. Only `html` makes it. */
+/** Markup. Only `html` creates it. */
 export class Html {
   readonly markup: string;
 
@@ -9,7 +9,7 @@ export class Html {
   }
 }
 
-/** What may stand in a template; null, undefined and false are nothing. */
+/** A value in a template; null, undefined and false give no output. */
 export type Part = Html | string | number | null | undefined | false | readonly Part[];
 
 /** A template whose values are escaped, in elements and in quoted attributes. */
@@ -32,7 +32,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** The block of Unicode that has them. */
+/** Start of the Unicode block Control Pictures. */
 const CONTROL_PICTURES = 0x2400;
 
 function escaped(text: string): string {
@@ -42,19 +42,19 @@ function escaped(text: string): string {
     .replace(/\p{Cc}/gu, pictured);
 }
 
-/** HTML allows a few control characters; of the others ASCII's have pictures. */
+/** Keeps the control characters that HTML allows. Other ASCII ones become their pictures, the rest U+FFFD. */
 function pictured(control: string): string {
   const code = control.codePointAt(0) ?? 0;
   if (control === '\n' || control === '\t' || control === '\r') return control;
   return code < 0x20 ? String.fromCodePoint(CONTROL_PICTURES + code) : '\ufffd';
 }
 
-/** Text from outside: whatever direction it writes in, what stands beside it keeps its own. */
+/** External text, isolated so that its direction does not affect the text around it. */
 export function foreign(text: string): Html {
   return html`<bdi>${text}</bdi>`;
 }
 
-/** The same, cut to what a line of a table can show. */
+/** The same, cut to fit into a table row. */
 export function foreignShort(text: string, charsMax: number): Html {
   if (text.length <= charsMax) return foreign(text);
   return html`<bdi title="${text.length} characters">${text.slice(0, charsMax)}…</bdi>`;

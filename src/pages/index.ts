@@ -15,7 +15,7 @@ import { createOverview } from './overview.ts';
 import { STYLE } from './style.ts';
 
 export interface PagesOptions {
-  /** One that only reads. */
+  /** A read-only connection. */
   readonly database: Database;
   readonly databasePath: string;
   /** Wall clock, milliseconds. */
@@ -47,7 +47,7 @@ export function createPages(options: PagesOptions): MakePage {
 }
 
 function notFound(seq: string | undefined, snapshot: Snapshot): Page {
-  const text = seq === undefined ? 'There is no such page.' : `There is no event ${seq}.`;
+  const text = seq === undefined ? 'This page does not exist.' : `Event ${seq} does not exist.`;
   const main = html`<section><h2>Not found</h2><p>${text} <a href="/">Overview</a></p></section>`;
   return page({ title: 'Not found', refreshes: false, snapshot, main, status: 404 });
 }

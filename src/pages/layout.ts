@@ -1,4 +1,4 @@
-/** What every page has: its head, where one can go, and what the times mean. */
+/** The layout of every page: header, navigation and footer. */
 
 import { PAGE_REFRESH_S } from '../core/limits.ts';
 import type { Page } from '../core/page.ts';
@@ -8,7 +8,7 @@ import { type Html, html } from './html.ts';
 
 export interface Layout {
   readonly title: string;
-  /** Loads itself anew, with the same filter. */
+  /** Whether the page reloads itself, with the same filter. */
   readonly refreshes: boolean;
   readonly snapshot: Snapshot;
   readonly main: Html;
@@ -33,7 +33,7 @@ ${refreshes && html`<meta http-equiv="refresh" content="${PAGE_REFRESH_S}">`}
 <span>${state(snapshot)} <span class="quiet">for ${duration(snapshot.uptimeS)}</span></span>
 </header>
 <main>${main}</main>
-<footer>Times and days are UTC. ${refreshes && `This page loads itself anew every ${PAGE_REFRESH_S} s.`}</footer>
+<footer>Times and days are UTC. ${refreshes && `This page reloads every ${PAGE_REFRESH_S} s.`}</footer>
 </body>
 </html>
 `;

@@ -1,4 +1,4 @@
-/** The first page: what came, what became of it, and how the receiver fares. */
+/** The first page: deliveries, outcomes, and the state of the receiver. */
 
 import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
@@ -35,7 +35,7 @@ const WINDOWS: readonly [Window, ...Window[]] = [
 ];
 
 const ERROR_CHARS_MAX = 160;
-/** Answers of no interest here: they concern no delivery. */
+/** Answers that are not shown because they do not concern a delivery. */
 const NO_DELIVERY = new Set(['healthy', 'challenge', 'endpoints', 'connections_refused']);
 
 export interface OverviewOptions {
@@ -47,7 +47,7 @@ export interface OverviewOptions {
   readonly latest: () => Html;
 }
 
-/** @returns makes the page; `query` may name a window */
+/** @returns a function that makes the page; `query` may select a time window */
 export function createOverview(
   options: OverviewOptions,
 ): (query: URLSearchParams, snapshot: Snapshot) => Page {
@@ -75,7 +75,7 @@ export function createOverview(
 ${barChart(bars, window.stepName)}
 </section>
 <section>
-<h2>In this time</h2>
+<h2>In this period</h2>
 <dl class="tiles">
 ${tile('events', whole(events))}
 ${tile('calls', whole(calls.calls))}
@@ -85,13 +85,13 @@ ${tile('cost', money(calls.costMicros))}
 ${tile('SMS sent', whole(sms.outbound))}
 ${tile('SMS delivered', percent(sms.deliveryRate))}
 ${tile('SMS received', whole(sms.received))}
-${tile('opted out', whole(optOuts.recent), `of ${whole(optOuts.all)} in all`)}
+${tile('opted out', whole(optOuts.recent), `of ${whole(optOuts.all)} in total`)}
 </dl>
 </section>
 <section class="half"><h2>Calls by outcome</h2>${statuses(calls.outcomes)}</section>
 <section class="half"><h2>Messages by status</h2>${statuses(sms.statuses)}</section>
 <section class="half"><h2>Answers <small>since the start, ${time(snapshot.startedAtMs)}</small></h2>${answers(snapshot)}</section>
-<section class="half"><h2>Failures <small>in the log, but unusable for a table</small></h2>${failures(figures.failures())}</section>
+<section class="half"><h2>Failures <small>in the log, but not usable for a table</small></h2>${failures(figures.failures())}</section>
 <section><h2>Latest events <small><a href="/events">all, with filters</a></small></h2>${options.latest()}</section>
 <section class="half"><h2>Handlers</h2>${handlers(consumersOf(runStorePath(databasePath)), head.seq)}</section>
 <section class="half"><h2>Log</h2>${logState(databasePath, head, snapshot)}</section>`;
@@ -114,7 +114,7 @@ function tile(name: string, value: string, beside = ''): Html {
 
 function statuses(outcomes: readonly StatusCount[]): Html {
   const all = outcomes.reduce((sum, { count }) => sum + count, 0);
-  if (all === 0) return none('None in this time.');
+  if (all === 0) return none('None in this period.');
   const row = ({ status, count }: StatusCount) =>
     html`<tr><td>${status.replace('_', ' ')}</td><td class="number">${whole(count)}</td><td class="number">${percent(count / all)}</td><td><meter min="0" max="${all}" value="${count}">${percent(count / all)}</meter></td></tr>`;
   return html`<table><tbody>${outcomes.map(row)}</tbody></table>`;
@@ -127,7 +127,7 @@ function answers({ counts, statuses: byStatus }: Snapshot): Html {
   if (rows.length === 0) return none('None yet.');
   const statusTexts = Object.entries(byStatus).map(([status, count]) => `${status}: ${whole(count)}`);
   return html`<p>${statusTexts.join(' · ')}</p>
-<table><thead><tr><th>answer or cause of a refusal</th><th class="number">requests</th></tr></thead>
+<table><thead><tr><th>answer or reason for refusal</th><th class="number">requests</th></tr></thead>
 <tbody>${rows.map(([code, count]) => html`<tr><td>${code.replaceAll('_', ' ')}</td><td class="number">${whole(count)}</td></tr>`)}</tbody></table>`;
 }
 
@@ -140,10 +140,10 @@ function failures(found: readonly Failure[]): Html {
 }
 
 function handlers(consumers: readonly ConsumerState[], headSeq: number): Html {
-  if (consumers.length === 0) return none('None has run.');
+  if (consumers.length === 0) return none('No handler has run.');
   const row = ({ name, seq, waiting, dead }: ConsumerState) =>
     html`<tr><td>${name}</td><td class="number">${whole(seq)}</td><td class="number">${whole(Math.max(0, headSeq - seq))}</td><td class="number">${whole(waiting)}</td><td class="number${dead > 0 && ' bad'}">${whole(dead)}</td></tr>`;
-  return html`<div class="scroll"><table><thead><tr><th>consumer</th><th class="number">has come to seq</th><th class="number">behind</th><th class="number">to be tried again</th><th class="number">dead</th></tr></thead>
+  return html`<div class="scroll"><table><thead><tr><th>consumer</th><th class="number">position (seq)</th><th class="number">behind</th><th class="number">to be retried</th><th class="number">dead</th></tr></thead>
 <tbody>${consumers.map(row)}</tbody></table></div>`;
 }
 
@@ -162,13 +162,13 @@ function logState(
     ['chain', html`<code>${Buffer.from(chain).toString('hex')}</code>`],
     ['database', html`${size(databasePath)} · <code>${foreign(databasePath)}</code>`],
     ['write-ahead log', size(`${databasePath}-wal`)],
-    ['state of the handlers', size(runStorePath(databasePath))],
+    ["handlers' state", size(runStorePath(databasePath))],
     ['waiting for the writer', whole(queued)],
     [
-      'event loop late by',
-      `${(eventLoopDelay.p99S * 1000).toFixed(1)} ms (99 %), ${(eventLoopDelay.maxS * 1000).toFixed(1)} ms at most`,
+      'event loop delay',
+      `${(eventLoopDelay.p99S * 1000).toFixed(1)} ms (p99), ${(eventLoopDelay.maxS * 1000).toFixed(1)} ms (maximum)`,
     ],
-    ['up', duration(snapshot.uptimeS)],
+    ['uptime', duration(snapshot.uptimeS)],
   ];
   return html`<table><tbody>${rows.map(([name, value]) => html`<tr><td>${name}</td><td class="long">${value}</td></tr>`)}</tbody></table>`;
 }

@@ -1,4 +1,4 @@
-/** The style of all pages: the reader's own fonts and colours of day and night, and nothing that must be loaded. */
+/** The style of all pages: system fonts, light and dark colors, no external resources. */
 
 export const STYLE = `
 :root {

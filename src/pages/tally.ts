@@ -1,7 +1,7 @@
 /**
- * How many events came when, by family. Counted once and kept: the log only grows, so that the next look reads what is
- * new. Counts no further back than somebody has looked, and a first look back not for longer than TALLY_PAGE_MS: what is
- * left has its number from its seqs until it is counted, between pages.
+ * Counts events over time, by family. The counts are kept: the log only grows, so a later page reads only new events.
+ * It counts back only as far as some page has needed, and for at most about TALLY_PAGE_MS per page. The rest is counted
+ * between pages; until then its total is computed from the seqs.
  */
 
 import type { EventTimes } from '../core/event-times.ts';
@@ -13,29 +13,29 @@ export type Family = (typeof FAMILIES)[number];
 /** By family, in the order of FAMILIES. */
 export type FamilyCounts = readonly number[];
 
-/** What a page may wait for events to be counted back. */
+/** How long a page may wait while older events are counted. */
 const TALLY_PAGE_MS = 25;
 
 export interface Bar {
   readonly startMs: number;
   readonly counts: FamilyCounts;
-  /** Events of which the family is not known yet. */
+  /** Events whose family is not known yet. */
   readonly uncounted: number;
 }
 
-/** The finest that can be told apart. */
+/** The smallest time step. */
 export const TALLY_STEP_MS = 60_000;
-/** Read at once: a reader holds the log's WAL no longer than that takes. */
+/** Events per query: a reader blocks the WAL no longer than one query takes. */
 const EVENTS_AT_ONCE = 5_000;
 
 export class Tally {
   readonly #times: EventTimes;
-  /** By the start of their step, in steps. */
+  /** By the start of the time step, as a number of steps since 1970. */
   readonly #counts = new Map<number, number[]>();
-  /** Counted are the events with #from < seq ≤ #to. */
+  /** The events with #from < seq ≤ #to have been counted. */
   #from: number;
   #to: number;
-  /** To be counted are all events after this. */
+  /** All events after this one should be counted. */
   #wanted: number;
   #later: NodeJS.Immediate | undefined;
 
@@ -48,7 +48,7 @@ export class Tally {
 
   /**
    * @param stepMs a multiple of TALLY_STEP_MS
-   * @returns bars from the one that `sinceMs` is in to the one that `untilMs` is in, the empty ones too
+   * @returns the bars from the one that contains `sinceMs` to the one that contains `untilMs`, including empty ones
    */
   bars(sinceMs: number, untilMs: number, stepMs: number): Bar[] {
     this.#countNew();
@@ -70,7 +70,7 @@ export class Tally {
     return bars;
   }
 
-  /** Events of this time that are not counted yet. */
+  /** The number of events in this period that have not been counted yet. */
   #uncounted(startMs: number, endMs: number): number {
     if (this.#from <= this.#wanted) return 0;
     const [first, end] = [this.#times.firstFrom(startMs), this.#times.firstFrom(endMs)];
@@ -79,7 +79,7 @@ export class Tally {
 
   #countNew(): void {
     const head = this.#times.headSeq();
-    if (head < this.#to) this.#begin(head); // the file was put back to an earlier state
+    if (head < this.#to) this.#begin(head); // the file was restored to an earlier state
     while (this.#to < head) {
       const upTo = Math.min(head, this.#to + EVENTS_AT_ONCE);
       this.#count(this.#to, upTo);
@@ -87,7 +87,7 @@ export class Tally {
     }
   }
 
-  /** Counts back as far as is wanted: for `ms`, but one piece at least, and the rest later, a piece at a time. */
+  /** Counts back to #wanted: at least one piece, then more for up to `ms`. The rest is counted later, in pieces. */
   #countBack(ms: number): void {
     const untilMs = performance.now() + ms;
     while (this.#from > this.#wanted) {

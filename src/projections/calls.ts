@@ -1,5 +1,5 @@
 /**
- * One row a call, from the eight documented `call.*` types. A call's recording is not in it: reports join
+ * One row per call, from the eight documented `call.*` types. It does not include the call's recording: reports join
  * `recordings` by `call_uuid`.
  */
 
@@ -99,7 +99,7 @@ export const calls: Projection<CallRow> = {
   },
 };
 
-/** What this type of event may state: a `duration` of 0 in `call.answered` is not the call's duration. */
+/** The values that count for this event type: a `duration` of 0 in `call.answered` is not the call's duration. */
 function statedBy({ fields, tabled }: Event): Stated<(typeof SETTLED)[number]> {
   const stated: Stated<(typeof SETTLED)[number]> = {
     tenant_id: fields.id('tenant_id'),

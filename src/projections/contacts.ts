@@ -1,6 +1,6 @@
 /**
- * One row a phone number that has sent a keyword: whether it may be written to. Opted out is whoever's latest
- * opt-out is not older than his latest opt-in; a tie counts as opted out.
+ * One row per phone number that has sent a keyword: whether messages may be sent to it. A number is opted out if its
+ * latest opt-out is not older than its latest opt-in; a tie counts as opted out.
  */
 
 import type { Projection } from '../core/projection.ts';
@@ -12,7 +12,7 @@ export interface ContactRow extends Settled {
   phone_number: string;
   /** 0 or 1. */
   opted_out: number;
-  /** The latest opt-out and opt-in, not the first. */
+  /** Times of the latest opt-out and opt-in. */
   opted_out_at_ms: number | null;
   opted_in_at_ms: number | null;
   last_keyword: string | null;

@@ -19,7 +19,7 @@ export function keywordOf(message: string | undefined): string | undefined {
   return word !== undefined && EFFECTS.has(word) ? word : undefined;
 }
 
-/** @param keyword as keywordOf() gave it */
+/** @param keyword as returned by keywordOf() */
 export function effectOf(keyword: string): KeywordEffect {
   return EFFECTS.get(keyword) ?? 'noted';
 }

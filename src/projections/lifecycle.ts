@@ -1,25 +1,25 @@
 /**
- * The life of a call, a message or a recording: what each event type means for its status and milestones.
- * Status follows from the event type alone and moves by rank; a milestone is the earliest time that its own
- * event type states.
+ * The lifecycle of a call, a message or a recording: how each event type affects its status and milestones.
+ * Each event type has a fixed status, and its rank decides which status wins. A milestone is the earliest time stated
+ * by its own event type.
  */
 
 import type { Event } from '../core/event.ts';
 import type { TabledType } from '../core/event-types.ts';
 import { earliest, statusWins } from './settle.ts';
 
-/** What an event type means. */
+/** The effect of an event type. */
 export interface Meaning<Milestone extends string> {
   readonly status: string;
-  /** A higher rank always wins; among equals the latest event, then the greater status. */
+  /** A higher rank always wins. With equal ranks, the latest event wins, then the greater status text. */
   readonly rank: number;
   /** The column that gets the event's time. */
   readonly milestone: Milestone;
-  /** The field that states that time, where there is one; else, and where it is not stated, the event's own. */
+  /** The field with that time, if any. If it is missing, the event's own time is used. */
   readonly field?: string;
 }
 
-/** The columns that every row with a life has. */
+/** The columns of every row with a lifecycle. */
 export interface LifeColumns {
   status: string;
   status_at_ms: number;
@@ -36,15 +36,15 @@ export const LIFE_COLUMN_TYPES = {
 } as const;
 
 export interface Lifecycle<Milestone extends string> {
-  /** Whether this event belongs to the table at all. */
+  /** Whether this event belongs to the table. */
   covers(event: Event): boolean;
-  /** The life columns of a row before its first event has been applied. */
+  /** The lifecycle columns of a new row, before its first event is applied. */
   begin(event: Event): LifeColumns;
-  /** Applies an event to `row`, which the caller owns. @throws FieldError if the milestone's field is no time */
+  /** Applies an event to `row`, which it changes. @throws FieldError if the milestone's field is not a valid time */
   advance(row: LifeColumns & { [column in Milestone]: number | null }, event: Event): void;
 }
 
-/** @param meanings for each event type that feeds the table */
+/** @param meanings one for each event type of the table */
 export function createLifecycle<Milestone extends string>(
   meanings: { readonly [type in TabledType]?: Meaning<Milestone> },
 ): Lifecycle<Milestone> {

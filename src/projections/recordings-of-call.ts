@@ -1,8 +1,8 @@
-/** A call's recordings, which are rows of their own. */
+/** Finds a call's recordings, which are separate rows. */
 
 import type { Database } from 'better-sqlite3';
 
-/** @returns their keys, the earliest arrived first */
+/** @returns their keys, in order of arrival */
 export function recordingsOf(database: Database, callUuid: string): string[] {
   return database
     .prepare('SELECT recording_id FROM recordings WHERE call_uuid = ? ORDER BY first_seq')

@@ -1,5 +1,5 @@
 /**
- * One row a recording. Some senders' events have no recording id; then the call's id stands for it. Never touches
+ * One row per recording. Some recording events have no recording id; the call's id is used then. Does not change
  * `calls`: reports join by `call_uuid`.
  */
 

@@ -1,15 +1,15 @@
 /**
- * Views that answer the usual questions. Days are UTC. They work in SQLite 3.40 (Debian 12's `sqlite3`).
- * Raise REPORT_VIEWS_VERSION with every change: the next start makes them anew.
+ * Views for common reports. Days are UTC. They work in SQLite 3.40 (Debian 12's `sqlite3`).
+ * Increase REPORT_VIEWS_VERSION with every change: the next start recreates the views.
  */
 
 import type { View } from '../core/projection.ts';
 
 export const REPORT_VIEWS_VERSION = 1;
 
-/** When a row's call began, as far as is known. */
+/** When a row's call began, as far as known. */
 export const CALL_TIME_MS = 'coalesce(initiated_at_ms, ringing_at_ms, answered_at_ms, ended_at_ms)';
-/** When a row's message was written, as far as is known. */
+/** The time of the first known stage of a row's message: queued, sent, delivered, failed or received. */
 export const SMS_TIME_MS =
   'coalesce(queued_at_ms, sent_at_ms, delivered_at_ms, failed_at_ms, received_at_ms)';
 

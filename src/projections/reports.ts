@@ -1,13 +1,13 @@
 /**
- * The reports: what is counted, over which rows, in which groups. Each is one SELECT over the tables as they stand on the
- * connection it is asked on: the live ones, or those of an earlier time that take their names (core/stand-as-of.ts).
+ * The reports: their columns, rows and groups. Each is one SELECT on the given connection. Its tables are the live
+ * ones, or temporary ones that show an earlier moment (core/stand-as-of.ts).
  */
 
 import type { Database } from 'better-sqlite3';
 import type { Value } from '../core/projection.ts';
 import { CALL_TIME_MS, SMS_TIME_MS } from './report-views.ts';
 
-/** `share` 0 to 1, `micros` of the currency unit, `time` milliseconds since 1970. */
+/** `share` is 0 to 1, `micros` are millionths of the currency unit, `time` is milliseconds since 1970. */
 export type ColumnKind = 'text' | 'count' | 'share' | 'seconds' | 'minutes' | 'micros' | 'time';
 
 export interface ReportColumn {
@@ -15,38 +15,38 @@ export interface ReportColumn {
   readonly kind: ColumnKind;
 }
 
-/** `number`: the other party's. Days and hours are UTC. */
+/** `number` is the other party's phone number. Days and hours are UTC. */
 export type Grouping = 'day' | 'hour' | 'tenant' | 'number';
 export const GROUPINGS: readonly Grouping[] = ['day', 'hour', 'tenant', 'number'];
 
 export interface ReportScope {
-  /** Undefined: from the beginning. */
+  /** Undefined means from the beginning. */
   readonly sinceMs: number | undefined;
-  /** Left out itself; undefined: to the end. */
+  /** Exclusive; undefined means to the end. */
   readonly untilMs: number | undefined;
-  /** Of reports that have groups. */
+  /** Used only by reports with groups. */
   readonly by: Grouping;
 }
 
 export interface Report {
   readonly columns: readonly ReportColumn[];
   readonly rows: readonly (readonly Value[])[];
-  /** Of all rows together; undefined where that has no meaning. */
+  /** The totals of all rows; undefined if the report has none. */
   readonly total: readonly Value[] | undefined;
 }
 
 interface Grouped {
   readonly table: string;
-  /** Milliseconds: what the scope is about. */
+  /** SQL of the time in milliseconds that the scope refers to. */
   readonly at: string;
-  /** The other party. */
+  /** SQL of the other party's phone number. */
   readonly number: string;
   readonly columns: readonly (ReportColumn & { readonly sql: string })[];
 }
 
 interface Listed {
   readonly columns: readonly ReportColumn[];
-  /** With @since and @until. */
+  /** Uses the parameters @since and @until. */
   readonly sql: string;
 }
 
@@ -127,15 +127,15 @@ const LISTED = {
 export type ReportName = keyof typeof GROUPED | keyof typeof LISTED;
 export const REPORT_NAMES = [...Object.keys(GROUPED), ...Object.keys(LISTED)] as readonly ReportName[];
 
-/** Whether a report has a row for each day, hour, tenant or number. */
+/** Whether a report has one row per day, hour, tenant or number. */
 export function hasGroups(name: ReportName): boolean {
   return name in GROUPED;
 }
 
-/** Beyond any time that an event may state. */
+/** Later than any time in an event. */
 const NEVER_MS = 8.64e15;
 
-/** Reads in one statement, or two where there is a total: wrap it in a transaction for one moment's view. */
+/** Runs one statement, or two if there is a total: call it in a transaction for a consistent view. */
 export function makeReport(database: Database, name: ReportName, scope: ReportScope): Report {
   const range = { since: scope.sinceMs ?? -NEVER_MS, until: scope.untilMs ?? NEVER_MS };
   const rowsOf = (sql: string) => database.prepare<[typeof range], Value[]>(sql).raw().all(range);

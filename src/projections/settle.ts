@@ -1,21 +1,21 @@
 /**
- * How a column gets its value whatever the order of arrival: the latest event that states it wins, a tie goes to
- * the greater value, and a missing value never replaces a stated one. The row keeps the time of each value.
+ * Determines a column's value independently of the order of arrival: the latest event that states a value wins, a tie
+ * goes to the greater value, and a missing value never replaces a stated one. The row stores the time of each value.
  */
 
 import type { Value } from '../core/projection.ts';
 
-/** JSON: for each settled column, in the projection's order, the time (ms) of the event its value is from, or null. */
+/** JSON list: for each settled column, in the projection's order, the time (ms) of its value's event, or null. */
 export interface Settled {
   value_times_ms: string;
 }
 
-/** What one event states; undefined is "not stated". */
+/** The values that one event states; undefined means "not stated". */
 export type Stated<Column extends string> = { [name in Column]?: Value | undefined };
 
 /**
- * Puts what an event states into `row`.
- * @param columns in a fixed order: a projection's version must rise when it changes
+ * Merges the values of an event into `row`.
+ * @param columns in a fixed order: if it changes, the projection's version must be increased
  * @param atMs when the event occurred
  */
 export function settle<Column extends string, R extends Settled & { [name in Column]: Value }>(
@@ -38,14 +38,14 @@ export function settle<Column extends string, R extends Settled & { [name in Col
   row.value_times_ms = `[${text}]`;
 }
 
-/** A status and its rank: a higher rank always wins, an equal one by time, then by the greater text. */
+/** A status and its rank. A higher rank always wins; with equal ranks, the later time, then the greater text. */
 export interface RankedStatus {
   readonly status: string;
   readonly rank: number;
 }
 
 /**
- * @returns whether the event's status takes the place of the row's
+ * @returns whether the event's status replaces the row's
  * @param heldAtMs when the row's status occurred
  */
 export function statusWins(next: RankedStatus, atMs: number, held: RankedStatus, heldAtMs: number): boolean {
@@ -53,7 +53,7 @@ export function statusWins(next: RankedStatus, atMs: number, held: RankedStatus,
   return isLater(atMs, next.status, heldAtMs, held.status);
 }
 
-/** The earliest of the times that a milestone's own event type states. */
+/** The earliest time of a milestone, stated by its own event type. */
 export function earliest(held: number | null, atMs: number): number {
   return held === null ? atMs : Math.min(held, atMs);
 }

@@ -1,4 +1,4 @@
-/** One row a message, from `sms.*` and `mms.*`, in either direction. */
+/** One row per message, from `sms.*` and `mms.*`, in either direction. */
 
 import type { Event } from '../core/event.ts';
 import type { Projection } from '../core/projection.ts';
@@ -22,7 +22,7 @@ export interface SmsRow extends Settled, LifeColumns {
   status: string;
   error_code: string | null;
   error_message: string | null;
-  /** STOP, HELP …, where an inbound message is exactly that. */
+  /** STOP, HELP …, if an inbound message is exactly that. */
   keyword: string | null;
   queued_at_ms: number | null;
   sent_at_ms: number | null;

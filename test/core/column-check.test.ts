@@ -33,7 +33,7 @@ describe('a column of another type', () => {
   it('is refused when the table is opened', () => {
     assert.throws(
       () => columnCheck('photo', 'BLOB'),
-      /photo is "BLOB": its type must be TEXT, INTEGER or REAL/,
+      /photo has the type "BLOB": it must be TEXT, INTEGER or REAL/,
     );
   });
 

@@ -341,7 +341,7 @@ describe('openReadOnly', () => {
       writeFileSync(path, '');
       assert.match(
         refusal(() => openReadOnly(path)),
-        /is empty: start the server once to make it$/,
+        /is empty: start the server once to create the schema$/,
       );
       assert.equal(readFileSync(path).length, 0);
     }));

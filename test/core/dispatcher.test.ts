@@ -230,7 +230,7 @@ describe('a dispatcher', () => {
     assert.equal(position(), 1);
     assert.match(
       lines.at(-1) ?? '',
-      /^error handlers: seq 1 failed, attempt 12 of 12, not tried again: Error: never; \.\/irisx handlers retry 1/,
+      /^error handlers: seq 1 failed, attempt 12 of 12, no more retries: Error: never; to retry it, run \.\/irisx handlers retry 1/,
     );
   });
 
@@ -258,12 +258,12 @@ describe('a dispatcher', () => {
     const odd: [unknown, string | RegExp][] = [
       [new TypeError('no', { cause: new Error('refused') }), 'TypeError: no (refused)'],
       ['text', 'text'],
-      [null, 'it failed with nothing'],
+      [null, 'it failed without an error value'],
       [Symbol('s'), 'Symbol(s)'],
-      [{ toString: thrower }, 'it failed with something that cannot be told'],
+      [{ toString: thrower }, 'it failed with a value that cannot be shown as text'],
       [
         new Proxy({}, { get: thrower, getPrototypeOf: thrower }),
-        'it failed with something that cannot be told',
+        'it failed with a value that cannot be shown as text',
       ],
       [new Error('x'.repeat(1_000_000)), /^Error: x+$/],
     ];

@@ -74,7 +74,10 @@ describe('the state of the handlers', () => {
     const { store } = given();
     store.moveTo('handlers', 4, NONE);
     store.replayFrom('handlers', 3, NONE);
-    assert.equal(store.write('handlers', { position: at(4), failed: [failed(2), failed(4)], ended: [] }), false);
+    assert.equal(
+      store.write('handlers', { position: at(4), failed: [failed(2), failed(4)], ended: [] }),
+      false,
+    );
     assert.equal(store.position('handlers')?.seq, 2);
     assert.deepEqual(
       store.failed(9).map(({ seq }) => seq),
@@ -166,7 +169,7 @@ describe('the state of the handlers', () => {
     const { size } = statSync(other);
     assert.throws(
       () => new RunStore(other),
-      /cannot be used for the state of the handlers: file is not a database/,
+      /cannot be used as the state file of the handlers: file is not a database/,
     );
     assert.equal(statSync(other).size, size);
     const newer = new Sqlite(path);
@@ -209,10 +212,15 @@ it('takes a state file that earlier code has made, and leaves it usable for that
   const store = new RunStore(path);
   assert.deepEqual([store.consumer('handlers')?.seq, store.consumer('handlers')?.ranAtMs], [7, null]);
   store.setState('handlers', 'running', 123);
-  assert.deepEqual([store.consumer('handlers')?.state, store.consumer('handlers')?.ranAtMs], ['running', 123]);
+  assert.deepEqual(
+    [store.consumer('handlers')?.state, store.consumer('handlers')?.ranAtMs],
+    ['running', 123],
+  );
   store.close();
   assert.equal(earlier.pragma('user_version', { simple: true }), 1);
-  earlier.exec("INSERT INTO consumers (name, settled_seq, settled_chain, generation) VALUES ('forward', 1, x'', 1)");
+  earlier.exec(
+    "INSERT INTO consumers (name, settled_seq, settled_chain, generation) VALUES ('forward', 1, x'', 1)",
+  );
   earlier.close();
   folder.remove();
 });

@@ -306,7 +306,7 @@ describe('a batch that storage refuses', () => {
       );
       thread.say({ kind: 'recovered' });
       assert.equal(writer.storage, 'ok');
-      assert.deepEqual(logged.at(-1), ['info', 'storage works again: deliveries are taken']);
+      assert.deepEqual(logged.at(-1), ['info', 'storage works again: deliveries are accepted']);
       const recorded = writer.append(one());
       thread.commit();
       assert.equal((await recorded).kind, 'recorded');

@@ -137,7 +137,10 @@ fault(
       const seq = flipByteOfBody(given, last);
       const { code, stdout } = await verify(path);
       assert.equal(code, 1);
-      assert.match(stdout, new RegExp(`^FAILED +chain: seq ${seq}: the body is not the one`, 'm'));
+      assert.match(
+        stdout,
+        new RegExp(`^FAILED +chain: seq ${seq}: the body differs from the recorded one`, 'm'),
+      );
       copyFileSync(kept, path);
     }
     for (let attempt = 0; attempt < TRIES; attempt++) {

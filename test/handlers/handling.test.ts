@@ -114,7 +114,7 @@ describe('a handler', () => {
     );
     assert.ok(
       receiver.lines.some((line) =>
-        /WARN handlers: seq 1 failed, attempt 1 of 12, again in [\d.]+ s: TypeError: not yet$/.test(line),
+        /WARN handlers: seq 1 failed, attempt 1 of 12, retried in [\d.]+ s: TypeError: not yet$/.test(line),
       ),
     );
     await until(() => state('SELECT * FROM failed_runs').length === 0, 'no failed run is left');
@@ -138,7 +138,7 @@ describe('a handler', () => {
     assert.deepEqual(runs.toSorted(), ['endless 1', 'endless 2', 'one 1', 'three 1', 'two 1']);
     assert.ok(
       receiver.lines.some((line) =>
-        /ERROR the handlers' thread has ended: the handler did not yield for \d+ ms, with seq 1 under way/.test(
+        /ERROR the handlers' thread has ended: a handler blocked the thread for \d+ ms, with seq 1 in progress/.test(
           line,
         ),
       ),
@@ -178,7 +178,7 @@ describe('a handler', () => {
     const receiver = await start();
     const deaths = () =>
       receiver.lines.filter((line) =>
-        line.includes("the handlers' thread has ended: too late; the next starts"),
+        line.includes("the handlers' thread has ended: too late; it is restarted"),
       );
     await deliver(receiver, completed('late'));
     await until(() => deaths().length === 2, 'the next thread has ended, too');
@@ -202,7 +202,7 @@ describe('a handler', () => {
     await deliver(receiver, completed('careless'));
     await deliver(receiver, completed('next'));
     await until(() => seen().length === 2, 'both have run');
-    const told = /WARN handlers: a promise that no run waits for was rejected: Error: nobody waits; await it/;
+    const told = /WARN handlers: a promise that no run awaits was rejected: Error: nobody waits; await it/;
     await until(() => receiver.lines.some((line) => told.test(line)), 'it is logged');
     assert.ok(!receiver.lines.some((line) => line.includes('has ended')), receiver.lines.join('\n'));
   });

@@ -53,16 +53,16 @@ describe('a module of handlers', () => {
 
   it('is refused if a name starts like a handler’s but is not one; the valid names are listed', async () => {
     const path = modulePath('export function handleCallComplete() {}');
-    await refused(path, /exports handleCallComplete, which is no handler's name: .*handleCallCompleted/);
+    await refused(path, /exports handleCallComplete, which is not a handler name: .*handleCallCompleted/);
   });
 
   it('is refused if a handler is not a function, or if it has no handlers', async () => {
-    await refused(modulePath('export const handleCallFailed = 1;'), /not as a function: number/);
+    await refused(modulePath('export const handleCallFailed = 1;'), /must be a function, got number/);
     await refused(modulePath('export const nothing = 1;'), /exports no handler: export a function under/);
   });
 
   it('is refused with advice if it cannot be found or read', async () => {
-    await refused(join(temporaryFolder().path, 'none.mjs'), /there is no such file/);
+    await refused(join(temporaryFolder().path, 'none.mjs'), /the file does not exist/);
     await refused(modulePath('export const x = ;'), /Unexpected token ';' \(SyntaxError\): node '\//);
     await refused(modulePath("import './gone.mjs';"), /Cannot find module '.*gone\.mjs'/);
     await refused(modulePath('throw new TypeError("not\\ntoday");'), /cannot be loaded: not \(TypeError\)$/);

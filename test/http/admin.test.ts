@@ -162,7 +162,7 @@ describe('the admin listener', () => {
     other.close();
     const page = await fetch(receiver.adminUrl);
     assert.equal(page.status, 500);
-    assert.equal(await page.text(), 'This page failed; the log says why.\n');
+    assert.equal(await page.text(), 'This page failed; see the log for the reason.\n');
     assert.ok(
       receiver.lines.some((line) => line.includes('ERROR an admin page failed: no such table: contacts')),
       receiver.lines.join('\n'),

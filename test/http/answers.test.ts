@@ -142,7 +142,7 @@ describe('a delivery that is signed', () => {
     }
     assert.equal(recorded(), before);
     assert.equal(
-      receiver.lines.filter((line) => line.includes('under another X-IRISX-Event (sms.received)')).length,
+      receiver.lines.filter((line) => line.includes('with a different X-IRISX-Event (sms.received)')).length,
       1,
     );
   });
@@ -183,7 +183,7 @@ describe('a delivery that is signed', () => {
     assert.equal(members(answer)['success'], true);
     assert.equal(receiver.rows("SELECT * FROM sms_messages WHERE message_id = 'SM-family'").length, 1);
     assert.equal(warnings().length, 1);
-    assert.match(warnings()[0] ?? '', /WARN .* sms\.sent came to \/webhooks\/calls/);
+    assert.match(warnings()[0] ?? '', /WARN .* sms\.sent was sent to \/webhooks\/calls/);
 
     await send(newCall('call.ringing'), { path: '/webhooks/sms' });
     assert.equal(warnings().length, 2);

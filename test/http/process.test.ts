@@ -166,13 +166,16 @@ describe('the program', { concurrency: 2 }, () => {
         const half = await openRaw(port);
         half.send(signedRequest(body(1)).slice(0, -5));
         program.kill('SIGTERM');
-        await until(() => program.output().includes('SIGTERM: taking no new'), 'the first signal is logged');
+        await until(
+          () => program.output().includes('SIGTERM: accepting no new'),
+          'the first signal is logged',
+        );
         const startedMs = performance.now();
         program.kill('SIGTERM');
         const { signal } = await program.exit;
         assert.equal(signal, 'SIGKILL');
         assert.ok(performance.now() - startedMs < 1000);
-        assert.match(program.output(), /a second SIGTERM: ending at once/);
+        assert.match(program.output(), /second SIGTERM: exiting immediately/);
       }),
     );
 
@@ -204,7 +207,7 @@ describe('the program', { concurrency: 2 }, () => {
         await program.listening();
         program.kill('SIGINT');
         assert.equal((await program.exit).code, 0);
-        assert.match(program.output(), /SIGINT: taking no new connections/);
+        assert.match(program.output(), /SIGINT: accepting no new connections/);
       }),
     );
   });
@@ -315,7 +318,7 @@ describe('the program', { concurrency: 2 }, () => {
           assert.equal((await program.exit).code, 69);
           assert.match(
             program.errors(),
-            /^LISTEN_FDS: descriptor 3 is no TCP socket to listen on \([^\n]*\): have the supervisor open[^\n]*\n$/,
+            /^LISTEN_FDS: descriptor 3 is not a listening TCP socket \([^\n]*\): let the supervisor open[^\n]*\n$/,
           );
         }),
       );
@@ -333,7 +336,7 @@ describe('the program', { concurrency: 2 }, () => {
         assert.equal(code, 69);
         assert.match(
           program.errors(),
-          /LISTEN_PID names another process[^\n]*start node itself, not npm[^\n]*\n$/,
+          /LISTEN_PID names another process[^\n]*start node directly, not npm[^\n]*\n$/,
         );
       }),
     );

@@ -193,7 +193,7 @@ describe('under a flood', () => {
     await deliver(receiver, { event: 'call.dtmf', data: {} });
     assert.ok(receiver.lines.some((line) => line.includes(' 200 ')));
 
-    const told = '3 more requests that recorded no delivery came within a second';
+    const told = '3 more requests that recorded no delivery arrived within a second';
     const isTold = () => receiver.lines.some((line) => line.includes(told));
     await until(isTold, 'the number left out is logged even without another request');
 

@@ -149,7 +149,7 @@ describe('a backup', () => {
     database.tamper(
       "UPDATE events SET body = CAST(CAST(body AS TEXT) || ' ' AS BLOB) WHERE seq IN (523, 540)",
     );
-    await refused(/^the log is damaged: seq 523: the body is not the one that was recorded; /);
+    await refused(/^the log is damaged: seq 523: the body differs from the recorded one; /);
   });
 
   it('of a log with a gap is refused, and the missing event is named', async () => {
@@ -179,15 +179,18 @@ describe('a backup', () => {
   it('never replaces a file', async () => {
     database.append(5);
     writeFileSync(target, 'mine');
-    await refused(`${target} exists already: give another name, or move it away`);
+    await refused(`${target} already exists: choose another name, or move the file away`);
     const own = database.path;
-    await refused(`${own} exists already: give another name, or move it away`, own);
+    await refused(`${own} already exists: choose another name, or move the file away`, own);
   });
 
   it('needs a folder and a name', async () => {
     database.append(5);
     const missing = join(folder.path, 'missing');
-    await refused(`there is no folder ${missing}: make it, or give another name`, join(missing, 'backup.db'));
+    await refused(
+      `the folder ${missing} does not exist: create it, or choose another name`,
+      join(missing, 'backup.db'),
+    );
     const { code, stderr } = await backup();
     assert.equal(code, EX_USAGE);
     assert.equal(stderr, 'give exactly one FILE to write; see --help\n');
@@ -197,7 +200,7 @@ describe('a backup', () => {
     database.append(5);
     const holder = new Sqlite(`${target}.partial-lock`);
     holder.exec('BEGIN EXCLUSIVE');
-    await refused(`another backup to ${target} is under way: wait until it ends`);
+    await refused(`another backup to ${target} is in progress: wait until it ends`);
     holder.close();
   });
 });

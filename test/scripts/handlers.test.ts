@@ -183,6 +183,6 @@ describe('the program', () => {
     });
     assert.equal(code, EX_CONFIG, stdout + stderr);
     assert.equal(stdout, '');
-    assert.match(stderr, /^HANDLERS=\S+ exports handleCallComplete, which is no handler's name: [^\n]+\n$/);
+    assert.match(stderr, /^HANDLERS=\S+ exports handleCallComplete, which is not a handler name: [^\n]+\n$/);
   });
 });

@@ -156,7 +156,7 @@ describe('./irisx report', () => {
     database.tamper('DELETE FROM events WHERE seq = 5');
     const { code, stdout, stderr } = await runScript('report', ['--as-of', '5'], { env: database.env });
     assert.deepEqual([code, stdout], [1, '']);
-    assert.match(stderr, /^the log cannot be read beyond seq 4 of 5: \.\/irisx verify tells /);
+    assert.match(stderr, /^the log cannot be read beyond seq 4 of 5: run \.\/irisx verify to find /);
   });
 
   for (const [args, message] of [

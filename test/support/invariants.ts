@@ -107,7 +107,7 @@ export async function endsLost(program: Program): Promise<string> {
   const { signal } = await ended(program);
   const output = program.output();
   assert.equal(signal, 'SIGKILL', output + program.errors());
-  const lines = output.split('\n').filter((line) => line.includes('the database cannot be trusted any more'));
+  const lines = output.split('\n').filter((line) => line.includes('the database can no longer be trusted'));
   assert.equal(lines.length, 1, output);
   checkLines(output + program.errors());
   return lines[0] ?? '';
