@@ -10,6 +10,7 @@ import { runHandlers } from './core/run-handlers.ts';
 import { faultText } from './core/storage-fault.ts';
 import { type ForwardOptions, forwardConsumer } from './handlers/forward.ts';
 import { loadHandlers } from './handlers/load.ts';
+import { offerDriver } from './handlers/offer-driver.ts';
 import { handlersConsumer } from './handlers/own.ts';
 import { derivations } from './projections/index.ts';
 
@@ -46,6 +47,7 @@ process.on('unhandledRejection', (reason) => {
 
 lowerPriority(NICENESS.reading); // handlers must not take processor time from receiving
 try {
+  offerDriver();
   const handlers = await loadHandlers(data.modulePath);
   const consumers: Consumer[] = [];
   if (handlers.size > 0) consumers.push(handlersConsumer(handlers, data.timeoutMs, data.runsMax));

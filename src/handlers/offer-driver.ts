@@ -1,0 +1,39 @@
+/**
+ * Lets a user's module import `better-sqlite3`, wherever that module is: outside the clone, or next to the bundle, which
+ * contains the driver. A module that finds a driver of its own keeps it.
+ */
+
+import { registerHooks } from 'node:module';
+import Sqlite from 'better-sqlite3';
+
+const NAME = 'better-sqlite3';
+const DRIVER = Symbol.for('irisx-webhooks driver');
+const SCHEME = 'irisx:';
+/** The source of the module that is imported instead, by its format. */
+const SOURCES = {
+  module: `export default globalThis[Symbol.for('${DRIVER.description}')];`,
+  commonjs: `module.exports = globalThis[Symbol.for('${DRIVER.description}')];`,
+} as const;
+
+/** For all modules that this thread imports from now on. */
+export function offerDriver(): void {
+  Object.defineProperty(globalThis, DRIVER, { value: Sqlite });
+  registerHooks({
+    resolve(specifier, context, nextResolve) {
+      try {
+        return nextResolve(specifier, context);
+      } catch (error) {
+        if (specifier !== NAME) throw error;
+        const format = [...context.conditions].includes('require') // a Set on some versions of Node
+          ? 'commonjs'
+          : 'module';
+        return { url: `${SCHEME}${format}`, format, shortCircuit: true };
+      }
+    },
+    load(url, context, nextLoad) {
+      if (!url.startsWith(SCHEME)) return nextLoad(url, context);
+      const format = url.slice(SCHEME.length) as keyof typeof SOURCES;
+      return { format, source: SOURCES[format], shortCircuit: true };
+    },
+  });
+}
