@@ -7,8 +7,9 @@ import { lockFile } from '../src/core/file-lock.ts';
 import { RUN_ATTEMPTS_MAX } from '../src/core/limits.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { RunStore } from '../src/core/run-store.ts';
+import { type ConsumerState, RunStore } from '../src/core/run-store.ts';
 import { runStoreLockPath, runStorePath } from '../src/core/run-store-file.ts';
+import { absenceOf } from '../src/core/starting-position.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
@@ -19,6 +20,7 @@ ${IRISX} handlers status
 ${IRISX} handlers failed
 ${IRISX} handlers retry SEQ … | retry --all
 ${IRISX} handlers skip SEQ …
+${IRISX} handlers resume handlers|forward --from stopped|now
 ${IRISX} handlers --replay-from SEQ [--only handlers|forward]
 Shows and controls the runs of handlers and of forwarding, also while the server runs.
 
@@ -27,6 +29,8 @@ Shows and controls the runs of handlers and of forwarding, also while the server
                  ${RUN_ATTEMPTS_MAX} attempts
   retry          tries failed runs again now, with their full number of attempts
   skip           drops failed runs: they are not tried again
+  resume         lets one run again that was away for more than a day: --from stopped runs the events that it missed,
+                 --from now skips them, and its failed runs are dead
   --replay-from  runs all events from this one on again, including those that succeeded; a SEQ just beyond the log's
                  end skips everything that has not run yet
   --only         replays only handlers, or only forward
@@ -34,6 +38,7 @@ Shows and controls the runs of handlers and of forwarding, also while the server
 
 const OPTIONS = {
   all: { type: 'boolean' },
+  from: { type: 'string' },
   'replay-from': { type: 'string' },
   only: { type: 'string' },
 } as const;
@@ -45,8 +50,9 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
   const [command, ...rest] = positionals;
   const replayFrom = values['replay-from'];
   if ((command === undefined) === (replayFrom === undefined))
-    throw new UsageError('give a command (status, failed, retry, skip) or --replay-from SEQ');
+    throw new UsageError('give a command (status, failed, retry, skip, resume) or --replay-from SEQ');
   if (values.all === true && command !== 'retry') throw new UsageError('--all is for retry');
+  if (values.from !== undefined && command !== 'resume') throw new UsageError('--from is for resume');
   if (values.only !== undefined && replayFrom === undefined)
     throw new UsageError('--only is for --replay-from');
 
@@ -67,7 +73,10 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
     if (command === 'failed') return none(rest) ?? failed(store);
     if (command === 'retry') return retry(store, values.all === true, rest.map(seqOf));
     if (command === 'skip') return skip(store, rest.map(seqOf));
-    throw new UsageError(`unknown command ${JSON.stringify(command)}; commands: status, failed, retry, skip`);
+    if (command === 'resume') return resume(store, log, rest, values.from);
+    throw new UsageError(
+      `unknown command ${JSON.stringify(command)}; commands: status, failed, retry, skip, resume`,
+    );
   } finally {
     database.close();
     store.close();
@@ -87,20 +96,57 @@ function none(rest: readonly string[]): undefined {
 
 function status(store: RunStore, log: EventLog, databasePath: string): number {
   const head = log.head().seq;
-  const rows = store
-    .consumers()
-    .map(({ name, seq, waiting, dead }) => [
-      name,
-      grouped(seq),
-      grouped(Math.max(0, head - seq)),
-      grouped(waiting),
-      grouped(dead),
-    ]);
-  print(alignedLines(['consumer', 'seq', 'behind', 'waiting', 'dead'], rows, [1, 2, 3, 4]));
   const unlock = lockFile(runStoreLockPath(databasePath));
   unlock?.();
+  const isServed = unlock === undefined;
+  const consumers = store.consumers();
+  const rows = consumers.map((consumer) => [
+    consumer.name,
+    stateOf(consumer, isServed),
+    grouped(consumer.seq),
+    grouped(Math.max(0, head - consumer.seq)),
+    grouped(consumer.waiting),
+    grouped(consumer.dead),
+  ]);
+  print(alignedLines(['consumer', 'state', 'seq', 'behind', 'waiting', 'dead'], rows, [2, 3, 4, 5]));
+  const server = isServed ? 'a server is running' : 'no server is running';
+  print([`the log's last event is seq ${grouped(head)}; ${server}`]);
+  for (const consumer of consumers) {
+    const absence = absenceOf(consumer, head, Date.now());
+    if (absence !== undefined && (!isServed || consumer.state === 'held up')) print([absence]);
+  }
+  return 0;
+}
+
+/** A running server marks the consumers that it runs. The others were run by an earlier one. */
+function stateOf({ state }: ConsumerState, isServed: boolean): string {
+  if (!isServed) return 'stopped';
+  return state === 'stopped' ? 'not configured' : state;
+}
+
+function resume(
+  store: RunStore,
+  log: EventLog,
+  [name = '', ...more]: readonly string[],
+  from: string | undefined,
+): number {
+  const consumer = store.consumer(name);
+  if (consumer === undefined || more.length > 0) {
+    const names = store.consumers().map((each) => each.name);
+    throw new UsageError(`resume needs one of ${names.join(', ')}`);
+  }
+  if (from !== 'stopped' && from !== 'now') throw new UsageError('resume needs --from stopped or --from now');
+  const head = log.head();
+  if (absenceOf(consumer, head.seq, Date.now()) === undefined) {
+    print([`${name} is not held up: there is nothing to resume`]);
+    return 1;
+  }
+  store.resume(name, from === 'now' ? head : undefined, Date.now());
+  const missed = counted(Math.max(0, head.seq - consumer.seq), 'event');
   print([
-    `the log's last event is seq ${grouped(head)}; ${unlock === undefined ? 'a server is running them' : 'no server is running them now'}`,
+    from === 'now'
+      ? `${name} goes on after seq ${head.seq}; ${missed} skipped`
+      : `${name} runs the ${missed} it missed`,
   ]);
   return 0;
 }

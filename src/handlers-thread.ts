@@ -64,7 +64,7 @@ try {
       onFault: (error) => die(error, false),
       dead: data.dead,
     });
-    say({ kind: 'loaded', consumers: consumers.map(({ name }) => name) });
+    say({ kind: 'loaded', consumers: consumers.map(({ name }) => name), types: [...handlers.keys()] });
   }
 } catch (error) {
   if (!(error instanceof HandlersRefused)) throw error;

@@ -41,6 +41,8 @@ export interface Handling {
   start(): Promise<void>;
   /** Call it after a commit. */
   wake(): void;
+  /** The event types that have a handler; empty until they are loaded. */
+  types(): readonly string[];
   /** The positions of the consumers that run in this process. */
   positions(): ConsumerPosition[];
   /** @returns when the runs in progress have ended or been given up, and the state is written */
@@ -59,6 +61,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
   const shared = SharedState.create(options.runsMax);
   let thread: Worker | undefined;
   let consumers: readonly string[] = [];
+  let types: readonly string[] = [];
   let isStarted = false;
   let onStarted = () => {};
   let isClosing = false;
@@ -105,6 +108,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
       switch (message.kind) {
         case 'loaded':
           consumers = message.consumers;
+          types = message.types;
           loads();
           if (isStarted) begin();
           return;
@@ -188,6 +192,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
     wake() {
       if (thread !== undefined && shared.takeWaking()) say({ kind: 'wake' });
     },
+    types: () => types,
     positions: () =>
       consumers.flatMap((name, index) => {
         const settledSeq = shared.settled(index);

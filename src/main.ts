@@ -71,16 +71,19 @@ function secretsOf(config: Config): readonly string[] {
   return [developmentSecret(config.databasePath)];
 }
 
-function announce(config: Config, { address, adminUrl, head }: Receiver, log: Log): void {
+function announce(config: Config, { address, handledTypes, adminUrl, head }: Receiver, log: Log): void {
   const url = `http://${hostOf(address.address)}:${address.port}/webhooks`;
   const isSupervised = config.listenFd !== undefined;
   const database = shortPath(config.databasePath);
+  const { modulePath, forward } = config.handlers;
   if (config.logFormat === 'json') {
     log('info', 'listening', {
       url,
       database,
       environment: config.environment,
       supervised: isSupervised,
+      handlers: handledTypes,
+      forwarding: forward === undefined ? [] : forward.events,
       admin: adminUrl,
       seq: head.seq,
       chain: head.chain,
@@ -93,6 +96,9 @@ function announce(config: Config, { address, adminUrl, head }: Receiver, log: Lo
       ['listening', isSupervised ? `${url} (the supervisor holds the socket)` : url],
       ['database', `${database} (seq ${head.seq})`],
       ['environment', config.environment],
+      ['handlers', describe(handledTypes, modulePath === undefined ? 'src/handlers' : shortPath(modulePath))],
+      // Without its path, which is a secret of some chat tools.
+      ['forwarding', describe(forward?.events ?? [], new URL(forward?.url ?? 'http://none').origin)],
       ['admin pages', adminUrl ?? 'none'],
       ['secret', config.skipSignatureVerification ? 'none' : secret],
       ['try it', `${IRISX} send call.completed${port}`],
@@ -113,6 +119,10 @@ function announce(config: Config, { address, adminUrl, head }: Receiver, log: Lo
       'SKIP_SIGNATURE_VERIFICATION=true: anyone can write anything to the log; never use it outside development',
     );
   }
+}
+
+function describe(types: readonly string[], place: string): string {
+  return types.length === 0 ? 'none' : `${types.join(', ')} (${place})`;
 }
 
 /** The path as one would type it in the current folder. */

@@ -37,6 +37,8 @@ export interface ReceiverOptions {
 
 export interface Receiver {
   readonly address: AddressInfo;
+  /** The event types that have a handler. */
+  readonly handledTypes: readonly string[];
   /** Undefined if there are no admin pages. */
   readonly adminUrl: string | undefined;
   /** The log's last event at the start. */
@@ -117,6 +119,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
   const admin = await keepAdmin({ config, writer, counters, http, handling, log, now, monotonicMs });
   return {
     address,
+    handledTypes: handling.types(),
     adminUrl: admin.url,
     head: writer.head,
     async close() {

@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { DRAIN_MAX_MS } from '../src/core/limits.ts';
 import { freePort } from './support/free-port.ts';
-import { deliver, SECRET, temporaryFolder } from './support/receiver.ts';
+import { deliver, SECRET, temporaryFolder, until } from './support/receiver.ts';
 import { startServer } from './support/started-server.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -131,7 +131,19 @@ describe('the deployment', () => {
     mkdirSync(place);
     for (const name of ['irisx-webhooks.mjs', 'better_sqlite3.node'])
       copyFileSync(join(build, 'dist', name), join(place, name));
-    const env = { PORT: String(await freePort()), HOST: '127.0.0.1', ADMIN_PORT: String(await freePort()) };
+    writeFileSync(
+      join(place, 'handlers.mjs'),
+      `import Sqlite from 'better-sqlite3';
+       const own = new Sqlite('own.db');
+       export const handleCallCompleted = (data, { log }) =>
+         log('info', \`handled by SQLite \${own.prepare('SELECT sqlite_version()').pluck().get()}\`);`,
+    );
+    const env = {
+      PORT: String(await freePort()),
+      HOST: '127.0.0.1',
+      ADMIN_PORT: String(await freePort()),
+      HANDLERS: 'handlers.mjs',
+    };
     const program = (...args: string[]) => [process.execPath, 'irisx-webhooks.mjs', ...args];
     const server = await startServer(program(), place, env);
     const run = (...args: string[]) => {
@@ -141,6 +153,7 @@ describe('the deployment', () => {
     try {
       assert.match(server.output(), /try it +node irisx-webhooks\.mjs send call\.completed --url /);
       assert.match(run('send', 'call.completed').stdout, /<-- 200 .* seq 1\n/);
+      await until(() => server.output().includes('handled by SQLite 3.'), 'the handler has the driver');
       assert.equal(run('rebuild').status, 0);
       assert.equal(run('verify').status, 0);
       assert.match(run('report', 'calls').stdout, /^total +1 /m);
@@ -167,7 +180,9 @@ describe('the deployment', () => {
       'better_sqlite3.node',
       'copy.db',
       'data',
+      'handlers.mjs',
       'irisx-webhooks.mjs',
+      'own.db',
     ]);
   });
 

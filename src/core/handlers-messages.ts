@@ -10,7 +10,8 @@ export type ToHandlers =
   | { readonly kind: 'close' };
 
 export type FromHandlers =
-  | { readonly kind: 'loaded'; readonly consumers: readonly string[] }
+  /** `types`: the event types that have a handler. */
+  | { readonly kind: 'loaded'; readonly consumers: readonly string[]; readonly types: readonly string[] }
   /** No handler does anything and forwarding is off: the thread ends. */
   | { readonly kind: 'nothing' }
   /** The handlers cannot be used; `text` is for the operator. */

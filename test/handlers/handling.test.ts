@@ -1,11 +1,14 @@
 /** Handlers in a complete receiver: called once an event is in the log, and never delaying the sender. */
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
+import { lockFile } from '../../src/core/file-lock.ts';
+import { CONSUMER_ABSENCE_MS, REBUILD_RETRY_MS } from '../../src/core/limits.ts';
 import { rebuild } from '../../src/core/rebuild.ts';
+import { RunStore } from '../../src/core/run-store.ts';
 import { runStorePath } from '../../src/core/run-store-file.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { deliver, startReceiver, type TestReceiver, temporaryFolder, until } from '../support/receiver.ts';
@@ -299,6 +302,128 @@ describe('a handler', () => {
   });
 });
 
+describe('a user’s own SQLite errors', () => {
+  const BUSY = "new Database.SqliteError('database is locked', 'SQLITE_BUSY')";
+
+  it('in a timer end the thread and are blamed on the run, like any other error', async () => {
+    const { start, state } = given(`import Database from 'better-sqlite3';
+      export function handleCallCompleted(data, context) {
+        setTimeout(() => { throw ${BUSY}; }, 5);
+        return new Promise(() => {});
+      }`);
+    const receiver = await start();
+    await deliver(receiver, completed('locked'));
+    await until(
+      () => receiver.lines.some((line) => /thread .*database is locked .*seq 1/.test(line)),
+      'the death is reported with its event',
+    );
+    await until(() => state('SELECT * FROM failed_runs').length === 1, 'the run is blamed');
+    const [run] = state('SELECT seq, attempts, error FROM failed_runs');
+    assert.deepEqual(run, { seq: 1, attempts: 1, error: 'database is locked (SQLITE_BUSY)' });
+  });
+
+  it('in a promise that no run awaits are a warning, and cost nothing else', async () => {
+    const { seen, start } = given(`import Database from 'better-sqlite3';
+      export function handleCallCompleted(data) {
+        if (data.call_uuid === 'careless') void Promise.reject(${BUSY});
+        note('completed', data, {});
+      }`);
+    const receiver = await start();
+    await deliver(receiver, completed('careless'));
+    await deliver(receiver, completed('next'));
+    await until(() => seen().length === 2, 'both have run');
+    await until(
+      () => receiver.lines.some((line) => /no run awaits .*database is locked/.test(line)),
+      'a warning',
+    );
+    assert.ok(!receiver.lines.some((line) => line.includes('has ended')), receiver.lines.join('\n'));
+  });
+
+  for (const code of ['SQLITE_BUSY', 'SQLITE_CORRUPT', 'SQLITE_IOERR_FSYNC', 'SQLITE_FULL'])
+    it(`in a run fail that run alone (${code})`, async () => {
+      const { seen, start, state } = given(`import Database from 'better-sqlite3';
+        export function handleCallCompleted(data) {
+          if (data.call_uuid === 'bad') throw new Database.SqliteError('mine', '${code}');
+          note('completed', data, {});
+        }`);
+      const receiver = await start();
+      await deliver(receiver, completed('bad'));
+      await deliver(receiver, completed('next'));
+      await until(() => seen().length === 1, 'the other has run');
+      await until(() => state('SELECT * FROM failed_runs').length === 1, 'the run has failed');
+      assert.ok(!receiver.lines.some((line) => line.includes('has ended')), receiver.lines.join('\n'));
+      assert.equal((await fetch(`${receiver.url}/health`)).status, 200);
+    });
+});
+
+it('a handler sees an event only after its table reflects it; forwarding does not wait', async () => {
+  const { databasePath, seen, start } = given(`export function handleSmsReceived(data, context) {
+    const [row] = context.query('SELECT opted_out FROM contacts WHERE phone_number = ?', data.from_number);
+    note('received', data, { optedOut: row?.opted_out });
+  }`);
+  const stop = (id: string) => ({
+    event: 'sms.received',
+    data: { message_id: id, from_number: '+12025550102', to_number: '+12025550101', message: 'STOP' },
+  });
+  const target = await startTarget((response) => void response.end());
+  targets.push(target);
+  const env = {
+    FORWARD_URL: target.url,
+    FORWARD_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+  };
+  await (await start(env)).close();
+  receivers.pop();
+  const database = new Sqlite(databasePath);
+  database.exec("UPDATE projections SET version = 0 WHERE name = 'contacts'");
+  database.close();
+  const unlock = lockFile(`${databasePath}-rebuild`); // the rebuild that the new version needs has to wait
+  const receiver = await start(env);
+  await deliver(receiver, stop('m1'));
+  await until(() => target.came.length === 1, 'it is forwarded');
+  await until(
+    () =>
+      receiver.lines.some((line) => line.includes('handlers: events from seq 1 on wait until the tables')),
+    'the handler waits',
+  );
+  assert.deepEqual(seen(), []);
+  unlock?.();
+  await until(() => seen().length === 1, 'the handler has run', 2 * REBUILD_RETRY_MS);
+  assert.deepEqual(seen()[0]?.context, { optedOut: 1 });
+});
+
+it('forwarding that is configured again after a long absence posts nothing before a person says so', async () => {
+  const target = await startTarget((response) => void response.end());
+  targets.push(target);
+  const folder = temporaryFolder();
+  folders.push(folder);
+  const databasePath = join(folder.path, 'irisx.db');
+  const env = {
+    FORWARD_URL: target.url,
+    FORWARD_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+  };
+  await (await startReceiver({ databasePath, env })).close();
+  const without = await startReceiver({ databasePath });
+  for (const id of ['a', 'b']) await deliver(without, completed(id));
+  await without.close();
+  const store = new RunStore(runStorePath(databasePath));
+  store.setState('forward', 'running', Date.now() - CONSUMER_ABSENCE_MS - 60_000);
+
+  const receiver = await startReceiver({ databasePath, env });
+  receivers.push(receiver);
+  await until(
+    () => receiver.lines.some((line) => /forward: last ran at .*, 2 events and 0 failed runs ago/.test(line)),
+    'it is said',
+  );
+  await deliver(receiver, completed('c'));
+  store.resume('forward', undefined, Date.now());
+  await until(() => target.came.length === 3, 'all are posted now');
+  assert.deepEqual(
+    target.came.map(({ body }) => (JSON.parse(body) as { seq: number }).seq),
+    [1, 2, 3],
+  );
+  store.close();
+});
+
 describe('forwarding in a receiver', () => {
   it('needs only configuration, and survives a target that is down for a while', async () => {
     let isDown = true;
@@ -336,7 +461,6 @@ it('the README’s three handlers do what they say', async () => {
   folders.push(folder);
   const chat = await startTarget((response) => void response.end());
   targets.push(chat);
-  symlinkSync(join(root, 'node_modules'), join(folder.path, 'node_modules'));
   const crmPath = join(folder.path, 'crm.db');
   const module = snippet.replace('https://chat.example/hook', chat.url).replace('crm.db', crmPath);
   assert.ok(module.includes(chat.url) && module.includes(crmPath), 'the README uses other URLs or paths');

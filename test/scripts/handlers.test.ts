@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
 import { EX_CONFIG } from '../../src/config.ts';
 import { lockFile } from '../../src/core/file-lock.ts';
+import { CONSUMER_ABSENCE_MS } from '../../src/core/limits.ts';
 import { type FailedRun, RunStore } from '../../src/core/run-store.ts';
 import { runStoreLockPath, runStorePath } from '../../src/core/run-store-file.ts';
 import { runScript } from './run-script.ts';
@@ -76,14 +77,69 @@ describe('./irisx handlers', () => {
     const { code, lines } = await handlers('status');
     assert.equal(code, 0);
     assert.deepEqual(lines, [
-      'consumer  seq  behind  waiting  dead',
-      'forward    20       0        0     0',
-      'handlers   15       5        2     1',
-      "the log's last event is seq 20; no server is running them now",
+      'consumer  state    seq  behind  waiting  dead',
+      'forward   stopped   20       0        0     0',
+      'handlers  stopped   15       5        2     1',
+      "the log's last event is seq 20; no server is running",
     ]);
+    withStore((store) => store.setState('handlers', 'running', Date.now()));
     const unlock = lockFile(runStoreLockPath(database.path));
-    assert.match((await handlers('status')).lines.at(-1) ?? '', /; a server is running them$/);
+    assert.deepEqual((await handlers('status')).lines.slice(1), [
+      'forward   not configured   20       0        0     0',
+      'handlers  running          15       5        2     1',
+      "the log's last event is seq 20; a server is running",
+    ]);
     unlock?.();
+  });
+
+  describe('resume', () => {
+    const away = () => {
+      stateOfServer();
+      withStore((store) => store.setState('handlers', 'running', Date.now() - CONSUMER_ABSENCE_MS - 1000));
+    };
+
+    it('is what status asks for after a long absence', async () => {
+      away();
+      const { lines } = await handlers('status');
+      assert.match(
+        lines.at(-1) ?? '',
+        /^handlers: last ran at \S+Z, 5 events and 2 failed runs ago: nothing runs until `\.\/irisx handlers resume handlers --from stopped` \(runs them\) or `\.\/irisx handlers resume handlers --from now` \(skips them\)$/,
+      );
+    });
+
+    it('--from stopped keeps the position and the failed runs', async () => {
+      away();
+      const { code, lines } = await handlers('resume', 'handlers', '--from', 'stopped');
+      assert.deepEqual([code, lines], [0, ['handlers runs the 5 events it missed']]);
+      const state = withStore((store) => store.consumer('handlers'));
+      assert.deepEqual([state?.seq, state?.waiting, state?.dead], [15, 2, 1]);
+      assert.equal((await handlers('resume', 'handlers', '--from', 'stopped')).code, 1, 'only once');
+    });
+
+    it('--from now moves the position to the end and leaves the failed runs to a person', async () => {
+      away();
+      const { code, lines } = await handlers('resume', 'handlers', '--from', 'now');
+      assert.deepEqual([code, lines], [0, ['handlers goes on after seq 20; 5 events skipped']]);
+      const state = withStore((store) => store.consumer('handlers'));
+      assert.deepEqual([state?.seq, state?.waiting, state?.dead], [20, 0, 3]);
+    });
+
+    it('refuses what is not clear', async () => {
+      away();
+      for (const [args, text] of [
+        [['resume'], /resume needs one of forward, handlers/],
+        [['resume', 'forwarding', '--from', 'now'], /resume needs one of forward, handlers/],
+        [['resume', 'handlers'], /resume needs --from stopped or --from now/],
+        [['resume', 'handlers', '--from', 'yesterday'], /resume needs --from stopped or --from now/],
+        [['status', '--from', 'now'], /--from is for resume/],
+      ] as const) {
+        const { code, stderr } = await handlers(...args);
+        assert.equal(code, EX_USAGE);
+        assert.match(stderr, text);
+      }
+      const { code, lines } = await handlers('resume', 'forward', '--from', 'now');
+      assert.deepEqual([code, lines], [1, ['forward is not held up: there is nothing to resume']]);
+    });
   });
 
   it('failed lists the failed runs, one line each', async () => {
@@ -148,7 +204,7 @@ describe('./irisx handlers', () => {
     stateOfServer();
     const before = withStore((store) => [store.consumers(), store.failed(9)]);
     const wrong: [RegExp, ...string[]][] = [
-      [/give a command \(status, failed, retry, skip\) or --replay-from SEQ/],
+      [/give a command \(status, failed, retry, skip, resume\) or --replay-from SEQ/],
       [/give a command/, 'status', '--replay-from', '3'],
       [/unknown command "stauts"/, 'stauts'],
       [/unknown argument "3"/, 'status', '3'],
