@@ -1,16 +1,18 @@
 /** `./irisx events`: lists the events of the log, newest first; shows one in full or its raw bytes; follows the log. */
 
+import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
 import { openReadOnly } from '../src/core/database.ts';
 import { EventLog, type StoredEvent } from '../src/core/event-log.ts';
-import { type EventFilter, EventSearch, type FoundEvent, type SeqRange } from '../src/core/event-search.ts';
+import { type EventFilter, EventSearch, type FoundEvent } from '../src/core/event-search.ts';
 import { EventTimes } from '../src/core/event-times.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
+import { exportEvents } from './cli/export-events.ts';
 import { grouped } from './cli/numbers.ts';
 import { eventLines, eventMembers } from './cli/shown-event.ts';
 import { shownTime, timeOption } from './cli/times.ts';
@@ -20,23 +22,26 @@ ${IRISX} events list [options]
 ${IRISX} events tail [options]
 ${IRISX} events show SEQ
 ${IRISX} events raw SEQ
+${IRISX} events export [--after SEQ] [--before SEQ] [--since TIME] [--until TIME]
 Reads the event log, also while the server runs.
 
   list               events, newest first
   tail               events as they arrive, until Ctrl-C or until --limit events have been shown
   show               one event with everything that was received with it
   raw                only the exact bytes of its body
+  export             events with their bodies, oldest first, as \`${IRISX} send --file\` reads them
 
   --type TYPE        one type under any of its spellings, or a family: call.failed, sms.*
   --subject ID       events whose body contains this text: the id of a call, message or recording, or a phone number
   --failed           only events that a table could not use
   --since, --until   received at or after, or before, this time: a date or a time, UTC
   --after, --before  only events with a greater, or a smaller, seq
-  --limit N          default 50
+  --limit N          default 50, with --output json all
   --output json      one JSON object per line
 
   ${IRISX} events list --type call.failed --since 2026-01-05
   ${IRISX} events list --subject +12025550100
+  ${IRISX} events export --after 1200 > missing.jsonl
 `;
 
 const OPTIONS = {
@@ -55,6 +60,8 @@ type Values = Arguments<typeof OPTIONS>['values'];
 
 const LIMIT_EVENTS = 50;
 const LIMIT_EVENTS_MAX = 1_000_000;
+/** Events found and printed at once as JSON, so that memory stays bounded. */
+const LIST_PIECE_EVENTS = 10_000;
 const TAIL_LOOK_MS = 250;
 const TAIL_PIECE_EVENTS = 1000;
 const TYPE_CHARS_MAX = 40;
@@ -69,37 +76,53 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   requireDatabase(config);
   const database = openReadOnly(config.databasePath);
   try {
-    if (command === 'show') return show(database, seqOf(rest), values);
+    if (command === 'show') return await show(database, seqOf(rest), values);
     if (command === 'raw') return raw(database, seqOf(rest));
+    if (command === 'export') return await exportAll(database, rest, values);
     if (command !== 'list' && command !== 'tail')
       throw new UsageError(
         command === undefined
-          ? 'give a command: list, tail, show SEQ or raw SEQ'
-          : `unknown command ${JSON.stringify(command)}; commands: list, tail, show, raw`,
+          ? 'give a command: list, tail, show SEQ, raw SEQ or export'
+          : `unknown command ${JSON.stringify(command)}; commands: list, tail, show, raw, export`,
       );
     if (rest.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(rest[0])}`);
-    return command === 'list' ? list(database, values) : await tail(database, values);
+    return await (command === 'list' ? list : tail)(database, values);
   } finally {
     database.close();
   }
 }
 
-function list(database: Database, values: Values): number {
+async function list(database: Database, values: Values): Promise<number> {
   const search = new EventSearch(database);
   const filter = filterOf(values);
   const { after, before } = rangeOf(database, values);
-  const limit = limitOf(values);
+  const isJson = values.output === 'json';
+  // A program that reads the output would not notice missing events.
+  const limit = isJson && values.limit === undefined ? Number.POSITIVE_INFINITY : limitOf(values);
   const found: FoundEvent[] = [];
-  let next = before;
+  let count = 0;
+  let next: number | undefined = before;
   do {
-    const piece = search.find(filter, { after, before: next }, limit - found.length);
-    found.push(...piece.events);
+    const piece = search.find(filter, { after, before: next }, Math.min(limit - count, LIST_PIECE_EVENTS));
+    if (isJson) await printJson(piece.events);
+    else found.push(...piece.events);
+    count += piece.events.length;
     next = piece.before;
-  } while (next !== undefined && found.length < limit);
-  if (values.output === 'json') printJson(found);
-  else if (found.length === 0) print(['no matching events']);
-  else print(tableOf(found));
-  if (next !== undefined && values.output !== 'json') print([`older events: --before ${next}`]);
+  } while (next !== undefined && count < limit);
+  if (isJson) return 0;
+  print(found.length === 0 ? ['no matching events'] : tableOf(found));
+  if (next !== undefined) print([`older events: --before ${next}`]);
+  return 0;
+}
+
+async function exportAll(database: Database, rest: readonly string[], values: Values): Promise<number> {
+  const { type, subject, failed, limit, output } = values;
+  if (rest.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(rest[0])}`);
+  for (const [name, value] of Object.entries({ type, subject, failed, limit }))
+    if (value !== undefined)
+      throw new UsageError(`--${name} is not for export, which leaves out no event of its range`);
+  if (output === 'table') throw new UsageError('export writes JSON, not a table');
+  await exportEvents(new EventLog(database), rangeOf(database, values), process.stdout);
   return 0;
 }
 
@@ -118,7 +141,7 @@ async function tail(database: Database, values: Values): Promise<number> {
       const before = Math.min(head, last + TAIL_PIECE_EVENTS) + 1;
       const events = search.find(filter, { after: last, before }, TAIL_PIECE_EVENTS).events.toReversed();
       const some = events.slice(0, limit - shown);
-      if (values.output === 'json') printJson(some);
+      if (values.output === 'json') await printJson(some);
       else print(some.map(lineOf));
       shown += some.length;
       last = before - 1;
@@ -127,11 +150,11 @@ async function tail(database: Database, values: Values): Promise<number> {
   return 0;
 }
 
-function show(database: Database, seq: number, values: Values): number {
+async function show(database: Database, seq: number, values: Values): Promise<number> {
   const log = new EventLog(database);
   const event = eventAt(log, seq);
   const failure = log.failureOf(seq);
-  if (values.output === 'json') printJson([eventMembers(event, failure)]);
+  if (values.output === 'json') await printJson([eventMembers(event, failure)]);
   else print(eventLines(event, failure));
   return 0;
 }
@@ -156,7 +179,7 @@ function filterOf(values: Values): EventFilter {
   return { type, subject, failedOnly: values.failed === true };
 }
 
-function rangeOf(database: Database, values: Values): SeqRange {
+function rangeOf(database: Database, values: Values): { after: number; before: number } {
   const times = new EventTimes(database);
   const since = timeOption('--since', values.since);
   const until = timeOption('--until', values.until);
@@ -208,8 +231,10 @@ function lineOf(event: FoundEvent): string {
   return cellsOf(event).join('  ').trimEnd();
 }
 
-function printJson(objects: readonly object[]): void {
-  for (const object of objects) process.stdout.write(`${JSON.stringify(object)}\n`);
+/** Waits for a slow reader, so that memory stays bounded. */
+async function printJson(objects: readonly object[]): Promise<void> {
+  const text = objects.map((object) => `${JSON.stringify(object)}\n`).join('');
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 
 function print(lines: readonly string[]): void {

@@ -12,8 +12,8 @@ export interface Delivery {
   readonly label: string;
   /** In addition to the signature headers. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The exact text to sign. */
-  readonly body: string;
+  /** The exact text, or bytes, to sign. */
+  readonly body: string | Uint8Array;
   /** The path at which it was recorded; replaces the path of the URL. */
   readonly path?: string;
 }
@@ -43,7 +43,7 @@ export function createPoster({ url, path, secret, connections }: PosterOptions):
   const agent = new (isHttps ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: connections });
 
   function exchange(delivery: Delivery): Promise<IncomingMessage> {
-    const body = Buffer.from(delivery.body, 'utf8');
+    const body = Buffer.from(delivery.body as string); // bytes are copied, text is encoded as UTF-8
     const timestamp = Math.floor(Date.now() / 1000);
     const target = new URL(url);
     target.pathname = path ?? delivery.path ?? url.pathname;

@@ -1,5 +1,6 @@
 /** One complete event, formatted for a program or for a terminal. */
 
+import { isUtf8 } from 'node:buffer';
 import type { StoredEvent } from '../../src/core/event-log.ts';
 import { indentedJson } from '../../src/core/indented-json.ts';
 import { harmless } from '../../src/core/logger.ts';
@@ -7,7 +8,13 @@ import { alignedLines } from './aligned-lines.ts';
 
 /** @param failure the reason recorded in the table `failures` */
 export function eventMembers(event: StoredEvent, failure: string | null): Record<string, unknown> {
-  return { ...keptMembers(event, failure), body: Buffer.from(event.body).toString('utf8') };
+  return { ...keptMembers(event, failure), ...bodyMember(event.body) };
+}
+
+/** A body for a program, without any loss: as text, or as Base64 if it is not valid UTF-8. */
+export function bodyMember(body: Uint8Array): { body: string } | { body_base64: string } {
+  const bytes = Buffer.from(body);
+  return isUtf8(bytes) ? { body: bytes.toString('utf8') } : { body_base64: bytes.toString('base64') };
 }
 
 /** The event's other members, then the body, indented if it is JSON. Every line is safe to print on a terminal. */

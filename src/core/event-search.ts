@@ -7,11 +7,12 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { SPELLINGS_WITH_TABLE, tabledType } from './event-types.ts';
 import { SEARCH_EVENTS_MAX, SEARCH_PIECE_EVENTS } from './limits.ts';
+import { mentions } from './mentions.ts';
 
 export interface EventFilter {
   /** One type under any of its spellings, or a prefix such as `call.*`, compared with the type as sent. */
   readonly type?: string | undefined;
-  /** A JSON string in the body, for example a call's id or a phone number. */
+  /** A text or a number in the body, for example a call's id or a phone number. */
   readonly subject?: string | undefined;
   readonly failedOnly?: boolean;
 }
@@ -45,7 +46,7 @@ interface Parameters {
   readonly limit: number;
   readonly types: string | null;
   readonly prefix: string | null;
-  readonly subject: Uint8Array | null;
+  readonly subject: string | null;
   readonly failedOnly: number;
 }
 
@@ -61,6 +62,10 @@ export class EventSearch {
   readonly #failedNaming: Statement<[Naming & { stage: string }], number>;
 
   constructor(database: Database) {
+    // Only a body with the text, or with an escape that may hide it, is parsed.
+    database.function('mentions', { deterministic: true, directOnly: true }, (body, subject) =>
+      Number(mentions(body as Uint8Array, subject as string)),
+    );
     this.#head = database.prepare<[], number>('SELECT max(seq) FROM events').pluck();
     this.#find = database.prepare(`
       SELECT
@@ -74,7 +79,8 @@ export class EventSearch {
       WHERE seq < @before AND seq >= @from
         AND (@types IS NULL OR type IN (SELECT value FROM json_each(@types)))
         AND (@prefix IS NULL OR substr(type, 1, length(@prefix)) = @prefix)
-        AND (@subject IS NULL OR instr(body, @subject) > 0)
+        AND (@subject IS NULL
+          OR ((instr(body, CAST(@subject AS BLOB)) > 0 OR instr(body, x'5c') > 0) AND mentions(body, @subject)))
         AND (@failedOnly = 0 OR EXISTS (SELECT 1 FROM failures WHERE failures.seq = events.seq))
       ORDER BY seq DESC LIMIT @limit`);
     // An escape may hide the id: JSON allows any character to be escaped.
@@ -135,8 +141,7 @@ function parametersOf(
     limit,
     types: type === undefined || isFamily ? null : JSON.stringify(spellingsOf(type)),
     prefix: isFamily ? (type ?? '').slice(0, -1) : null,
-    // As JSON text, with the quotes: `call-1` must not match `call-10`.
-    subject: subject === undefined ? null : Buffer.from(JSON.stringify(subject)),
+    subject: subject ?? null,
     failedOnly: failedOnly === true ? 1 : 0,
   };
 }

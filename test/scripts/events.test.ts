@@ -66,6 +66,44 @@ describe('./irisx events', () => {
     assert.deepEqual(await listed('--since', at(1), '--until', at(3)), [3, 2]);
   });
 
+  it('finds a subject however the sender wrote it: as a number, escaped, deep in the body, or in a body that is not JSON', async () => {
+    append(
+      ...[
+        '{"event":"call.ringing","data":{"call_uuid":12345}}',
+        '{"event":"call.ringing","data":{"call_uuid":"12345"}}',
+        '{"event":"call.ringing","data":{"call_uuid":123456,"from":"+12345"}}',
+        '{"event":"call.ringing","data":{"call_uuid":1234.5,"to":-12345}}',
+        String.raw`{"event":"call.ringing","data":{"call_uuid":"\u00312345"}}`,
+        '{"event":"call.ringing","more":[[{"any": 12345 }]]}',
+        '{"event":"call.ringing","data":{"call_uuid":"12345 "}}',
+        'no JSON: 12345',
+        '{"event":"call.ringing","data":{"call_uuid":90071992547409931}}',
+        '{"event":"call.ringing","data":{"from":"\\u002b12025550100"}}',
+        `{"event":"x","deep":${'['.repeat(200_000)}12345${']'.repeat(200_000)}}`,
+      ].map((body) => delivery(body)),
+    );
+    assert.deepEqual(await listed('--subject', '12345'), [11, 8, 6, 5, 2, 1]);
+    assert.deepEqual(await listed('--subject', '90071992547409931'), [9]);
+    assert.deepEqual(await listed('--subject', '90071992547409930'), []);
+    assert.deepEqual(await listed('--subject', '+12025550100'), [10]);
+    assert.deepEqual(await listed('--subject', 'call_uuid'), [], 'a name is not a value');
+  });
+
+  it('lists all events as JSON, unless a limit is given', async () => {
+    appendEach(...Array.from({ length: 140 }, (_, n) => ringing(`c${n}`)));
+    assert.equal((await listed()).length, 140);
+    assert.equal((await listed('--limit', '60')).length, 60);
+  });
+
+  it('shows a body that is not valid UTF-8 as JSON without changing it', async () => {
+    const body = Buffer.from([0x7b, 0xff, 0x00, 0x7d]);
+    append(delivery(body));
+    const { stdout } = await script('events', 'show', '1', '--output', 'json');
+    const shown = JSON.parse(stdout) as Record<string, unknown>;
+    assert.equal(shown['body'], undefined);
+    assert.deepEqual(Buffer.from(String(shown['body_base64']), 'base64'), body);
+  });
+
   it('shows a table that can be continued where it ended, and escapes control characters', async () => {
     appendEach(ringing('c1'), ringing('c2'), { event: 'evil\u001b[2J\u202e', data: {} });
     const { lines } = await script('events', 'list', '--limit', '2');
@@ -120,8 +158,8 @@ describe('./irisx events', () => {
   });
 
   for (const [args, message] of [
-    [[], 'give a command: list, tail, show SEQ or raw SEQ'],
-    [['lost'], 'unknown command "lost"; commands: list, tail, show, raw'],
+    [[], 'give a command: list, tail, show SEQ, raw SEQ or export'],
+    [['lost'], 'unknown command "lost"; commands: list, tail, show, raw, export'],
     [['show'], 'give one SEQ, a whole number from 1'],
     [['raw', '0'], 'give one SEQ, a whole number from 1, not "0"'],
     [

@@ -206,7 +206,7 @@ describe('./irisx send', () => {
 
     writeFileSync(file, `${line}\n[1]\n`);
     const { code: codeOfWrong, stderr } = await send('--file', file);
-    assert.deepEqual([codeOfWrong, stderr], [1, `${file}, line 2 is not a JSON object\n`]);
+    assert.deepEqual([codeOfWrong, stderr], [1, `${file}, line 2 is not a JSON object; nothing was sent\n`]);
     folder.remove();
   });
 

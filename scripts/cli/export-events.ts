@@ -1,0 +1,47 @@
+/** Writes events of the log as lines that `send --file` reads: nothing is left out, and no body is changed. */
+
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import type { EventLog, StoredEvent } from '../../src/core/event-log.ts';
+import { IRISX } from '../../src/core/packaging.ts';
+import { bodyMember } from './shown-event.ts';
+
+/**
+ * Writes the events with `after` < seq < `before`, oldest first, one JSON object per line.
+ * @throws Error if an event is missing or cannot be read; all events before it have been written
+ */
+export async function exportEvents(
+  log: EventLog,
+  { after, before }: { readonly after: number; readonly before: number },
+  to: Writable,
+): Promise<void> {
+  const last = Math.min(log.head().seq, before - 1);
+  for (let seq = after; seq < last; ) {
+    const events = log.stored(seq);
+    if (events.length === 0) throw damaged(seq + 1);
+    for (const event of events) {
+      if (event.seq !== seq + 1) throw damaged(seq + 1);
+      if (event.seq > last) break;
+      if (!to.write(`${JSON.stringify(lineOf(event))}\n`)) await once(to, 'drain');
+      seq = event.seq;
+    }
+  }
+}
+
+function lineOf(event: StoredEvent): object {
+  return {
+    seq: event.seq,
+    received_at: new Date(event.received_at_ms).toISOString(),
+    signed_at: new Date(event.signed_at * 1000).toISOString(),
+    path: event.path,
+    headers: {
+      ...(event.event_header !== null && { 'X-IRISX-Event': event.event_header }),
+      ...(event.event_id_header !== null && { 'X-IRISX-Event-ID': event.event_id_header }),
+    },
+    ...bodyMember(event.body),
+  };
+}
+
+function damaged(seq: number): Error {
+  return new Error(`seq ${seq} is missing or cannot be read: the export ends before it; run ${IRISX} verify`);
+}
