@@ -3,12 +3,15 @@
  * allowed. Nothing else in this program looks at the environment.
  */
 
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type AddressRanges, parseAddressRanges } from './core/address-ranges.ts';
 import { ADMIN_TOKEN_CHARS_MIN, checkLimits } from './core/limits.ts';
 import { LOG_LEVELS, type LogFormat, type LogLevel } from './core/logger.ts';
+import { parseEnvFile } from './env-file.ts';
 import type { ForwardOptions } from './handlers/forward.ts';
+import { readTextFile } from './text-file.ts';
+import { type Environment, listOf, set, suspicions } from './variables.ts';
 
 export interface Config {
   /** 0: any free port. */
@@ -52,15 +55,18 @@ export interface Config {
   };
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
+  /** What is probably not meant, a line each. */
+  readonly warnings: readonly string[];
 }
 
-/** Every wrong value, a line each. The program exits with 78 (EX_CONFIG). */
+/** Every wrong value, a line each, and warnings below. The program exits with 78 (EX_CONFIG). */
 export class ConfigError extends Error {
   override name = 'ConfigError';
   readonly problems: readonly string[];
 
-  constructor(problems: readonly string[]) {
-    super(`the configuration is wrong:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+  constructor(problems: readonly string[], warnings: readonly string[] = []) {
+    const marked = [...problems, ...warnings.map((warning) => `warning: ${warning}`)];
+    super(`the configuration is wrong:\n${marked.map((line) => `  ${line}`).join('\n')}`);
     this.problems = problems;
   }
 }
@@ -70,18 +76,34 @@ export const EX_CONFIG = 78;
 /** systemd's first descriptor of LISTEN_FDS; see sd_listen_fds(3). */
 const LISTEN_FDS_START = 3;
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Reads `.env` of the working directory, if there is one, into the environment; what is set already stays. */
-export function loadEnvFile(): void {
-  if (existsSync('.env')) process.loadEnvFile('.env');
+/**
+ * Reads `.env` of the working directory, if there is one, into the environment; what is set already stays.
+ * @returns warnings for readConfig()
+ * @throws ConfigError if the file cannot be read
+ */
+export function loadEnvFile(): readonly string[] {
+  if (lstatSync('.env', { throwIfNoEntry: false }) === undefined) return [];
+  const file = readTextFile('.env');
+  if ('problem' in file) throw new ConfigError([`${resolve('.env')} ${file.problem}`]);
+  const { variables, warnings } = parseEnvFile(file.text);
+  const isOverruled = new Set(Object.keys(process.env));
+  for (const [name, value] of Object.entries(variables)) process.env[name] ??= value;
+  return warnings
+    .filter(({ variable }) => variable === undefined || !isOverruled.has(variable))
+    .map(({ text }) => text);
 }
 
 /**
  * @param pid of this process: a supervisor's socket is for the process that LISTEN_PID names
+ * @param fileWarnings of loadEnvFile()
  * @throws ConfigError
  */
-export function readConfig(env: Environment, pid: number = process.pid): Config {
+export function readConfig(
+  env: Environment,
+  pid: number = process.pid,
+  fileWarnings: readonly string[] = [],
+): Config {
+  const warnings = [...fileWarnings, ...suspicions(env)];
   const problems: string[] = [];
   const wrong = (name: string, allowed: string) => {
     problems.push(`${name}=${JSON.stringify(env[name])}: must be ${allowed}`);
@@ -101,10 +123,7 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
   }
 
   const environment = oneOf('NODE_ENV', ['development', 'production', 'test'], 'development');
-  const secrets = (set(env, 'WEBHOOK_SECRET') ?? '')
-    .split(',')
-    .map((secret) => secret.trim())
-    .filter((secret) => secret !== '');
+  const secrets = listOf(env, 'WEBHOOK_SECRET');
   const skipSignatureVerification =
     oneOf('SKIP_SIGNATURE_VERIFICATION', ['true', 'false'], 'false') === 'true';
   const trusted = parseAddressRanges(set(env, 'TRUST_PROXY') ?? 'loopback');
@@ -174,9 +193,10 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
     admin: { port: adminPort, host: adminHost, token: adminToken },
     logLevel: oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     logFormat: oneOf('LOG_FORMAT', ['text', 'json'], environment === 'production' ? 'json' : 'text'),
+    warnings,
   };
   if (problems.length === 0) problems.push(...checkLimits(bodyBytesMax));
-  if (problems.length > 0) throw new ConfigError(problems);
+  if (problems.length > 0) throw new ConfigError(problems, warnings);
   return config;
 }
 
@@ -212,12 +232,6 @@ function forwardConfig(env: Environment, problems: string[]): ForwardOptions | u
       `FORWARD_SECRET ${secret === undefined ? 'is not set' : 'is wrong'}: must be whsec_ and the base64 of ${KEY_BYTES_MIN} to ${KEY_BYTES_MAX} bytes; \`echo whsec_$(openssl rand -base64 32)\` makes one`,
     );
   return { url, events, key };
-}
-
-/** An empty value in `.env` is as good as none. */
-function set(env: Environment, name: string): string | undefined {
-  const value = env[name]?.trim();
-  return value === '' ? undefined : value;
 }
 
 function isLoopback(host: string): boolean {

@@ -13,8 +13,8 @@ import { openReceiver, type Receiver } from './receiver.ts';
 const EX_UNAVAILABLE = 69;
 
 async function main(): Promise<void> {
-  loadEnvFile();
-  const config = readConfig(process.env);
+  const fileWarnings = loadEnvFile();
+  const config = readConfig(process.env, process.pid, fileWarnings);
   const log = createLogger({
     level: config.logLevel,
     format: config.logFormat,
@@ -43,6 +43,7 @@ async function main(): Promise<void> {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 
+  for (const warning of config.warnings) log('warn', warning);
   const secrets = secretsOf(config);
   opening = openReceiver({
     config,

@@ -45,6 +45,7 @@ describe('an empty environment', () => {
       admin: { port: 3001, host: '127.0.0.1', token: undefined },
       logLevel: 'info',
       logFormat: 'text',
+      warnings: [],
     });
     assert.equal(trustedProxies.has('127.0.0.1'), true);
     assert.equal(trustedProxies.has('10.0.0.1'), false);
@@ -419,4 +420,98 @@ it('a database that is a link is known by what the link points to, where its sid
   writeFileSync(target, '');
   assert.equal(readConfig({ DATABASE_URL: link }).databasePath, target);
   assert.equal(readConfig({ DATABASE_URL: `file:${link}` }).databasePath, target);
+});
+
+describe('warnings', () => {
+  const warnings = (env: Environment) => readConfig(env).warnings;
+
+  it('are none for ordinary values', () => {
+    assert.deepEqual(
+      warnings({
+        WEBHOOK_SECRET: "clé ☎ 秘密,it's",
+        DATABASE_URL: '/srv/my data/x.db',
+        HOST: '',
+        HOME: '"x"',
+      }),
+      [],
+    );
+  });
+
+  it('name a value in quotes, straight or typographic, which Docker’s --env-file leaves', () => {
+    for (const quoted of [
+      '"hunter2"',
+      "'hunter2'",
+      '`hunter2`',
+      '“hunter2”',
+      '„hunter2“',
+      '«hunter2»',
+      'hunter2"',
+      '’hunter2',
+    ]) {
+      const [warning = '', ...more] = warnings({ WEBHOOK_SECRET: quoted });
+      assert.match(
+        warning,
+        /^WEBHOOK_SECRET: the value begins or ends with a quote character.*--env-file/,
+        quoted,
+      );
+      assert.doesNotMatch(warning, /hunter2/);
+      assert.deepEqual(more, []);
+    }
+    assert.match(warnings({ DATABASE_URL: '"x.db"' }).join(), /^DATABASE_URL: the value begins/);
+    assert.match(
+      warnings({ WEBHOOK_SECRET: 'new,"hunter2"' }).join(),
+      /^WEBHOOK_SECRET, secret 2: the value begins/,
+    );
+  });
+
+  it('name a character of a secret that cannot be seen, with its place', () => {
+    for (const character of [
+      '\u200b',
+      '\u00a0',
+      '\u202e',
+      '\u0007',
+      '\t',
+      '\n',
+      '\u3000',
+      '\ufeff',
+      '\u2028',
+      '\u00ad',
+      '\u3164',
+      '\ufffd',
+      '\ufe0f',
+    ]) {
+      const code = character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
+      const env = { WEBHOOK_SECRET: `new,hunt${character}er`, ADMIN_TOKEN: `${'x'.repeat(16)}${character}x` };
+      assert.deepEqual(
+        warnings(env).map((text) => text.split(',').slice(0, -1).join()),
+        [`WEBHOOK_SECRET, secret 2: character 5 is U+${code}`, `ADMIN_TOKEN: character 17 is U+${code}`],
+      );
+      assert.doesNotMatch(warnings(env).join(), /hunt/);
+    }
+  });
+
+  it('name a variable that is a slip of one of ours', () => {
+    for (const [slip, meant] of [
+      ['WEBHOOK_SECRETS', 'WEBHOOK_SECRET'],
+      ['ADMINTOKEN', 'ADMIN_TOKEN'],
+      ['admin_token', 'ADMIN_TOKEN'],
+      ['HANDLER', 'HANDLERS'],
+      ['LOG-LEVEL', 'LOG_LEVEL'],
+    ] as const)
+      assert.deepEqual(warnings({ [slip]: 'x' }), [`${slip} is not a variable of this program: ${meant} is`]);
+    assert.deepEqual(warnings({ ADMINTOKEN: '', PORTAL: 'x', SECRET: 'x', LISTEN_FDNAMES: 'x' }), []);
+  });
+
+  it('stand below what is wrong, and come after those of .env', () => {
+    const env = { WEBHOOK_SECRET: '"x"', PORT: 'x' };
+    assert.throws(
+      () => readConfig(env, 1, ['.env line 1']),
+      /\n {2}PORT="x".*\n {2}warning: \.env line 1\n {2}warning: WEBHOOK_SECRET: [^\n]*$/,
+    );
+    assert.equal(readConfig({ WEBHOOK_SECRET: '"x"' }, 1, ['.env line 1']).warnings[0], '.env line 1');
+  });
+});
+
+it('a secret that is given twice counts once', () => {
+  assert.deepEqual(readConfig({ WEBHOOK_SECRET: 'a,b,a' }).secrets, ['a', 'b']);
 });

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
+import { VARIABLES } from '../src/variables.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
@@ -12,7 +13,8 @@ const read = (name: string) => readFileSync(join(root, name), 'utf8');
 /** What config.ts reads of the environment. */
 function variablesRead(): Set<string> {
   const source = read('src/config.ts');
-  const calls = /\b(?:set\(env, |oneOf\(|integer\()\s*'([A-Z][A-Z0-9_]*)'|env\['([A-Z][A-Z0-9_]*)'\]/g;
+  const calls =
+    /\b(?:set\(env, |oneOf\(|integer\(|listOf\(env, )\s*'([A-Z][A-Z0-9_]*)'|env\['([A-Z][A-Z0-9_]*)'\]/g;
   return new Set([...source.matchAll(calls)].map((match) => match[1] ?? match[2] ?? ''));
 }
 
@@ -29,6 +31,7 @@ it('every variable that is read is documented, and every documented one is read'
   const found = variablesRead();
   assert.ok(found.size > 20, `only ${found.size} variables were found in config.ts`);
   assert.deepEqual([...variablesDocumented()].toSorted(), [...found].toSorted());
+  assert.deepEqual([...VARIABLES].toSorted(), [...found].toSorted());
 });
 
 it('.env.example names every variable that a person sets', () => {

@@ -5,17 +5,23 @@ import { relative } from 'node:path';
 import { type Config, loadEnvFile, readConfig } from '../../src/config.ts';
 import { openReadOnly } from '../../src/core/database.ts';
 import { developmentSecretPath } from '../../src/core/development-secret.ts';
-import { UsageError } from './command.ts';
+import { EX_FAILED, UsageError } from './command.ts';
 
 /**
+ * Where the command fails, warnings are printed at the end: one of them may be why.
  * @param secret of `--secret`: takes the place of WEBHOOK_SECRET
  * @throws ConfigError, UsageError
  */
 export function readEnvironment(secret?: string): Config {
-  loadEnvFile();
-  if (secret === undefined) return readConfig(process.env);
-  if (secret.trim() === '') throw new UsageError('--secret must not be empty');
-  return readConfig({ ...process.env, WEBHOOK_SECRET: secret });
+  if (secret?.trim() === '') throw new UsageError('--secret must not be empty');
+  const fileWarnings = loadEnvFile();
+  const given = secret === undefined ? {} : { WEBHOOK_SECRET: secret };
+  const config = readConfig({ ...process.env, ...given }, process.pid, fileWarnings);
+  process.once('exit', (code) => {
+    if (code === EX_FAILED)
+      for (const warning of config.warnings) process.stderr.write(`warning: ${warning}\n`);
+  });
+  return config;
 }
 
 /** Every secret that is configured, else the development secret if a server has made one; never makes one. */

@@ -231,6 +231,11 @@ export const EVENT_LOOP_LOOK_MS = 250;
 /** Its delay is told of the last one or two of these. */
 export const EVENT_LOOP_WINDOW_MS = 60_000;
 
+// --- configuration ----------------------------------------------------------------------------------------
+
+/** `.env`, and each file that a `…_FILE` variable names: they have some KiB, so a larger one is the wrong file. */
+export const CONFIG_FILE_BYTES_MAX = 1024 * 1024;
+
 // --- questions of people ----------------------------------------------------------------------------------
 
 /** Events that one search looks at, about a fifth of a second's work; then it says where to go on. */

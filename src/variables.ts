@@ -1,0 +1,93 @@
+/** The variables of the environment that this program has, and what looks wrong in them without being an error. */
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Their values are never printed. */
+const SECRETS = ['WEBHOOK_SECRET', 'ADMIN_TOKEN', 'FORWARD_SECRET'];
+
+/** Of these several may be given, separated by commas. */
+const LISTS = ['WEBHOOK_SECRET'];
+
+/** Every variable that config.ts reads. */
+export const VARIABLES: readonly string[] = [
+  ...SECRETS,
+  'PORT',
+  'HOST',
+  'LISTEN_FDS',
+  'LISTEN_PID',
+  'NODE_ENV',
+  'SKIP_SIGNATURE_VERIFICATION',
+  'MAX_AGE',
+  'MAX_BODY_BYTES',
+  'DATABASE_URL',
+  'RATE_LIMIT_MAX',
+  'RATE_LIMIT_WINDOW_MS',
+  'RATE_LIMIT_SKIP_VERIFIED',
+  'TRUST_PROXY',
+  'HANDLERS',
+  'HANDLER_TIMEOUT_MS',
+  'HANDLER_CONCURRENCY',
+  'FORWARD_URL',
+  'FORWARD_EVENTS',
+  'ADMIN_PORT',
+  'ADMIN_HOST',
+  'LOG_LEVEL',
+  'LOG_FORMAT',
+];
+
+/** An empty value in `.env` is as good as none. */
+export function set(env: Environment, name: string): string | undefined {
+  const value = env[name]?.trim();
+  return value === '' ? undefined : value;
+}
+
+/** The values of a variable that may have several, each once. */
+export function listOf(env: Environment, name: string): string[] {
+  const values = (set(env, name) ?? '').split(',').map((value) => value.trim());
+  return [...new Set(values.filter((value) => value !== ''))];
+}
+
+const QUOTES = '["\'`´\u2018-\u201f\u2032\u2033\u00ab\u00bb\u2039\u203a]';
+const QUOTED = new RegExp(`^${QUOTES}|${QUOTES}$`);
+
+/** Control and invisible characters, line breaks, other spaces than the usual, and what is in the place of no UTF-8. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufffd]|(?! )\p{Zs}/u;
+
+/** What a person would want to know of these values, a line each, none with a part of a value. */
+export function suspicions(env: Environment): string[] {
+  const found: string[] = [];
+  for (const name of VARIABLES) {
+    const values = LISTS.includes(name) ? listOf(env, name) : [set(env, name) ?? ''];
+    for (const [index, value] of values.entries()) {
+      const which = values.length > 1 ? `${name}, secret ${index + 1}` : name;
+      if (QUOTED.test(value))
+        found.push(
+          `${which}: the value begins or ends with a quote character, which belongs to it: remove it if that is not meant (Docker's --env-file keeps quotes)`,
+        );
+      const hidden = SECRETS.includes(name) ? INVISIBLE.exec(value) : null;
+      if (hidden !== null)
+        found.push(
+          `${which}: character ${hidden.index + 1} is ${codeOf(hidden[0])}, which cannot be seen: remove it if it is not meant`,
+        );
+    }
+  }
+  return [...found, ...slips(env)];
+}
+
+/** Names that differ from ours only by an underscore, by an s or in case. */
+function slips(env: Environment): string[] {
+  const ours = new Map(VARIABLES.map((name) => [skeleton(name), name]));
+  return Object.keys(env).flatMap((name) => {
+    const meant = ours.get(skeleton(name));
+    if (meant === undefined || VARIABLES.includes(name) || set(env, name) === undefined) return [];
+    return [`${name} is not a variable of this program: ${meant} is`];
+  });
+}
+
+function skeleton(name: string): string {
+  return name.toUpperCase().replace(/S?(?:[^A-Z0-9]|$)/g, '');
+}
+
+function codeOf(character: string): string {
+  return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+}
