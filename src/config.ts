@@ -3,14 +3,16 @@
  * allowed. Nothing else in this program looks at the environment.
  */
 
-import { existsSync, lstatSync, realpathSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type AddressRanges, parseAddressRanges } from './core/address-ranges.ts';
 import { ADMIN_TOKEN_CHARS_MIN, checkLimits } from './core/limits.ts';
 import { LOG_LEVELS, type LogFormat, type LogLevel } from './core/logger.ts';
 import { parseEnvFile } from './env-file.ts';
+import { databasePath, pathProblem } from './given-path.ts';
 import type { ForwardOptions } from './handlers/forward.ts';
 import { readTextFile } from './text-file.ts';
+import { withVariableFiles } from './variable-files.ts';
 import { type Environment, listOf, set, suspicions } from './variables.ts';
 
 export interface Config {
@@ -25,6 +27,8 @@ export interface Config {
   readonly environment: 'development' | 'production' | 'test';
   /** Empty: none is set, and a development secret is to be used. */
   readonly secrets: readonly string[];
+  /** Under these the log may hold signatures; no delivery is taken under them. */
+  readonly retiredSecrets: readonly string[];
   readonly skipSignatureVerification: boolean;
   /** Seconds, both ways. */
   readonly maxAgeS: number;
@@ -99,12 +103,13 @@ export function loadEnvFile(): readonly string[] {
  * @throws ConfigError
  */
 export function readConfig(
-  env: Environment,
+  given: Environment,
   pid: number = process.pid,
   fileWarnings: readonly string[] = [],
 ): Config {
-  const warnings = [...fileWarnings, ...suspicions(env)];
   const problems: string[] = [];
+  const env = withVariableFiles(given, problems);
+  const warnings = [...fileWarnings, ...suspicions(env)];
   const wrong = (name: string, allowed: string) => {
     problems.push(`${name}=${JSON.stringify(env[name])}: must be ${allowed}`);
   };
@@ -124,6 +129,12 @@ export function readConfig(
 
   const environment = oneOf('NODE_ENV', ['development', 'production', 'test'], 'development');
   const secrets = listOf(env, 'WEBHOOK_SECRET');
+  const retiredSecrets = listOf(env, 'WEBHOOK_SECRETS_RETIRED');
+  if (retiredSecrets.some((secret) => secrets.includes(secret))) {
+    problems.push(
+      'WEBHOOK_SECRETS_RETIRED: a secret in it is in WEBHOOK_SECRET too: it is either in use or retired, take it out of one of the two',
+    );
+  }
   const skipSignatureVerification =
     oneOf('SKIP_SIGNATURE_VERIFICATION', ['true', 'false'], 'false') === 'true';
   const trusted = parseAddressRanges(set(env, 'TRUST_PROXY') ?? 'loopback');
@@ -135,7 +146,8 @@ export function readConfig(
   }
   const database = databasePath(set(env, 'DATABASE_URL') ?? 'file:data/irisx.db');
   if ('problem' in database) problems.push(`DATABASE_URL: ${database.problem}`);
-  if (environment === 'production' && secrets.length === 0) {
+  const hasSecretFile = set(env, 'WEBHOOK_SECRET_FILE') !== undefined;
+  if (environment === 'production' && secrets.length === 0 && !hasSecretFile) {
     problems.push(
       'WEBHOOK_SECRET is not set: with NODE_ENV=production it must be the secret from the IRISX dashboard',
     );
@@ -159,6 +171,9 @@ export function readConfig(
   }
 
   const modulePath = set(env, 'HANDLERS');
+  const modulePathProblem = pathProblem(modulePath ?? '');
+  if (modulePathProblem !== undefined)
+    problems.push(`HANDLERS=${JSON.stringify(modulePath)}: ${modulePathProblem}`);
   const forward = forwardConfig(env, problems);
 
   const hasSocket = set(env, 'LISTEN_FDS') !== undefined;
@@ -176,6 +191,7 @@ export function readConfig(
     isSocketOfAnother: hasSocket && !isSocketOurs,
     environment,
     secrets,
+    retiredSecrets,
     skipSignatureVerification,
     maxAgeS: integer('MAX_AGE', 1, 86_400, 300, ' (seconds)'),
     bodyBytesMax,
@@ -227,6 +243,8 @@ function forwardConfig(env: Environment, problems: string[]): ForwardOptions | u
     );
   const base64 = (secret ?? '').replace(/^whsec_/, '');
   const key = Buffer.from(BASE64.test(base64) ? base64 : '', 'base64');
+  const isUnreadable = secret === undefined && set(env, 'FORWARD_SECRET_FILE') !== undefined;
+  if (isUnreadable) return undefined;
   if (secret === undefined || key.length < KEY_BYTES_MIN || key.length > KEY_BYTES_MAX)
     problems.push(
       `FORWARD_SECRET ${secret === undefined ? 'is not set' : 'is wrong'}: must be whsec_ and the base64 of ${KEY_BYTES_MIN} to ${KEY_BYTES_MAX} bytes; \`echo whsec_$(openssl rand -base64 32)\` makes one`,
@@ -236,23 +254,4 @@ function forwardConfig(env: Environment, problems: string[]): ForwardOptions | u
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-/** SQLite puts its side files beside what a link points to, and so must we look for them there. */
-function linkTarget(path: string): string {
-  return existsSync(path) ? realpathSync(path) : path;
-}
-
-function databasePath(url: string): { path: string } | { problem: string } {
-  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase();
-  if (scheme === undefined) return { path: linkTarget(resolve(url)) };
-  if (scheme === 'file') {
-    const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
-    if (path === '' || path.startsWith('//') || path.includes('?'))
-      return { problem: `${JSON.stringify(url)}: must be file:PATH without a host or parameters` };
-    return { path: linkTarget(resolve(path)) };
-  }
-  return {
-    problem: `${scheme}: databases are not supported: the log is a SQLite file; use file:PATH, as in file:data/irisx.db`,
-  };
 }

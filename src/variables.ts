@@ -2,15 +2,19 @@
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Several may be given, separated by commas. */
+export const LISTS: readonly string[] = ['WEBHOOK_SECRET', 'WEBHOOK_SECRETS_RETIRED'];
+
 /** Their values are never printed. */
-const SECRETS = ['WEBHOOK_SECRET', 'ADMIN_TOKEN', 'FORWARD_SECRET'];
+const SECRETS: readonly string[] = [...LISTS, 'ADMIN_TOKEN', 'FORWARD_SECRET'];
 
-/** Of these several may be given, separated by commas. */
-const LISTS = ['WEBHOOK_SECRET'];
+/** With `_FILE` after its name each is a variable, too: the path of a file that has the value. */
+export const FROM_FILES: readonly string[] = [...SECRETS, 'DATABASE_URL'];
 
-/** Every variable that config.ts reads. */
+/** Every variable of this program. */
 export const VARIABLES: readonly string[] = [
-  ...SECRETS,
+  ...FROM_FILES,
+  ...FROM_FILES.map((name) => `${name}_FILE`),
   'PORT',
   'HOST',
   'LISTEN_FDS',
@@ -19,7 +23,6 @@ export const VARIABLES: readonly string[] = [
   'SKIP_SIGNATURE_VERIFICATION',
   'MAX_AGE',
   'MAX_BODY_BYTES',
-  'DATABASE_URL',
   'RATE_LIMIT_MAX',
   'RATE_LIMIT_WINDOW_MS',
   'RATE_LIMIT_SKIP_VERIFIED',

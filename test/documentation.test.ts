@@ -5,17 +5,18 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { VARIABLES } from '../src/variables.ts';
+import { FROM_FILES, VARIABLES } from '../src/variables.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
 
-/** What config.ts reads of the environment. */
+/** What config.ts reads of the environment, and the files in the place of values. */
 function variablesRead(): Set<string> {
   const source = read('src/config.ts');
   const calls =
     /\b(?:set\(env, |oneOf\(|integer\(|listOf\(env, )\s*'([A-Z][A-Z0-9_]*)'|env\['([A-Z][A-Z0-9_]*)'\]/g;
-  return new Set([...source.matchAll(calls)].map((match) => match[1] ?? match[2] ?? ''));
+  const found = [...source.matchAll(calls)].map((match) => match[1] ?? match[2] ?? '');
+  return new Set([...found, ...FROM_FILES.map((name) => `${name}_FILE`)]);
 }
 
 /** The names in the first column of the configuration table. */

@@ -7,15 +7,21 @@ import { openReadOnly } from '../../src/core/database.ts';
 import { developmentSecretPath } from '../../src/core/development-secret.ts';
 import { EX_FAILED, UsageError } from './command.ts';
 
+const NO_SECRETS = {
+  WEBHOOK_SECRET_FILE: undefined,
+  WEBHOOK_SECRETS_RETIRED: undefined,
+  WEBHOOK_SECRETS_RETIRED_FILE: undefined,
+};
+
 /**
  * Where the command fails, warnings are printed at the end: one of them may be why.
- * @param secret of `--secret`: takes the place of WEBHOOK_SECRET
+ * @param secret of `--secret`: takes the place of all configured ones
  * @throws ConfigError, UsageError
  */
 export function readEnvironment(secret?: string): Config {
   if (secret?.trim() === '') throw new UsageError('--secret must not be empty');
   const fileWarnings = loadEnvFile();
-  const given = secret === undefined ? {} : { WEBHOOK_SECRET: secret };
+  const given = secret === undefined ? {} : { ...NO_SECRETS, WEBHOOK_SECRET: secret };
   const config = readConfig({ ...process.env, ...given }, process.pid, fileWarnings);
   process.once('exit', (code) => {
     if (code === EX_FAILED)

@@ -9,7 +9,7 @@ import { bodyTimeMs } from './body-time.ts';
 import { CHAIN_GENESIS, chainLink } from './chain.ts';
 import { readBody } from './event.ts';
 import type { EventLog, Head, StoredEvent } from './event-log.ts';
-import { matchesSignature } from './signature.ts';
+import { signerOf } from './signature.ts';
 import { faultText } from './storage-fault.ts';
 
 /** Events that break a rule. */
@@ -18,6 +18,13 @@ export interface Fault {
   readonly firstSeq: number;
   /** Of the first. */
   readonly reason: string;
+}
+
+/** What one secret has signed. */
+export interface Signed {
+  readonly events: number;
+  /** The last of them; 0: none. */
+  readonly lastSeq: number;
 }
 
 export interface LogVerification {
@@ -30,6 +37,8 @@ export interface LogVerification {
   readonly chain: Fault | undefined;
   /** Signed events whose signature none of the secrets made; undefined also where no secret was given. */
   readonly signatures: Fault | undefined;
+  /** By secret, in their order. */
+  readonly signed: readonly Signed[];
   /** Recorded while verification was switched off. */
   readonly unsigned: number;
 }
@@ -50,6 +59,7 @@ export function verifyLog(
   const sequence = new Faults();
   const chain = new Faults();
   const signatures = new Faults();
+  const signed: Signed[] = secrets.map(() => ({ events: 0, lastSeq: 0 }));
   let head: Head = { seq: 0, chain: CHAIN_GENESIS };
   let events = 0;
   let unsigned = 0;
@@ -65,7 +75,7 @@ export function verifyLog(
         if (event.seq !== head.seq + 1) sequence.add(event.seq, `it follows seq ${head.seq}`);
         chain.add(event.seq, linkProblem(event, head.chain));
         if (event.signature === null) unsigned += 1;
-        else if (secrets.length > 0) signatures.add(event.seq, signatureProblem(event, secrets));
+        else if (secrets.length > 0) signatures.add(event.seq, countSignature(event, secrets, signed));
         // The stored link, so that one wrong event does not make all later ones wrong.
         head = { seq: event.seq, chain: event.chain };
         events += 1;
@@ -82,6 +92,7 @@ export function verifyLog(
     sequence: sequence.first,
     chain: chain.first,
     signatures: signatures.first,
+    signed,
     unsigned,
   };
 }
@@ -144,11 +155,19 @@ export function linkProblem(event: StoredEvent, previous: Uint8Array): string | 
   }
 }
 
-function signatureProblem(event: StoredEvent, secrets: readonly string[]): string | undefined {
+/** @param signed the count of the secret that made the signature goes up @returns what is wrong with the signature */
+function countSignature(
+  event: StoredEvent,
+  secrets: readonly string[],
+  signed: Signed[],
+): string | undefined {
   try {
     const hex = hexOf(event.signature ?? new Uint8Array());
-    const isTrue = matchesSignature(event.body, hex, String(event.signed_at), secrets);
-    return isTrue ? undefined : 'no secret given made its signature';
+    const signer = signerOf(event.body, hex, String(event.signed_at), secrets);
+    const before = signed[signer];
+    if (before === undefined) return 'no secret given made its signature';
+    signed[signer] = { events: before.events + 1, lastSeq: event.seq };
+    return undefined;
   } catch (error) {
     return `its columns cannot be read: ${faultText(error)}`;
   }
