@@ -7,6 +7,8 @@ import { HandlersRefused } from './core/handler.ts';
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
 import { createLogger, type Log } from './core/logger.ts';
 import { IRISX } from './core/packaging.ts';
+import { secretUse, secretUseText } from './core/secret-use.ts';
+import { faultText } from './core/storage-fault.ts';
 import { flushLines, writeLine } from './output.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
 
@@ -58,6 +60,16 @@ async function main(): Promise<void> {
     },
   });
   announce(config, await opening, log);
+  if (config.secrets.length > 1) await logSecretUse(config, log, () => stopping);
+}
+
+async function logSecretUse({ databasePath, secrets }: Config, log: Log, isStopping: () => boolean) {
+  try {
+    const use = await secretUse(databasePath, secrets, isStopping);
+    if (use !== undefined) log('info', secretUseText(use));
+  } catch (error) {
+    log('warn', `when each secret was last used cannot be read from the log: ${faultText(error)}`);
+  }
 }
 
 /** A normal exit would wait for the writer, and then checkpoint; this one cannot be held up. */
@@ -88,8 +100,11 @@ function announce(config: Config, { address, adminUrl, head }: Receiver, log: Lo
     });
   } else {
     const port = address.port === 3000 ? '' : ` --url ${url}`;
+    const several = config.secrets.length > 1 ? ` (${config.secrets.length} secrets)` : '';
     const secret =
-      config.secrets.length > 0 ? 'WEBHOOK_SECRET' : shortPath(developmentSecretPath(config.databasePath));
+      config.secrets.length > 0
+        ? `WEBHOOK_SECRET${several}`
+        : shortPath(developmentSecretPath(config.databasePath));
     const lines: [string, string][] = [
       ['listening', isSupervised ? `${url} (the supervisor holds the socket)` : url],
       ['database', `${database} (seq ${head.seq})`],

@@ -235,6 +235,10 @@ export const EVENT_LOOP_WINDOW_MS = 60_000;
 
 /** `.env`, and each file that a `…_FILE` variable names: they have some KiB, so a larger one is the wrong file. */
 export const CONFIG_FILE_BYTES_MAX = 1024 * 1024;
+/** The newest events, in which the last use of each secret is looked for after the start: a fifth of a second's work. */
+export const SECRET_USE_EVENTS_MAX = 10_000;
+/** Of these at once, less than a millisecond's work: deliveries wait for it. Bodies of the largest default size take 50 MiB. */
+export const SECRET_USE_PIECE_EVENTS = 50;
 
 // --- questions of people ----------------------------------------------------------------------------------
 
