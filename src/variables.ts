@@ -67,6 +67,10 @@ export function suspicions(env: Environment): string[] {
         found.push(
           `${which}: the value begins or ends with a quote character, which belongs to it: remove it if that is not meant (Docker's --env-file keeps quotes)`,
         );
+      if (/\s#/.test(value))
+        found.push(
+          `${which}: the value has a space and a # in it: if that begins a comment, remove it (Docker's --env-file keeps comments)`,
+        );
       const hidden = SECRETS.includes(name) ? INVISIBLE.exec(value) : null;
       if (hidden !== null)
         found.push(

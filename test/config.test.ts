@@ -625,6 +625,13 @@ describe('warnings', () => {
     );
   });
 
+  it('name a comment that became part of a value', () => {
+    const [warning = '', ...more] = warnings({ WEBHOOK_SECRET: 'new,hunter2  # the old one' });
+    assert.match(warning, /^WEBHOOK_SECRET, secret 2: the value has a space and a # in it: /);
+    assert.doesNotMatch(warning, /hunter2|old one/);
+    assert.deepEqual([more, warnings({ DATABASE_URL: 'C#/a#b.db' })], [[], []]);
+  });
+
   it('name a character of a secret that cannot be seen, with its place', () => {
     for (const character of [
       '\u200b',

@@ -83,6 +83,12 @@ describe('.env', () => {
     const { stdout, stderr } = await sign({ WEBHOOK_SECRET: 'set' });
     assert.equal(stderr, '');
     assert.ok(stdout.includes(generateSignature('body', 'set', TIMESTAMP)));
+    const failed = await runScript('verify', [], { cwd: folder.path, env: { WEBHOOK_SECRET: 'set' } });
+    assert.match(
+      failed.stderr,
+      /^there is no database [^\n]*\n$/,
+      'no warning of a value that does not count',
+    );
   });
 
   it('in another encoding is refused with its name and what to do', async () => {
