@@ -38,6 +38,8 @@ const OPTIONS = {
   signature: { type: 'string' },
 } as const;
 
+const RETIRED = 'a secret of WEBHOOK_SECRETS_RETIRED made it, and the server accepts none of these';
+
 async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
   const [file, ...more] = positionals;
   if (file === undefined || more.length > 0)
@@ -54,8 +56,12 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   const body = await readBytes(file);
   if (values.verify === true) {
     const hex = (values.signature ?? '').replace(/^sha256=/, '');
-    const isValid = matchesSignature(body, hex, values.timestamp ?? '', knownSecrets(config));
-    process.stdout.write(isValid ? 'valid\n' : 'invalid signature\n');
+    const isMadeBy = (secrets: readonly string[]) =>
+      matchesSignature(body, hex, values.timestamp ?? '', secrets);
+    const isValid = isMadeBy(knownSecrets(config));
+    const isOld = !isValid && isMadeBy(config.retiredSecrets);
+    const invalid = isOld ? `invalid signature: ${RETIRED}` : 'invalid signature';
+    process.stdout.write(isValid ? 'valid\n' : `${invalid}\n`);
     return isValid ? 0 : 1;
   }
 

@@ -13,6 +13,7 @@ import {
   type Fault,
   integrityProblems,
   type LogVerification,
+  type Signed,
   verifyLog,
 } from '../src/core/verify-log.ts';
 import { derivations } from '../src/projections/index.ts';
@@ -29,13 +30,12 @@ chain over them, their signatures, and that the tables match the log.
 
   --anchor SEQ:CHAIN  also checks that this head, noted earlier or elsewhere, is still in the log:
                       without it, events missing from the log's end go unnoticed
-  --secret S          default: WEBHOOK_SECRET, or else the development secret; give every secret used during the
-                      log's lifetime, separated by commas
+  --secret S          all secrets of the log's lifetime, separated by commas; default: WEBHOOK_SECRET, else the
+                      development secret, and WEBHOOK_SECRETS_RETIRED, which keeps old ones off the command line
 
 Prints one line per check, then the log's head. Exit code 0: all checks passed.
 
   ${IRISX} verify
-  ${IRISX} verify --secret new,old
   ${IRISX} verify --anchor 1234:9f2c…
 `;
 
@@ -69,11 +69,12 @@ function main({ values }: Arguments<typeof OPTIONS>): number {
   try {
     report('file', fileFinding(integrityProblems(database)));
     const log = new EventLog(database);
-    const secrets = knownSecrets(config);
+    const known = namedSecrets(config, values.secret !== undefined);
+    const secrets = known.map(({ secret }) => secret);
     const found = verifyLog(log, secrets, (done, total) => progress.report('log', done, total));
     report('sequence', sequenceFinding(found));
     report('chain', chainFinding(found));
-    report('signatures', signaturesFinding(found, secrets.length));
+    report('signatures', signaturesFinding(found, known));
     if (anchor !== undefined) report('anchor', anchorFinding(anchor, anchorProblem(log, anchor)));
     report('tables', tablesFinding(config, progress));
     process.stdout.write(`head: seq ${found.head.seq}, chain ${hexOf(found.head.chain)}\n`);
@@ -106,24 +107,57 @@ function chainFinding({ chain }: LogVerification): Finding {
   return { state: 'FAILED', text: faultLine(chain) };
 }
 
-function signaturesFinding(found: LogVerification, secretCount: number): Finding {
+interface NamedSecret {
+  /** For people; has nothing of the secret. */
+  readonly name: string;
+  readonly secret: string;
+}
+
+/** All secrets under which events may have been signed, each once. */
+function namedSecrets(config: Config, isGiven: boolean): readonly NamedSecret[] {
+  const current = knownSecrets(config);
+  const source = isGiven ? '--secret' : config.secrets.length > 0 ? 'WEBHOOK_SECRET' : 'development secret';
+  const named = (name: string) => (secret: string, index: number) => ({
+    name: `${name} ${index + 1}`,
+    secret,
+  });
+  return [
+    ...current.map(named(source)),
+    ...config.retiredSecrets
+      .filter((secret) => !current.includes(secret))
+      .map(named('WEBHOOK_SECRETS_RETIRED')),
+  ];
+}
+
+function signaturesFinding(found: LogVerification, known: readonly NamedSecret[]): Finding {
   const { signatures, events, unsigned } = found;
   const besides =
     unsigned === 0
       ? ''
       : `; ${counted(unsigned, 'event')} unsigned, recorded with SKIP_SIGNATURE_VERIFICATION`;
-  if (secretCount === 0) {
+  if (known.length === 0) {
     return {
       state: 'skipped',
-      text: `not checked, because no secret is known: see --secret${besides}`,
+      text: `not checked, because no secret is known: set WEBHOOK_SECRET${besides}`,
     };
   }
-  if (signatures === undefined) return { state: 'ok', text: `${grouped(events - unsigned)} valid${besides}` };
+  const signers =
+    known.length > 1 ? known.map(({ name }, index) => signerLine(name, found.signed[index])) : [];
+  if (signatures === undefined)
+    return { state: 'ok', text: `${grouped(events - unsigned)} valid${besides}`, details: signers };
   return {
     state: 'FAILED',
     text: `${faultLine(signatures)}${besides}`,
-    details: ['if the secret has changed, give all secrets used during the log’s lifetime: --secret new,old'],
+    details: [
+      'if the secret was changed, set WEBHOOK_SECRETS_RETIRED, or WEBHOOK_SECRETS_RETIRED_FILE, to the old ones',
+      ...signers,
+    ],
   };
+}
+
+function signerLine(name: string, signed: Signed | undefined): string {
+  if (signed === undefined || signed.events === 0) return `${name}: no events`;
+  return `${name}: ${counted(signed.events, 'event')}, the last is seq ${signed.lastSeq}`;
 }
 
 function anchorFinding({ seq }: Anchor, problem: string | undefined): Finding {

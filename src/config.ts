@@ -3,12 +3,17 @@
  * allowed. Nothing else in this program reads the environment.
  */
 
-import { existsSync, realpathSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type AddressRanges, parseAddressRanges } from './core/address-ranges.ts';
 import { ADMIN_TOKEN_CHARS_MIN, checkLimits } from './core/limits.ts';
 import { LOG_LEVELS, type LogFormat, type LogLevel } from './core/logger.ts';
+import { parseEnvFile } from './env-file.ts';
+import { databasePath, pathProblem } from './given-path.ts';
 import type { ForwardOptions } from './handlers/forward.ts';
+import { readTextFile } from './text-file.ts';
+import { withVariableFiles } from './variable-files.ts';
+import { type Environment, listOf, set, suspicions } from './variables.ts';
 
 export interface Config {
   /** 0 means any free port. */
@@ -22,6 +27,8 @@ export interface Config {
   readonly environment: 'development' | 'production' | 'test';
   /** If empty, none is set and the development secret is used. */
   readonly secrets: readonly string[];
+  /** Old secrets, which may have signed events in the log. Deliveries signed with them are not accepted. */
+  readonly retiredSecrets: readonly string[];
   readonly skipSignatureVerification: boolean;
   /** Seconds, into the past and into the future. */
   readonly maxAgeS: number;
@@ -52,15 +59,18 @@ export interface Config {
   };
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
+  /** Values that are probably mistakes, one per line. */
+  readonly warnings: readonly string[];
 }
 
-/** All wrong values, one per line. The program exits with 78 (EX_CONFIG). */
+/** All wrong values, one per line, then the warnings. The program exits with 78 (EX_CONFIG). */
 export class ConfigError extends Error {
   override name = 'ConfigError';
   readonly problems: readonly string[];
 
-  constructor(problems: readonly string[]) {
-    super(`the configuration is invalid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+  constructor(problems: readonly string[], warnings: readonly string[] = []) {
+    const marked = [...problems, ...warnings.map((warning) => `warning: ${warning}`)];
+    super(`the configuration is invalid:\n${marked.map((line) => `  ${line}`).join('\n')}`);
     this.problems = problems;
   }
 }
@@ -70,19 +80,36 @@ export const EX_CONFIG = 78;
 /** systemd's first descriptor of LISTEN_FDS; see sd_listen_fds(3). */
 const LISTEN_FDS_START = 3;
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Loads `.env` from the working directory into the environment, if it exists. Variables already set are kept. */
-export function loadEnvFile(): void {
-  if (existsSync('.env')) process.loadEnvFile('.env');
+/**
+ * Loads `.env` from the working directory into the environment, if it exists. Variables already set are kept.
+ * @returns warnings for readConfig()
+ * @throws ConfigError if the file cannot be read
+ */
+export function loadEnvFile(): readonly string[] {
+  if (lstatSync('.env', { throwIfNoEntry: false }) === undefined) return [];
+  const file = readTextFile('.env');
+  if ('problem' in file) throw new ConfigError([`${resolve('.env')} ${file.problem}`]);
+  const { variables, warnings } = parseEnvFile(file.text);
+  const isOverruled = new Set(Object.keys(process.env));
+  for (const [name, value] of Object.entries(variables)) process.env[name] ??= value;
+  return warnings
+    .filter(({ variable }) => variable === undefined || !isOverruled.has(variable))
+    .map(({ text }) => text);
 }
 
 /**
  * @param pid this process: a supervisor's socket is for the process in LISTEN_PID
+ * @param fileWarnings the result of loadEnvFile()
  * @throws ConfigError
  */
-export function readConfig(env: Environment, pid: number = process.pid): Config {
+export function readConfig(
+  given: Environment,
+  pid: number = process.pid,
+  fileWarnings: readonly string[] = [],
+): Config {
   const problems: string[] = [];
+  const env = withVariableFiles(given, problems);
+  const warnings = [...fileWarnings, ...suspicions(env)];
   const wrong = (name: string, allowed: string) => {
     problems.push(`${name}=${JSON.stringify(env[name])}: must be ${allowed}`);
   };
@@ -101,10 +128,13 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
   }
 
   const environment = oneOf('NODE_ENV', ['development', 'production', 'test'], 'development');
-  const secrets = (set(env, 'WEBHOOK_SECRET') ?? '')
-    .split(',')
-    .map((secret) => secret.trim())
-    .filter((secret) => secret !== '');
+  const secrets = listOf(env, 'WEBHOOK_SECRET');
+  const retiredSecrets = listOf(env, 'WEBHOOK_SECRETS_RETIRED');
+  if (retiredSecrets.some((secret) => secrets.includes(secret))) {
+    problems.push(
+      'WEBHOOK_SECRETS_RETIRED: a secret in it is in WEBHOOK_SECRET too: it is either in use or retired, take it out of one of the two',
+    );
+  }
   const skipSignatureVerification =
     oneOf('SKIP_SIGNATURE_VERIFICATION', ['true', 'false'], 'false') === 'true';
   const trusted = parseAddressRanges(set(env, 'TRUST_PROXY') ?? 'loopback');
@@ -116,7 +146,8 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
   }
   const database = databasePath(set(env, 'DATABASE_URL') ?? 'file:data/irisx.db');
   if ('problem' in database) problems.push(`DATABASE_URL: ${database.problem}`);
-  if (environment === 'production' && secrets.length === 0) {
+  const hasSecretFile = set(env, 'WEBHOOK_SECRET_FILE') !== undefined;
+  if (environment === 'production' && secrets.length === 0 && !hasSecretFile) {
     problems.push(
       'WEBHOOK_SECRET is not set: with NODE_ENV=production it must be the secret from the IRISX dashboard',
     );
@@ -140,6 +171,9 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
   }
 
   const modulePath = set(env, 'HANDLERS');
+  const modulePathProblem = pathProblem(modulePath ?? '');
+  if (modulePathProblem !== undefined)
+    problems.push(`HANDLERS=${JSON.stringify(modulePath)}: ${modulePathProblem}`);
   const forward = forwardConfig(env, problems);
 
   const hasSocket = set(env, 'LISTEN_FDS') !== undefined;
@@ -157,6 +191,7 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
     isSocketOfAnother: hasSocket && !isSocketOurs,
     environment,
     secrets,
+    retiredSecrets,
     skipSignatureVerification,
     maxAgeS: integer('MAX_AGE', 1, 86_400, 300, ' (seconds)'),
     bodyBytesMax,
@@ -174,9 +209,10 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
     admin: { port: adminPort, host: adminHost, token: adminToken },
     logLevel: oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     logFormat: oneOf('LOG_FORMAT', ['text', 'json'], environment === 'production' ? 'json' : 'text'),
+    warnings,
   };
   if (problems.length === 0) problems.push(...checkLimits(bodyBytesMax));
-  if (problems.length > 0) throw new ConfigError(problems);
+  if (problems.length > 0) throw new ConfigError(problems, warnings);
   return config;
 }
 
@@ -207,6 +243,8 @@ function forwardConfig(env: Environment, problems: string[]): ForwardOptions | u
     );
   const base64 = (secret ?? '').replace(/^whsec_/, '');
   const key = Buffer.from(BASE64.test(base64) ? base64 : '', 'base64');
+  const isUnreadable = secret === undefined && set(env, 'FORWARD_SECRET_FILE') !== undefined;
+  if (isUnreadable) return undefined;
   if (secret === undefined || key.length < KEY_BYTES_MIN || key.length > KEY_BYTES_MAX)
     problems.push(
       `FORWARD_SECRET ${secret === undefined ? 'is not set' : 'is not valid'}: must be whsec_ and the base64 of ${KEY_BYTES_MIN} to ${KEY_BYTES_MAX} bytes; \`echo whsec_$(openssl rand -base64 32)\` generates one`,
@@ -214,31 +252,6 @@ function forwardConfig(env: Environment, problems: string[]): ForwardOptions | u
   return { url, events, key };
 }
 
-/** An empty value counts as not set. */
-function set(env: Environment, name: string): string | undefined {
-  const value = env[name]?.trim();
-  return value === '' ? undefined : value;
-}
-
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-/** Resolves a symbolic link, because SQLite puts its side files next to the link's target. */
-function linkTarget(path: string): string {
-  return existsSync(path) ? realpathSync(path) : path;
-}
-
-function databasePath(url: string): { path: string } | { problem: string } {
-  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase();
-  if (scheme === undefined) return { path: linkTarget(resolve(url)) };
-  if (scheme === 'file') {
-    const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
-    if (path === '' || path.startsWith('//') || path.includes('?'))
-      return { problem: `${JSON.stringify(url)}: must be file:PATH without a host or parameters` };
-    return { path: linkTarget(resolve(path)) };
-  }
-  return {
-    problem: `${scheme}: databases are not supported: the log is a SQLite file; use file:PATH, for example file:data/irisx.db`,
-  };
 }

@@ -7,14 +7,16 @@ import { HandlersRefused } from './core/handler.ts';
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
 import { createLogger, type Log } from './core/logger.ts';
 import { IRISX } from './core/packaging.ts';
+import { secretUse, secretUseText } from './core/secret-use.ts';
+import { faultText } from './core/storage-fault.ts';
 import { flushLines, writeLine } from './output.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
 
 const EX_UNAVAILABLE = 69;
 
 async function main(): Promise<void> {
-  loadEnvFile();
-  const config = readConfig(process.env);
+  const fileWarnings = loadEnvFile();
+  const config = readConfig(process.env, process.pid, fileWarnings);
   const log = createLogger({
     level: config.logLevel,
     format: config.logFormat,
@@ -43,6 +45,7 @@ async function main(): Promise<void> {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 
+  for (const warning of config.warnings) log('warn', warning);
   const secrets = secretsOf(config);
   opening = openReceiver({
     config,
@@ -57,6 +60,16 @@ async function main(): Promise<void> {
     },
   });
   announce(config, await opening, log);
+  if (config.secrets.length > 1) await logSecretUse(config, log, () => stopping);
+}
+
+async function logSecretUse({ databasePath, secrets }: Config, log: Log, isStopping: () => boolean) {
+  try {
+    const use = await secretUse(databasePath, secrets, isStopping);
+    if (use !== undefined) log('info', secretUseText(use));
+  } catch (error) {
+    log('warn', `when each secret was last used cannot be read from the log: ${faultText(error)}`);
+  }
 }
 
 /** Exits immediately. A normal exit would wait for the writer and then checkpoint. */
@@ -90,8 +103,11 @@ function announce(config: Config, { address, handledTypes, adminUrl, head }: Rec
     });
   } else {
     const port = address.port === 3000 ? '' : ` --url ${url}`;
+    const several = config.secrets.length > 1 ? ` (${config.secrets.length} secrets)` : '';
     const secret =
-      config.secrets.length > 0 ? 'WEBHOOK_SECRET' : shortPath(developmentSecretPath(config.databasePath));
+      config.secrets.length > 0
+        ? `WEBHOOK_SECRET${several}`
+        : shortPath(developmentSecretPath(config.databasePath));
     const lines: [string, string][] = [
       ['listening', isSupervised ? `${url} (the supervisor holds the socket)` : url],
       ['database', `${database} (seq ${head.seq})`],

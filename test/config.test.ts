@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { realpathSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { describe, it } from 'node:test';
+import { chmodSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type Config, ConfigError, readConfig } from '../src/config.ts';
+import { CONFIG_FILE_BYTES_MAX } from '../src/core/limits.ts';
+import { FROM_FILES } from '../src/variables.ts';
 import { temporaryFolder } from './support/receiver.ts';
 
 type Environment = Record<string, string | undefined>;
@@ -34,6 +36,7 @@ describe('an empty environment', () => {
       isSocketOfAnother: false,
       environment: 'development',
       secrets: [],
+      retiredSecrets: [],
       skipSignatureVerification: false,
       maxAgeS: 300,
       bodyBytesMax: 1_048_576,
@@ -45,6 +48,7 @@ describe('an empty environment', () => {
       admin: { port: 3001, host: '127.0.0.1', token: undefined },
       logLevel: 'info',
       logFormat: 'text',
+      warnings: [],
     });
     assert.equal(trustedProxies.has('127.0.0.1'), true);
     assert.equal(trustedProxies.has('10.0.0.1'), false);
@@ -250,6 +254,142 @@ describe('WEBHOOK_SECRET', () => {
   });
 });
 
+describe('WEBHOOK_SECRETS_RETIRED', () => {
+  it('is a list of its own, and counts for nothing else', () => {
+    const env = { WEBHOOK_SECRET: 'new', WEBHOOK_SECRETS_RETIRED: ' old, older,old ' };
+    const { secrets, retiredSecrets } = readConfig(env);
+    assert.deepEqual([secrets, retiredSecrets], [['new'], ['old', 'older']]);
+    assert.match(
+      onlyProblem({ NODE_ENV: 'production', WEBHOOK_SECRETS_RETIRED: 'old' }),
+      /^WEBHOOK_SECRET is not set/,
+    );
+  });
+
+  it('must not have a secret that is in use', () => {
+    const problem = onlyProblem({ WEBHOOK_SECRET: 'new,hunter2', WEBHOOK_SECRETS_RETIRED: 'older,hunter2' });
+    assert.match(problem, /^WEBHOOK_SECRETS_RETIRED: a secret in it is in WEBHOOK_SECRET too/);
+    assert.doesNotMatch(problem, /hunter2/);
+  });
+});
+
+describe('a value from a file', () => {
+  let folder: { path: string; remove: () => void };
+  beforeEach(() => {
+    folder = temporaryFolder();
+  });
+  afterEach(() => folder.remove());
+
+  const file = (bytes: string | Uint8Array) => {
+    const path = join(folder.path, 'value');
+    writeFileSync(path, bytes);
+    return path;
+  };
+  const TOKEN = 'x'.repeat(16);
+  const KEY = Buffer.alloc(32, 7);
+
+  it('is that of the variable, without a byte order mark, spaces and line ends around it', () => {
+    for (const text of [TOKEN, `${TOKEN}\n`, `\ufeff \t${TOKEN} \r\n\r\n`]) {
+      const path = file(text);
+      assert.equal(readConfig({ ADMIN_TOKEN_FILE: path }).admin.token, TOKEN);
+      assert.equal(readConfig({ ADMIN_TOKEN_FILE: relative('', path) }).admin.token, TOKEN);
+      assert.deepEqual(readConfig({ WEBHOOK_SECRET_FILE: path, NODE_ENV: 'production' }).secrets, [TOKEN]);
+      assert.deepEqual(readConfig({ WEBHOOK_SECRETS_RETIRED_FILE: path }).retiredSecrets, [TOKEN]);
+      assert.equal(readConfig({ DATABASE_URL_FILE: path }).databasePath, resolve(TOKEN));
+    }
+    const FORWARD_SECRET_FILE = file(`whsec_${KEY.toString('base64')}\n`);
+    const { forward } = readConfig({ FORWARD_URL: 'https://example.com/', FORWARD_SECRET_FILE }).handlers;
+    assert.deepEqual(forward?.key, KEY);
+    assert.equal(readConfig({ ADMIN_TOKEN: TOKEN, ADMIN_TOKEN_FILE: ' ' }).admin.token, TOKEN);
+  });
+
+  it('is several secrets where it has several lines, but one of all else', () => {
+    const path = file('one, two\r\n\nthree,\n');
+    assert.deepEqual(readConfig({ WEBHOOK_SECRET_FILE: path }).secrets, ['one', 'two', 'three']);
+    assert.equal(
+      onlyProblem({ DATABASE_URL_FILE: path }),
+      `DATABASE_URL_FILE="${path}": the file has 2 lines: it must have one, the value of DATABASE_URL`,
+    );
+  });
+
+  it('and one of the variable itself are too many', () => {
+    const path = file(TOKEN);
+    for (const name of FROM_FILES)
+      assert.ok(
+        problems({ [name]: TOKEN, [`${name}_FILE`]: path }).includes(
+          `${name}_FILE="${path}": ${name} is set too: set only one of the two`,
+        ),
+        name,
+      );
+  });
+
+  it('that cannot be read is reported with the variable and the path, beside all else that is wrong', () => {
+    for (const [path, expected] of [
+      [join(folder.path, 'none'), 'does not exist: check the path'],
+      [folder.path, 'is a directory: a file must be there'],
+      ['/dev/zero', `has more than ${CONFIG_FILE_BYTES_MAX} bytes: name the right file`],
+      ['/dev/null', 'is empty: put the value of WEBHOOK_SECRET into it'],
+      [file(' ,\n, \n'), 'is empty: put the value of WEBHOOK_SECRET into it'],
+    ] as const) {
+      const env = { NODE_ENV: 'production', WEBHOOK_SECRET_FILE: path, PORT: 'x' };
+      const [first, second, ...more] = problems(env);
+      assert.equal(first, `WEBHOOK_SECRET_FILE="${path}": the file ${expected}`);
+      assert.match(second ?? '', /^PORT="x"/);
+      assert.deepEqual(more, []);
+    }
+    assert.match(
+      onlyProblem({ WEBHOOK_SECRET_FILE: file(Buffer.from('\ufeffone', 'utf16le')) }),
+      /the file is in UTF-16: save it as UTF-8$/,
+    );
+    const FORWARD_SECRET_FILE = join(folder.path, 'none');
+    assert.match(
+      onlyProblem({ FORWARD_URL: 'https://example.com/', FORWARD_SECRET_FILE }),
+      /^FORWARD_SECRET_FILE=".*none": the file does not exist/,
+    );
+  });
+
+  it('that this user may not read is named so', (t) => {
+    if (process.getuid?.() === 0) return t.skip('root may read everything');
+    const path = file(TOKEN);
+    chmodSync(path, 0);
+    assert.match(
+      onlyProblem({ ADMIN_TOKEN_FILE: path }),
+      /may not be read by this user \(EACCES\): make it readable$/,
+    );
+    return undefined;
+  });
+
+  it('is looked at for what is probably not meant, too', () => {
+    const { warnings } = readConfig({ WEBHOOK_SECRET_FILE: file('one\n"hunter2"\n') });
+    assert.match(warnings.join(), /^WEBHOOK_SECRET, secret 2: the value begins or ends with a quote/);
+  });
+});
+
+describe('a path that is written for a shell', () => {
+  it('is refused with the way out', () => {
+    for (const [name, value, prefix] of [
+      ['DATABASE_URL', '~/x.db', 'DATABASE_URL: "~/x.db"'],
+      ['DATABASE_URL', 'file:~/x.db', 'DATABASE_URL: "file:~/x.db"'],
+      ['DATABASE_URL', '~irisx/x.db', 'DATABASE_URL: "~irisx/x.db"'],
+      ['DATABASE_URL', 'file:$HOME/x.db', 'DATABASE_URL: "file:$HOME/x.db"'],
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: as somebody would write it
+      ['DATABASE_URL', '${HOME}/x.db', 'DATABASE_URL: "${HOME}/x.db"'],
+      ['HANDLERS', '~/h.mjs', 'HANDLERS="~/h.mjs"'],
+      ['WEBHOOK_SECRET_FILE', '~/secret', 'WEBHOOK_SECRET_FILE="~/secret"'],
+      ['DATABASE_URL_FILE', '$PWD/url', 'DATABASE_URL_FILE="$PWD/url"'],
+    ] as const) {
+      const problem = onlyProblem({ [name]: value });
+      assert.ok(problem.startsWith(`${prefix}: no shell expands `), problem);
+      assert.ok(problem.includes(`, or ./${value.replace('file:', '')} if the name`), problem);
+    }
+  });
+
+  it('is no other that has such characters', () => {
+    for (const path of ['./~/x.db', '/srv/~/x.db', 'x~', './$HOME/x.db', '/srv/$data/x.db', '$/x.db'])
+      assert.equal(readConfig({ DATABASE_URL: path }).databasePath, resolve(path));
+    assert.equal(readConfig({ HANDLERS: './~/h.mjs' }).handlers.modulePath, resolve('~/h.mjs'));
+  });
+});
+
 describe('SKIP_SIGNATURE_VERIFICATION', () => {
   it('is accepted only together with NODE_ENV=development', () => {
     const env = { SKIP_SIGNATURE_VERIFICATION: 'true' };
@@ -293,6 +433,15 @@ describe('DATABASE_URL', () => {
       ['/srv/irisx/x.db', '/srv/irisx/x.db'],
       ['../x.db', resolve('../x.db')],
       ['/srv/my data/x.db', '/srv/my data/x.db'],
+      ['/srv/my%20data/x.db', '/srv/my%20data/x.db'],
+      ['file:/srv/my%20data/x.db', '/srv/my data/x.db'],
+      ['file:///srv/my%20data/x.db', '/srv/my data/x.db'],
+      ['file://localhost/srv/x.db', '/srv/x.db'],
+      ['file:data/f%C3%BCr%3F%23.db', resolve('data/für?#.db')],
+      ['file:/srv/100% done/my%20data/x.db', '/srv/100% done/my data/x.db'],
+      ['file:/srv/%fc%20x.db', '/srv/%fc%20x.db'],
+      ['file:/srv/a%00b.db', '/srv/a%00b.db'],
+      ['file:C#/x.db', resolve('C#/x.db')],
     ] as const) {
       assert.equal(path(url), expected, url);
     }
@@ -313,11 +462,24 @@ describe('DATABASE_URL', () => {
       'file:x.db?mode=ro',
       'file:///x.db?cache=shared',
       'file://data/irisx.db',
+      'file://localhost',
+      'file://localhost.example/x.db',
+      'file:x%20y.db?mode=ro',
       'file://',
     ]) {
       assert.match(onlyProblem({ DATABASE_URL: url }), /must be file:PATH without/, url);
     }
   });
+});
+
+it('a file: URL whose text is the name of a file that exists means that file', (t) => {
+  const folder = temporaryFolder();
+  t.after(folder.remove);
+  const path = realpathSync(folder.path);
+  const read = () => readConfig({ DATABASE_URL: `file:${path}/my%20db.db` }).databasePath;
+  assert.equal(read(), join(path, 'my db.db'));
+  writeFileSync(join(path, 'my%20db.db'), '');
+  assert.equal(read(), join(path, 'my%20db.db'));
 });
 
 describe('TRUST_PROXY', () => {
@@ -419,4 +581,107 @@ it('a database path that is a link is resolved to its target, where the side fil
   writeFileSync(target, '');
   assert.equal(readConfig({ DATABASE_URL: link }).databasePath, target);
   assert.equal(readConfig({ DATABASE_URL: `file:${link}` }).databasePath, target);
+});
+
+describe('warnings', () => {
+  const warnings = (env: Environment) => readConfig(env).warnings;
+
+  it('are none for ordinary values', () => {
+    assert.deepEqual(
+      warnings({
+        WEBHOOK_SECRET: "clé ☎ 秘密,it's",
+        DATABASE_URL: '/srv/my data/x.db',
+        HOST: '',
+        HOME: '"x"',
+      }),
+      [],
+    );
+  });
+
+  it('name a value in quotes, straight or typographic, which Docker’s --env-file leaves', () => {
+    for (const quoted of [
+      '"hunter2"',
+      "'hunter2'",
+      '`hunter2`',
+      '“hunter2”',
+      '„hunter2“',
+      '«hunter2»',
+      'hunter2"',
+      '’hunter2',
+    ]) {
+      const [warning = '', ...more] = warnings({ WEBHOOK_SECRET: quoted });
+      assert.match(
+        warning,
+        /^WEBHOOK_SECRET: the value begins or ends with a quote character.*--env-file/,
+        quoted,
+      );
+      assert.doesNotMatch(warning, /hunter2/);
+      assert.deepEqual(more, []);
+    }
+    assert.match(warnings({ DATABASE_URL: '"x.db"' }).join(), /^DATABASE_URL: the value begins/);
+    assert.match(
+      warnings({ WEBHOOK_SECRET: 'new,"hunter2"' }).join(),
+      /^WEBHOOK_SECRET, secret 2: the value begins/,
+    );
+  });
+
+  it('name a comment that became part of a value', () => {
+    const [warning = '', ...more] = warnings({ WEBHOOK_SECRET: 'new,hunter2  # the old one' });
+    assert.match(warning, /^WEBHOOK_SECRET, secret 2: the value contains a space and a #: /);
+    assert.doesNotMatch(warning, /hunter2|old one/);
+    assert.deepEqual([more, warnings({ DATABASE_URL: 'C#/a#b.db' })], [[], []]);
+  });
+
+  it('name a character of a secret that cannot be seen, with its place', () => {
+    for (const character of [
+      '\u200b',
+      '\u00a0',
+      '\u202e',
+      '\u0007',
+      '\t',
+      '\n',
+      '\u3000',
+      '\ufeff',
+      '\u2028',
+      '\u00ad',
+      '\u3164',
+      '\ufffd',
+      '\ufe0f',
+    ]) {
+      const code = character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
+      const env = { WEBHOOK_SECRET: `new,hunt${character}er`, ADMIN_TOKEN: `${'x'.repeat(16)}${character}x` };
+      assert.deepEqual(
+        warnings(env).map((text) => text.split(',').slice(0, -1).join()),
+        [`WEBHOOK_SECRET, secret 2: character 5 is U+${code}`, `ADMIN_TOKEN: character 17 is U+${code}`],
+      );
+      assert.doesNotMatch(warnings(env).join(), /hunt/);
+    }
+  });
+
+  it('name a variable that is a slip of one of ours', () => {
+    for (const [slip, meant] of [
+      ['WEBHOOK_SECRETS', 'WEBHOOK_SECRET'],
+      ['ADMINTOKEN', 'ADMIN_TOKEN'],
+      ['admin_token', 'ADMIN_TOKEN'],
+      ['HANDLER', 'HANDLERS'],
+      ['LOG-LEVEL', 'LOG_LEVEL'],
+    ] as const)
+      assert.deepEqual(warnings({ [slip]: 'x' }), [
+        `${slip} is not a variable of this program: did you mean ${meant}?`,
+      ]);
+    assert.deepEqual(warnings({ ADMINTOKEN: '', PORTAL: 'x', SECRET: 'x', LISTEN_FDNAMES: 'x' }), []);
+  });
+
+  it('stand below what is wrong, and come after those of .env', () => {
+    const env = { WEBHOOK_SECRET: '"x"', PORT: 'x' };
+    assert.throws(
+      () => readConfig(env, 1, ['.env line 1']),
+      /\n {2}PORT="x".*\n {2}warning: \.env line 1\n {2}warning: WEBHOOK_SECRET: [^\n]*$/,
+    );
+    assert.equal(readConfig({ WEBHOOK_SECRET: '"x"' }, 1, ['.env line 1']).warnings[0], '.env line 1');
+  });
+});
+
+it('a secret that is given twice counts once', () => {
+  assert.deepEqual(readConfig({ WEBHOOK_SECRET: 'a,b,a' }).secrets, ['a', 'b']);
 });

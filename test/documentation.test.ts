@@ -5,15 +5,18 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
+import { FROM_FILES, VARIABLES } from '../src/variables.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
 
-/** The variables that config.ts reads from the environment. */
+/** The variables that config.ts reads from the environment, and their `_FILE` forms. */
 function variablesRead(): Set<string> {
   const source = read('src/config.ts');
-  const calls = /\b(?:set\(env, |oneOf\(|integer\()\s*'([A-Z][A-Z0-9_]*)'|env\['([A-Z][A-Z0-9_]*)'\]/g;
-  return new Set([...source.matchAll(calls)].map((match) => match[1] ?? match[2] ?? ''));
+  const calls =
+    /\b(?:set\(env, |oneOf\(|integer\(|listOf\(env, )\s*'([A-Z][A-Z0-9_]*)'|env\['([A-Z][A-Z0-9_]*)'\]/g;
+  const found = [...source.matchAll(calls)].map((match) => match[1] ?? match[2] ?? '');
+  return new Set([...found, ...FROM_FILES.map((name) => `${name}_FILE`)]);
 }
 
 /** The names in the first column of the configuration table. */
@@ -29,6 +32,7 @@ it('every variable that is read is documented, and every documented variable is 
   const found = variablesRead();
   assert.ok(found.size > 20, `only ${found.size} variables were found in config.ts`);
   assert.deepEqual([...variablesDocumented()].toSorted(), [...found].toSorted());
+  assert.deepEqual([...VARIABLES].toSorted(), [...found].toSorted());
 });
 
 it('.env.example lists every variable that a user sets', () => {

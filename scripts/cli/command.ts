@@ -15,7 +15,7 @@ export class UsageError extends Error {
 }
 
 export const EX_USAGE = 64;
-const EX_FAILED = 1;
+export const EX_FAILED = 1;
 /** What a shell reports for a program that was killed by SIGPIPE. */
 const EX_PIPE = 141;
 

@@ -5,17 +5,29 @@ import { relative } from 'node:path';
 import { type Config, loadEnvFile, readConfig } from '../../src/config.ts';
 import { openReadOnly } from '../../src/core/database.ts';
 import { developmentSecretPath } from '../../src/core/development-secret.ts';
-import { UsageError } from './command.ts';
+import { EX_FAILED, UsageError } from './command.ts';
+
+const NO_SECRETS = {
+  WEBHOOK_SECRET_FILE: undefined,
+  WEBHOOK_SECRETS_RETIRED: undefined,
+  WEBHOOK_SECRETS_RETIRED_FILE: undefined,
+};
 
 /**
- * @param secret the value of `--secret`, which replaces WEBHOOK_SECRET
+ * If the command fails, warnings are printed at its end, because one of them may be the reason.
+ * @param secret the value of `--secret`, which replaces all configured secrets
  * @throws ConfigError, UsageError
  */
 export function readEnvironment(secret?: string): Config {
-  loadEnvFile();
-  if (secret === undefined) return readConfig(process.env);
-  if (secret.trim() === '') throw new UsageError('--secret must not be empty');
-  return readConfig({ ...process.env, WEBHOOK_SECRET: secret });
+  if (secret?.trim() === '') throw new UsageError('--secret must not be empty');
+  const fileWarnings = loadEnvFile();
+  const given = secret === undefined ? {} : { ...NO_SECRETS, WEBHOOK_SECRET: secret };
+  const config = readConfig({ ...process.env, ...given }, process.pid, fileWarnings);
+  process.once('exit', (code) => {
+    if (code === EX_FAILED)
+      for (const warning of config.warnings) process.stderr.write(`warning: ${warning}\n`);
+  });
+  return config;
 }
 
 /** All configured secrets, or else the development secret if a server has made one. Never makes one itself. */

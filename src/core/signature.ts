@@ -36,12 +36,23 @@ export function matchesSignature(
   signedAt: string,
   secrets: readonly string[],
 ): boolean {
+  return signerOf(payload, signatureHex, signedAt, secrets) >= 0;
+}
+
+/** Like matchesSignature(). @returns the index of the secret that made this signature; -1 if none did */
+export function signerOf(
+  payload: Payload,
+  signatureHex: string,
+  signedAt: string,
+  secrets: readonly string[],
+): number {
   // Buffer.from(…, 'hex') alone would ignore junk and accept any character whose low byte looks like a digit.
-  if (!HEX_DIGEST.test(signatureHex)) return false;
+  if (!HEX_DIGEST.test(signatureHex)) return -1;
   const given = Buffer.from(signatureHex, 'hex');
-  let matches = false;
-  for (const secret of secrets) if (timingSafeEqual(hmac(payload, secret, signedAt), given)) matches = true;
-  return matches;
+  let signer = -1;
+  for (const [index, secret] of secrets.entries())
+    if (timingSafeEqual(hmac(payload, secret, signedAt), given)) signer = index;
+  return signer;
 }
 
 function hmac(payload: Payload, secret: string, signedAt: string): Buffer {

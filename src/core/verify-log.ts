@@ -9,7 +9,7 @@ import { bodyTimeMs } from './body-time.ts';
 import { CHAIN_GENESIS, chainLink } from './chain.ts';
 import { readBody } from './event.ts';
 import type { EventLog, Head, StoredEvent } from './event-log.ts';
-import { matchesSignature } from './signature.ts';
+import { signerOf } from './signature.ts';
 import { faultText } from './storage-fault.ts';
 
 /** Events that break a rule. */
@@ -18,6 +18,13 @@ export interface Fault {
   readonly firstSeq: number;
   /** Reason for the first faulty event. */
   readonly reason: string;
+}
+
+/** What one secret has signed. */
+export interface Signed {
+  readonly events: number;
+  /** The last of them; 0: none. */
+  readonly lastSeq: number;
 }
 
 export interface LogVerification {
@@ -30,6 +37,8 @@ export interface LogVerification {
   readonly chain: Fault | undefined;
   /** Signed events whose signature matches none of the secrets; also undefined if no secret was given. */
   readonly signatures: Fault | undefined;
+  /** What each secret signed, in the order of the secrets. */
+  readonly signed: readonly Signed[];
   /** Number of events recorded while verification was switched off. */
   readonly unsigned: number;
 }
@@ -47,6 +56,7 @@ export function verifyLog(
   const sequence = new Faults();
   const chain = new Faults();
   const signatures = new Faults();
+  const signed: Signed[] = secrets.map(() => ({ events: 0, lastSeq: 0 }));
   let head: Head = { seq: 0, chain: CHAIN_GENESIS };
   let events = 0;
   let unsigned = 0;
@@ -62,7 +72,7 @@ export function verifyLog(
         if (event.seq !== head.seq + 1) sequence.add(event.seq, `it follows seq ${head.seq}`);
         chain.add(event.seq, linkProblem(event, head.chain));
         if (event.signature === null) unsigned += 1;
-        else if (secrets.length > 0) signatures.add(event.seq, signatureProblem(event, secrets));
+        else if (secrets.length > 0) signatures.add(event.seq, countSignature(event, secrets, signed));
         // Use the stored link, so that one faulty event does not make all later ones look faulty.
         head = { seq: event.seq, chain: event.chain };
         events += 1;
@@ -79,6 +89,7 @@ export function verifyLog(
     sequence: sequence.first,
     chain: chain.first,
     signatures: signatures.first,
+    signed,
     unsigned,
   };
 }
@@ -141,11 +152,19 @@ export function linkProblem(event: StoredEvent, previous: Uint8Array): string | 
   }
 }
 
-function signatureProblem(event: StoredEvent, secrets: readonly string[]): string | undefined {
+/** @param signed is updated for the secret that made the signature @returns what is wrong with the signature */
+function countSignature(
+  event: StoredEvent,
+  secrets: readonly string[],
+  signed: Signed[],
+): string | undefined {
   try {
     const hex = hexOf(event.signature ?? new Uint8Array());
-    const isTrue = matchesSignature(event.body, hex, String(event.signed_at), secrets);
-    return isTrue ? undefined : 'its signature matches none of the given secrets';
+    const signer = signerOf(event.body, hex, String(event.signed_at), secrets);
+    const before = signed[signer];
+    if (before === undefined) return 'its signature matches none of the given secrets';
+    signed[signer] = { events: before.events + 1, lastSeq: event.seq };
+    return undefined;
   } catch (error) {
     return `its columns cannot be read: ${faultText(error)}`;
   }

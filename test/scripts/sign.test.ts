@@ -54,6 +54,21 @@ describe('./irisx sign', () => {
     assert.deepEqual(await verify('nonsense', SECRET), [1, 'invalid signature\n']);
   });
 
+  it('names a signature under a retired secret, which the server does not accept', async () => {
+    const args = [
+      '--verify',
+      '--signature',
+      generateSignature(BODY, 'old', TIMESTAMP),
+      '--timestamp',
+      TIMESTAMP,
+    ];
+    const { code, stdout } = await runScript('sign', [file, ...args], {
+      env: { ...env, WEBHOOK_SECRETS_RETIRED: 'older,old' },
+    });
+    assert.equal(code, 1);
+    assert.match(stdout, /^invalid signature: a secret of WEBHOOK_SECRETS_RETIRED made it, /);
+  });
+
   it('uses the development secret of the database, and says so if there is none', async () => {
     const path = join(folder.path, 'data', 'irisx.db');
     const options = { env: { DATABASE_URL: path } };

@@ -13,7 +13,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { query, SECRET, startReceiver, temporaryFolder } from '../support/receiver.ts';
 import { run, runScript } from './run-script.ts';
@@ -134,10 +134,42 @@ describe('./irisx verify', () => {
       one.line('signatures'),
       /seq 1: its signature matches none of the given secrets, and 59 more$/,
     );
-    assert.match(one.stdout, /--secret new,old/);
+    assert.match(one.stdout, /\n {2}if the secret was changed, set WEBHOOK_SECRETS_RETIRED, or /);
     const both = await verify('--secret', `new,${SECRET}`);
     assert.equal(both.code, 0, both.stdout);
     assert.equal(both.line('signatures'), 'ok      signatures: 70 valid');
+    assert.match(both.stdout, /\n {2}--secret 1: 10 events, the last is seq 70\n {2}--secret 2: 60 events, /);
+  });
+
+  it('takes old secrets from WEBHOOK_SECRETS_RETIRED, and says how many events each secret signed', async () => {
+    database.append(10, 'new');
+    const file = join(dirname(database.path), 'retired');
+    writeFileSync(file, `never-used\n${SECRET}\n`);
+    const env = { ...database.env, WEBHOOK_SECRET: 'new' };
+    for (const retired of [
+      { WEBHOOK_SECRETS_RETIRED: `never-used,${SECRET}` },
+      { WEBHOOK_SECRETS_RETIRED_FILE: file },
+    ]) {
+      const { code, stdout } = await runScript('verify', [], { env: { ...env, ...retired } });
+      assert.equal(code, 0, stdout);
+      assert.ok(
+        stdout.includes(
+          `
+ok      signatures: 70 valid
+  WEBHOOK_SECRET 1: 10 events, the last is seq 70
+  WEBHOOK_SECRETS_RETIRED 1: no events
+  WEBHOOK_SECRETS_RETIRED 2: 60 events, the last is seq 60
+`,
+        ),
+        stdout,
+      );
+      assert.ok(!stdout.includes(SECRET));
+    }
+    const given = await runScript('verify', ['--secret', `new,${SECRET}`], {
+      env: { ...env, WEBHOOK_SECRETS_RETIRED: SECRET, WEBHOOK_SECRET_FILE: '/nowhere' },
+    });
+    assert.equal(given.code, 0, given.stderr);
+    assert.doesNotMatch((await verify()).stdout, /WEBHOOK_SECRET 1/);
   });
 
   it('counts unsigned events, and checks no signature without a secret', async () => {

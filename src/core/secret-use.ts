@@ -1,0 +1,77 @@
+/** Finds when each of several secrets was last used: this shows when an old one can be removed. */
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { openReadOnly } from './database.ts';
+import { EventLog } from './event-log.ts';
+import { SECRET_USE_EVENTS_MAX, SECRET_USE_PIECE_EVENTS } from './limits.ts';
+import { signerOf } from './signature.ts';
+
+/** The newest event that a secret signed. */
+export interface LastUse {
+  readonly seq: number;
+  readonly receivedAtMs: number;
+}
+
+export interface SecretUse {
+  /** In the order of the secrets; undefined if a secret signed none of the events that were read. */
+  readonly lastUses: readonly (LastUse | undefined)[];
+  /** How many of the newest events were read, at most SECRET_USE_EVENTS_MAX. */
+  readonly eventsLookedAt: number;
+}
+
+/**
+ * Reads the log backwards, in pieces, until each secret was found. The event loop runs between the pieces.
+ * @param isStopping called after each piece
+ * @returns undefined if it was stopped
+ * @throws Error if the log cannot be read
+ */
+export async function secretUse(
+  databasePath: string,
+  secrets: readonly string[],
+  isStopping: () => boolean,
+): Promise<SecretUse | undefined> {
+  const database = openReadOnly(databasePath);
+  try {
+    const log = new EventLog(database);
+    const lastUses: (LastUse | undefined)[] = secrets.map(() => undefined);
+    const head = log.head().seq;
+    const end = Math.max(0, head - SECRET_USE_EVENTS_MAX);
+    let upTo = head;
+    while (upTo > end && lastUses.includes(undefined)) {
+      const after = Math.max(end, upTo - SECRET_USE_PIECE_EVENTS);
+      for (let seq = after; seq < upTo; seq++) {
+        const [event] = log.stored(seq, 1);
+        if (event === undefined || event.seq > upTo) break;
+        const signature = Buffer.from(event.signature ?? []).toString('hex');
+        const signer = signerOf(event.body, signature, String(event.signed_at), secrets);
+        if (signer >= 0 && (lastUses[signer]?.seq ?? after) <= event.seq)
+          lastUses[signer] = { seq: event.seq, receivedAtMs: event.received_at_ms };
+      }
+      upTo = after;
+      await nextTurn();
+      if (isStopping()) return undefined;
+    }
+    return { lastUses, eventsLookedAt: head - upTo };
+  } finally {
+    database.close();
+  }
+}
+
+/** One line for the log, without any part of a secret. */
+export function secretUseText({ lastUses, eventsLookedAt }: SecretUse): string {
+  if (eventsLookedAt === 0) return `${lastUses.length} secrets; the log is empty`;
+  const none = `none of the last ${eventsLookedAt.toLocaleString('en-US')} events`;
+  const texts = lastUses.map((use, index) => {
+    if (use !== undefined)
+      return `secret ${index + 1} last signed seq ${use.seq} (${minuteOf(use.receivedAtMs)} UTC)`;
+    // The first is usually the newest: the sender may not use it yet.
+    const hint = index === 0 ? '' : ': if it is the old one, it can be removed';
+    return `secret ${index + 1} signed ${none}${hint}`;
+  });
+  return `${lastUses.length} secrets: ${texts.join('; ')}`;
+}
+
+/** `2026-01-05 09:00` */
+function minuteOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 'YYYY-MM-DDThh:mm'.length).replace('T', ' ');
+}

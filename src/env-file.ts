@@ -1,0 +1,62 @@
+/** Parses `.env` as Node does, and warns where Node reads something other than what most people mean. */
+
+import { parseEnv } from 'node:util';
+
+export interface EnvFile {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly warnings: readonly EnvFileWarning[];
+}
+
+export interface EnvFileWarning {
+  /** Undefined if the line sets no variable. */
+  readonly variable: string | undefined;
+  /** Without any part of a value. */
+  readonly text: string;
+}
+
+/** A comment, a variable with its value in quotes or not, or anything else. Values in quotes may have several lines. */
+const STATEMENTS =
+  /^[ \t]*(?:#.*|(?:export +)?(?<name>[\w.-]+)[ \t]*=(?:[ \t]*(?<quoted>"[^"]*"|'[^']*'|`[^`]*`))?(?<rest>.*)|(?<other>.*))$/gm;
+
+const VARIABLE_IN_VALUE = /\n[ \t]*(?:export +)?[A-Za-z_]\w*=[^=\s]/;
+
+/** @param text the file's text, without a byte order mark */
+export function parseEnvFile(text: string): EnvFile {
+  // Node does not treat a lone CR as a line end, and takes the line after `NAME= ` as the value.
+  const plain = text.replace(/\r\n?/g, '\n').replace(/=[ \t]+$/gm, '=');
+  const warnings: EnvFileWarning[] = [];
+  const lines = new Map<string, number>();
+  let line = 1;
+  let lineAt = 0;
+  for (const { index, groups = {} } of plain.matchAll(STATEMENTS)) {
+    line += plain.slice(lineAt, index).split('\n').length - 1;
+    lineAt = index;
+    const { name, quoted, rest = '', other } = groups;
+    const warn = (text: string) => warnings.push({ variable: name, text: `.env line ${line}: ${text}` });
+
+    if (other?.trim()) warn('is not NAME=value, and is ignored');
+    if (name === undefined) continue;
+    const before = lines.get(name);
+    if (before !== undefined) warn(`${name} is set in line ${before} too: only the last one counts`);
+    lines.set(name, line);
+    const problem = quoted === undefined ? unquotedProblem(rest) : quotedProblem(quoted, rest);
+    if (problem !== undefined) warn(`${name}: ${problem}`);
+  }
+  return { variables: parseEnv(plain) as Record<string, string>, warnings };
+}
+
+function unquotedProblem(rest: string): string | undefined {
+  const [quote] = /^["'`]/.exec(rest.trim()) ?? [];
+  if (quote !== undefined) return `the ${quote} at the start is never closed, so it is part of the value`;
+  if (/^([^#]*[^\s#])?#/.test(rest))
+    return 'the value ends before the #: put it in quotes if the # belongs to it, or a space before a comment';
+  return undefined;
+}
+
+function quotedProblem(quoted: string, rest: string): string | undefined {
+  const [quote] = quoted;
+  if (VARIABLE_IN_VALUE.test(quoted))
+    return `the ${quote} at the start is closed some lines below: the variables in between are part of the value`;
+  if (/^\s*[^\s#]/.test(rest)) return `the text after the closing ${quote} is ignored`;
+  return undefined;
+}

@@ -1,0 +1,58 @@
+/** Reads small text files that people or their tools write: `.env` and the files of `…_FILE` variables. */
+
+import { closeSync, openSync, readSync } from 'node:fs';
+import { CONFIG_FILE_BYTES_MAX } from './core/limits.ts';
+
+/** `problem` follows the file's name in a message and ends with what to do. */
+export type TextFile = { readonly text: string } | { readonly problem: string };
+
+/** Reads a file, or a pipe to its end, without a byte order mark. */
+export function readTextFile(path: string): TextFile {
+  try {
+    const bytes = readBytes(path);
+    if (bytes.length > CONFIG_FILE_BYTES_MAX)
+      return { problem: `has more than ${CONFIG_FILE_BYTES_MAX} bytes: name the right file` };
+    return textOf(bytes);
+  } catch (error) {
+    return { problem: readProblem(error as NodeJS.ErrnoException) };
+  }
+}
+
+/** @returns at most one byte more than the limit */
+function readBytes(path: string): Uint8Array {
+  const bytes = new Uint8Array(CONFIG_FILE_BYTES_MAX + 1);
+  const descriptor = openSync(path, 'r');
+  try {
+    let length = 0;
+    for (let read = -1; read !== 0; length += read) read = readSync(descriptor, bytes, { offset: length });
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function readProblem({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'ENOENT') return 'does not exist: check the path';
+  if (code === 'EISDIR') return 'is a directory: a file must be there';
+  if (code === 'EACCES' || code === 'EPERM')
+    return `may not be read by this user (${code}): make it readable`;
+  return `cannot be read: ${message}`;
+}
+
+/** The first bytes of a file in another encoding, in hex. Without a byte order mark, its text must begin with ASCII. */
+const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
+  [/^(fffe0000|0000feff|..000000|000000..)/, 'UTF-32'],
+  [/^(fffe|feff|..00..00|00..00..)/, 'UTF-16'],
+];
+
+function textOf(bytes: Uint8Array): TextFile {
+  const beginning = Buffer.from(bytes.subarray(0, 4)).toString('hex');
+  const encoding = BEGINNINGS.find(([pattern]) => pattern.test(beginning))?.[1];
+  if (encoding !== undefined) return { problem: `is in ${encoding}: save it as UTF-8` };
+  if (bytes.includes(0)) return { problem: 'is not text (it has zero bytes): save it as UTF-8' };
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch {
+    return { problem: 'is not in UTF-8 (perhaps in Latin-1 or Windows-1252): save it as UTF-8' };
+  }
+}

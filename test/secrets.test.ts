@@ -1,0 +1,130 @@
+/** Several secrets at a running server: which of them are accepted, and what the start says of their use. */
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { SECRET_USE_EVENTS_MAX } from '../src/core/limits.ts';
+import { secretUse, secretUseText } from '../src/core/secret-use.ts';
+import { type SampleDatabase, sampleDatabase } from './scripts/sample-database.ts';
+import { type ProgramFolder, programFolder } from './support/program.ts';
+import { deliver, SECRET, temporaryFolder, until } from './support/receiver.ts';
+
+const body = (n: number) => ({ event: 'call.dtmf', data: { n } });
+
+describe('the server', () => {
+  let folder: ProgramFolder;
+  beforeEach(() => {
+    folder = programFolder();
+  });
+  afterEach(() => folder.remove());
+
+  it('accepts every secret that is in use, and none that is retired', async () => {
+    const program = folder.start({
+      WEBHOOK_SECRET: 'new,old',
+      WEBHOOK_SECRETS_RETIRED: `${SECRET},older`,
+      RATE_LIMIT_MAX: '0',
+    });
+    const { port } = await program.listening();
+    const receiver = { url: `http://127.0.0.1:${port}` };
+    for (const [secret, status] of [
+      ['new', 200],
+      ['old', 200],
+      ['older', 401],
+      [SECRET, 401],
+    ] as const)
+      assert.equal((await deliver(receiver, body(1), { secret })).status, status, secret);
+    assert.equal(program.rows('SELECT seq FROM events').length, 1);
+  });
+
+  it('says after the start how many secrets there are and when each was last used', async () => {
+    const first = folder.start({ WEBHOOK_SECRET: `new,${SECRET},hunter2` });
+    const receiver = { url: `http://127.0.0.1:${(await first.listening()).port}` };
+    await until(() => first.output().includes('3 secrets; the log is empty'), 'the line of an empty log');
+    assert.match(first.output(), /^ {2}secret +WEBHOOK_SECRET \(3 secrets\)$/m);
+    await deliver(receiver, body(1));
+    await deliver(receiver, body(2), { secret: 'new' });
+    await deliver(receiver, body(3));
+    first.kill('SIGTERM');
+    assert.equal((await first.exit).code, 0);
+
+    const second = folder.start({ WEBHOOK_SECRET: `new,${SECRET},hunter2`, LOG_FORMAT: 'json' });
+    await until(() => second.output().includes('"3 secrets:'), 'the line');
+    const [line = ''] = second
+      .output()
+      .split('\n')
+      .filter((text) => text.includes('3 secrets'));
+    const { level, message } = JSON.parse(line) as { level: string; message: string };
+    assert.equal(level, 'info');
+    assert.match(
+      message,
+      /^3 secrets: secret 1 last signed seq 2 \(\d{4}-\d\d-\d\d \d\d:\d\d UTC\); secret 2 last signed seq 3 \(.*\); secret 3 signed none of the last 3 events: if it is the old one, it can be removed$/,
+    );
+    assert.doesNotMatch(first.output() + second.output(), new RegExp(`hunter2|${SECRET}`));
+  });
+
+  it('says nothing of the kind with one secret', async () => {
+    const program = folder.start();
+    await program.listening();
+    program.kill('SIGTERM');
+    await program.exit;
+    assert.match(program.output(), /^ {2}secret +WEBHOOK_SECRET$/m);
+    assert.doesNotMatch(program.output(), /secrets/);
+  });
+});
+
+describe('the last use of each secret', () => {
+  let database: SampleDatabase;
+  beforeEach(() => {
+    database = sampleDatabase();
+  });
+  afterEach(() => database.remove());
+  const use = (secrets: string[], isStopping = () => false) => secretUse(database.path, secrets, isStopping);
+
+  it('is looked for back to the limit, with other work between', async () => {
+    database.append(1, 'older');
+    database.append(120, 'old');
+    database.append(SECRET_USE_EVENTS_MAX - 60, 'new');
+    database.append(3, null);
+    let turns = 0;
+    let isDone = false;
+    const turn = () => {
+      turns += 1;
+      if (!isDone) setImmediate(turn);
+    };
+    turn();
+    const found = await use(['new', 'old', 'older']);
+    isDone = true;
+    assert.deepEqual(
+      found?.lastUses.map((last) => last?.seq),
+      [SECRET_USE_EVENTS_MAX + 61, 121, undefined],
+    );
+    assert.equal(found?.eventsLookedAt, SECRET_USE_EVENTS_MAX);
+    assert.ok(turns >= 100, `${turns} turns of the event loop`);
+    assert.match(secretUseText(found), /secret 3 signed none of the last 10,000 events: if/);
+  });
+
+  it('is looked for no further than needed, and not while the server stops', async () => {
+    database.append(200, 'old');
+    database.append(10, 'new');
+    assert.ok(((await use(['new', 'old']))?.eventsLookedAt ?? 0) <= 50);
+    assert.equal(await use(['new', 'old'], () => true), undefined);
+  });
+
+  it('says of the first secret, which is the newest, no more than that it was not used', async () => {
+    database.append(2, 'old');
+    const found = await use(['new', 'old']);
+    assert.match(
+      secretUseText(found ?? assert.fail()),
+      /^2 secrets: secret 1 signed none of the last 2 events; secret 2 last signed seq 2 \(2026-01-05 09:00 UTC\)$/,
+    );
+  });
+
+  it('of a log that cannot be read is an error', async () => {
+    const folder = temporaryFolder();
+    await assert.rejects(
+      secretUse(join(folder.path, 'none.db'), ['a', 'b'], () => false),
+      /none\.db/,
+    );
+    folder.remove();
+  });
+});
