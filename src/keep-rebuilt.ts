@@ -5,7 +5,7 @@
  */
 
 import type { Worker } from 'node:worker_threads';
-import { REBUILD_FAILED_RETRY_MS, REBUILD_RETRY_MS } from './core/limits.ts';
+import { REBUILD_FAILED_RETRY_MS, REBUILD_HEAP_BYTES, REBUILD_RETRY_MS } from './core/limits.ts';
 import type { Log } from './core/logger.ts';
 import { IRISX } from './core/packaging.ts';
 import type { FromRebuild } from './rebuild-thread.ts';
@@ -17,6 +17,8 @@ export interface Rebuilder {
   /** Stops a rebuild in progress: the live tables do not change, and the next start rebuilds from scratch. */
   close(): Promise<void>;
 }
+
+const MIB = 1024 * 1024;
 
 /** @param onDone called after a rebuild, so that the writer checks the tables again */
 export function keepRebuilt(databasePath: string, log: Log, onDone: () => void): Rebuilder {
@@ -35,7 +37,9 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
       startAgain = true; // it may have checked before the tables fell behind
       return;
     }
-    thread = startThread('rebuild-thread', databasePath);
+    thread = startThread('rebuild-thread', databasePath, {
+      maxOldGenerationSizeMb: REBUILD_HEAP_BYTES / MIB,
+    });
     thread.on('message', (message: FromRebuild) => report(message));
     thread.on('error', (error) => report({ kind: 'failed', text: error.message }));
     thread.on('exit', () => {
