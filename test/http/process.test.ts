@@ -2,18 +2,21 @@
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { DRAIN_CUT_MS, DRAIN_MAX_MS } from '../../src/core/limits.ts';
 import { type Program, type ProgramFolder, programFolder } from '../support/program.ts';
 import { membersOf, openRaw, request, signedRequest } from '../support/raw.ts';
-import { deliver, until } from '../support/receiver.ts';
+import { deliver, query, until } from '../support/receiver.ts';
+import { IN_TERMINAL, lacksTerminal } from '../support/terminal.ts';
 
 /** Runs a test in a folder of its own, in which nothing is left running. */
-function inFolder(run: (folder: ProgramFolder) => Promise<void>): () => Promise<void> {
-  return async () => {
+function inFolder(
+  run: (folder: ProgramFolder, t: TestContext) => Promise<void>,
+): (t: TestContext) => Promise<void> {
+  return async (t) => {
     const folder = programFolder();
     try {
-      await run(folder);
+      await run(folder, t);
     } finally {
       await folder.remove();
     }
@@ -197,14 +200,66 @@ describe('the program', { concurrency: 2 }, () => {
       }),
     );
 
+    for (const same of ['SIGINT', 'SIGHUP'] as const) {
+      it(
+        `and ${same} mean the same: what is under way is answered`,
+        inFolder(async (folder) => {
+          const program = folder.start();
+          const { port } = await program.listening();
+          const half = await openRaw(port);
+          const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
+          half.send(text.slice(0, -5));
+          assert.equal((await half.next()).status, 100);
+          program.kill(same);
+          await until(
+            () => program.output().includes(`${same}: taking no new connections`),
+            'it is draining',
+          );
+          half.send(text.slice(-5));
+          assert.equal((await half.next()).status, 200);
+          assert.equal((await program.exit).code, 0);
+          assert.equal(program.rows('SELECT seq FROM events').length, 1);
+        }),
+      );
+    }
+
     it(
-      'and SIGINT mean the same',
+      'and the closing of its terminal mean the same: what is under way is answered',
+      inFolder(async (folder, t) => {
+        if (lacksTerminal(t)) return;
+        const terminal = folder.start({}, IN_TERMINAL);
+        const { port } = await terminal.listening();
+        const half = await openRaw(port);
+        const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
+        half.send(text.slice(0, -5));
+        assert.equal((await half.next()).status, 100);
+        terminal.kill('SIGKILL');
+        await terminal.exit;
+        await until(() => isRefused(port), 'it is draining');
+        half.send(text.slice(-5));
+        assert.equal((await half.next()).status, 200);
+        assert.equal(await half.ended, 'end');
+        assert.equal(query(folder.databasePath, 'SELECT seq FROM events').length, 1);
+      }),
+    );
+
+    it(
+      'after another signal, or before one, ends it at once as well',
       inFolder(async (folder) => {
-        const program = folder.start();
-        await program.listening();
-        program.kill('SIGINT');
-        assert.equal((await program.exit).code, 0);
-        assert.match(program.output(), /SIGINT: taking no new connections/);
+        for (const [first, second] of [
+          ['SIGHUP', 'SIGTERM'],
+          ['SIGTERM', 'SIGHUP'],
+        ] as const) {
+          const program = folder.start();
+          const { port } = await program.listening();
+          const half = await openRaw(port);
+          half.send(signedRequest(body(1)).slice(0, -5));
+          program.kill(first);
+          await until(() => program.output().includes(`${first}: taking no new`), 'the first is heard');
+          program.kill(second);
+          assert.equal((await program.exit).signal, 'SIGKILL');
+          assert.match(program.output(), new RegExp(`a second ${second}: ending at once`));
+        }
       }),
     );
   });
