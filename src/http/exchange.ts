@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type AddressRanges, normalAddress } from '../core/address-ranges.ts';
 
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -28,7 +29,7 @@ export interface Exchange {
   rawStatus?: number;
 }
 
-const TRUSTED_ID = /^[A-Za-z0-9._-]{1,64}$/;
+const PLAIN_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const PREFIX = `req-${randomBytes(4).toString('hex')}-`;
 let counter = 0;
 
@@ -38,9 +39,12 @@ export function newRequestId(): string {
   return PREFIX + counter.toString(36);
 }
 
-/** A proxy's id is kept, so that its log and ours meet, if it is plain; any other text is replaced. */
-export function requestId(sent: string | string[] | undefined): string {
-  return typeof sent === 'string' && TRUSTED_ID.test(sent) ? sent : newRequestId();
+/** The id that a trusted proxy has sent, if it is plain, so that its log and ours have the same; otherwise a new one. */
+export function requestId({ headers, socket }: IncomingMessage, trustedProxies: AddressRanges): string {
+  const sent = headers['x-request-id'];
+  if (typeof sent !== 'string' || !PLAIN_ID.test(sent)) return newRequestId();
+  const peer = normalAddress(socket.remoteAddress ?? '');
+  return peer !== undefined && trustedProxies.has(peer) ? sent : newRequestId();
 }
 
 /** @param url a request's target: only the origin form names a path of ours */
