@@ -47,10 +47,18 @@ export function requestId({ headers, socket }: IncomingMessage, trustedProxies: 
   return peer !== undefined && trustedProxies.has(peer) ? sent : newRequestId();
 }
 
-/** @param url a request's target: only the origin form names a path of ours */
-export function splitTarget(url: string): { path: string; query: string } {
+/** The scheme and authority of an absolute target: with a host, without a user name. */
+const ORIGIN = /^https?:\/\/(?:[\w.~!$&'()*+,;=%-]+|\[[\da-f:.]+\])(?::\d*)?(?=[/?]|$)/i;
+
+/**
+ * @param target of a request, in origin form (`/path`) or in absolute form (`http://host/path`), of which only the path
+ *   counts (RFC 9112, 3.2.2); any other target is its own path, which nothing is found under
+ */
+export function splitTarget(target: string): { path: string; query: string } {
+  const origin = target.startsWith('/') ? undefined : ORIGIN.exec(target)?.[0];
+  const url = origin === undefined ? target : target.slice(origin.length);
   const mark = url.indexOf('?');
-  const whole = mark === -1 ? url : url.slice(0, mark);
+  const whole = (mark === -1 ? url : url.slice(0, mark)) || '/';
   const path = whole.length > 1 && whole.endsWith('/') ? whole.slice(0, -1) : whole;
   return { path, query: mark === -1 ? '' : url.slice(mark + 1) };
 }
