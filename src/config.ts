@@ -47,7 +47,7 @@ export interface Config {
     /** 0: there is none. */
     readonly port: number;
     readonly host: string;
-    /** Undefined: none is asked for. */
+    /** Undefined: one is made and kept beside the database. */
     readonly token: string | undefined;
   };
   readonly logLevel: LogLevel;
@@ -133,11 +133,6 @@ export function readConfig(env: Environment, pid: number = process.pid): Config 
       `ADMIN_TOKEN has ${adminToken.length} characters: must have ${ADMIN_TOKEN_CHARS_MIN} or more; \`openssl rand -hex 16\` makes one`,
     );
   }
-  if (adminPort !== 0 && adminToken === undefined && !isLoopback(adminHost)) {
-    problems.push(
-      `ADMIN_HOST=${JSON.stringify(adminHost)}: others than this machine could read everything: set ADMIN_TOKEN beside it, or ADMIN_HOST=127.0.0.1`,
-    );
-  }
 
   const modulePath = set(env, 'HANDLERS');
   const forward = forwardConfig(env, problems);
@@ -218,10 +213,6 @@ function forwardConfig(env: Environment, problems: string[]): ForwardOptions | u
 function set(env: Environment, name: string): string | undefined {
   const value = env[name]?.trim();
   return value === '' ? undefined : value;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /** SQLite puts its side files beside what a link points to, and so must we look for them there. */

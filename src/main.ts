@@ -2,11 +2,14 @@
 
 import { relative } from 'node:path';
 import { type Config, ConfigError, EX_CONFIG, loadEnvFile, readConfig } from './config.ts';
+import { adminTokenPath } from './core/admin-token.ts';
 import { developmentSecret, developmentSecretPath } from './core/development-secret.ts';
 import { HandlersRefused } from './core/handler.ts';
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
 import { createLogger, type Log } from './core/logger.ts';
 import { IRISX } from './core/packaging.ts';
+import { urlHost } from './http/listen.ts';
+import type { AdminPages } from './keep-admin.ts';
 import { flushLines, writeLine } from './output.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
 
@@ -70,17 +73,19 @@ function secretsOf(config: Config): readonly string[] {
   return [developmentSecret(config.databasePath)];
 }
 
-function announce(config: Config, { address, adminUrl, head }: Receiver, log: Log): void {
-  const url = `http://${hostOf(address.address)}:${address.port}/webhooks`;
+function announce(config: Config, { address, adminPages, head }: Receiver, log: Log): void {
+  const url = `http://${urlHost(address.address)}:${address.port}/webhooks`;
   const isSupervised = config.listenFd !== undefined;
   const database = shortPath(config.databasePath);
+  const tokenPlace =
+    config.admin.token === undefined ? shortPath(adminTokenPath(config.databasePath)) : 'ADMIN_TOKEN';
   if (config.logFormat === 'json') {
     log('info', 'listening', {
       url,
       database,
       environment: config.environment,
       supervised: isSupervised,
-      admin: adminUrl,
+      ...(adminPages && { admin: adminPages.url, admin_token_in: tokenPlace }),
       seq: head.seq,
       chain: head.chain,
     });
@@ -92,7 +97,7 @@ function announce(config: Config, { address, adminUrl, head }: Receiver, log: Lo
       ['listening', isSupervised ? `${url} (the supervisor holds the socket)` : url],
       ['database', `${database} (seq ${head.seq})`],
       ['environment', config.environment],
-      ['admin pages', adminUrl ?? 'none'],
+      ['admin pages', adminPages === undefined ? 'none' : adminLine(adminPages, tokenPlace)],
       ['secret', config.skipSignatureVerification ? 'none' : secret],
       ['try it', `${IRISX} send call.completed${port}`],
     ];
@@ -114,15 +119,16 @@ function announce(config: Config, { address, adminUrl, head }: Receiver, log: Lo
   }
 }
 
+/** On a terminal a link that opens the pages; what is kept, as a log file or the journal is, never gets the token. */
+function adminLine({ url, token }: AdminPages, tokenPlace: string): string {
+  if (process.stdout.isTTY) return `${url}?token=${encodeURIComponent(token)}`;
+  return `${url} (the token is in ${tokenPlace})`;
+}
+
 /** As one would type it here. */
 function shortPath(path: string): string {
   const fromHere = relative('', path);
   return fromHere.startsWith('..') ? path : fromHere;
-}
-
-function hostOf(address: string): string {
-  if (address === '::' || address === '0.0.0.0') return 'localhost';
-  return address.includes(':') ? `[${address}]` : address;
 }
 
 main().catch((error: unknown) => {

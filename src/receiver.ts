@@ -17,7 +17,7 @@ import { createByteBudget } from './http/body.ts';
 import { createClockWarning } from './http/clock-warning.ts';
 import { createRequestLog } from './http/request-log.ts';
 import { createHttpServer } from './http/server.ts';
-import { keepAdmin } from './keep-admin.ts';
+import { type AdminPages, keepAdmin } from './keep-admin.ts';
 import { keepHandling } from './keep-handling.ts';
 import { keepRebuilt } from './keep-rebuilt.ts';
 import { startThread } from './threads.ts';
@@ -37,8 +37,8 @@ export interface ReceiverOptions {
 
 export interface Receiver {
   readonly address: AddressInfo;
-  /** Undefined: there are no admin pages. */
-  readonly adminUrl: string | undefined;
+  /** Undefined: there are none. */
+  readonly adminPages: AdminPages | undefined;
   /** The log's last event at the start. */
   readonly head: WriterHead;
   /**
@@ -117,7 +117,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
   const admin = await keepAdmin({ config, writer, counters, http, handling, log, now, monotonicMs });
   return {
     address,
-    adminUrl: admin.url,
+    adminPages: admin.pages,
     head: writer.head,
     async close() {
       const handled = handling.close();

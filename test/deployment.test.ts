@@ -157,7 +157,10 @@ describe('the deployment', () => {
         unknown.stderr,
         /^unknown command "fly"; commands: serve, .*; see node irisx-webhooks\.mjs --help\n$/,
       );
-      const pages = await fetch(`http://127.0.0.1:${env.ADMIN_PORT}/events/1`);
+      const token = readFileSync(join(place, 'data/admin-token'), 'utf8').trim();
+      const pages = await fetch(`http://127.0.0.1:${env.ADMIN_PORT}/events/1`, {
+        headers: { Authorization: `Bearer ${token}` },
+      });
       assert.match(await pages.text(), /<title>Event 1 call\.completed/);
     } finally {
       await server.stop();

@@ -226,6 +226,8 @@ export const PAGE_REFRESH_S = 30;
 export const PAGES_HEAP_BYTES = 128 * 1024 * 1024;
 /** An admin token is as good as a password that nobody has to remember. */
 export const ADMIN_TOKEN_CHARS_MIN = 16;
+/** Then a browser needs the token again: seldom enough for daily use, and a browser left open elsewhere does not keep access. */
+export const ADMIN_COOKIE_S = 7 * 24 * 60 * 60;
 /** How often the main thread's delay is looked at: four small timers a second, 3 ms of processor time in 10 s. */
 export const EVENT_LOOP_LOOK_MS = 250;
 /** Its delay is told of the last one or two of these. */

@@ -1,9 +1,12 @@
 /** The program as a process: how it starts, how it refuses to, how it drains, and what a crash leaves behind. */
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { DRAIN_CUT_MS, DRAIN_MAX_MS } from '../../src/core/limits.ts';
+import { freePort } from '../support/free-port.ts';
 import { type Program, type ProgramFolder, programFolder } from '../support/program.ts';
 import { membersOf, openRaw, request, signedRequest } from '../support/raw.ts';
 import { deliver, query, until } from '../support/receiver.ts';
@@ -22,6 +25,8 @@ function inFolder(
     }
   };
 }
+
+const ADMIN_TOKEN = 'a token & of my own';
 
 const body = (n: number) => `{"event":"call.dtmf","data":{"n":${n}}}`;
 
@@ -400,6 +405,47 @@ describe('the program', { concurrency: 2 }, () => {
         await program.listening();
         assert.match(program.output(), /secret +data\/development-secret/);
         assert.doesNotMatch(program.output() + program.errors(), /[0-9a-f]{64}/);
+      }),
+    );
+
+    it(
+      'prints the token of the admin pages to a terminal alone, as a link that opens them',
+      inFolder(async (folder, t) => {
+        const env = { ADMIN_PORT: String(await freePort()) };
+        const url = `http://127.0.0.1:${env.ADMIN_PORT}/`;
+        const token = () => readFileSync(join(folder.path, 'data/admin-token'), 'utf8').trim();
+        for (const [more, line] of [
+          [{}, `  admin pages  ${url} (the token is in data/admin-token)\n`],
+          [{ ADMIN_TOKEN }, `  admin pages  ${url} (the token is in ADMIN_TOKEN)\n`],
+          [{ LOG_FORMAT: 'json' }, `"admin":"${url}","admin_token_in":"data/admin-token"`],
+          [{ LOG_FORMAT: 'json', ADMIN_TOKEN }, `"admin":"${url}","admin_token_in":"ADMIN_TOKEN"`],
+        ] as const) {
+          const program = folder.start({ ...env, ...more });
+          await program.listening();
+          await terminate(program);
+          assert.ok(program.output().includes(line), program.output());
+          for (const secret of [token(), ADMIN_TOKEN])
+            assert.ok(!(program.output() + program.errors()).includes(secret));
+        }
+        if (lacksTerminal(t)) return;
+        for (const [more, link] of [
+          [{}, `admin pages  ${url}?token=${token()}\r\n`],
+          [{ ADMIN_TOKEN }, `admin pages  ${url}?token=${encodeURIComponent(ADMIN_TOKEN)}\r\n`],
+          [{ LOG_FORMAT: 'json' }, `"admin_token_in":"data/admin-token"`],
+        ] as const) {
+          const terminal = folder.start({ ...env, ...more }, IN_TERMINAL);
+          const { port } = await terminal.listening();
+          await until(() => terminal.output().includes(link), terminal.output());
+          if ('LOG_FORMAT' in more) assert.ok(!terminal.output().includes(token()));
+          else
+            assert.equal(
+              (await fetch(/http\S+token=\S+/.exec(terminal.output())?.[0] ?? '', { redirect: 'manual' }))
+                .status,
+              303,
+            );
+          terminal.kill('SIGKILL');
+          await until(() => isRefused(port), 'it has ended');
+        }
       }),
     );
 
