@@ -1,19 +1,22 @@
 /**
- * The admin part of a running receiver: the snapshot of its state, the listener and the pages thread. If the port is in
- * use, usually by another process on the same log, the receiver runs without it.
+ * The admin part of a running receiver: the snapshot of its state, the listener, its token and the pages thread. If the
+ * port is in use, usually by another process on the same log, or the token cannot be stored, the receiver runs without it.
  */
 
 import { statSync } from 'node:fs';
 import type { Config } from './config.ts';
+import { ADMIN_TOKEN_FILE, adminToken, adminTokenPath } from './core/admin-token.ts';
 import type { Counters } from './core/counters.ts';
 import { watchEventLoop } from './core/event-loop-delay.ts';
 import type { Log } from './core/logger.ts';
 import type { Snapshot } from './core/snapshot.ts';
 import type { Writer } from './core/writer.ts';
 import { type AdminServer, openAdmin } from './http/admin.ts';
+import { urlHost } from './http/listen.ts';
 import type { HttpServer } from './http/server.ts';
 import type { Handling } from './keep-handling.ts';
 import { keepPages } from './keep-pages.ts';
+import { askForToken, STYLE_SHEET } from './pages/entrance.ts';
 
 export interface AdminOptions {
   readonly config: Pick<Config, 'admin' | 'databasePath'>;
@@ -27,9 +30,16 @@ export interface AdminOptions {
   readonly monotonicMs: () => number;
 }
 
+/** How to open the admin pages. */
+export interface AdminPages {
+  readonly url: string;
+  /** Gives access to everything; must not be logged. */
+  readonly token: string;
+}
+
 export interface Admin {
   /** Undefined if there are no admin pages. */
-  readonly url: string | undefined;
+  readonly pages: AdminPages | undefined;
   close(): Promise<void>;
 }
 
@@ -37,7 +47,8 @@ export interface Admin {
 export async function keepAdmin(options: AdminOptions): Promise<Admin> {
   const { writer, counters, http, handling, log } = options;
   const { admin, databasePath } = options.config;
-  if (admin.port === 0) return { url: undefined, close: async () => {} };
+  const token = admin.port === 0 ? undefined : (admin.token ?? keptToken(databasePath, log));
+  if (token === undefined) return { pages: undefined, close: async () => {} };
   const startedAtMs = options.now();
   const startedMs = options.monotonicMs();
   const eventLoop = watchEventLoop();
@@ -58,13 +69,21 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
     consumers: handling.positions(),
   });
   const pages = keepPages(databasePath, snapshot, log);
+  const place =
+    admin.token === undefined
+      ? `in the file ${ADMIN_TOKEN_FILE} beside the database`
+      : 'the value of ADMIN_TOKEN';
   let server: AdminServer | undefined;
   try {
     server = await openAdmin({
       ...admin,
+      token,
       snapshot,
       fileSizes: () => ({ database: sizeOf(databasePath), wal: sizeOf(`${databasePath}-wal`) }),
       page: pages.make,
+      askForToken: (query, isWrong) => askForToken(place, query, isWrong),
+      style: STYLE_SHEET,
+      now: options.now,
       log,
     });
   } catch (error) {
@@ -75,15 +94,28 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
       `no admin pages: ADMIN_HOST=${admin.host}, ADMIN_PORT=${admin.port} ${problem}; deliveries are still accepted; set another ADMIN_PORT, or 0`,
     );
   }
-  const name = admin.host.includes(':') ? `[${admin.host}]` : admin.host;
   return {
-    url: server === undefined ? undefined : `http://${name}:${server.port}/`,
+    pages: server && { url: `http://${urlHost(admin.host)}:${server.port}/`, token },
     async close() {
       eventLoop.close();
       await server?.close();
       await pages.close();
     },
   };
+}
+
+/** @returns undefined: there is none, and the log says why */
+function keptToken(databasePath: string, log: Log): string | undefined {
+  try {
+    return adminToken(databasePath);
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    log(
+      'warn',
+      `no admin pages: their token cannot be read or made (${problem}); deliveries are taken all the same; make ${adminTokenPath(databasePath)} readable and its folder writable, set ADMIN_TOKEN, or set ADMIN_PORT=0`,
+    );
+    return undefined;
+  }
 }
 
 function sizeOf(path: string): number | undefined {

@@ -2,6 +2,7 @@
 
 import { relative } from 'node:path';
 import { type Config, ConfigError, EX_CONFIG, loadEnvFile, readConfig } from './config.ts';
+import { adminTokenPath } from './core/admin-token.ts';
 import { developmentSecret, developmentSecretPath } from './core/development-secret.ts';
 import { HandlersRefused } from './core/handler.ts';
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
@@ -9,6 +10,8 @@ import { createLogger, type Log } from './core/logger.ts';
 import { IRISX } from './core/packaging.ts';
 import { secretUse, secretUseText } from './core/secret-use.ts';
 import { faultText } from './core/storage-fault.ts';
+import { urlHost } from './http/listen.ts';
+import type { AdminPages } from './keep-admin.ts';
 import { flushLines, writeLine } from './output.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
 
@@ -42,8 +45,7 @@ async function main(): Promise<void> {
     }
     process.exit(0);
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, stop);
 
   for (const warning of config.warnings) log('warn', warning);
   const secrets = secretsOf(config);
@@ -84,11 +86,13 @@ function secretsOf(config: Config): readonly string[] {
   return [developmentSecret(config.databasePath)];
 }
 
-function announce(config: Config, { address, handledTypes, adminUrl, head }: Receiver, log: Log): void {
-  const url = `http://${hostOf(address.address)}:${address.port}/webhooks`;
+function announce(config: Config, { address, handledTypes, adminPages, head }: Receiver, log: Log): void {
+  const url = `http://${urlHost(address.address)}:${address.port}/webhooks`;
   const isSupervised = config.listenFd !== undefined;
   const database = shortPath(config.databasePath);
   const { modulePath, forward } = config.handlers;
+  const tokenPlace =
+    config.admin.token === undefined ? shortPath(adminTokenPath(config.databasePath)) : 'ADMIN_TOKEN';
   if (config.logFormat === 'json') {
     log('info', 'listening', {
       url,
@@ -97,7 +101,7 @@ function announce(config: Config, { address, handledTypes, adminUrl, head }: Rec
       supervised: isSupervised,
       handlers: handledTypes,
       forwarding: forward === undefined ? [] : forward.events,
-      admin: adminUrl,
+      ...(adminPages && { admin: adminPages.url, admin_token_in: tokenPlace }),
       seq: head.seq,
       chain: head.chain,
     });
@@ -115,7 +119,7 @@ function announce(config: Config, { address, handledTypes, adminUrl, head }: Rec
       ['handlers', describe(handledTypes, modulePath === undefined ? 'src/handlers' : shortPath(modulePath))],
       // Without its path, which is a secret of some chat tools.
       ['forwarding', describe(forward?.events ?? [], new URL(forward?.url ?? 'http://none').origin)],
-      ['admin pages', adminUrl ?? 'none'],
+      ['admin pages', adminPages === undefined ? 'none' : adminLine(adminPages, tokenPlace)],
       ['secret', config.skipSignatureVerification ? 'none' : secret],
       ['try it', `${IRISX} send call.completed${port}`],
     ];
@@ -141,15 +145,16 @@ function describe(types: readonly string[], place: string): string {
   return types.length === 0 ? 'none' : `${types.join(', ')} (${place})`;
 }
 
+/** On a terminal, a link that opens the pages. Anything else, such as a log file or the journal, never gets the token. */
+function adminLine({ url, token }: AdminPages, tokenPlace: string): string {
+  if (process.stdout.isTTY) return `${url}?token=${encodeURIComponent(token)}`;
+  return `${url} (the token is in ${tokenPlace})`;
+}
+
 /** The path as one would type it in the current folder. */
 function shortPath(path: string): string {
   const fromHere = relative('', path);
   return fromHere.startsWith('..') ? path : fromHere;
-}
-
-function hostOf(address: string): string {
-  if (address === '::' || address === '0.0.0.0') return 'localhost';
-  return address.includes(':') ? `[${address}]` : address;
 }
 
 main().catch((error: unknown) => {

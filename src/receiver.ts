@@ -17,7 +17,7 @@ import { createByteBudget } from './http/body.ts';
 import { createClockWarning } from './http/clock-warning.ts';
 import { createRequestLog } from './http/request-log.ts';
 import { createHttpServer } from './http/server.ts';
-import { keepAdmin } from './keep-admin.ts';
+import { type AdminPages, keepAdmin } from './keep-admin.ts';
 import { keepHandling } from './keep-handling.ts';
 import { keepRebuilt } from './keep-rebuilt.ts';
 import { startThread } from './threads.ts';
@@ -40,7 +40,7 @@ export interface Receiver {
   /** The event types that have a handler. */
   readonly handledTypes: readonly string[];
   /** Undefined if there are no admin pages. */
-  readonly adminUrl: string | undefined;
+  readonly adminPages: AdminPages | undefined;
   /** The log's last event at the start. */
   readonly head: WriterHead;
   /**
@@ -120,7 +120,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
   return {
     address,
     handledTypes: handling.types(),
-    adminUrl: admin.url,
+    adminPages: admin.pages,
     head: writer.head,
     async close() {
       const handled = handling.close();

@@ -124,18 +124,10 @@ describe('forwarding', () => {
 describe('the admin pages', () => {
   const ADMIN_TOKEN = 'x'.repeat(16);
 
-  it('listen only on this machine, without a token, by default', () => {
+  it('are on this machine alone unless another address is set, and make their token where none is set', () => {
     assert.deepEqual(readConfig({}).admin, { port: 3001, host: '127.0.0.1', token: undefined });
     assert.equal(readConfig({ ADMIN_PORT: '0' }).admin.port, 0);
-  });
-
-  it('need a token if other machines can reach them', () => {
-    for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.com', '127.0.0.1.example.com'])
-      assert.match(onlyProblem({ ADMIN_HOST: host }), /^ADMIN_HOST=".*": .*: set ADMIN_TOKEN too/);
-    for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost'])
-      assert.deepEqual(problems({ ADMIN_HOST: host }), []);
-    assert.deepEqual(problems({ ADMIN_HOST: '0.0.0.0', ADMIN_TOKEN }), []);
-    assert.deepEqual(problems({ ADMIN_HOST: '0.0.0.0', ADMIN_PORT: '0' }), []);
+    assert.deepEqual(problems({ ADMIN_HOST: '0.0.0.0' }), []);
   });
 
   it('have a token that cannot be guessed', () => {

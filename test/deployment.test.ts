@@ -16,7 +16,8 @@ import {
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { DRAIN_MAX_MS } from '../src/core/limits.ts';
+import { readConfig } from '../src/config.ts';
+import { DRAIN_MAX_MS, KEEP_ALIVE_MS, SENDER_TIMEOUT_MS } from '../src/core/limits.ts';
 import { freePort } from './support/free-port.ts';
 import { deliver, SECRET, temporaryFolder, until } from './support/receiver.ts';
 import { startServer } from './support/started-server.ts';
@@ -170,7 +171,10 @@ describe('the deployment', () => {
         unknown.stderr,
         /^unknown command "fly"; commands: serve, .*; see node irisx-webhooks\.mjs --help\n$/,
       );
-      const pages = await fetch(`http://127.0.0.1:${env.ADMIN_PORT}/events/1`);
+      const token = readFileSync(join(place, 'data/admin-token'), 'utf8').trim();
+      const pages = await fetch(`http://127.0.0.1:${env.ADMIN_PORT}/events/1`, {
+        headers: { Authorization: `Bearer ${token}` },
+      });
       assert.match(await pages.text(), /<title>Event 1 call\.completed/);
     } finally {
       await server.stop();
@@ -253,14 +257,73 @@ describe('the deployment', () => {
     return undefined;
   });
 
-  it('with pm2 starts one process and gives it time to drain', () => {
-    const { apps } = createRequire(import.meta.url)(join(root, 'deploy/ecosystem.config.cjs')) as {
-      apps: { cwd: string; script: string; kill_timeout: number; instances: number }[];
-    };
-    const [app] = apps;
-    assert.equal(apps.length, 1);
+  it('by pm2 starts one process and leaves it time to drain', () => {
+    const [app, ...others] = pm2Apps();
+    assert.equal(others.length, 0);
     assert.equal(app?.instances, 1);
     assert.ok((app?.kill_timeout ?? 0) > DRAIN_MAX_MS);
     assert.ok(existsSync(join(build, app?.script ?? '')), 'npm run build makes the script that it starts');
+  });
+});
+
+/** What pm2 starts. */
+function pm2Apps(): {
+  readonly script: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly kill_timeout: number;
+  readonly instances: number;
+}[] {
+  return createRequire(import.meta.url)(join(root, 'deploy/ecosystem.config.cjs')).apps;
+}
+
+/** The value of a directive in a file of `deploy`, whose unit must be one of these. */
+function directive(file: string, name: string, units: Readonly<Record<string, number>>): number {
+  const found = new RegExp(`^\\s*${name}[ =](\\d+)(\\w*);?$`, 'm').exec(read(`deploy/${file}`));
+  const unit = units[found?.[2] ?? ''];
+  assert.ok(found !== null && unit !== undefined, `${file}: ${name}`);
+  return Number(found[1]) * unit;
+}
+
+describe('a proxy on the same machine', () => {
+  it('is the only way in from outside: what is started beside it listens on 127.0.0.1', () => {
+    assert.deepEqual(read('deploy/irisx-webhooks.socket').match(/^Listen\w+=.*$/gm), [
+      'ListenStream=127.0.0.1:3000',
+    ]);
+    for (const { env } of pm2Apps()) assert.equal(env['HOST'], '127.0.0.1');
+    const published = ['README.md', 'docs/OPERATIONS.md', 'docs/SECURITY.md']
+      .flatMap((name) => [...read(name).matchAll(/(?<=\s|`)-p (\S+:\d+)/g)])
+      .map(([, port = '']) => port);
+    assert.ok(published.length > 0);
+    for (const port of published) assert.match(port, /^127\.0\.0\.1:/);
+    for (const file of ['Caddyfile', 'nginx.conf'])
+      for (const [address] of read(`deploy/${file}`).matchAll(/\S+:3000\b/g))
+        assert.match(address, /^(http:\/\/)?127\.0\.0\.1:3000$/, file);
+  });
+
+  it('lets through every body that the receiver takes', () => {
+    const { bodyBytesMax } = readConfig({});
+    // 1 MB is 1,000,000 bytes for Caddy; 1m is 1,048,576 for nginx.
+    const caddy = directive('Caddyfile', 'max_size', { KB: 1e3, MB: 1e6, KiB: 2 ** 10, MiB: 2 ** 20 });
+    assert.ok(caddy >= bodyBytesMax, `Caddy: ${caddy}`);
+    const nginx = directive('nginx.conf', 'client_max_body_size', { k: 2 ** 10, m: 2 ** 20 });
+    assert.ok(nginx >= bodyBytesMax, `nginx: ${nginx}`);
+  });
+
+  it('waits for an answer as long as the sender, and keeps no connection longer than the receiver', () => {
+    assert.ok(directive('nginx.conf', 'proxy_read_timeout', { s: 1000 }) > SENDER_TIMEOUT_MS);
+    assert.doesNotMatch(read('deploy/nginx.conf'), /upstream \S+ \{|keepalive/, 'nginx opens one each time');
+    assert.ok(directive('Caddyfile', 'keepalive', { s: 1000 }) < KEEP_ALIVE_MS); // its own default is 2 minutes
+  });
+
+  it('tells the client’s address itself, and lets nobody choose a request id', () => {
+    const nginx = read('deploy/nginx.conf');
+    assert.match(nginx, /^ {4}proxy_set_header X-Forwarded-For \$remote_addr;$/m);
+    assert.match(nginx, /^ {4}proxy_set_header X-Request-Id \$request_id;$/m);
+    // In a location they would replace all of these.
+    assert.doesNotMatch(nginx, /location [^}]*proxy_set_header/);
+    const caddy = read('deploy/Caddyfile');
+    assert.match(caddy, /^\s+header_up X-Request-Id \{http\.request\.uuid\}$/m);
+    // Without trusted proxies of its own Caddy drops what a client says of its address.
+    assert.doesNotMatch(caddy, /trusted_proxies|header_up \+?X-Forwarded/);
   });
 });

@@ -1,36 +1,67 @@
 /**
- * Access to the admin pages. If a token is set, a client must send it as a basic-auth password (browser) or a bearer
- * token (scraper). Otherwise a client must be on this machine and use one of its local names in `Host`. This stops
- * other web sites whose name points to 127.0.0.1 (DNS rebinding).
+ * Access to the admin pages: a request needs the token, as `Authorization: Bearer TOKEN`, or a cookie that was issued for
+ * it. The cookie does not contain the token: it is an expiry time and an HMAC of that time, keyed with the token.
  */
 
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { ADMIN_COOKIE_S } from '../core/limits.ts';
 
-export type Access = 'granted' | 'unauthorized' | 'foreign-name';
-
-/** @param token undefined if none is required @param host the address that the server listens on */
-export function accessOf(headers: IncomingHttpHeaders, token: string | undefined, host: string): Access {
-  if (token === undefined) return isOwnName(headers.host ?? '', host) ? 'granted' : 'foreign-name';
-  const given = tokenIn(headers.authorization ?? '');
-  return given !== undefined && isSame(given, token) ? 'granted' : 'unauthorized';
+export interface AdminAccess {
+  /** Whether a text is the token. */
+  isToken(given: string): boolean;
+  /** The value of a `Set-Cookie` header. @param nowMs wall clock, milliseconds */
+  cookie(nowMs: number): string;
+  /** Whether a request has the token, or exactly one cookie that is valid. @param nowMs wall clock, milliseconds */
+  isGranted(headers: IncomingHttpHeaders, nowMs: number): boolean;
 }
 
-function tokenIn(authorization: string): string | undefined {
-  const [, scheme = '', value = ''] = /^(bearer|basic) +(\S+)$/i.exec(authorization) ?? [];
-  if (scheme.toLowerCase() === 'bearer') return value;
-  if (scheme === '') return undefined;
-  const pair = Buffer.from(value, 'base64').toString('utf8');
-  return pair.slice(pair.indexOf(':') + 1); // the user name does not matter
+/** @param port the listening port, which is part of the cookie's name, because all ports of a host share cookies */
+export function createAdminAccess(token: string, port: number): AdminAccess {
+  const name = `irisx-admin-${port}`;
+  const isToken = (given: string) => isSame(given, token);
+  const proofOf = (expiryS: string) =>
+    createHmac('sha256', token).update(`irisx-admin-cookie ${expiryS}`).digest('hex');
+
+  function isValid(cookie: string, nowMs: number): boolean {
+    const [, expiryS = '', proof = ''] = /^(\d{1,12})\.([0-9a-f]{64})$/.exec(cookie) ?? [];
+    if (!isSame(proof, proofOf(expiryS))) return false;
+    const restMs = Number(expiryS) * 1000 - nowMs;
+    return restMs > 0 && restMs <= ADMIN_COOKIE_S * 1000;
+  }
+
+  return {
+    isToken,
+    cookie(nowMs) {
+      const expiryS = String(Math.floor(nowMs / 1000) + ADMIN_COOKIE_S);
+      const value = `${expiryS}.${proofOf(expiryS)}`;
+      return `${name}=${value}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${ADMIN_COOKIE_S}`;
+    },
+    isGranted(headers, nowMs) {
+      const bearer = bearerIn(headers.authorization ?? '');
+      if (bearer !== undefined && isToken(bearer)) return true;
+      const [cookie, ...others] = valuesOf(headers.cookie ?? '', name);
+      return cookie !== undefined && others.length === 0 && isValid(cookie, nowMs);
+    },
+  };
 }
 
-/** Compares digests, so that the timing reveals nothing about the token, not even its length. */
-function isSame(given: string, token: string): boolean {
+function bearerIn(authorization: string): string | undefined {
+  const value = /^bearer +(.+)$/i.exec(authorization)?.[1];
+  return value && Buffer.from(value, 'latin1').toString('utf8'); // node:http reads headers as latin1
+}
+
+/** The values of all cookies of one name. */
+function valuesOf(cookies: string, name: string): string[] {
+  return cookies
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .map((pair) => pair.slice(name.length + 1));
+}
+
+/** Compares digests, so that the time reveals nothing about the expected text, its length included. */
+function isSame(given: string, expected: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(token));
-}
-
-function isOwnName(hostHeader: string, host: string): boolean {
-  const name = hostHeader.replace(/:\d*$/, '').toLowerCase();
-  return ['localhost', '127.0.0.1', '[::1]', host, `[${host}]`].includes(name);
+  return timingSafeEqual(digest(given), digest(expected));
 }

@@ -1,6 +1,6 @@
 /**
- * The admin listener: a separate server, not on the public port. It answers metrics and readiness itself; pages are
- * made elsewhere. Only GET and HEAD are allowed, so nothing can be changed through it.
+ * The admin listener: a server of its own, apart from the public port. Metrics and readiness are answered here, to
+ * everybody; pages need the token and are made elsewhere. Only GET and HEAD: nothing can be changed through it.
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -13,7 +13,7 @@ import {
 import type { Log } from '../core/logger.ts';
 import type { Page } from '../core/page.ts';
 import type { Snapshot } from '../core/snapshot.ts';
-import { accessOf } from './admin-access.ts';
+import { type AdminAccess, createAdminAccess } from './admin-access.ts';
 import { splitTarget } from './exchange.ts';
 import { listen } from './listen.ts';
 import { type FileSizes, metricsText } from './metrics-text.ts';
@@ -22,12 +22,17 @@ export interface AdminOptions {
   readonly host: string;
   /** 0 means any free port. */
   readonly port: number;
-  /** Undefined if none is required; `host` must then be a loopback address. */
-  readonly token: string | undefined;
+  readonly token: string;
   readonly snapshot: () => Snapshot;
   readonly fileSizes: () => FileSizes;
   /** Never rejects. @param path without query */
   readonly page: (path: string, query: string) => Promise<Page>;
+  /** What is shown without the token. @param isWrong another one was given */
+  readonly askForToken: (query: string, isWrong: boolean) => Page;
+  /** Shown without the token as well. */
+  readonly style: Page;
+  /** Wall clock, milliseconds. */
+  readonly now: () => number;
   readonly log: Log;
 }
 
@@ -48,16 +53,15 @@ const HEADERS = {
 
 /** @throws the error of `listen`, such as EADDRINUSE */
 export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
-  const server = createServer(
-    {
-      maxHeaderSize: HEADERS_BYTES_MAX,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-    },
-    (request, response) => void serve(request, response, options),
-  );
+  const server = createServer({
+    maxHeaderSize: HEADERS_BYTES_MAX,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+  });
   server.maxConnections = ADMIN_CONNECTIONS_MAX;
   const { port } = await listen(server, { host: options.host, port: options.port });
+  const access = createAdminAccess(options.token, port);
+  server.on('request', (request, response) => void serve(request, response, access, options));
   return {
     port,
     close: () =>
@@ -72,10 +76,11 @@ export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
+  access: AdminAccess,
   options: AdminOptions,
 ): Promise<void> {
   try {
-    write(request, response, await answer(request, options));
+    write(request, response, await answer(request, access, options));
   } catch (error) {
     options.log('error', `an admin page failed: ${error instanceof Error ? error.stack : String(error)}`);
     if (response.headersSent) response.destroy();
@@ -83,28 +88,40 @@ async function serve(
   }
 }
 
-async function answer({ method, url, headers }: IncomingMessage, options: AdminOptions): Promise<Page> {
+async function answer(
+  { method, url, headers }: IncomingMessage,
+  access: AdminAccess,
+  options: AdminOptions,
+): Promise<Page> {
   const { path, query } = splitTarget(url ?? '');
   if (method !== 'GET' && method !== 'HEAD')
     return { ...text(405, 'Only GET is allowed.'), headers: { Allow: 'GET, HEAD' } };
   if (path === '/ready') return ready(options.snapshot());
-  const access = accessOf(headers, options.token, options.host);
-  if (access === 'unauthorized') {
-    return {
-      ...text(401, 'The token is missing or wrong: send ADMIN_TOKEN as the password, with any user name.'),
-      headers: { 'WWW-Authenticate': 'Basic realm="IRISX webhook receiver", charset="UTF-8"' },
-    };
-  }
-  if (access === 'foreign-name')
-    return text(403, 'Without ADMIN_TOKEN these pages are available only at http://localhost.');
   if (path === '/metrics') {
     const body = metricsText(options.snapshot(), options.fileSizes(), process.memoryUsage.rss());
     return { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body };
   }
+  if (path === '/style.css') return options.style;
+  const given = new URLSearchParams(query).get('token')?.trim();
+  if (given !== undefined && access.isToken(given)) return entered(path, query, access.cookie(options.now()));
+  if (given !== undefined || !access.isGranted(headers, options.now()))
+    return options.askForToken(query, given !== undefined);
   return options.page(path, query);
 }
 
-/** Whether deliveries are currently accepted. */
+/** A path of this host, whoever reads it: a browser takes `//name` and `/\name` for another host. */
+const OWN_PATH = /^\/(?!\/)[\w./~%!$&'()*+,;=:@-]*$/;
+
+/** Leads from an address with the token to the same one without it, and gives the browser the cookie. */
+function entered(path: string, query: string, cookie: string): Page {
+  const kept = new URLSearchParams(query);
+  kept.delete('token');
+  const own = OWN_PATH.test(path) ? path : '/';
+  const location = kept.size === 0 ? own : `${own}?${kept}`;
+  return { ...text(303, 'See the page itself.'), headers: { Location: location, 'Set-Cookie': cookie } };
+}
+
+/** Whether deliveries are taken now. */
 function ready({ isDraining, storage }: Snapshot): Page {
   if (isDraining) return text(503, 'shutting down');
   return storage === 'ok' ? text(200, 'ready') : text(503, `storage ${storage}`);

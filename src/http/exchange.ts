@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type AddressRanges, normalAddress } from '../core/address-ranges.ts';
 
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -28,7 +29,7 @@ export interface Exchange {
   rawStatus?: number;
 }
 
-const TRUSTED_ID = /^[A-Za-z0-9._-]{1,64}$/;
+const PLAIN_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const PREFIX = `req-${randomBytes(4).toString('hex')}-`;
 let counter = 0;
 
@@ -38,15 +39,26 @@ export function newRequestId(): string {
   return PREFIX + counter.toString(36);
 }
 
-/** Keeps a proxy's request id if it is plain text, so that both logs can be matched. Replaces any other value. */
-export function requestId(sent: string | string[] | undefined): string {
-  return typeof sent === 'string' && TRUSTED_ID.test(sent) ? sent : newRequestId();
+/** The id that a trusted proxy has sent, if it is plain, so that its log and ours have the same; otherwise a new one. */
+export function requestId({ headers, socket }: IncomingMessage, trustedProxies: AddressRanges): string {
+  const sent = headers['x-request-id'];
+  if (typeof sent !== 'string' || !PLAIN_ID.test(sent)) return newRequestId();
+  const peer = normalAddress(socket.remoteAddress ?? '');
+  return peer !== undefined && trustedProxies.has(peer) ? sent : newRequestId();
 }
 
-/** @param url the request target; only the origin form can match one of our paths */
-export function splitTarget(url: string): { path: string; query: string } {
+/** The scheme and authority of an absolute target: with a host, without a user name. */
+const ORIGIN = /^https?:\/\/(?:[\w.~!$&'()*+,;=%-]+|\[[\da-f:.]+\])(?::\d*)?(?=[/?]|$)/i;
+
+/**
+ * @param target of a request, in origin form (`/path`) or in absolute form (`http://host/path`), of which only the path
+ *   counts (RFC 9112, 3.2.2); any other target is its own path, which nothing is found under
+ */
+export function splitTarget(target: string): { path: string; query: string } {
+  const origin = target.startsWith('/') ? undefined : ORIGIN.exec(target)?.[0];
+  const url = origin === undefined ? target : target.slice(origin.length);
   const mark = url.indexOf('?');
-  const whole = mark === -1 ? url : url.slice(0, mark);
+  const whole = (mark === -1 ? url : url.slice(0, mark)) || '/';
   const path = whole.length > 1 && whole.endsWith('/') ? whole.slice(0, -1) : whole;
   return { path, query: mark === -1 ? '' : url.slice(mark + 1) };
 }

@@ -9,7 +9,13 @@ export type ListenPlace =
   | { readonly port: number; readonly host: string | undefined }
   | { readonly fd: number };
 
-/** @returns the address that it listens on @throws the error of `listen`, such as EADDRINUSE */
+/** The host of a URL for an address that is listened on; all interfaces include this machine. */
+export function urlHost(address: string): string {
+  if (address === '::' || address === '0.0.0.0') return 'localhost';
+  return address.includes(':') ? `[${address}]` : address;
+}
+
+/** @returns the address it listens on. @throws the error of `listen`, such as EADDRINUSE */
 export function listen(server: Server, place: ListenPlace): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     const onListening = () => {

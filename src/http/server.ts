@@ -164,7 +164,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     const exchange: Exchange = {
       request,
       response,
-      id: requestId(request.headers['x-request-id']),
+      id: requestId(request, options.trustedProxies),
       path,
       query,
       client: clientOf(request.socket, forwardedFor?.toString()),

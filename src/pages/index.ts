@@ -12,7 +12,6 @@ import { eventsPage, eventTable } from './events.ts';
 import { html } from './html.ts';
 import { page } from './layout.ts';
 import { createOverview } from './overview.ts';
-import { STYLE } from './style.ts';
 
 export interface PagesOptions {
   /** A read-only connection. */
@@ -38,7 +37,6 @@ export function createPages(options: PagesOptions): MakePage {
   return (path, query, snapshot) => {
     const parameters = new URLSearchParams(query);
     if (path === '/') return overview(parameters, snapshot);
-    if (path === '/style.css') return { status: 200, contentType: 'text/css; charset=utf-8', body: STYLE };
     if (path === '/events') return eventsPage(search, parameters, snapshot);
     const seq = /^\/events\/([1-9]\d{0,14})$/.exec(path)?.[1];
     const found = seq === undefined ? undefined : eventPage(log, explainer, Number(seq), snapshot);

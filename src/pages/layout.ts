@@ -16,12 +16,34 @@ export interface Layout {
 }
 
 export function page({ title, refreshes, snapshot, main, status = 200 }: Layout): Page {
+  return documentPage({
+    title,
+    status,
+    head: refreshes && html`<meta http-equiv="refresh" content="${PAGE_REFRESH_S}">`,
+    top: html`<nav aria-label="Pages"><a href="/">Overview</a> <a href="/events">Events</a> <a href="/metrics">Metrics</a></nav>
+<span>${state(snapshot)} <span class="quiet">for ${duration(snapshot.uptimeS)}</span></span>`,
+    main,
+    foot: html`<footer>Times and days are UTC. ${refreshes && `This page loads itself anew every ${PAGE_REFRESH_S} s.`}</footer>`,
+  });
+}
+
+interface Parts {
+  readonly title: string;
+  readonly status: number;
+  readonly head?: Html | false;
+  readonly top?: Html;
+  readonly main: Html;
+  readonly foot?: Html;
+}
+
+/** A page without what is known of the receiver. */
+export function documentPage({ title, status, head, top, main, foot }: Parts): Page {
   const document = html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-${refreshes && html`<meta http-equiv="refresh" content="${PAGE_REFRESH_S}">`}
+${head}
 <title>${title} · IRISX webhook receiver</title>
 <link rel="stylesheet" href="/style.css">
 <link rel="icon" href="data:,">
@@ -29,11 +51,10 @@ ${refreshes && html`<meta http-equiv="refresh" content="${PAGE_REFRESH_S}">`}
 <body>
 <header>
 <h1>IRISX webhook receiver</h1>
-<nav aria-label="Pages"><a href="/">Overview</a> <a href="/events">Events</a> <a href="/metrics">Metrics</a></nav>
-<span>${state(snapshot)} <span class="quiet">for ${duration(snapshot.uptimeS)}</span></span>
+${top}
 </header>
 <main>${main}</main>
-<footer>Times and days are UTC. ${refreshes && `This page reloads every ${PAGE_REFRESH_S} s.`}</footer>
+${foot}
 </body>
 </html>
 `;

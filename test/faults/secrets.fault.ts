@@ -25,13 +25,20 @@ fault(
   async (given) => {
     const { folder, ledger } = given;
     const port = await freePort();
-    const program = folder.start({ PORT: String(port) }, OPEN_UMASK);
+    const program = folder.start({ PORT: String(port), ADMIN_PORT: String(await freePort()) }, OPEN_UMASK);
     await program.listening();
     await startLoad({ port, ledger, connections: 8, next: sampleDeliveries(given.seed, 2000) }).done;
 
     const data = join(folder.path, 'data');
     const modes = Object.fromEntries(readdirSync(data).map((name) => [name, modeOf(join(data, name))]));
-    assert.deepEqual(modes, { 'irisx.db': '0600', 'irisx.db-shm': '0600', 'irisx.db-wal': '0600' });
+    assert.deepEqual(modes, {
+      'admin-token': '0600',
+      'irisx.db': '0600',
+      'irisx.db-shm': '0600',
+      'irisx.db-wal': '0600',
+    });
+    const token = readFileSync(join(data, 'admin-token'), 'utf8').trim();
+    assert.equal((program.output() + program.errors()).includes(token), false);
     assert.equal(modeOf(data), '0700');
 
     const commandLine = readFileSync(`/proc/${program.pid}/cmdline`, 'latin1');

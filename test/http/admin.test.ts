@@ -1,11 +1,17 @@
 /** The admin listener of a complete receiver: access to it, its metrics, and that it cannot stop receiving. */
 
 import assert from 'node:assert/strict';
-import { createServer, request } from 'node:http';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
+import { ADMIN_COOKIE_S } from '../../src/core/limits.ts';
+import { createAdminAccess } from '../../src/http/admin-access.ts';
+import { modeOf } from '../support/database.ts';
 import { freePort } from '../support/free-port.ts';
+import { exchangeRaw, type RawAnswer, request } from '../support/raw.ts';
 import {
   deliver,
   post,
@@ -13,37 +19,46 @@ import {
   startReceiver,
   type TestOptions,
   type TestReceiver,
+  temporaryFolder,
 } from '../support/receiver.ts';
 
 const TOKEN = 'a-token-of-thirty-two-characters';
+type AdminReceiver = TestReceiver & { readonly adminUrl: string; readonly adminToken: string };
+
 const receivers: TestReceiver[] = [];
+const folders: { readonly remove: () => void }[] = [];
 afterEach(async () => {
-  for (const receiver of receivers.splice(0)) await receiver.close();
+  await closeAll();
+  for (const folder of folders.splice(0)) folder.remove();
 });
 
-async function start(
-  env: Record<string, string> = {},
-  options: TestOptions = {},
-): Promise<TestReceiver & { readonly adminUrl: string }> {
-  const receiver = await startReceiver({ ...options, env: { ADMIN_PORT: String(await freePort()), ...env } });
-  receivers.push(receiver);
-  assert.ok(receiver.adminUrl !== undefined, receiver.lines.join('\n'));
-  return { ...receiver, adminUrl: receiver.adminUrl };
+async function closeAll(): Promise<void> {
+  for (const receiver of receivers.splice(0)) await receiver.close();
 }
 
-/** A request with any Host header, which fetch would not send. */
-function get(url: string, headers: Record<string, string>): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    request(url, { headers }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text: string) => {
-        body += text;
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
-    })
-      .on('error', reject)
-      .end();
-  });
+/** A folder for the databases of one test. */
+function newFolder(): string {
+  const folder = temporaryFolder();
+  folders.push(folder);
+  return folder.path;
+}
+
+async function start(env: Record<string, string> = {}, options: TestOptions = {}): Promise<AdminReceiver> {
+  const receiver = await startReceiver({ ...options, env: { ADMIN_PORT: String(await freePort()), ...env } });
+  receivers.push(receiver);
+  const { adminUrl, adminToken } = receiver;
+  assert.ok(adminUrl !== undefined && adminToken !== undefined, receiver.lines.join('\n'));
+  return { ...receiver, adminUrl, adminToken };
+}
+
+const bearer = (token: string): RequestInit => ({ headers: { Authorization: `Bearer ${token}` } });
+
+/** The answer to a GET whose target and headers are sent as they are, which fetch would not do. */
+async function getRaw(url: string, target: string, ...headers: string[]): Promise<RawAnswer> {
+  const text = request(`GET ${target} HTTP/1.1`, [...headers, 'Connection: close']);
+  const [answer] = await exchangeRaw(Number(new URL(url).port), text);
+  assert.ok(answer);
+  return answer;
 }
 
 /** The samples of a text in the Prometheus format. */
@@ -110,6 +125,25 @@ describe('the metrics', () => {
   });
 });
 
+it('the metrics need no token, and tell nothing of a person, a tenant or an event', async () => {
+  const receiver = await start();
+  const marks = ['+12025550100', 'tenant-mark', 'call-mark', 'type.mark', 'path-mark', 'header-mark'];
+  const data = { call_uuid: 'call-mark', tenant_id: 'tenant-mark', from_number: '+12025550100' };
+  for (const event of ['call.initiated', 'call.completed', 'type.mark'])
+    await deliver(receiver, { event, data }, { headers: { 'X-IRISX-Event': 'header-mark' } });
+  await deliver(receiver, {
+    event: 'sms.received',
+    data: { ...data, message_id: 'call-mark', message: 'STOP' },
+  });
+  await fetch(`${receiver.url}/path-mark`);
+  const text = await (await fetch(`${receiver.adminUrl}metrics`)).text();
+  for (const mark of marks) assert.ok(!text.includes(mark), mark);
+  const labels = [...text.matchAll(/([a-z]+)="([^"]*)"/g)];
+  assert.ok(labels.length > 20);
+  for (const [pair, label = '', value = ''] of labels)
+    assert.match(value, /^(le|quantile|status)$/.test(label) ? /^(\d+(\.\d+)?|\+Inf)$/ : /^[a-z_.]+$/, pair);
+});
+
 describe('the admin listener', () => {
   it('answers only GET and HEAD, and its headers forbid everything that a page does not need', async () => {
     const { adminUrl } = await start();
@@ -129,30 +163,19 @@ describe('the admin listener', () => {
       assert.equal((await fetch(receiver.url + path)).status, 404, path);
   });
 
-  it('without a token answers only to this machine’s own names', async () => {
+  it('takes a target in absolute form by its path', async () => {
     const { adminUrl } = await start();
-    const { port } = new URL(adminUrl);
-    assert.equal((await get(`${adminUrl}metrics`, { Host: `localhost:${port}` })).status, 200);
-    assert.equal((await get(`${adminUrl}metrics`, { Host: `[::1]:${port}` })).status, 200);
-    assert.equal((await get(`${adminUrl}metrics`, { Host: `rebound.example:${port}` })).status, 403);
-  });
-
-  it('with a token requires it everywhere except at /ready', async () => {
-    const { adminUrl } = await start({ ADMIN_TOKEN: TOKEN });
-    const basic = (pair: string) => `Basic ${Buffer.from(pair).toString('base64')}`;
-    const status = async (path: string, authorization?: string) =>
-      (await fetch(adminUrl + path, { headers: authorization === undefined ? {} : { authorization } }))
-        .status;
-    assert.equal(await status('metrics'), 401);
-    assert.equal(await status(''), 401);
-    assert.equal(await status('metrics', `Bearer ${TOKEN}x`), 401);
-    assert.equal(await status('metrics', basic(`admin:${TOKEN.slice(1)}`)), 401);
-    assert.equal(await status('metrics', `Bearer ${TOKEN}`), 200);
-    assert.equal(await status('metrics', basic(`admin:${TOKEN}`)), 200);
-    assert.equal(await status('metrics', basic(`:${TOKEN}`)), 200);
-    assert.equal(await status('ready'), 200);
-    const asked = await fetch(`${adminUrl}metrics`);
-    assert.match(asked.headers.get('www-authenticate') ?? '', /^Basic realm=/);
+    const port = Number(new URL(adminUrl).port);
+    for (const [target, status] of [
+      [`http://127.0.0.1:${port}/ready/`, 200],
+      ['HTTPS://elsewhere.example/ready?x', 200],
+      ['http://elsewhere.example', 401],
+      [`http://elsewhere.example?token=${TOKEN}`, 401],
+      ['ftp://elsewhere.example/ready', 401],
+    ] as const) {
+      const [answer] = await exchangeRaw(port, request(`GET ${target} HTTP/1.1`, ['Connection: close']));
+      assert.equal(answer?.status, status, target);
+    }
   });
 
   it('reports a page that fails, and receiving goes on', async () => {
@@ -160,7 +183,7 @@ describe('the admin listener', () => {
     const other = new Sqlite(receiver.databasePath);
     other.exec('DROP VIEW report_opt_outs; DROP TABLE contacts');
     other.close();
-    const page = await fetch(receiver.adminUrl);
+    const page = await fetch(receiver.adminUrl, bearer(receiver.adminToken));
     assert.equal(page.status, 500);
     assert.equal(await page.text(), 'This page failed; see the log for the reason.\n');
     assert.ok(
@@ -184,5 +207,236 @@ describe('the admin listener', () => {
     );
     assert.equal((await deliver(receiver, ringing)).status, 200);
     taken.close();
+  });
+});
+
+describe('the pages', () => {
+  const PATHS = ['/', '/events', '/events/1', '/nothing', '//evil', '*'];
+
+  it('give nothing to a request without the token', async () => {
+    const receiver = await start();
+    await deliver(receiver, { event: 'sms.received', data: { message_id: 'id-mark', message: 'text-mark' } });
+    const folder = dirname(receiver.databasePath);
+    for (const target of PATHS)
+      for (const headers of [
+        [],
+        ['Authorization: Basic Og=='],
+        ['Authorization: Bearer'],
+        [`Authorization: Bearer ${receiver.adminToken}x`],
+        [`Authorization: Basic ${Buffer.from(`:${receiver.adminToken}`).toString('base64')}`],
+        [`Cookie: irisx-admin-${new URL(receiver.adminUrl).port}=${receiver.adminToken}`],
+      ]) {
+        const answer = await getRaw(receiver.adminUrl, target, ...headers);
+        assert.equal(answer.status, 401, `${target} ${headers}`);
+        assert.match(answer.body, /The token is in the file admin-token beside the database\./);
+        assert.doesNotMatch(answer.headers['www-authenticate'] ?? '', /basic/i);
+        assert.equal(answer.headers['set-cookie'], undefined);
+        for (const mark of [receiver.adminToken, folder, 'mark', 'sms'])
+          assert.ok(!answer.body.includes(mark), `${target}: ${mark}`);
+      }
+    assert.deepEqual(
+      receiver.lines.filter((line) => line.includes(receiver.adminToken)),
+      [],
+    );
+  });
+
+  it('are shown to a bearer of the token', async () => {
+    const made = await start();
+    assert.equal((await fetch(made.adminUrl, bearer(made.adminToken))).status, 200);
+    const token = 'clé ☎ of my own choice';
+    const chosen = await start({ ADMIN_TOKEN: token });
+    assert.match((await getRaw(chosen.adminUrl, '/')).body, /The token is the value of ADMIN_TOKEN\./);
+    assert.equal((await getRaw(chosen.adminUrl, '/', `Authorization: bearer ${token}`)).status, 200);
+    const opened = await getRaw(chosen.adminUrl, `/?token=${encodeURIComponent(token)}`);
+    assert.equal(opened.status, 303);
+  });
+
+  it('are opened by an address with the token, which leads to the same one without it', async () => {
+    const { adminUrl, adminToken } = await start();
+    const { port } = new URL(adminUrl);
+    const opened = await fetch(`${adminUrl}events?type=sms.*&token=${adminToken}&subject=a%26b`, {
+      redirect: 'manual',
+    });
+    assert.equal(opened.status, 303);
+    assert.equal(opened.headers.get('location'), '/events?type=sms.*&subject=a%26b');
+    assert.equal(opened.headers.get('cache-control'), 'no-store');
+    const cookie = opened.headers.get('set-cookie') ?? '';
+    assert.match(
+      cookie,
+      new RegExp(
+        `^irisx-admin-${port}=\\d+\\.[0-9a-f]{64}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${ADMIN_COOKIE_S}$`,
+      ),
+    );
+    assert.ok(!cookie.includes(adminToken));
+    const [pair = ''] = cookie.split(';');
+    const page = await getRaw(adminUrl, '/events?type=sms.*', `Cookie: theme=dark; ${pair}`);
+    assert.equal(page.status, 200);
+    assert.ok(!page.body.includes(adminToken));
+
+    const head = await fetch(`${adminUrl}?token=${adminToken}`, { method: 'HEAD', redirect: 'manual' });
+    assert.equal(head.status, 303);
+    const post = await fetch(`${adminUrl}?token=${adminToken}`, { method: 'POST', redirect: 'manual' });
+    assert.equal(post.status, 405);
+    assert.equal(post.headers.get('set-cookie'), null);
+  });
+
+  it('never lead to another host', async () => {
+    const { adminUrl, adminToken } = await start();
+    for (const target of [
+      '//evil',
+      '//evil/events',
+      '///evil',
+      '/\\evil',
+      '/\\/evil',
+      '/.//evil',
+      '/..//evil',
+      '/%2fevil',
+      '/%0d%0aLocation:%20//evil',
+      '/evil@evil:80',
+      'http://evil/events',
+      'http://evil//evil',
+      'ftp://evil/',
+    ]) {
+      const { status, headers } = await getRaw(adminUrl, `${target}?token=${adminToken}`);
+      assert.equal(status, 303, target);
+      const location = headers['location'] ?? '';
+      assert.match(location, /^\/(?![/\\])/, target);
+      assert.equal(new URL(location, adminUrl).host, new URL(adminUrl).host, target);
+    }
+  });
+
+  it('say that a token is wrong, even beside a valid cookie, and keep what else was asked for', async () => {
+    const { adminUrl, adminToken, lines } = await start();
+    const { port } = new URL(adminUrl);
+    const cookie = `Cookie: ${createAdminAccess(adminToken, Number(port)).cookie(Date.now()).split(';')[0]}`;
+    const wrong = await getRaw(adminUrl, '/events?type=%22%3E%3Cb%3E&token=guessed', cookie);
+    assert.equal(wrong.status, 401);
+    assert.match(wrong.body, /This is not the token\./);
+    assert.match(
+      wrong.body,
+      /<form method="get">\s*<input type="hidden" name="type" value="&quot;&gt;&lt;b&gt;">/,
+    );
+    assert.doesNotMatch(wrong.body, /guessed|<b>/);
+    assert.doesNotMatch((await getRaw(adminUrl, '/events')).body, /This is not the token/);
+    assert.doesNotMatch(lines.join(), /guessed/);
+  });
+
+  it('need a token on any address', async () => {
+    const { adminUrl } = await start({ ADMIN_HOST: '0.0.0.0' });
+    assert.equal(new URL(adminUrl).hostname, 'localhost');
+    assert.equal((await getRaw(adminUrl, '/')).status, 401);
+  });
+});
+
+describe('a cookie of the pages', () => {
+  const NOW_MS = 1_800_000_000_500;
+  const access = createAdminAccess(TOKEN, 3001);
+  const pairOf = (cookie: string) => cookie.split(';')[0] ?? '';
+  const good = pairOf(access.cookie(NOW_MS));
+  const isGranted = (cookie: string, nowMs = NOW_MS) => access.isGranted({ cookie }, nowMs);
+
+  it('is valid from its making to its expiry', () => {
+    const endMs = (Math.floor(NOW_MS / 1000) + ADMIN_COOKIE_S) * 1000;
+    assert.equal(isGranted(good), true);
+    assert.equal(isGranted(`a=b; ${good} ;c`), true);
+    assert.equal(isGranted(good, endMs - 1), true);
+    assert.equal(isGranted(good, endMs), false);
+    assert.equal(isGranted(good, endMs + 1), false);
+  });
+
+  it('is refused if its expiry is beyond the lifetime, as one made with a wrong clock', () => {
+    for (const laterS of [1, ADMIN_COOKIE_S, 1e9])
+      assert.equal(isGranted(pairOf(access.cookie(NOW_MS + laterS * 1000))), false, String(laterS));
+  });
+
+  it('is refused if it was changed, cut, doubled, or made under another token', () => {
+    const [name = '', value = ''] = good.split('=');
+    const [expiry = '', proof = ''] = value.split('.');
+    for (const cookie of [
+      '',
+      name,
+      `${name}=`,
+      `${name}=.`,
+      `${name}=${expiry}`,
+      `${name}=${expiry}.`,
+      `${name}=.${proof}`,
+      `${name}=${Number(expiry) - 1}.${proof}`,
+      `${name}=0${expiry}.${proof}`,
+      `${name}=${expiry}.${proof.slice(0, -1)}`,
+      `${name}=${expiry}.${proof}0`,
+      `${name}=${expiry}.${proof.toUpperCase()}`,
+      `${name}=${expiry}.${'0'.repeat(64)}`,
+      `${name}="${value}"`,
+      `${name}=${TOKEN}`,
+      `${name} =${value}`,
+      `x${good}`,
+      `${good}; ${good}`,
+      `${good}; ${name}=`,
+      `${name}=x; ${good}`,
+      pairOf(createAdminAccess(`${TOKEN}x`, 3001).cookie(NOW_MS)),
+      pairOf(createAdminAccess(TOKEN, 3002).cookie(NOW_MS)),
+    ])
+      assert.equal(isGranted(cookie), false, cookie);
+  });
+
+  it('is judged by the clock of the receiver', async () => {
+    let nowMs = NOW_MS;
+    const { adminUrl, adminToken } = await start({}, { now: () => nowMs });
+    const opened = await fetch(`${adminUrl}?token=${adminToken}`, { redirect: 'manual' });
+    const headers = { Cookie: pairOf(opened.headers.get('set-cookie') ?? '') };
+    assert.equal((await fetch(adminUrl, { headers })).status, 200);
+    nowMs += ADMIN_COOKIE_S * 1000;
+    assert.equal((await fetch(adminUrl, { headers })).status, 401);
+  });
+});
+
+describe('the token', () => {
+  it('is made once, for its owner alone, and is the same for every process on the folder and after a restart', async () => {
+    const folder = newFolder();
+    const databasePath = join(folder, 'irisx.db');
+    const first = await start({}, { databasePath });
+    const second = await start({}, { databasePath });
+    const path = join(folder, 'admin-token');
+    assert.match(first.adminToken, /^[0-9a-f]{64}$/);
+    assert.equal(readFileSync(path, 'utf8'), `${first.adminToken}\n`);
+    assert.equal(modeOf(path), '0600');
+    assert.equal(second.adminToken, first.adminToken);
+    await closeAll();
+    const third = await start({}, { databasePath });
+    assert.equal(third.adminToken, first.adminToken);
+    const chosen = await start({ ADMIN_TOKEN: TOKEN }, { databasePath });
+    assert.equal(chosen.adminToken, TOKEN);
+  });
+
+  it('is not made where there are no pages, or ADMIN_TOKEN is set', async () => {
+    const folder = newFolder();
+    for (const env of [{ ADMIN_PORT: '0' }, { ADMIN_TOKEN: TOKEN, ADMIN_PORT: String(await freePort()) }]) {
+      receivers.push(await startReceiver({ databasePath: join(folder, 'irisx.db'), env }));
+      await closeAll();
+      assert.throws(() => readFileSync(join(folder, 'admin-token')), { code: 'ENOENT' });
+    }
+  });
+
+  it('that cannot be kept costs the pages, never a delivery, and the log says why and what to do', async () => {
+    const folder = newFolder();
+    const path = join(folder, 'admin-token');
+    for (const [make, problem] of [
+      [() => mkdirSync(path), /EISDIR/],
+      [() => writeFileSync(path, '\n'), /admin-token is empty: delete it/],
+      [() => writeFileSync(path, 'short'), /admin-token has 5 characters, 16 are needed: delete it/],
+      [() => symlinkSync('/nowhere/admin-token', path), /ENOENT/],
+    ] as const) {
+      make();
+      const env = { ADMIN_PORT: String(await freePort()) };
+      const receiver = await startReceiver({ databasePath: join(folder, 'irisx.db'), env });
+      receivers.push(receiver);
+      assert.equal(receiver.adminUrl, undefined);
+      const line = receiver.lines.find((text) => text.includes('WARN no admin pages')) ?? '';
+      assert.match(line, problem);
+      assert.match(line, /set ADMIN_TOKEN/);
+      assert.equal((await deliver(receiver, ringing)).status, 200);
+      await closeAll();
+      rmSync(path, { recursive: true });
+    }
   });
 });

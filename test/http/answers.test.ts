@@ -1,9 +1,9 @@
 /** Every kind of answer, each through a real request: status, body, and whether the delivery is in the log. */
 
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, type TestContext } from 'node:test';
 import { REFUSALS, refuse } from '../../src/http/answers.ts';
-import { membersOf, openRaw, request, signedRequest } from '../support/raw.ts';
+import { exchangeRaw, membersOf, openRaw, request, signedRequest } from '../support/raw.ts';
 import {
   deliver,
   type JsonAnswer,
@@ -406,15 +406,60 @@ describe('what node:http itself would answer', () => {
   });
 });
 
-it('a plain X-Request-Id is kept, any other is replaced', async () => {
-  const idFor = async (sent: string) => {
-    const response = await fetch(`${receiver.url}/health`, { headers: { 'X-Request-Id': sent } });
+describe('a client’s X-Request-Id', () => {
+  const NEW_ID = /^req-[0-9a-f]{8}-[0-9a-z]+$/;
+  const idFor = async (url: string, sent: string) => {
+    const response = await fetch(`${url}/health`, { headers: { 'X-Request-Id': sent } });
     const { request_id } = (await response.json()) as { request_id: string };
     assert.equal(response.headers.get('x-request-id'), request_id);
     return request_id;
   };
-  assert.equal(await idFor('proxy-7.a_B'), 'proxy-7.a_B');
-  assert.equal(await idFor('x'.repeat(64)), 'x'.repeat(64));
-  for (const hostile of ['x'.repeat(65), 'a b', '"', '<b>', 'ü'])
-    assert.match(await idFor(hostile), /^req-[0-9a-f]{8}-[0-9a-z]+$/);
+  const start = async (t: TestContext, env: Record<string, string>) => {
+    const started = await startReceiver({ env });
+    t.after(() => started.close());
+    return started;
+  };
+
+  it('is kept from a trusted proxy if it is plain, and replaced otherwise', async () => {
+    assert.equal(await idFor(receiver.url, 'proxy-7.a_B'), 'proxy-7.a_B');
+    assert.equal(await idFor(receiver.url, 'x'.repeat(64)), 'x'.repeat(64));
+    for (const hostile of ['x'.repeat(65), 'a b', '"', '<b>', 'ü'])
+      assert.match(await idFor(receiver.url, hostile), NEW_ID);
+    const [answer] = await exchangeRaw(
+      receiver.port,
+      request('GET /health HTTP/1.1', ['X-Request-Id: one', 'X-Request-Id: two', 'Connection: close']),
+    );
+    assert.match(answer?.headers['x-request-id'] ?? '', NEW_ID);
+  });
+
+  it('is replaced from anybody else, whatever the answer and whatever else the client says', async (t) => {
+    const { port } = await start(t, { TRUST_PROXY: '10.0.0.0/8' });
+    const sent = ['X-Request-Id: chosen', 'X-Forwarded-For: 10.0.0.1', 'Connection: close'];
+    const unfinished = [
+      `X-IRISX-Signature: ${'0'.repeat(64)}`,
+      `X-IRISX-Timestamp: ${NOW_S}`,
+      'Transfer-Encoding: chunked',
+    ];
+    for (const [text, status] of [
+      [signedRequest('{"event":"call.dtmf","data":{"id":"chosen"}}', { lines: sent }), 200],
+      [request('GET /health HTTP/1.1', sent), 200],
+      [request('GET /webhooks?challenge=x HTTP/1.1', sent), 200],
+      [request('GET /nowhere HTTP/1.1', sent), 404],
+      [request('DELETE /webhooks HTTP/1.1', sent), 405],
+      [request('POST /webhooks HTTP/1.1', [...sent, 'Expect: tea']), 417],
+      [request('GET /health HTTP/1.1', [...sent, 'Host: another']), 400],
+      [request('POST /webhooks HTTP/1.1', [...sent, ...unfinished], 'no chunk\r\n'), 400],
+    ] as const) {
+      const [answer] = await exchangeRaw(port, text);
+      assert.equal(answer?.status, status, text);
+      assert.match(answer.headers['x-request-id'] ?? '', NEW_ID, text);
+      assert.doesNotMatch(answer.body, /chosen/);
+    }
+  });
+
+  it('is kept from a trusted IPv4 proxy that comes as an IPv6 address', async (t) => {
+    const { port } = await start(t, { HOST: '::', TRUST_PROXY: '127.0.0.1' });
+    assert.equal(await idFor(`http://127.0.0.1:${port}`, 'mapped'), 'mapped');
+    assert.match(await idFor(`http://[::1]:${port}`, 'not-trusted'), NEW_ID);
+  });
 });

@@ -1,24 +1,32 @@
 /** The program as a process: how it starts, refuses to start and drains, and what a crash leaves behind. */
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { describe, it } from 'node:test';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
 import { DRAIN_CUT_MS, DRAIN_MAX_MS } from '../../src/core/limits.ts';
+import { freePort } from '../support/free-port.ts';
 import { type Program, type ProgramFolder, programFolder } from '../support/program.ts';
 import { membersOf, openRaw, request, signedRequest } from '../support/raw.ts';
-import { deliver, until } from '../support/receiver.ts';
+import { deliver, query, until } from '../support/receiver.ts';
+import { IN_TERMINAL, lacksTerminal } from '../support/terminal.ts';
 
-/** Runs a test in its own folder, and leaves nothing running there. */
-function inFolder(run: (folder: ProgramFolder) => Promise<void>): () => Promise<void> {
-  return async () => {
+/** Runs a test in a folder of its own, in which nothing is left running. */
+function inFolder(
+  run: (folder: ProgramFolder, t: TestContext) => Promise<void>,
+): (t: TestContext) => Promise<void> {
+  return async (t) => {
     const folder = programFolder();
     try {
-      await run(folder);
+      await run(folder, t);
     } finally {
       await folder.remove();
     }
   };
 }
+
+const ADMIN_TOKEN = 'a token & of my own';
 
 const body = (n: number) => `{"event":"call.dtmf","data":{"n":${n}}}`;
 
@@ -200,14 +208,66 @@ describe('the program', { concurrency: 2 }, () => {
       }),
     );
 
+    for (const same of ['SIGINT', 'SIGHUP'] as const) {
+      it(
+        `and ${same} mean the same: what is under way is answered`,
+        inFolder(async (folder) => {
+          const program = folder.start();
+          const { port } = await program.listening();
+          const half = await openRaw(port);
+          const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
+          half.send(text.slice(0, -5));
+          assert.equal((await half.next()).status, 100);
+          program.kill(same);
+          await until(
+            () => program.output().includes(`${same}: taking no new connections`),
+            'it is draining',
+          );
+          half.send(text.slice(-5));
+          assert.equal((await half.next()).status, 200);
+          assert.equal((await program.exit).code, 0);
+          assert.equal(program.rows('SELECT seq FROM events').length, 1);
+        }),
+      );
+    }
+
     it(
-      'and SIGINT mean the same',
+      'and the closing of its terminal mean the same: what is under way is answered',
+      inFolder(async (folder, t) => {
+        if (lacksTerminal(t)) return;
+        const terminal = folder.start({}, IN_TERMINAL);
+        const { port } = await terminal.listening();
+        const half = await openRaw(port);
+        const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
+        half.send(text.slice(0, -5));
+        assert.equal((await half.next()).status, 100);
+        terminal.kill('SIGKILL');
+        await terminal.exit;
+        await until(() => isRefused(port), 'it is draining');
+        half.send(text.slice(-5));
+        assert.equal((await half.next()).status, 200);
+        assert.equal(await half.ended, 'end');
+        assert.equal(query(folder.databasePath, 'SELECT seq FROM events').length, 1);
+      }),
+    );
+
+    it(
+      'after another signal, or before one, ends it at once as well',
       inFolder(async (folder) => {
-        const program = folder.start();
-        await program.listening();
-        program.kill('SIGINT');
-        assert.equal((await program.exit).code, 0);
-        assert.match(program.output(), /SIGINT: accepting no new connections/);
+        for (const [first, second] of [
+          ['SIGHUP', 'SIGTERM'],
+          ['SIGTERM', 'SIGHUP'],
+        ] as const) {
+          const program = folder.start();
+          const { port } = await program.listening();
+          const half = await openRaw(port);
+          half.send(signedRequest(body(1)).slice(0, -5));
+          program.kill(first);
+          await until(() => program.output().includes(`${first}: taking no new`), 'the first is heard');
+          program.kill(second);
+          assert.equal((await program.exit).signal, 'SIGKILL');
+          assert.match(program.output(), new RegExp(`a second ${second}: ending at once`));
+        }
       }),
     );
   });
@@ -348,6 +408,47 @@ describe('the program', { concurrency: 2 }, () => {
         await program.listening();
         assert.match(program.output(), /secret +data\/development-secret/);
         assert.doesNotMatch(program.output() + program.errors(), /[0-9a-f]{64}/);
+      }),
+    );
+
+    it(
+      'prints the token of the admin pages to a terminal alone, as a link that opens them',
+      inFolder(async (folder, t) => {
+        const env = { ADMIN_PORT: String(await freePort()) };
+        const url = `http://127.0.0.1:${env.ADMIN_PORT}/`;
+        const token = () => readFileSync(join(folder.path, 'data/admin-token'), 'utf8').trim();
+        for (const [more, line] of [
+          [{}, `  admin pages  ${url} (the token is in data/admin-token)\n`],
+          [{ ADMIN_TOKEN }, `  admin pages  ${url} (the token is in ADMIN_TOKEN)\n`],
+          [{ LOG_FORMAT: 'json' }, `"admin":"${url}","admin_token_in":"data/admin-token"`],
+          [{ LOG_FORMAT: 'json', ADMIN_TOKEN }, `"admin":"${url}","admin_token_in":"ADMIN_TOKEN"`],
+        ] as const) {
+          const program = folder.start({ ...env, ...more });
+          await program.listening();
+          await terminate(program);
+          assert.ok(program.output().includes(line), program.output());
+          for (const secret of [token(), ADMIN_TOKEN])
+            assert.ok(!(program.output() + program.errors()).includes(secret));
+        }
+        if (lacksTerminal(t)) return;
+        for (const [more, link] of [
+          [{}, `admin pages  ${url}?token=${token()}\r\n`],
+          [{ ADMIN_TOKEN }, `admin pages  ${url}?token=${encodeURIComponent(ADMIN_TOKEN)}\r\n`],
+          [{ LOG_FORMAT: 'json' }, `"admin_token_in":"data/admin-token"`],
+        ] as const) {
+          const terminal = folder.start({ ...env, ...more }, IN_TERMINAL);
+          const { port } = await terminal.listening();
+          await until(() => terminal.output().includes(link), terminal.output());
+          if ('LOG_FORMAT' in more) assert.ok(!terminal.output().includes(token()));
+          else
+            assert.equal(
+              (await fetch(/http\S+token=\S+/.exec(terminal.output())?.[0] ?? '', { redirect: 'manual' }))
+                .status,
+              303,
+            );
+          terminal.kill('SIGKILL');
+          await until(() => isRefused(port), 'it has ended');
+        }
       }),
     );
 

@@ -205,7 +205,32 @@ describe('the target of a signed delivery', () => {
       assert.equal(await statusOf(target), 200, target);
   });
 
-  it('matches nothing in any other form', async () => {
+  it('may be in absolute form, of which only the path counts', async () => {
+    for (const target of [
+      'http://localhost/webhooks',
+      'http://elsewhere.example/webhooks',
+      'HTTPS://Hooks.Example.com:443/webhooks',
+      'http://localhost:/webhooks/',
+      'http://127.0.0.1:3000/webhooks/sms?a=/b//c',
+      'http://[::1]:3000/webhooks/calls/?',
+      `http://${'a'.repeat(10_000)}/webhooks`,
+    ])
+      assert.equal(await statusOf(target), 200, target);
+    const [last] = receiver.rows('SELECT path FROM events ORDER BY seq DESC LIMIT 1');
+    assert.equal(last?.['path'], '/webhooks');
+    for (const [target, status, text] of [
+      ['http://localhost/webhooks/?challenge=abc', 200, 'abc'],
+      ['http://localhost/health', 200, 'healthy'],
+      ['https://[::1]/health/?x', 200, 'healthy'],
+      ['http://localhost?challenge=abc', 404, '"Not Found"'],
+    ] as const) {
+      const [answer] = await exchangeRaw(receiver.port, request(`GET ${target} HTTP/1.1`, [CLOSE]));
+      assert.equal(answer?.status, status, target);
+      assert.ok(answer.body.includes(text), `${target}: ${answer.body}`);
+    }
+  });
+
+  it('names nothing in any other form', async () => {
     const targets = [
       '/webhooks//',
       '//webhooks',
@@ -216,8 +241,30 @@ describe('the target of a signed delivery', () => {
       '/webhooks/../webhooks',
       '/webhooks;a',
       '/webhooks%3f',
-      'http://localhost/webhooks',
-      'http://evil/webhooks',
+      'http://localhost//webhooks',
+      'http://localhost/webhooks//',
+      'http://localhost/Webhooks',
+      'http://localhost/webhooks#a',
+      'http://localhost#/webhooks',
+      'http://localhost',
+      'http://localhost?/webhooks',
+      'http://user@localhost/webhooks',
+      'http://user:word@localhost/webhooks',
+      'http:///webhooks',
+      'http://?/webhooks',
+      'http://:80/webhooks',
+      'http://[]/webhooks',
+      'http://localhost:80:80/webhooks',
+      'http://localhost:a/webhooks',
+      'http://localhost\\@evil/webhooks',
+      'http:/webhooks',
+      'http:webhooks',
+      'ftp://localhost/webhooks',
+      'ws://localhost/webhooks',
+      'file:///webhooks',
+      'httpss://localhost/webhooks',
+      'localhost/webhooks',
+      'localhost:80',
       '/',
       '*',
       '/__proto__',

@@ -72,8 +72,11 @@ describe('in a browser', () => {
     page.on('pageerror', (error) => words.push(error.message));
     page.on('requestfailed', (request) => words.push(`failed: ${request.url()}`));
     t.after(() => assert.deepEqual(words, []));
-    const response = await page.goto(new URL(path, receiver.adminUrl).href);
+    const url = new URL(path, receiver.adminUrl);
+    url.searchParams.set('token', receiver.adminToken ?? '');
+    const response = await page.goto(url.href);
     assert.equal(response?.status(), 200, path);
+    assert.equal(new URL(page.url()).searchParams.has('token'), false);
     return page;
   }
 
@@ -189,9 +192,47 @@ describe('in a browser', () => {
     }
   });
 
+  it('without the token a page asks for it, and then shows what was asked for', async (t) => {
+    const context = await browser?.newContext(phone);
+    if (context === undefined) return void (await open(t, '/'));
+    t.after(() => context.close());
+    const page = await context.newPage();
+    const violations: string[] = [];
+    page.on('console', (message) => {
+      if (/error|warning/.test(message.type()) && !message.text().includes('401'))
+        violations.push(message.text());
+    });
+    page.on('requestfailed', (request) => violations.push(`failed: ${request.url()}`));
+    const response = await page.goto(new URL('/events?type=sms.*', receiver.adminUrl).href);
+    assert.equal(response?.status(), 401);
+    const { wide, view } = await widths(page);
+    assert.equal(wide, view, 'it scrolls sideways');
+    const border = await page.evaluate("getComputedStyle(document.querySelector('section')).borderStyle");
+    assert.equal(border, 'solid', 'the style sheet is there');
+    await picture(page, 'token');
+    await page.getByLabel('Token').fill('guessed');
+    await page.getByRole('button', { name: 'Open' }).click();
+    assert.equal(await page.getByRole('alert').textContent(), 'This is not the token.');
+    await picture(page, 'token-wrong');
+    await page.getByLabel('Token').fill(receiver.adminToken ?? '');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Events' }).first().waitFor();
+    assert.equal(page.url(), new URL('/events?type=sms.*', receiver.adminUrl).href);
+    await page.getByRole('link', { name: 'Overview' }).click();
+    await page.locator('svg[role=img]').first().waitFor();
+    assert.deepEqual(violations, []);
+    const [cookie] = await context.cookies();
+    assert.deepEqual(
+      [cookie?.httpOnly, cookie?.sameSite, cookie?.path, cookie?.name],
+      [true, 'Strict', '/', `irisx-admin-${new URL(receiver.adminUrl ?? '').port}`],
+    );
+  });
+
   it('a page that does not exist says so', async () => {
     for (const path of ['/events/11', '/events/x', '/nothing']) {
-      const { status } = await fetch(new URL(path, receiver.adminUrl));
+      const { status } = await fetch(new URL(path, receiver.adminUrl), {
+        headers: { Authorization: `Bearer ${receiver.adminToken}` },
+      });
       assert.equal(status, 404, path);
     }
   });

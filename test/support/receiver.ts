@@ -20,6 +20,7 @@ export interface TestReceiver {
   readonly port: number;
   /** Undefined without ADMIN_PORT in its environment: then there are no admin pages. */
   readonly adminUrl: string | undefined;
+  readonly adminToken: string | undefined;
   readonly databasePath: string;
   /** Log lines so far. */
   readonly lines: string[];
@@ -70,7 +71,8 @@ export async function startReceiver(options: TestOptions = {}): Promise<TestRece
   return {
     url,
     port: receiver.address.port,
-    adminUrl: receiver.adminUrl,
+    adminUrl: receiver.adminPages?.url,
+    adminToken: receiver.adminPages?.token,
     databasePath,
     lines,
     rows: (sql, ...values) => query(databasePath, sql, ...values),

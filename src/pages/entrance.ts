@@ -1,0 +1,29 @@
+/** What is shown without the token: a form that asks for it, and the style sheet. Neither reads the log. */
+
+import type { Page } from '../core/page.ts';
+import { html } from './html.ts';
+import { documentPage } from './layout.ts';
+import { STYLE } from './style.ts';
+
+export const STYLE_SHEET: Page = { status: 200, contentType: 'text/css; charset=utf-8', body: STYLE };
+
+/**
+ * The form goes back to the address that was asked for, with its other parameters.
+ * @param place where the token is, as the end of a sentence @param isWrong a token was given, but not the right one
+ */
+export function askForToken(place: string, query: string, isWrong: boolean): Page {
+  const others = [...new URLSearchParams(query)].filter(([name]) => name !== 'token');
+  const main = html`<section><h2>These pages need a token</h2>
+${isWrong && html`<p class="bad" role="alert">This is not the token.</p>`}
+<p>The token is ${place}.</p>
+<form method="get">
+${others.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
+<label>Token <input type="password" name="token" required autofocus autocomplete="current-password"></label>
+<button>Open</button>
+</form>
+</section>`;
+  return {
+    ...documentPage({ title: 'Token', status: 401, main }),
+    headers: { 'WWW-Authenticate': 'Bearer realm="IRISX webhook receiver"' }, // a browser shows no prompt for it
+  };
+}

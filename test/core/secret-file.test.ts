@@ -1,0 +1,76 @@
+/** A secret that is made once: whole, for its owner alone, and the same for all who start together. */
+
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { it, type TestContext } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { secretInFile } from '../../src/core/secret-file.ts';
+import { modeOf } from '../support/database.ts';
+import { temporaryFolder } from '../support/receiver.ts';
+
+function folderFor(t: TestContext): string {
+  const folder = temporaryFolder();
+  t.after(folder.remove);
+  return folder.path;
+}
+
+it('a secret is made with its folder, is read again, and leaves nothing beside it', (t) => {
+  const path = join(folderFor(t), 'data', 'secret');
+  const secret = secretInFile(path);
+  assert.match(secret, /^[0-9a-f]{64}$/);
+  assert.equal(readFileSync(path, 'utf8'), `${secret}\n`);
+  assert.equal(modeOf(path), '0600');
+  assert.equal(secretInFile(path), secret);
+  assert.deepEqual(readdirSync(join(path, '..')), ['secret']);
+});
+
+it('a secret that a person has written is taken as it is; an empty file is refused with the way out', (t) => {
+  const path = join(folderFor(t), 'secret');
+  writeFileSync(path, ' my own \n');
+  assert.equal(secretInFile(path), 'my own');
+  writeFileSync(path, '\n');
+  assert.throws(
+    () => secretInFile(path),
+    /secret is empty: delete it, and the next start makes a new secret/,
+  );
+});
+
+it('threads that make the same secret at the same moment all get the one that is kept', async (t) => {
+  const folder = folderFor(t);
+  const [threads, rounds] = [2, 100];
+  for (let round = 0; round < rounds; round++) mkdirSync(join(folder, String(round)));
+  const code = `
+    const { parentPort, workerData: { source, folder, threads, rounds, shared } } = require('node:worker_threads');
+    import(source).then(({ secretInFile }) => {
+      const arrived = new Int32Array(shared);
+      const found = [];
+      for (let round = 0; round < rounds; round++) {
+        Atomics.add(arrived, round, 1);
+        while (Atomics.load(arrived, round) < threads);
+        try {
+          found.push(secretInFile(folder + '/' + round + '/secret'));
+        } catch (error) {
+          found.push(error.message);
+        }
+      }
+      parentPort.postMessage(found);
+    });`;
+  const shared = new SharedArrayBuffer(4 * rounds);
+  const source = pathToFileURL(join(import.meta.dirname, '../../src/core/secret-file.ts')).href;
+  const workerData = { source, folder, threads, rounds, shared };
+  const found = await Promise.all(
+    Array.from({ length: threads }, () => {
+      const worker = new Worker(code, { eval: true, workerData });
+      return new Promise<string[]>((resolve, reject) => worker.on('message', resolve).on('error', reject));
+    }),
+  );
+  for (let round = 0; round < rounds; round++) {
+    const kept = readFileSync(join(folder, String(round), 'secret'), 'utf8').trim();
+    assert.deepEqual(
+      found.map((secrets) => secrets[round]),
+      Array(threads).fill(kept),
+    );
+  }
+});
