@@ -183,6 +183,7 @@ describe('the deployment', () => {
     assert.deepEqual(readdirSync(place).toSorted(), [
       'better_sqlite3.node',
       'copy.db',
+      'copy.db.handlers',
       'data',
       'handlers.mjs',
       'irisx-webhooks.mjs',

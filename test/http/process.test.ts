@@ -220,7 +220,7 @@ describe('the program', { concurrency: 2 }, () => {
           assert.equal((await half.next()).status, 100);
           program.kill(same);
           await until(
-            () => program.output().includes(`${same}: taking no new connections`),
+            () => program.output().includes(`${same}: accepting no new connections`),
             'it is draining',
           );
           half.send(text.slice(-5));
@@ -263,7 +263,7 @@ describe('the program', { concurrency: 2 }, () => {
           const half = await openRaw(port);
           half.send(signedRequest(body(1)).slice(0, -5));
           program.kill(first);
-          await until(() => program.output().includes(`${first}: taking no new`), 'the first is heard');
+          await until(() => program.output().includes(`${first}: accepting no new`), 'the first is heard');
           program.kill(second);
           assert.equal((await program.exit).signal, 'SIGKILL');
           assert.match(program.output(), new RegExp(`a second ${second}: ending at once`));
