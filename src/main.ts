@@ -30,6 +30,7 @@ async function main(): Promise<void> {
   let stopping = false;
 
   const stop = async (signal: string) => {
+    if (stopping && signal === 'SIGHUP') return; // systemd sends it right after SIGTERM when a login session ends
     if (stopping) return end(log, `second ${signal}: exiting immediately`);
     stopping = true;
     log('info', `${signal}: accepting no new connections, finishing open requests`);

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { BatchAppender } from '../../src/core/append-batch.ts';
+import { EventLog } from '../../src/core/event-log.ts';
+import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from '../../src/core/limits.ts';
+import { derivations } from '../../src/projections/index.ts';
+import { openTestDatabase, type TestDatabase } from '../support/database.ts';
+import { delivery, T0_S } from '../support/events.ts';
+
+const opened: TestDatabase[] = [];
+afterEach(() => {
+  for (const each of opened.splice(0)) each.close();
+});
+
+/** A log with bodies of about these sizes, in bytes. */
+function logOf(sizes: readonly number[]): EventLog {
+  const each = openTestDatabase();
+  opened.push(each);
+  const appender = new BatchAppender(each.database, derivations);
+  for (const [index, size] of sizes.entries())
+    appender.append([
+      delivery({
+        event: 'recording.transcribed',
+        timestamp: T0_S,
+        data: { recording_id: `r${index}`, text: 'x'.repeat(size) },
+      }),
+    ]);
+  return new EventLog(each.database);
+}
+
+describe('a read of the log', () => {
+  const QUARTER = LOG_READ_BYTES_MAX / 4;
+  const reads = {
+    range: (log: EventLog, after: number) => log.range(after, 1000),
+    stored: (log: EventLog, after: number) => log.stored(after),
+    forHandlers: (log: EventLog, after: number) => log.forHandlers(after, 1000),
+  };
+
+  for (const [name, read] of Object.entries(reads)) {
+    it(`ends with the event that reaches the limit of bytes (${name})`, () => {
+      const log = logOf(Array(6).fill(QUARTER));
+      const seqs = (after: number) => read(log, after).map(({ seq }) => seq);
+      assert.deepEqual([seqs(0), seqs(4), seqs(6)], [[1, 2, 3, 4], [5, 6], []]);
+    });
+
+    it(`returns an event that alone exceeds the limit (${name})`, () => {
+      const log = logOf([10, 5 * QUARTER, 10]);
+      const seqs = (after: number) => read(log, after).map(({ seq }) => seq);
+      assert.deepEqual([seqs(0), seqs(1), seqs(2)], [[1, 2], [2], [3]]);
+    });
+  }
+
+  it('returns at most a number of events, however short they are', () => {
+    const log = logOf(Array(LOG_READ_EVENTS_MAX + 5).fill(1));
+    assert.equal(log.range(0, 1000).length, LOG_READ_EVENTS_MAX);
+    assert.equal(log.stored(0).length, LOG_READ_EVENTS_MAX);
+    assert.equal(log.stored(0, 7).length, 7);
+  });
+});
