@@ -60,7 +60,7 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
   const path = runStorePath(config.databasePath);
   if (!existsSync(path)) {
     throw new Error(
-      'no handler has run yet: write one in src/handlers, or set HANDLERS or FORWARD_URL, and start the server',
+      'no handler has run yet: set HANDLERS or FORWARD_URL, or write one in src/handlers, and start the server',
     );
   }
   const store = new RunStore(path);

@@ -68,7 +68,7 @@ describe('./irisx handlers', () => {
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^no handler has run yet: write one in src\/handlers, or set HANDLERS or FORWARD_URL/,
+      /^no handler has run yet: set HANDLERS or FORWARD_URL, or write one in src\/handlers/,
     );
   });
 
