@@ -38,7 +38,7 @@ function readProblem({ code, message }: NodeJS.ErrnoException): string {
   return `cannot be read: ${message}`;
 }
 
-/** The first bytes of a file in another encoding, in hex. Without a byte order mark, only ASCII is recognized. */
+/** The first bytes of a file in another encoding, in hex: a byte order mark, or text that begins with ASCII. */
 const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^(fffe0000|0000feff|..000000|000000..)/, 'UTF-32'],
   [/^(fffe|feff|..00..00|00..00..)/, 'UTF-16'],

@@ -324,7 +324,7 @@ describe('a proxy on the same machine', () => {
     assert.doesNotMatch(nginx, /location [^}]*proxy_set_header/);
     const caddy = read('deploy/Caddyfile');
     assert.match(caddy, /^\s+header_up X-Request-Id \{http\.request\.uuid\}$/m);
-    // Unless it is told to trust proxies, Caddy drops a client's own X-Forwarded-For.
+    // Unless trusted proxies are configured, Caddy drops a client's own X-Forwarded-For.
     assert.doesNotMatch(caddy, /trusted_proxies|header_up \+?X-Forwarded/);
   });
 });

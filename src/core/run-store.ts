@@ -192,7 +192,8 @@ export class RunStore {
 
   /**
    * Lets a consumer run again after a long absence.
-   * @param from undefined to continue at its position; otherwise it continues after this event and its failed runs die
+   * @param from undefined to continue at its position; otherwise it continues after this event, and its failed runs
+   *   become dead
    */
   resume(consumer: string, from: { seq: number; chain: Uint8Array } | undefined, nowMs: number): void {
     this.#database
