@@ -38,7 +38,7 @@ describe('a batch that fails for a reason other than storage', () => {
   const poison = () => delivery({ event: 'sms.poison', data: { message_id: 'p' } });
 
   for (const at of [0, 1, 5, 6])
-    it(`costs only the delivery that causes it its rows (index ${at} of 7)`, () => {
+    it(`affects only the rows of the delivery that causes it (index ${at} of 7)`, () => {
       const { appender, database, rows } = given();
       database.exec(CANNOT_FOLD);
       const batch = Array.from({ length: 7 }, (_, n) => (n === at ? unreadable('x') : call(`c${n}`)));
