@@ -30,8 +30,8 @@ chain over them, their signatures, and that the tables match the log.
 
   --anchor SEQ:CHAIN  also checks that this head, noted earlier or elsewhere, is still in the log:
                       without it, events missing from the log's end go unnoticed
-  --secret S          every secret that signed events in the log, separated by commas; default: WEBHOOK_SECRET or
-                      else the development secret, and WEBHOOK_SECRETS_RETIRED: set that for old secrets
+  --secret S          every secret that signed events in the log, separated by commas; default: WEBHOOK_SECRET,
+                      or else the development secret, and, for old secrets, WEBHOOK_SECRETS_RETIRED
 
 Prints one line per check, then the log's head. Exit code 0: all checks passed.
 

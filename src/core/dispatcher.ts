@@ -42,7 +42,7 @@ export class Dispatcher {
   readonly #consumer: Consumer;
   readonly #store: RunStore;
   #position: Position;
-  /** Whether it had not run for too long. Nothing runs then until an operator resumes it. */
+  /** Whether it was stopped for too long: nothing runs until an operator resumes it. */
   #isHeldUp: boolean;
   /** The next event to handle. */
   #next: number;

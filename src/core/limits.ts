@@ -238,7 +238,7 @@ export const PAGE_REFRESH_S = 30;
 export const PAGES_HEAP_BYTES = 128 * 1024 * 1024;
 /** Minimum length of the admin token. Nobody has to remember it, so it can be long. */
 export const ADMIN_TOKEN_CHARS_MIN = 16;
-/** How long a browser keeps access to the admin pages: seldom asks for the token, and a forgotten browser logs out. */
+/** How long a browser keeps access to the admin pages: the token is needed seldom, and a forgotten browser logs out. */
 export const ADMIN_COOKIE_S = 7 * 24 * 60 * 60;
 /** How often the main thread's delay is sampled: four small timers per second, 3 ms of processor time in 10 s. */
 export const EVENT_LOOP_LOOK_MS = 250;
