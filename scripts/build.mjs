@@ -53,11 +53,11 @@ else await THREADS[process.argv[2]]();
 `;
 
 /**
- * By itself, better-sqlite3 looks for its addon in its own package. The size is checked because loading a truncated
+ * By default, better-sqlite3 looks for its addon in its own package. The size is checked because loading a truncated
  * addon would end the process with SIGBUS.
  */
 const addonBeside = {
-  name: 'addon beside the bundle',
+  name: 'addon next to the bundle',
   setup(bundler) {
     const sizes = platforms.map((name) => statSync(join(prebuilds, `${name}.node`)).size);
     bundler.onLoad({ filter: /[/\\]better-sqlite3[/\\]lib[/\\]binding\.js$/ }, () => ({

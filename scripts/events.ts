@@ -29,14 +29,14 @@ Reads the event log, also while the server runs.
   tail               events as they arrive, until Ctrl-C or until --limit events have been shown
   show               one event with everything that was received with it
   raw                only the exact bytes of its body
-  export             events with their bodies, oldest first, as \`${IRISX} send --file\` reads them
+  export             events with their bodies, oldest first, in the format that \`${IRISX} send --file\` reads
 
   --type TYPE        one type under any of its spellings, or a family: call.failed, sms.*
   --subject ID       events whose body contains this text: the id of a call, message or recording, or a phone number
   --failed           only events that a table could not use
   --since, --until   received at or after, or before, this time: a date or a time, UTC
   --after, --before  only events with a greater, or a smaller, seq
-  --limit N          default 50, with --output json all
+  --limit N          default: 50, or all with --output json
   --output json      one JSON object per line
 
   ${IRISX} events list --type call.failed --since 2026-01-05
@@ -120,7 +120,7 @@ async function exportAll(database: Database, rest: readonly string[], values: Va
   if (rest.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(rest[0])}`);
   for (const [name, value] of Object.entries({ type, subject, failed, limit }))
     if (value !== undefined)
-      throw new UsageError(`--${name} is not for export, which leaves out no event of its range`);
+      throw new UsageError(`--${name} cannot be used with export, which writes every event of its range`);
   if (output === 'table') throw new UsageError('export writes JSON, not a table');
   await exportEvents(new EventLog(database), rangeOf(database, values), process.stdout);
   return 0;

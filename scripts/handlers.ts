@@ -24,13 +24,12 @@ ${IRISX} handlers resume handlers|forward --from stopped|now
 ${IRISX} handlers --replay-from SEQ [--only handlers|forward]
 Shows and controls the runs of handlers and of forwarding, also while the server runs.
 
-  status         how far each of the two has got, and how many runs have failed
-  failed         failed runs: those that will be tried again, and those that are dead, after at most
-                 ${RUN_ATTEMPTS_MAX} attempts
+  status         the progress of handlers and of forwarding, and how many runs have failed
+  failed         failed runs: those that will be retried, and those that are dead, after up to ${RUN_ATTEMPTS_MAX} attempts
   retry          tries failed runs again now, with their full number of attempts
   skip           drops failed runs: they are not tried again
-  resume         lets one run again that was away for more than a day: --from stopped runs the events that it missed,
-                 --from now skips them, and its failed runs are dead
+  resume         lets handlers or forwarding run again after more than a day without running: --from stopped runs the
+                 missed events; --from now skips them, and failed runs become dead
   --replay-from  runs all events from this one on again, including those that succeeded; a SEQ just beyond the log's
                  end skips everything that has not run yet
   --only         replays only handlers, or only forward
@@ -61,7 +60,7 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
   const path = runStorePath(config.databasePath);
   if (!existsSync(path)) {
     throw new Error(
-      'no handler has run yet: write one in src/handlers, or set HANDLERS or FORWARD_URL, and start the server',
+      'no handler has run yet: set HANDLERS or FORWARD_URL, or write one in src/handlers, and start the server',
     );
   }
   const store = new RunStore(path);
@@ -118,7 +117,7 @@ function status(store: RunStore, log: EventLog, databasePath: string): number {
   return 0;
 }
 
-/** A running server marks the consumers that it runs. The others were run by an earlier one. */
+/** A running server marks the consumers that it runs. The others ran in an earlier server. */
 function stateOf({ state }: ConsumerState, isServed: boolean): string {
   if (!isServed) return 'stopped';
   return state === 'stopped' ? 'not configured' : state;
@@ -145,7 +144,7 @@ function resume(
   const missed = counted(Math.max(0, head.seq - consumer.seq), 'event');
   print([
     from === 'now'
-      ? `${name} goes on after seq ${head.seq}; ${missed} skipped`
+      ? `${name} continues after seq ${head.seq}; ${missed} skipped`
       : `${name} runs the ${missed} it missed`,
   ]);
   return 0;

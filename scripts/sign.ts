@@ -38,7 +38,7 @@ const OPTIONS = {
   signature: { type: 'string' },
 } as const;
 
-const RETIRED = 'a secret of WEBHOOK_SECRETS_RETIRED made it, and the server accepts none of these';
+const RETIRED = 'it was made with a secret in WEBHOOK_SECRETS_RETIRED, which the server does not accept';
 
 async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
   const [file, ...more] = positionals;

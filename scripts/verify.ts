@@ -30,8 +30,8 @@ chain over them, their signatures, and that the tables match the log.
 
   --anchor SEQ:CHAIN  also checks that this head, noted earlier or elsewhere, is still in the log:
                       without it, events missing from the log's end go unnoticed
-  --secret S          all secrets of the log's lifetime, separated by commas; default: WEBHOOK_SECRET, else the
-                      development secret, and WEBHOOK_SECRETS_RETIRED, which keeps old ones off the command line
+  --secret S          every secret that signed events in the log, separated by commas; default: WEBHOOK_SECRET,
+                      or else the development secret, and, for old secrets, WEBHOOK_SECRETS_RETIRED
 
 Prints one line per check, then the log's head. Exit code 0: all checks passed.
 
@@ -108,12 +108,12 @@ function chainFinding({ chain }: LogVerification): Finding {
 }
 
 interface NamedSecret {
-  /** For people; has nothing of the secret. */
+  /** For display; contains no part of the secret. */
   readonly name: string;
   readonly secret: string;
 }
 
-/** All secrets under which events may have been signed, each once. */
+/** All secrets that may have signed events, each once. */
 function namedSecrets(config: Config, isGiven: boolean): readonly NamedSecret[] {
   const current = knownSecrets(config);
   const source = isGiven ? '--secret' : config.secrets.length > 0 ? 'WEBHOOK_SECRET' : 'development secret';

@@ -132,7 +132,7 @@ export function readConfig(
   const retiredSecrets = listOf(env, 'WEBHOOK_SECRETS_RETIRED');
   if (retiredSecrets.some((secret) => secrets.includes(secret))) {
     problems.push(
-      'WEBHOOK_SECRETS_RETIRED: a secret in it is in WEBHOOK_SECRET too: it is either in use or retired, take it out of one of the two',
+      'WEBHOOK_SECRETS_RETIRED: one of its secrets is also in WEBHOOK_SECRET: remove it from one of the two',
     );
   }
   const skipSignatureVerification =

@@ -1,4 +1,4 @@
-/** Parses `.env` as Node does, and warns where Node reads something other than what most people mean. */
+/** Parses `.env` as Node does, and warns about lines that Node reads differently from what most people expect. */
 
 import { parseEnv } from 'node:util';
 
@@ -14,7 +14,7 @@ export interface EnvFileWarning {
   readonly text: string;
 }
 
-/** A comment, a variable with its value in quotes or not, or anything else. Values in quotes may have several lines. */
+/** Matches a comment, a variable with a quoted or unquoted value, or anything else. A quoted value may span lines. */
 const STATEMENTS =
   /^[ \t]*(?:#.*|(?:export +)?(?<name>[\w.-]+)[ \t]*=(?:[ \t]*(?<quoted>"[^"]*"|'[^']*'|`[^`]*`))?(?<rest>.*)|(?<other>.*))$/gm;
 
@@ -34,10 +34,10 @@ export function parseEnvFile(text: string): EnvFile {
     const { name, quoted, rest = '', other } = groups;
     const warn = (text: string) => warnings.push({ variable: name, text: `.env line ${line}: ${text}` });
 
-    if (other?.trim()) warn('is not NAME=value, and is ignored');
+    if (other?.trim()) warn('not NAME=value, so it is ignored');
     if (name === undefined) continue;
     const before = lines.get(name);
-    if (before !== undefined) warn(`${name} is set in line ${before} too: only the last one counts`);
+    if (before !== undefined) warn(`${name} is also set in line ${before}: only the last value counts`);
     lines.set(name, line);
     const problem = quoted === undefined ? unquotedProblem(rest) : quotedProblem(quoted, rest);
     if (problem !== undefined) warn(`${name}: ${problem}`);
@@ -49,7 +49,7 @@ function unquotedProblem(rest: string): string | undefined {
   const [quote] = /^["'`]/.exec(rest.trim()) ?? [];
   if (quote !== undefined) return `the ${quote} at the start is never closed, so it is part of the value`;
   if (/^([^#]*[^\s#])?#/.test(rest))
-    return 'the value ends before the #: put it in quotes if the # belongs to it, or a space before a comment';
+    return 'the value ends before the #: quote the value if the # is part of it, or put a space before the comment';
   return undefined;
 }
 

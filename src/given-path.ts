@@ -3,11 +3,11 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-/** @returns why the path is refused: it needs a shell to expand it; undefined if it does not */
+/** @returns why the path is refused, if only a shell could expand it; otherwise undefined */
 export function pathProblem(path: string): string | undefined {
   if (!/^(~|\$[A-Za-z_{(])/.test(path)) return undefined;
   const what = path.startsWith('~') ? '~' : 'variables';
-  return `no shell expands ${what} here: write the whole path, or ./${path} if the name really begins like this`;
+  return `no shell expands ${what} here: write the whole path, or ./${path} if the name really begins like that`;
 }
 
 /** @param url the value of DATABASE_URL: a path or a file: URL @returns the absolute path */

@@ -1,6 +1,7 @@
 /**
- * The admin part of a running receiver: the snapshot of its state, the listener, its token and the pages thread. If the
- * port is in use, usually by another process on the same log, or the token cannot be stored, the receiver runs without it.
+ * The admin part of a running receiver: the snapshot of its state, the listener, its token and the pages thread. The
+ * receiver runs without it if the port is in use, usually by another process on the same log, or if the token cannot be
+ * stored.
  */
 
 import { statSync } from 'node:fs';
@@ -71,7 +72,7 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
   const pages = keepPages(databasePath, snapshot, log);
   const place =
     admin.token === undefined
-      ? `in the file ${ADMIN_TOKEN_FILE} beside the database`
+      ? `in the file ${ADMIN_TOKEN_FILE} next to the database`
       : 'the value of ADMIN_TOKEN';
   let server: AdminServer | undefined;
   try {
@@ -104,7 +105,7 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
   };
 }
 
-/** @returns undefined: there is none, and the log says why */
+/** @returns the stored token; undefined if it cannot be stored, and then the log says why */
 function keptToken(databasePath: string, log: Log): string | undefined {
   try {
     return adminToken(databasePath);
@@ -112,7 +113,7 @@ function keptToken(databasePath: string, log: Log): string | undefined {
     const problem = error instanceof Error ? error.message : String(error);
     log(
       'warn',
-      `no admin pages: their token cannot be read or made (${problem}); deliveries are taken all the same; make ${adminTokenPath(databasePath)} readable and its folder writable, set ADMIN_TOKEN, or set ADMIN_PORT=0`,
+      `no admin pages: their token cannot be read or created (${problem}); deliveries are still accepted; make ${adminTokenPath(databasePath)} readable and its folder writable, set ADMIN_TOKEN, or set ADMIN_PORT=0`,
     );
     return undefined;
   }

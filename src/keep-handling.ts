@@ -45,7 +45,7 @@ export interface Handling {
   types(): readonly string[];
   /** The positions of the consumers that run in this process. */
   positions(): ConsumerPosition[];
-  /** @returns when the runs in progress have ended or been given up, and the state is written */
+  /** @returns when the runs in progress have ended or been abandoned, and the state is written */
   close(): Promise<void>;
 }
 
@@ -68,7 +68,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
   let restart: NodeJS.Timeout | undefined;
   let restartMs = HANDLERS_RESTART_FIRST_MS;
   let watch: NodeJS.Timeout | undefined;
-  /** What the current thread was told about the previous one, until the current thread has stored it. */
+  /** What the current thread must store about the previous one, until it has done so. */
   let untold: Dead | undefined;
   /** Why the current thread is ending, if known. */
   let death: { readonly text: string; readonly isForeign: boolean } | undefined;

@@ -52,7 +52,7 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
   function report(message: FromRebuild): void {
     if (message.kind === 'problems') {
       for (const text of message.texts)
-        if (!reported.includes(text)) log('warn', `${text}; deliveries are recorded`);
+        if (!reported.includes(text)) log('warn', `${text}; deliveries are still recorded`);
       reported = message.texts;
       return;
     }

@@ -71,7 +71,7 @@ async function logSecretUse({ databasePath, secrets }: Config, log: Log, isStopp
     const use = await secretUse(databasePath, secrets, isStopping);
     if (use !== undefined) log('info', secretUseText(use));
   } catch (error) {
-    log('warn', `when each secret was last used cannot be read from the log: ${faultText(error)}`);
+    log('warn', `cannot find out from the log when each secret was last used: ${faultText(error)}`);
   }
 }
 
@@ -118,7 +118,7 @@ function announce(config: Config, { address, handledTypes, adminPages, head }: R
       ['database', `${database} (seq ${head.seq})`],
       ['environment', config.environment],
       ['handlers', describe(handledTypes, modulePath === undefined ? 'src/handlers' : shortPath(modulePath))],
-      // Without its path, which is a secret of some chat tools.
+      // Without its path, which some chat tools use as a secret.
       ['forwarding', describe(forward?.events ?? [], new URL(forward?.url ?? 'http://none').origin)],
       ['admin pages', adminPages === undefined ? 'none' : adminLine(adminPages, tokenPlace)],
       ['secret', config.skipSignatureVerification ? 'none' : secret],
@@ -146,7 +146,7 @@ function describe(types: readonly string[], place: string): string {
   return types.length === 0 ? 'none' : `${types.join(', ')} (${place})`;
 }
 
-/** On a terminal, a link that opens the pages. Anything else, such as a log file or the journal, never gets the token. */
+/** On a terminal, a link that opens the pages. Anything else, such as a log file or the journal, gets no token. */
 function adminLine({ url, token }: AdminPages, tokenPlace: string): string {
   if (process.stdout.isTTY) return `${url}?token=${encodeURIComponent(token)}`;
   return `${url} (the token is in ${tokenPlace})`;

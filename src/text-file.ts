@@ -11,7 +11,7 @@ export function readTextFile(path: string): TextFile {
   try {
     const bytes = readBytes(path);
     if (bytes.length > CONFIG_FILE_BYTES_MAX)
-      return { problem: `has more than ${CONFIG_FILE_BYTES_MAX} bytes: name the right file` };
+      return { problem: `has more than ${CONFIG_FILE_BYTES_MAX} bytes: check that it is the right file` };
     return textOf(bytes);
   } catch (error) {
     return { problem: readProblem(error as NodeJS.ErrnoException) };
@@ -33,13 +33,12 @@ function readBytes(path: string): Uint8Array {
 
 function readProblem({ code, message }: NodeJS.ErrnoException): string {
   if (code === 'ENOENT') return 'does not exist: check the path';
-  if (code === 'EISDIR') return 'is a directory: a file must be there';
-  if (code === 'EACCES' || code === 'EPERM')
-    return `may not be read by this user (${code}): make it readable`;
+  if (code === 'EISDIR') return 'is a directory: it must be a file';
+  if (code === 'EACCES' || code === 'EPERM') return `cannot be read by this user (${code}): make it readable`;
   return `cannot be read: ${message}`;
 }
 
-/** The first bytes of a file in another encoding, in hex. Without a byte order mark, its text must begin with ASCII. */
+/** The first bytes of a file in another encoding, in hex: a byte order mark, or text that begins with ASCII. */
 const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^(fffe0000|0000feff|..000000|000000..)/, 'UTF-32'],
   [/^(fffe|feff|..00..00|00..00..)/, 'UTF-16'],
@@ -49,7 +48,7 @@ function textOf(bytes: Uint8Array): TextFile {
   const beginning = Buffer.from(bytes.subarray(0, 4)).toString('hex');
   const encoding = BEGINNINGS.find(([pattern]) => pattern.test(beginning))?.[1];
   if (encoding !== undefined) return { problem: `is in ${encoding}: save it as UTF-8` };
-  if (bytes.includes(0)) return { problem: 'is not text (it has zero bytes): save it as UTF-8' };
+  if (bytes.includes(0)) return { problem: 'is not text (it contains NUL bytes): save it as UTF-8' };
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch {

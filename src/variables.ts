@@ -65,23 +65,23 @@ export function suspicions(env: Environment): string[] {
       const which = values.length > 1 ? `${name}, secret ${index + 1}` : name;
       if (QUOTED.test(value))
         found.push(
-          `${which}: the value begins or ends with a quote character, which is part of it: remove it if it is a mistake (Docker's --env-file keeps quotes)`,
+          `${which}: the value begins or ends with a quote character, which counts as part of it: remove the quotes if that is not intended (Docker's --env-file keeps quotes)`,
         );
       if (/\s#/.test(value))
         found.push(
-          `${which}: the value contains a space and a #: remove them if they begin a comment (Docker's --env-file keeps comments)`,
+          `${which}: the value contains a # after a space: remove the comment if it is one (Docker's --env-file keeps comments)`,
         );
       const hidden = SECRETS.includes(name) ? INVISIBLE.exec(value) : null;
       if (hidden !== null)
         found.push(
-          `${which}: character ${hidden.index + 1} is ${codeOf(hidden[0])}, which is invisible: remove it if it is a mistake`,
+          `${which}: character ${hidden.index + 1} is ${codeOf(hidden[0])}, which is invisible: remove it if it is not intended`,
         );
     }
   }
   return [...found, ...slips(env)];
 }
 
-/** Names that differ from ours only by an underscore, an s, or upper and lower case. */
+/** Names that differ from ours only in an underscore, a plural s, or upper and lower case. */
 function slips(env: Environment): string[] {
   const ours = new Map(VARIABLES.map((name) => [skeleton(name), name]));
   return Object.keys(env).flatMap((name) => {

@@ -124,7 +124,7 @@ describe('forwarding', () => {
 describe('the admin pages', () => {
   const ADMIN_TOKEN = 'x'.repeat(16);
 
-  it('are on this machine alone unless another address is set, and make their token where none is set', () => {
+  it('listen only on this machine unless another address is set, and have a created token if none is set', () => {
     assert.deepEqual(readConfig({}).admin, { port: 3001, host: '127.0.0.1', token: undefined });
     assert.equal(readConfig({ ADMIN_PORT: '0' }).admin.port, 0);
     assert.deepEqual(problems({ ADMIN_HOST: '0.0.0.0' }), []);
@@ -247,7 +247,7 @@ describe('WEBHOOK_SECRET', () => {
 });
 
 describe('WEBHOOK_SECRETS_RETIRED', () => {
-  it('is a list of its own, and counts for nothing else', () => {
+  it('is a separate list, and does not replace WEBHOOK_SECRET', () => {
     const env = { WEBHOOK_SECRET: 'new', WEBHOOK_SECRETS_RETIRED: ' old, older,old ' };
     const { secrets, retiredSecrets } = readConfig(env);
     assert.deepEqual([secrets, retiredSecrets], [['new'], ['old', 'older']]);
@@ -257,9 +257,9 @@ describe('WEBHOOK_SECRETS_RETIRED', () => {
     );
   });
 
-  it('must not have a secret that is in use', () => {
+  it('must not contain a secret that is in use', () => {
     const problem = onlyProblem({ WEBHOOK_SECRET: 'new,hunter2', WEBHOOK_SECRETS_RETIRED: 'older,hunter2' });
-    assert.match(problem, /^WEBHOOK_SECRETS_RETIRED: a secret in it is in WEBHOOK_SECRET too/);
+    assert.match(problem, /^WEBHOOK_SECRETS_RETIRED: one of its secrets is also in WEBHOOK_SECRET/);
     assert.doesNotMatch(problem, /hunter2/);
   });
 });
@@ -279,7 +279,7 @@ describe('a value from a file', () => {
   const TOKEN = 'x'.repeat(16);
   const KEY = Buffer.alloc(32, 7);
 
-  it('is that of the variable, without a byte order mark, spaces and line ends around it', () => {
+  it('sets the variable, without a byte order mark or surrounding spaces and line ends', () => {
     for (const text of [TOKEN, `${TOKEN}\n`, `\ufeff \t${TOKEN} \r\n\r\n`]) {
       const path = file(text);
       assert.equal(readConfig({ ADMIN_TOKEN_FILE: path }).admin.token, TOKEN);
@@ -294,7 +294,7 @@ describe('a value from a file', () => {
     assert.equal(readConfig({ ADMIN_TOKEN: TOKEN, ADMIN_TOKEN_FILE: ' ' }).admin.token, TOKEN);
   });
 
-  it('is several secrets where it has several lines, but one of all else', () => {
+  it('may have one secret per line, but only one line for any other variable', () => {
     const path = file('one, two\r\n\nthree,\n');
     assert.deepEqual(readConfig({ WEBHOOK_SECRET_FILE: path }).secrets, ['one', 'two', 'three']);
     assert.equal(
@@ -303,7 +303,7 @@ describe('a value from a file', () => {
     );
   });
 
-  it('and one of the variable itself are too many', () => {
+  it('is refused if the variable itself is set too', () => {
     const path = file(TOKEN);
     for (const name of FROM_FILES)
       assert.ok(
@@ -314,11 +314,11 @@ describe('a value from a file', () => {
       );
   });
 
-  it('that cannot be read is reported with the variable and the path, beside all else that is wrong', () => {
+  it('that cannot be read is reported with the variable and the path, along with every other problem', () => {
     for (const [path, expected] of [
       [join(folder.path, 'none'), 'does not exist: check the path'],
-      [folder.path, 'is a directory: a file must be there'],
-      ['/dev/zero', `has more than ${CONFIG_FILE_BYTES_MAX} bytes: name the right file`],
+      [folder.path, 'is a directory: it must be a file'],
+      ['/dev/zero', `has more than ${CONFIG_FILE_BYTES_MAX} bytes: check that it is the right file`],
       ['/dev/null', 'is empty: put the value of WEBHOOK_SECRET into it'],
       [file(' ,\n, \n'), 'is empty: put the value of WEBHOOK_SECRET into it'],
     ] as const) {
@@ -339,25 +339,25 @@ describe('a value from a file', () => {
     );
   });
 
-  it('that this user may not read is named so', (t) => {
+  it('that this user may not read is reported as such', (t) => {
     if (process.getuid?.() === 0) return t.skip('root may read everything');
     const path = file(TOKEN);
     chmodSync(path, 0);
     assert.match(
       onlyProblem({ ADMIN_TOKEN_FILE: path }),
-      /may not be read by this user \(EACCES\): make it readable$/,
+      /cannot be read by this user \(EACCES\): make it readable$/,
     );
     return undefined;
   });
 
-  it('is looked at for what is probably not meant, too', () => {
+  it('is also checked for probable mistakes', () => {
     const { warnings } = readConfig({ WEBHOOK_SECRET_FILE: file('one\n"hunter2"\n') });
     assert.match(warnings.join(), /^WEBHOOK_SECRET, secret 2: the value begins or ends with a quote/);
   });
 });
 
-describe('a path that is written for a shell', () => {
-  it('is refused with the way out', () => {
+describe('a path that needs a shell to expand it', () => {
+  it('is refused with advice', () => {
     for (const [name, value, prefix] of [
       ['DATABASE_URL', '~/x.db', 'DATABASE_URL: "~/x.db"'],
       ['DATABASE_URL', 'file:~/x.db', 'DATABASE_URL: "file:~/x.db"'],
@@ -375,7 +375,7 @@ describe('a path that is written for a shell', () => {
     }
   });
 
-  it('is no other that has such characters', () => {
+  it('is not one that has such characters elsewhere', () => {
     for (const path of ['./~/x.db', '/srv/~/x.db', 'x~', './$HOME/x.db', '/srv/$data/x.db', '$/x.db'])
       assert.equal(readConfig({ DATABASE_URL: path }).databasePath, resolve(path));
     assert.equal(readConfig({ HANDLERS: './~/h.mjs' }).handlers.modulePath, resolve('~/h.mjs'));
@@ -578,7 +578,7 @@ it('a database path that is a link is resolved to its target, where the side fil
 describe('warnings', () => {
   const warnings = (env: Environment) => readConfig(env).warnings;
 
-  it('are none for ordinary values', () => {
+  it('do not occur for ordinary values', () => {
     assert.deepEqual(
       warnings({
         WEBHOOK_SECRET: "clé ☎ 秘密,it's",
@@ -590,7 +590,7 @@ describe('warnings', () => {
     );
   });
 
-  it('name a value in quotes, straight or typographic, which Docker’s --env-file leaves', () => {
+  it('name a value in quotes, straight or typographic, which Docker’s --env-file keeps', () => {
     for (const quoted of [
       '"hunter2"',
       "'hunter2'",
@@ -619,12 +619,12 @@ describe('warnings', () => {
 
   it('name a comment that became part of a value', () => {
     const [warning = '', ...more] = warnings({ WEBHOOK_SECRET: 'new,hunter2  # the old one' });
-    assert.match(warning, /^WEBHOOK_SECRET, secret 2: the value contains a space and a #: /);
+    assert.match(warning, /^WEBHOOK_SECRET, secret 2: the value contains a # after a space: /);
     assert.doesNotMatch(warning, /hunter2|old one/);
     assert.deepEqual([more, warnings({ DATABASE_URL: 'C#/a#b.db' })], [[], []]);
   });
 
-  it('name a character of a secret that cannot be seen, with its place', () => {
+  it('name an invisible character in a secret, with its position', () => {
     for (const character of [
       '\u200b',
       '\u00a0',
@@ -650,7 +650,7 @@ describe('warnings', () => {
     }
   });
 
-  it('name a variable that is a slip of one of ours', () => {
+  it('name a variable that is a misspelling of one of ours', () => {
     for (const [slip, meant] of [
       ['WEBHOOK_SECRETS', 'WEBHOOK_SECRET'],
       ['ADMINTOKEN', 'ADMIN_TOKEN'],
@@ -664,7 +664,7 @@ describe('warnings', () => {
     assert.deepEqual(warnings({ ADMINTOKEN: '', PORTAL: 'x', SECRET: 'x', LISTEN_FDNAMES: 'x' }), []);
   });
 
-  it('stand below what is wrong, and come after those of .env', () => {
+  it('follow the problems, and come after the warnings about .env', () => {
     const env = { WEBHOOK_SECRET: '"x"', PORT: 'x' };
     assert.throws(
       () => readConfig(env, 1, ['.env line 1']),

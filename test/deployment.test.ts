@@ -286,7 +286,7 @@ function directive(file: string, name: string, units: Readonly<Record<string, nu
 }
 
 describe('a proxy on the same machine', () => {
-  it('is the only way in from outside: what is started beside it listens on 127.0.0.1', () => {
+  it('is the only way in from outside: the server behind it listens on 127.0.0.1', () => {
     assert.deepEqual(read('deploy/irisx-webhooks.socket').match(/^Listen\w+=.*$/gm), [
       'ListenStream=127.0.0.1:3000',
     ]);
@@ -301,7 +301,7 @@ describe('a proxy on the same machine', () => {
         assert.match(address, /^(http:\/\/)?127\.0\.0\.1:3000$/, file);
   });
 
-  it('lets through every body that the receiver takes', () => {
+  it('lets through every body that the receiver accepts', () => {
     const { bodyBytesMax } = readConfig({});
     // 1 MB is 1,000,000 bytes for Caddy; 1m is 1,048,576 for nginx.
     const caddy = directive('Caddyfile', 'max_size', { KB: 1e3, MB: 1e6, KiB: 2 ** 10, MiB: 2 ** 20 });
@@ -313,18 +313,18 @@ describe('a proxy on the same machine', () => {
   it('waits for an answer as long as the sender, and keeps no connection longer than the receiver', () => {
     assert.ok(directive('nginx.conf', 'proxy_read_timeout', { s: 1000 }) > SENDER_TIMEOUT_MS);
     assert.doesNotMatch(read('deploy/nginx.conf'), /upstream \S+ \{|keepalive/, 'nginx opens one each time');
-    assert.ok(directive('Caddyfile', 'keepalive', { s: 1000 }) < KEEP_ALIVE_MS); // its own default is 2 minutes
+    assert.ok(directive('Caddyfile', 'keepalive', { s: 1000 }) < KEEP_ALIVE_MS); // Caddy's default is 2 minutes
   });
 
-  it('tells the client’s address itself, and lets nobody choose a request id', () => {
+  it('sets the client’s address itself, and lets no client choose a request id', () => {
     const nginx = read('deploy/nginx.conf');
     assert.match(nginx, /^ {4}proxy_set_header X-Forwarded-For \$remote_addr;$/m);
     assert.match(nginx, /^ {4}proxy_set_header X-Request-Id \$request_id;$/m);
-    // In a location they would replace all of these.
+    // In a location block, they would replace all of these.
     assert.doesNotMatch(nginx, /location [^}]*proxy_set_header/);
     const caddy = read('deploy/Caddyfile');
     assert.match(caddy, /^\s+header_up X-Request-Id \{http\.request\.uuid\}$/m);
-    // Without trusted proxies of its own Caddy drops what a client says of its address.
+    // Unless trusted proxies are configured, Caddy drops a client's own X-Forwarded-For.
     assert.doesNotMatch(caddy, /trusted_proxies|header_up \+?X-Forwarded/);
   });
 });

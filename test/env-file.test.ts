@@ -1,4 +1,4 @@
-/** `.env` as the server and the commands read it: encodings, line ends, quotes, and what is probably not meant. */
+/** `.env` as the server and the commands read it: encodings, line ends, quotes, and probable mistakes. */
 
 import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ const write = (bytes: string | Uint8Array) => writeFileSync(join(folder.path, '.
 const sign = (env: Record<string, string> = {}) =>
   runScript('sign', ['-', '--timestamp', TIMESTAMP], { cwd: folder.path, env, stdin: 'body' });
 
-/** Whether commands have this secret from `.env`. */
+/** Checks that commands get this secret from `.env`. */
 async function assertSecret(secret: string, what: string): Promise<void> {
   const { stdout, stderr } = await sign();
   assert.equal(stderr, '', what);
@@ -73,12 +73,12 @@ describe('.env', () => {
     await assertSecret('o n#e', 'in quotes');
   });
 
-  it('does not take the next line for the value of a variable that is empty but for spaces', async () => {
+  it('does not read the next line as the value of a variable that has only spaces', async () => {
     write('HOST= \t\nWEBHOOK_SECRET=one\nADMIN_HOST= ');
     await assertSecret('one', 'the line after HOST');
   });
 
-  it('leaves what is set in the environment', async () => {
+  it('does not override what is set in the environment', async () => {
     write('WEBHOOK_SECRET=one#two');
     const { stdout, stderr } = await sign({ WEBHOOK_SECRET: 'set' });
     assert.equal(stderr, '');
@@ -87,11 +87,11 @@ describe('.env', () => {
     assert.match(
       failed.stderr,
       /^there is no database [^\n]*\n$/,
-      'no warning of a value that does not count',
+      'no warning about a value that is not used',
     );
   });
 
-  it('in another encoding is refused with its name and what to do', async () => {
+  it('in another encoding is refused; the message names the encoding and what to do', async () => {
     const text = 'WEBHOOK_SECRET=one\n';
     for (const mark of ['', '\ufeff']) {
       for (const isBigEndian of [false, true]) {
@@ -107,12 +107,12 @@ describe('.env', () => {
     write(Buffer.from('# für\nWEBHOOK_SECRET=one\n', 'latin1'));
     await assertRefused(/\.env is not in UTF-8 \(perhaps in Latin-1 or Windows-1252\): save it/, 'Latin-1');
     write(`PORT=3000\n${'\0'.repeat(100)}`);
-    await assertRefused(/\.env is not text \(it has zero bytes\): save it as UTF-8/, 'zero bytes');
+    await assertRefused(/\.env is not text \(it contains NUL bytes\): save it as UTF-8/, 'NUL bytes');
   });
 
   it('that cannot be read is refused in one line', async () => {
     mkdirSync(join(folder.path, '.env'));
-    await assertRefused(/\.env is a directory: a file must be there$/m, 'a directory');
+    await assertRefused(/\.env is a directory: it must be a file$/m, 'a directory');
     folder.remove();
     mkdirSync(folder.path);
     symlinkSync('nowhere', join(folder.path, '.env'));
@@ -124,12 +124,12 @@ describe('.env', () => {
     folder.remove();
     mkdirSync(folder.path);
     write('#'.repeat(CONFIG_FILE_BYTES_MAX + 1));
-    await assertRefused(/\.env has more than 1048576 bytes: name the right file$/m, 'too large');
+    await assertRefused(/\.env has more than 1048576 bytes: check that it is the right file$/m, 'too large');
     write('#'.repeat(CONFIG_FILE_BYTES_MAX));
     assert.match((await sign()).stderr, /^no secret is known/);
   });
 
-  it('with what is probably not meant: a command that fails says so, one that works does not', async () => {
+  it('with a probable mistake causes a warning from a command that fails, not from one that succeeds', async () => {
     write('WEBHOOK_SECRET=abc#def\n');
     assert.deepEqual((await sign()).stderr, '');
     const { code, stderr } = await runScript('verify', [], { cwd: folder.path });
@@ -154,7 +154,7 @@ describe('the server', () => {
   });
   afterEach(() => programs.remove());
 
-  it('logs what is probably not meant in .env, without a part of a secret', async () => {
+  it('logs probable mistakes in .env, without any part of a secret', async () => {
     writeFileSync(join(programs.path, '.env'), '\ufeffADMIN_TOKEN=hunter22hunter22#hunter33\nHOSTS=x\n');
     const program = programs.start();
     await program.listening();
@@ -163,7 +163,7 @@ describe('the server', () => {
     assert.doesNotMatch(program.output(), /hunter/);
   });
 
-  it('exits 78 where .env is in another encoding', async () => {
+  it('exits with 78 if .env is in another encoding', async () => {
     writeFileSync(join(programs.path, '.env'), utf16('\ufeffPORT=1\n', false));
     const program = programs.start();
     assert.equal((await program.exit).code, 78);
@@ -171,12 +171,12 @@ describe('the server', () => {
   });
 });
 
-describe('a line of .env that Node reads otherwise than most people mean', () => {
+describe('a line of .env that Node reads differently from what most people expect', () => {
   const warningsOf = (text: string) => parseEnvFile(text).warnings.map((warning) => warning.text);
 
-  it('is named, with its number and without its value', () => {
+  it('is reported with its number and without its value', () => {
     for (const [text, expected] of [
-      ['A=abc#def', /^\.env line 1: A: the value ends before the #: put it in quotes/],
+      ['A=abc#def', /^\.env line 1: A: the value ends before the #: quote the value/],
       ['A=#def', /line 1: A: the value ends before the #/],
       ['A=abc #d\nB=abc# d', /line 2: B: the value ends before the #/],
       ['A="abc\nB=1', /line 1: A: the " at the start is never closed/],
@@ -185,13 +185,13 @@ describe('a line of .env that Node reads otherwise than most people mean', () =>
       ['A="abc"def', /line 1: A: the text after the closing " is ignored/],
       ['A=""abc""', /line 1: A: the text after the closing " is ignored/],
       ["A='new','old'", /line 1: A: the text after the closing ' is ignored/],
-      ['A=1\nB=2\nA=3', /line 3: A is set in line 1 too: only the last one counts/],
-      ['# c\nabc', /line 2: is not NAME=value, and is ignored/],
-      ['A: abc', /line 1: is not NAME=value/],
-      ['\u00a0A=abc', /line 1: is not NAME=value/],
-      ['set A=abc', /line 1: is not NAME=value/],
-      ['A=1\n\ufeffB=abc', /line 2: is not NAME=value/],
-      ['A="1\n2"\nabc', /line 3: is not NAME=value/],
+      ['A=1\nB=2\nA=3', /line 3: A is also set in line 1: only the last value counts/],
+      ['# c\nabc', /line 2: not NAME=value, so it is ignored/],
+      ['A: abc', /line 1: not NAME=value/],
+      ['\u00a0A=abc', /line 1: not NAME=value/],
+      ['set A=abc', /line 1: not NAME=value/],
+      ['A=1\n\ufeffB=abc', /line 2: not NAME=value/],
+      ['A="1\n2"\nabc', /line 3: not NAME=value/],
     ] as const) {
       const found = warningsOf(text);
       assert.match(found[0] ?? '', expected, text);
@@ -199,7 +199,7 @@ describe('a line of .env that Node reads otherwise than most people mean', () =>
     }
   });
 
-  it('is no other: comments, quotes, several lines and empty values are silent', () => {
+  it('is not a comment, a quoted value, a value of several lines or an empty value: those cause no warning', () => {
     for (const text of [
       '',
       '# a=b#c\n  # "\n\n \t\nA=1 # b\nB= # c\nC=\nD="a#b"#c\nE=`"` # x',

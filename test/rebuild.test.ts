@@ -319,12 +319,14 @@ describe('a server', () => {
     database.close();
     assert.match(
       differences(path).join(),
-      /the table calls reflects events that the log, which ends with seq 250, does not have: a running/,
+      /the table calls reflects events that are not in the log, which ends with seq 250: a running/,
     );
     const receiver = await startReceiver({ databasePath: path });
     await deliver(receiver, { event: 'call.initiated', data: { call_uuid: 'next' } });
     await until(() => receiver.lines.some((line) => line.includes('rebuilt calls, ')), 'the rebuild');
-    assert.ok(receiver.lines.some((line) => line.includes('the table calls reflects events that the log')));
+    assert.ok(
+      receiver.lines.some((line) => line.includes('the table calls reflects events that are not in')),
+    );
     const [row] = query(path, "SELECT first_seq FROM calls WHERE call_uuid = 'next'");
     assert.deepEqual(row, { first_seq: 251 });
     await receiver.close(); // its tables equal its log
@@ -338,7 +340,7 @@ describe('a server', () => {
     const answer = await deliver(receiver, { event: 'call.initiated', data: { call_uuid: 'for later' } });
     assert.equal(answer.status, 200);
     await until(() => receiver.lines.some((line) => line.includes('made by newer code')), 'a warning');
-    assert.equal(receiver.lines.filter((line) => line.includes('calls')).length, 1, 'it is said once');
+    assert.equal(receiver.lines.filter((line) => line.includes('calls')).length, 1, 'it is logged once');
     const health = await fetch(`${receiver.url}/health`);
     assert.equal(health.status, 200);
     assert.deepEqual(((await health.json()) as Record<string, unknown>)['projections_behind'], ['calls']);

@@ -1,4 +1,4 @@
-/** Several secrets at a running server: which of them are accepted, and what the start says of their use. */
+/** Several secrets at a running server: which of them are accepted, and what the server logs about their use. */
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ describe('the server', () => {
     assert.equal(program.rows('SELECT seq FROM events').length, 1);
   });
 
-  it('says after the start how many secrets there are and when each was last used', async () => {
+  it('logs after the start how many secrets there are and when each was last used', async () => {
     const first = folder.start({ WEBHOOK_SECRET: `new,${SECRET},hunter2` });
     const receiver = { url: `http://127.0.0.1:${(await first.listening()).port}` };
     await until(() => first.output().includes('3 secrets; the log is empty'), 'the line of an empty log');
@@ -62,7 +62,7 @@ describe('the server', () => {
     assert.doesNotMatch(first.output() + second.output(), new RegExp(`hunter2|${SECRET}`));
   });
 
-  it('says nothing of the kind with one secret', async () => {
+  it('logs nothing of the kind if there is one secret', async () => {
     const program = folder.start();
     await program.listening();
     program.kill('SIGTERM');
@@ -80,7 +80,7 @@ describe('the last use of each secret', () => {
   afterEach(() => database.remove());
   const use = (secrets: string[], isStopping = () => false) => secretUse(database.path, secrets, isStopping);
 
-  it('is looked for back to the limit, with other work between', async () => {
+  it('is searched for back to the limit, while other work goes on', async () => {
     database.append(1, 'older');
     database.append(120, 'old');
     database.append(SECRET_USE_EVENTS_MAX - 60, 'new');
@@ -103,14 +103,14 @@ describe('the last use of each secret', () => {
     assert.match(secretUseText(found), /secret 3 signed none of the last 10,000 events: if/);
   });
 
-  it('is looked for no further than needed, and not while the server stops', async () => {
+  it('is searched for no further than needed, and not while the server is stopping', async () => {
     database.append(200, 'old');
     database.append(10, 'new');
     assert.ok(((await use(['new', 'old']))?.eventsLookedAt ?? 0) <= 50);
     assert.equal(await use(['new', 'old'], () => true), undefined);
   });
 
-  it('says of the first secret, which is the newest, no more than that it was not used', async () => {
+  it('does not suggest removing the first secret, which is the newest', async () => {
     database.append(2, 'old');
     const found = await use(['new', 'old']);
     assert.match(
@@ -119,7 +119,7 @@ describe('the last use of each secret', () => {
     );
   });
 
-  it('of a log that cannot be read is an error', async () => {
+  it('is an error if the log cannot be read', async () => {
     const folder = temporaryFolder();
     await assert.rejects(
       secretUse(join(folder.path, 'none.db'), ['a', 'b'], () => false),

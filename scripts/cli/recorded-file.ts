@@ -1,7 +1,7 @@
 /**
  * A file of deliveries, one JSON object per line, as `events export` writes it: `headers`, and the exact body as `body`
- * or, if it is not valid UTF-8, as `body_base64`; also a `path`. A line with an `event` of its own is a body by itself.
- * A line that is neither would be recorded as an unusable event, so the whole file is refused.
+ * or, if it is not valid UTF-8, as `body_base64`; and optionally a `path`. A line without headers that has an `event`
+ * is a body itself. Any other line would be recorded as an unusable event, so the whole file is refused.
  */
 
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import type { Delivery } from './post.ts';
 const KEPT_HEADERS = /^x-irisx-event(-id)?$/i;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
-/** @throws Error that names the file and the line; nothing has been sent then */
+/** @throws Error that names the file and the line, before anything is sent */
 export function readRecordedFile(file: string): Delivery[] {
   let text: string;
   try {
@@ -44,7 +44,7 @@ function readLine(line: string): Delivery | string {
   // The bare data of an SMS also has a field `body`, but no headers.
   if (headers === undefined && base64 === undefined) {
     if (typeof event === 'string') return { label: event, headers: {}, body: line };
-    return `has neither headers and a body nor an event type: \`${IRISX} events export\` writes what can be sent`;
+    return `has neither headers and a body nor an event type; write the file with \`${IRISX} events export\``;
   }
   if (headers !== undefined && (typeof headers !== 'object' || headers === null || Array.isArray(headers)))
     return 'has headers that are not an object';

@@ -1,10 +1,10 @@
-/** What a reader of the tables must know of them before anything else. */
+/** Warnings for commands that read the tables. */
 
 import type { Database } from 'better-sqlite3';
 import { ProjectionStates } from '../../src/core/projection-state.ts';
 import { derivations } from '../../src/projections/index.ts';
 
-/** Says on standard error, a line each, which tables do not reflect the log, so that stale rows are not taken for current ones. */
+/** Prints a line on standard error for each table that does not reflect the log: its rows must not look up to date. */
 export function noteTableProblems(database: Database): void {
   for (const { text } of new ProjectionStates(database).problems(derivations.projections))
     process.stderr.write(`note: ${text}\n`);

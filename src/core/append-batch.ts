@@ -204,7 +204,7 @@ export class BatchAppender {
         continue;
       }
       const table = this.#table(projection);
-      // Else nothing would show it once the log has as many events again.
+      // Otherwise nothing would show it once the log has grown to that seq again.
       if (state.applied_seq > head.seq) this.#states.markAhead(projection.name);
       const applied = this.#catchUp(table, state.applied_seq, head);
       if (applied === head.seq) {

@@ -1,7 +1,7 @@
 /**
- * Appends a batch so that one delivery never costs the others. A batch that fails for a reason other than storage is
- * halved until the delivery that causes it is alone. That one is appended without being folded: signed bytes belong in
- * the log. It is refused only if this fails, too.
+ * Appends a batch so that one bad delivery cannot make the others fail. A batch that fails for a reason other than
+ * storage is halved until the delivery that causes the failure is alone. That delivery is appended without being
+ * folded, because signed bytes belong in the log. It is refused only if that fails too.
  */
 
 import type { BatchAppender, BatchResult } from './append-batch.ts';
@@ -11,11 +11,11 @@ import { faultText, storageFault } from './storage-fault.ts';
 export interface HalvingResult {
   /** One for each delivery, in order. */
   readonly outcomes: readonly Outcome[];
-  /** Of the last transaction; undefined: none was committed. */
+  /** The state after the last committed transaction; undefined if none was committed. */
   readonly tables: Omit<BatchResult, 'outcomes'> | undefined;
-  /** Storage was busy or full: from there on every delivery is refused. */
+  /** Set if storage was busy or full: every delivery from that point on is refused. */
   readonly fault: StorageProblem | undefined;
-  /** A line for each delivery that could not be folded or not be appended. */
+  /** One line for each delivery that could not be folded, or not even appended. */
   readonly defects: readonly string[];
 }
 
@@ -28,7 +28,7 @@ const REASONS = { full: 'storage_full', busy: 'storage_busy' } as const;
 
 /**
  * @returns when every delivery is fsynced or refused
- * @throws what storageFault() calls `lost`, and what fails without any delivery
+ * @throws errors that storageFault() classifies as `lost`, and errors that occur even without a delivery
  */
 export function appendHalving(appender: BatchAppender, deliveries: readonly Delivery[]): HalvingResult {
   const outcomes: Outcome[] = [];
@@ -55,7 +55,7 @@ export function appendHalving(appender: BatchAppender, deliveries: readonly Deli
     const second = attempt(1, () => appender.appendUnfolded(delivery, reason));
     if (second !== undefined) {
       outcomes.push({ kind: 'refused', reason: 'storage_failed' });
-      defects.push(`a delivery cannot be appended and was answered with 503: ${faultText(second)}`);
+      defects.push(`a delivery could not be appended and was answered with 503: ${faultText(second)}`);
       return;
     }
     const outcome = outcomes.at(-1);
@@ -63,7 +63,7 @@ export function appendHalving(appender: BatchAppender, deliveries: readonly Deli
       defects.push(`seq ${outcome.seq} was recorded, but could not be folded: ${faultText(defect)}`);
   }
 
-  /** @returns what was thrown; undefined if there is an outcome for each of the `count` deliveries */
+  /** @returns the error; undefined if each of the `count` deliveries has an outcome */
   function attempt(count: number, append: () => BatchResult): unknown {
     try {
       if (fault === undefined) {
@@ -84,7 +84,7 @@ export function appendHalving(appender: BatchAppender, deliveries: readonly Deli
   }
 }
 
-/** What may be shown to the sender: an error's message may hold text of the delivery. */
+/** The part of an error that the sender may see. Its message may contain text from the delivery. */
 function nameOf(error: unknown): string {
   const { code, name } = error as { code?: unknown; name?: unknown };
   return String(code ?? name ?? 'unknown error');

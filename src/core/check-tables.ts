@@ -27,7 +27,7 @@ const SNAPSHOT_EVENTS_MAX = 5_000;
 
 /** The result of a comparison. */
 export interface TablesCheck {
-  /** The log's last event at that moment. */
+  /** The log's last event when the tables were compared. */
   readonly seq: number;
   /** One check per projection and one for `failures`; the tables are correct if every difference count is 0. */
   readonly checks: readonly TableCheck[];

@@ -123,8 +123,8 @@ function opened(name: string, path: string): Database {
 }
 
 /**
- * Whether opening failed because SQLite cannot create its side files, and the file can be read without them: there is no
- * WAL, and this user cannot create one.
+ * Whether opening failed only because SQLite cannot create its side files. The file can be read without them if there
+ * is no WAL and this user cannot create one.
  */
 function isUntouchable(path: string, error: unknown): boolean {
   const { code = '' } = error as { code?: string };

@@ -42,7 +42,7 @@ export class Dispatcher {
   readonly #consumer: Consumer;
   readonly #store: RunStore;
   #position: Position;
-  /** It was away for too long: nothing runs until a person resumes it. */
+  /** Whether it was stopped for too long: nothing runs until an operator resumes it. */
   #isHeldUp: boolean;
   /** The next event to handle. */
   #next: number;
@@ -121,7 +121,7 @@ export class Dispatcher {
     this.#ahead = [];
   }
 
-  /** Stores whether the consumer may run. @returns true if it must wait for a person */
+  /** Stores whether the consumer may run. @returns true if it must wait for an operator */
   #holdUp(): boolean {
     const { log, store, now, tools } = this.#options;
     const { name } = this.#consumer;
@@ -213,8 +213,8 @@ export class Dispatcher {
     const mustWait = seq > this.#reflected;
     if (mustWait !== this.#isWaiting) {
       const text = mustWait
-        ? `events from seq ${seq} on wait until the tables reflect them, which now end with seq ${this.#reflected}`
-        : `the tables reflect seq ${seq}: events that waited for them run`;
+        ? `events from seq ${seq} on are waiting for the tables, which reflect the log up to seq ${this.#reflected}`
+        : `the tables now reflect seq ${seq}: the waiting events run`;
       this.#options.tools.log(mustWait ? 'warn' : 'info', `${this.#consumer.name}: ${text}`);
       this.#isWaiting = mustWait;
     }
@@ -269,7 +269,7 @@ export class Dispatcher {
     this.#writing ??= setTimeout(() => this.#guarded(() => this.#write()), RUN_STATE_WRITE_MS);
   }
 
-  /** An error in `work` is the receiver's own. Errors of a consumer's code end its run or reach the thread directly. */
+  /** An error in `work` is a fault of the receiver. Errors in a consumer's code fail its run or end the thread. */
   #guarded(work: () => void): void {
     try {
       work();

@@ -162,18 +162,18 @@ export class EventLog {
     return { kind: 'duplicate', first };
   }
 
-  /** Returns the next deliveries with `after` < seq ≤ `upTo`, in order: as many as may be read at once. */
+  /** Returns the next deliveries with `after` < seq ≤ `upTo`, in order: as many as are read at once. */
   range(after: number, upTo: number): RecordedDelivery[] {
     const read = withinBytes(this.#range.iterate(after, upTo, LOG_READ_EVENTS_MAX));
     return read.map((recorded) => this.#exact(recorded));
   }
 
-  /** Returns the next complete events with seq > `after`, in order: at most `limit` and as many as may be read at once. */
+  /** The next complete events with seq > `after`, in order: at most `limit`, and no more than are read at once. */
   stored(after: number, limit: number = LOG_READ_EVENTS_MAX): StoredEvent[] {
     return withinBytes(this.#stored.iterate(after, limit));
   }
 
-  /** Returns the next events with seq > `after`, in order: at most `limit` and as many as may be read at once. */
+  /** Returns the next events with seq > `after`, in order: at most `limit`, and no more than are read at once. */
   forHandlers(after: number, limit: number): HandlerEvent[] {
     return withinBytes(this.#forHandlers.iterate(after, limit)).map((event) => this.#exact(event));
   }

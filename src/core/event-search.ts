@@ -62,7 +62,7 @@ export class EventSearch {
   readonly #failedNaming: Statement<[Naming & { stage: string }], number>;
 
   constructor(database: Database) {
-    // Only a body with the text, or with an escape that may hide it, is parsed.
+    // Only a body that contains the text, or an escape that may hide it, is parsed.
     database.function('mentions', { deterministic: true, directOnly: true }, (body, subject) =>
       Number(mentions(body as Uint8Array, subject as string)),
     );

@@ -91,7 +91,7 @@ export const WAL_CHECKPOINT_BYTES = 4 * 1024 * 1024;
 export const ROWS_KEPT_BYTES_MAX = 2 * 1024 * 1024;
 /** Maximum number of events read from the log at once. A lagging table is caught up by this many before each batch. */
 export const LOG_READ_EVENTS_MAX = 100;
-/** Body bytes read from the log at once: a read ends with the event that reaches this. */
+/** Body bytes read from the log at once: a read ends with the event that reaches this size. */
 export const LOG_READ_BYTES_MAX = 4 * 1024 * 1024;
 
 // --- shutdown ---------------------------------------------------------------------------------------------
@@ -144,8 +144,8 @@ export const REBUILD_FOLD_EVENTS = 5_000;
 /** The last transaction of a rebuild folds at most this many events before the swap. */
 export const REBUILD_REMAINDER_EVENTS_MAX = 50;
 /**
- * Memory limit of the rebuild thread. Bodies of the largest permitted size need about 400 MiB. With bodies of the default
- * size, a limit makes V8 collect garbage earlier: 200 MiB for the whole process instead of 300.
+ * Memory limit of the rebuild thread. Bodies of the largest permitted size need about 400 MiB. With bodies of the
+ * default size, a limit makes V8 collect garbage earlier: 200 MiB for the whole process instead of 300.
  */
 export const REBUILD_HEAP_BYTES = 512 * 1024 * 1024;
 /** If another process is rebuilding, a server checks again after this time. */
@@ -169,9 +169,9 @@ export const RUNS_AHEAD_EVENTS_MAX = 1_000;
 export const HANDLER_READ_EVENTS_MAX = 32;
 /** The state is written at most this long after a change; after a crash, runs that ended since then run again. */
 export const RUN_STATE_WRITE_MS = 100;
-/** After a longer absence a consumer waits for a person, because what it missed may no longer be wanted. */
+/** A consumer that has not run for longer waits for an operator: the events that it missed may be too old to run. */
 export const CONSUMER_ABSENCE_MS = 24 * 3_600_000;
-/** How often a running consumer stores that it runs. Its absence counts from the last time. */
+/** How often a running consumer records that it is running. An absence counts from the last record. */
 export const CONSUMER_NOTE_MS = 60_000;
 /** How often the handlers' thread polls for changes without a message: other processes' events and commands. */
 export const HANDLERS_LOOK_MS = 1_000;
@@ -238,7 +238,7 @@ export const PAGE_REFRESH_S = 30;
 export const PAGES_HEAP_BYTES = 128 * 1024 * 1024;
 /** Minimum length of the admin token. Nobody has to remember it, so it can be long. */
 export const ADMIN_TOKEN_CHARS_MIN = 16;
-/** How long a browser keeps access to the admin pages: rare enough to be no trouble, and a forgotten browser loses access. */
+/** How long a browser keeps access to the admin pages: the token is needed seldom, and a forgotten browser logs out. */
 export const ADMIN_COOKIE_S = 7 * 24 * 60 * 60;
 /** How often the main thread's delay is sampled: four small timers per second, 3 ms of processor time in 10 s. */
 export const EVENT_LOOP_LOOK_MS = 250;
@@ -247,7 +247,7 @@ export const EVENT_LOOP_WINDOW_MS = 60_000;
 
 // --- configuration ----------------------------------------------------------------------------------------
 
-/** Largest `.env`, and largest file of a `…_FILE` variable. They have a few KiB, so a larger file is the wrong one. */
+/** Largest `.env`, and largest file of a `…_FILE` variable. A few KiB are normal: a larger file is the wrong one. */
 export const CONFIG_FILE_BYTES_MAX = 1024 * 1024;
 /** The newest events searched for the last use of each secret after the start: about 0.2 s of work. */
 export const SECRET_USE_EVENTS_MAX = 10_000;

@@ -1,12 +1,12 @@
 /** Whether a body states a value, for example a call's id or a phone number, as text or as a number. */
 
-/** Cannot be read as a number without losing digits, and may still be an id. */
+/** A number that JSON.parse cannot represent exactly, but that may be an id. */
 const WHOLE_NUMBER = /^\d{16,}$/;
 
 /**
  * @param body the recorded bytes
  * @param value the text to find: a JSON string that is equal to it, or a number with these digits
- * @returns for a body that is not JSON: whether it contains the text
+ * @returns whether the body states the value; for a body that is not JSON, whether it contains the text
  */
 export function mentions(body: Uint8Array, value: string): boolean {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');

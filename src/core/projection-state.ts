@@ -12,7 +12,7 @@ export interface ProjectionState {
   readonly name: string;
   /** Version of the code that made the table. */
   readonly version: number;
-  /** The table reflects every event up to this one; beyond the log's end: see markAhead(). */
+  /** The table reflects every event up to this one. It may be beyond the log's end: see markAhead(). */
   readonly applied_seq: number;
 }
 
@@ -20,7 +20,7 @@ export interface ProjectionState {
 export interface TableProblem {
   readonly projection: Projection;
   /**
-   * - `missing`, `older`, `ahead`: a rebuild fixes it; a server starts one by itself.
+   * - `missing`, `older`, `ahead`: a rebuild fixes it, and a running server starts one.
    * - `behind`: the writer folds what is missing.
    * - `newer`: newer code made it, and only newer code may change it.
    */
@@ -53,12 +53,12 @@ export class ProjectionStates {
     this.#advance.run(seq, name);
   }
 
-  /** Notes that the table of `name` has events that the log has not, until it is rebuilt. */
+  /** Records, until the next rebuild, that the table of `name` reflects events that are not in the log. */
   markAhead(name: string): void {
     this.#advance.run(Number.MAX_SAFE_INTEGER, name);
   }
 
-  /** The last event that the tables reflect; one that newer code made counts as if it reflected all. */
+  /** The last event that all the tables reflect. A table made by newer code counts as up to date. */
   reflectedSeq(projections: readonly Projection[]): number {
     return this.#atOneMoment((states, head) => {
       const reflected = projections.map((projection) => {
@@ -70,7 +70,7 @@ export class ProjectionStates {
     });
   }
 
-  /** What is wrong with the tables at one moment; empty: they reflect the whole log. */
+  /** What is wrong with the tables, read in one transaction; empty if they reflect the whole log. */
   problems(projections: readonly Projection[]): TableProblem[] {
     return this.#atOneMoment((states, head) =>
       projections.flatMap((projection) => tableProblem(projection, states, head) ?? []),
@@ -95,8 +95,8 @@ export function tableProblem(
     kind,
     text: `the table ${name} ${what}: ${hint}`,
   });
-  const rebuilt = `a running server rebuilds it, else ${IRISX} rebuild`;
-  if (state === undefined) return problem('missing', 'has not been made yet', rebuilt);
+  const rebuilt = `a running server rebuilds it; otherwise run ${IRISX} rebuild`;
+  if (state === undefined) return problem('missing', 'has not been built yet', rebuilt);
   const versions = `(version ${state.version}, this code has ${version})`;
   if (state.version > version)
     return problem(
@@ -107,16 +107,12 @@ export function tableProblem(
   if (state.version < version) return problem('older', `was made by older code ${versions}`, rebuilt);
   const applied = state.applied_seq;
   if (applied > head)
-    return problem(
-      'ahead',
-      `reflects events that the log, which ends with seq ${head}, does not have`,
-      rebuilt,
-    );
+    return problem('ahead', `reflects events that are not in the log, which ends with seq ${head}`, rebuilt);
   if (applied < head)
     return problem(
       'behind',
       `reflects the log up to seq ${applied} of ${head}`,
-      `a running server brings it up to date, else ${IRISX} rebuild`,
+      `a running server brings it up to date; otherwise run ${IRISX} rebuild`,
     );
   return undefined;
 }

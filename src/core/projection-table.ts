@@ -15,7 +15,7 @@ import { faultText, storageFault } from './storage-fault.ts';
 /** Records a failure; `stage` is `parse` or a projection's name. */
 export type AddFailure = (seq: number, stage: string, error: string) => void;
 
-/** @param table the name to create it under: `calls`, `calls_next` or `scratch.calls` */
+/** @param table the name to create it under: `calls`, `calls_next` or `temp.calls` */
 export function createTableSql(projection: Projection, table: string): string {
   const columns = Object.entries(projection.columns).map(([name, type]) => `  ${name} ${type}`);
   const generated = Object.entries(projection.generated ?? {}).map(([name, type]) => `  ${name} ${type}`);
@@ -30,7 +30,7 @@ export function columnsOf(projection: Projection): string[] {
 /** A row as the table has it, or will have it after write(). */
 interface KeptRow {
   readonly row: Row;
-  /** About what it takes in memory; 0 while it is still to be written. */
+  /** Approximate size in memory; 0 until it has been written. */
   readonly bytes: number;
 }
 
@@ -41,11 +41,11 @@ export class ProjectionTable {
   readonly #upsert: Statement<Value[]>;
   readonly #columns: string[];
   readonly #checks: ColumnCheck[];
-  /** The row that was written last comes last. */
+  /** In the order in which they were written. */
   readonly #rows = new Map<string, KeptRow>();
-  /** Of the rows that are written. */
+  /** Total size of the rows that have been written. */
   #keptBytes = 0;
-  /** The rows that write() is to write, and the events in them since the last time. */
+  /** The keys of the rows that write() must write, with the events folded into each since the last write(). */
   readonly #changed = new Map<string, Event[]>();
 
   /** Prepares the statements: the table must exist and have the projection's version. */
@@ -75,9 +75,9 @@ export class ProjectionTable {
   }
 
   /**
-   * Folds one event into its row, in memory. What the event cannot be used for is noted, and changes no row.
-   * @throws only what storageFault() calls a fault of storage, and only where SQLite threw it for a statement here:
-   *   whatever the projection's own code throws is a failure of the event
+   * Folds one event into its row, in memory. An event that cannot be used becomes a failure and changes no row.
+   * @throws only errors that storageFault() classifies as storage faults, and only if a statement in this class caused
+   *   them: any error in the projection's own code is a failure of the event
    */
   fold(event: Event, addFailure: AddFailure): void {
     const key = this.#noting(event, addFailure, () => this.projection.keyOf(event));
@@ -115,7 +115,7 @@ export class ProjectionTable {
     return written;
   }
 
-  /** A row breaks a constraint of its table: folded and written one by one, the event that breaks it shows. */
+  /** The row violates a constraint of its table. Folding and writing event by event finds the one that causes it. */
   #writeEach(key: string, events: readonly Event[], addFailure: AddFailure): void {
     for (const event of events) {
       const row = this.#folded(event, key, addFailure);
@@ -125,7 +125,7 @@ export class ProjectionTable {
     }
   }
 
-  /** @returns the row with the event in it; undefined: its failure is noted */
+  /** @returns the row with the event folded in; undefined if the event's failure was recorded */
   #folded(event: Event, key: string, addFailure: AddFailure): Row | undefined {
     let before = this.#rows.get(key)?.row;
     if (before === undefined) {
@@ -146,7 +146,7 @@ export class ProjectionTable {
     this.#upsert.run(...this.#columns.map((column) => row[column] as Value));
   }
 
-  /** Runs the projection's code. @returns undefined also where it throws: that is a failure of this event alone */
+  /** Runs the projection's code. If that throws, records a failure of this event and returns undefined. */
   #noting<T>(event: Event, addFailure: AddFailure, work: () => T): T | undefined {
     try {
       return work();
@@ -156,7 +156,7 @@ export class ProjectionTable {
     }
   }
 
-  /** Runs a statement on the table. @returns what it throws @throws only faults of storage */
+  /** Runs a statement on the table. @returns the error, if any @throws only storage faults */
   #attempt(statement: () => void): unknown {
     try {
       statement();

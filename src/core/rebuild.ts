@@ -54,14 +54,15 @@ function refuseNewer(database: Database, projections: readonly Projection[]): vo
 
 /**
  * @returns when the new tables are live and the old ones are gone
- * @throws NewerTable, RebuildUnderWay, DatabaseRefused, or what node:fs or SQLite throws; the live tables are then unchanged
+ * @throws NewerTable, RebuildUnderWay, DatabaseRefused, or what node:fs or SQLite throws; then the live tables are
+ *   unchanged
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   const { databasePath, derivations, onProgress = () => {}, pause, monotonicMs } = options;
   const database = openDatabase(databasePath, derivations);
   try {
     const log = new EventLog(database);
-    // An event that was not folded is missing in every table, and its one failure covers all of them.
+    // An unfolded event is missing from every table, and its single failure stands for all of them: rebuild all tables.
     const projections =
       log.unfolded(0, Number.MAX_SAFE_INTEGER).length > 0 ? derivations.projections : options.projections;
     refuseNewer(database, projections);
@@ -106,7 +107,7 @@ function lockRebuild(databasePath: string): () => void {
   const path = `${databasePath}-rebuild`;
   const unlock = lockFile(path);
   if (unlock === undefined)
-    throw new RebuildUnderWay(`a rebuild is under way already (${path} is locked): wait until it ends`);
+    throw new RebuildUnderWay(`a rebuild is already in progress (${path} is locked): wait until it ends`);
   return unlock;
 }
 
@@ -126,7 +127,9 @@ function swap(
   if (projections.length < derivations.projections.length) {
     const [unfolded] = log.unfolded(0, seq);
     if (unfolded !== undefined)
-      throw new Error(`seq ${unfolded.seq} was recorded unfolded meanwhile: rebuild all tables`);
+      throw new Error(
+        `seq ${unfolded.seq} was recorded without being folded during this rebuild: rebuild all tables`,
+      );
     database
       .prepare(
         `INSERT INTO main.failures_next (seq, stage, error)

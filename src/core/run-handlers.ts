@@ -70,7 +70,7 @@ export function runHandlers(options: HandlersOptions): void {
     }
   }
 
-  /** Checks for what other processes have done, and for a lock that has become free. */
+  /** Checks for changes by other processes, and for a lock that has become free. */
   function lookForOthers(): void {
     if (isStarted && running === undefined) begin();
     if (running === undefined) return;

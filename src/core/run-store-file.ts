@@ -94,7 +94,7 @@ function createSchema(database: Database): void {
     .immediate();
 }
 
-/** Columns that later code has added; older code does not mind them, so that the schema's version stays. */
+/** Adds the columns that earlier code did not create. Such code ignores them, so the schema's version is unchanged. */
 function addColumns(database: Database): void {
   const find = database.prepare("SELECT 1 FROM pragma_table_info('consumers') WHERE name = 'ran_at_ms'");
   database

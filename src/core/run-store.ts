@@ -145,7 +145,7 @@ export class RunStore {
   }
 
   /**
-   * If a person has moved the position in the meantime, results of later events are dropped, because these run again.
+   * If a person has moved the position in the meantime, results of later events are dropped: those events run again.
    * @returns false if the position was moved by someone else; then it is not written
    */
   write(consumer: string, { position, failed, ended }: RunChanges): boolean {
@@ -178,21 +178,22 @@ export class RunStore {
     return (this.#nextAt.get(consumer, nowMs) as number | null) ?? undefined;
   }
 
-  /** Stores whether the process that holds the lock runs it. @param nowMs stored only if it runs */
+  /** Stores whether a consumer is running or held up. @param nowMs stored as its last run only if it is running */
   setState(consumer: string, state: 'running' | 'held up', nowMs: number): void {
     this.#database
       .prepare('UPDATE consumers SET state = ?, ran_at_ms = coalesce(?, ran_at_ms) WHERE name = ?')
       .run(state, state === 'running' ? nowMs : null, consumer);
   }
 
-  /** Marks all as stopped. The process that has taken the lock then marks those that it runs. */
+  /** Marks all consumers as stopped. The process that holds the lock then marks the ones that it runs. */
   stopAll(): void {
     this.#database.prepare("UPDATE consumers SET state = 'stopped'").run();
   }
 
   /**
    * Lets a consumer run again after a long absence.
-   * @param from undefined to continue where it stopped; else it continues after this event, and failed runs become dead
+   * @param from undefined to continue at its position; otherwise it continues after this event, and its failed runs
+   *   become dead
    */
   resume(consumer: string, from: { seq: number; chain: Uint8Array } | undefined, nowMs: number): void {
     this.#database

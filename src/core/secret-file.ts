@@ -1,4 +1,4 @@
-/** A secret that is made once and kept in a file of its own. */
+/** A secret that is created once and kept in its own file. */
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,17 +6,17 @@ import { dirname } from 'node:path';
 import { makeFolder } from './make-folder.ts';
 
 /**
- * Reads the secret in a file. Where there is no file, makes one (64 hex characters; 0600).
- * @throws Error if the file cannot be read or made, or is empty
+ * Reads the secret from a file. If the file does not exist, creates it (64 hex characters; mode 0600).
+ * @throws Error if the file cannot be read or created, or is empty
  */
 export function secretInFile(path: string): string {
   if (!existsSync(path)) makeSecret(path);
   const secret = readFileSync(path, 'utf8').trim();
-  if (secret === '') throw new Error(`${path} is empty: delete it, and the next start makes a new secret`);
+  if (secret === '') throw new Error(`${path} is empty: delete it, and the next start creates a new secret`);
   return secret;
 }
 
-/** The file appears whole, so that processes that start together all read the same secret. */
+/** Creates the file atomically, so that processes that start at the same time all read the same secret. */
 function makeSecret(path: string): void {
   makeFolder(dirname(path));
   const draft = `${path}-${randomBytes(4).toString('hex')}`;

@@ -20,8 +20,8 @@ export interface SecretUse {
 }
 
 /**
- * Reads the log backwards, in pieces, until each secret was found. The event loop runs between the pieces.
- * @param isStopping called after each piece
+ * Reads the log backwards, in pieces, until a use of each secret is found. The event loop runs between the pieces.
+ * @param isStopping called after each piece; true ends the search
  * @returns undefined if it was stopped
  * @throws Error if the log cannot be read
  */

@@ -5,11 +5,11 @@ import type { Projection } from './projection.ts';
 import { TemporaryTables } from './temporary-tables.ts';
 
 /**
- * Folds the events up to it into temporary tables. Afterwards `events`, `failures` and the projections' tables show that
- * moment on this connection; views in the file still show the live tables.
+ * Folds the events up to `seq` into temporary tables. Afterwards `events`, `failures` and the projections' tables show
+ * that moment on this connection; views in the file still show the live tables.
  * @param database a separate connection, which may be read-only
  * @param seq the last event to include, which must be in the log
- * @throws Error if the log cannot be read up to it, and what SQLite throws
+ * @throws Error if the log cannot be read up to there, and what SQLite throws
  */
 export function standAsOf(
   database: Database,

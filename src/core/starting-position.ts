@@ -1,6 +1,7 @@
 /**
- * Where a consumer starts: at its stored position if that event is still in this log, else at the end of the log. After
- * a long absence a person decides: nobody expects old events to be posted only because a variable is set again.
+ * Where a consumer starts: at its stored position if that event is still in this log, otherwise at the end of the log.
+ * If it has not run for long, an operator decides about the events that it missed: setting a variable again must not
+ * post old events.
  */
 
 import type { Consumer } from './consumer.ts';
@@ -36,7 +37,7 @@ export function startingPosition({ consumer, log, store, tools }: StartingPositi
 
 /**
  * @param head the log's last seq @param nowMs wall clock
- * @returns why the consumer must wait for a person, in one line; undefined: it may go on
+ * @returns why the consumer must wait for an operator, in one line; undefined if it may run
  */
 export function absenceOf(state: ConsumerState | undefined, head: number, nowMs: number): string | undefined {
   if (state === undefined || state.ranAtMs === null || nowMs - state.ranAtMs <= CONSUMER_ABSENCE_MS)
@@ -46,5 +47,5 @@ export function absenceOf(state: ConsumerState | undefined, head: number, nowMs:
   const { name, waiting, ranAtMs } = state;
   const since = new Date(ranAtMs).toISOString();
   const resume = `${IRISX} handlers resume ${name} --from`;
-  return `${name}: last ran at ${since}, ${behind} events and ${waiting} failed runs ago: nothing runs until \`${resume} stopped\` (runs them) or \`${resume} now\` (skips them)`;
+  return `${name}: last ran at ${since}; events missed since then: ${behind}, failed runs: ${waiting}; nothing runs until you enter \`${resume} stopped\` (runs them) or \`${resume} now\` (skips them)`;
 }

@@ -20,10 +20,10 @@ export interface Fault {
   readonly reason: string;
 }
 
-/** What one secret has signed. */
+/** The events that one secret has signed. */
 export interface Signed {
   readonly events: number;
-  /** The last of them; 0: none. */
+  /** The last of them; 0 if there are none. */
   readonly lastSeq: number;
 }
 

@@ -112,7 +112,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
       if (storageFault(error) === 'lost') return lost(error);
       send({
         kind: 'warning',
-        text: `a table could not be brought up to date, it is retried with the next delivery: ${faultText(error)}`,
+        text: `a table could not be brought up to date; the next delivery tries again: ${faultText(error)}`,
       });
     }
   }
@@ -184,7 +184,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
       if (storageFault(error) === 'lost') return lost(error);
       send({
         kind: 'warning',
-        text: `the last checkpoint failed, it is repeated at the next start: ${faultText(error)}`,
+        text: `the last checkpoint failed; the next start repeats it: ${faultText(error)}`,
       });
       send({ kind: 'closed', head: headOf(appender) });
       port.close();

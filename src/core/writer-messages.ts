@@ -41,8 +41,8 @@ export type FromWriter =
   /** The database cannot be used; `text` is for the operator. */
   | { readonly kind: 'cannot-open'; readonly text: string }
   /**
-   * The result of the oldest batch in flight. `lagging`: undefined if nothing was committed. `ms`: its duration, including
-   * its fsyncs.
+   * The result of the oldest batch in flight. `lagging`: undefined if nothing was committed. `ms`: its duration,
+   * including its fsyncs.
    */
   | {
       readonly kind: 'answered';

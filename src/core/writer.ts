@@ -23,7 +23,7 @@ export type StorageState = 'ok' | 'failing' | 'lost';
 export interface WriterEvents {
   /** The outcome of a commit is unknown: send the answers and exit without closing the database. */
   onLost(text: string): void;
-  /** A batch is committed and can be read. @param deliveries how many are in the log @param ms its duration */
+  /** A batch is committed and can be read. @param deliveries how many of them are in the log @param ms its duration */
   onCommitted(deliveries: number, ms: number): void;
   /** The set of projections that lack events has changed; empty if all are complete. */
   onLagging(lagging: readonly string[]): void;

@@ -1,6 +1,6 @@
 /**
- * Lets a user's module import `better-sqlite3`, wherever that module is: outside the clone, or next to the bundle, which
- * contains the driver. A module that finds a driver of its own keeps it.
+ * Lets a user's module import `better-sqlite3` wherever that module is: outside the clone, or next to the bundle,
+ * which contains the driver. A module that finds its own copy of the driver uses that copy.
  */
 
 import { registerHooks } from 'node:module';

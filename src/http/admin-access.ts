@@ -1,6 +1,6 @@
 /**
- * Access to the admin pages: a request needs the token, as `Authorization: Bearer TOKEN`, or a cookie that was issued for
- * it. The cookie does not contain the token: it is an expiry time and an HMAC of that time, keyed with the token.
+ * Access to the admin pages: a request needs the token, as `Authorization: Bearer TOKEN`, or a cookie that was issued
+ * for it. The cookie does not contain the token: it is an expiry time and an HMAC of that time, keyed with the token.
  */
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
@@ -60,7 +60,7 @@ function valuesOf(cookies: string, name: string): string[] {
     .map((pair) => pair.slice(name.length + 1));
 }
 
-/** Compares digests, so that the time reveals nothing about the expected text, its length included. */
+/** Compares digests, so that the time reveals nothing about the expected text, not even its length. */
 function isSame(given: string, expected: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(expected));

@@ -1,6 +1,6 @@
 /**
- * The admin listener: a server of its own, apart from the public port. Metrics and readiness are answered here, to
- * everybody; pages need the token and are made elsewhere. Only GET and HEAD: nothing can be changed through it.
+ * The admin listener, a separate server from the public one. It answers metrics and readiness to anybody. Pages need
+ * the token and are made elsewhere. It accepts only GET and HEAD, so nothing can be changed through it.
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -27,9 +27,9 @@ export interface AdminOptions {
   readonly fileSizes: () => FileSizes;
   /** Never rejects. @param path without query */
   readonly page: (path: string, query: string) => Promise<Page>;
-  /** What is shown without the token. @param isWrong another one was given */
+  /** The page that asks for the token. @param isWrong whether a wrong token was given */
   readonly askForToken: (query: string, isWrong: boolean) => Page;
-  /** Shown without the token as well. */
+  /** The style sheet, which needs no token. */
   readonly style: Page;
   /** Wall clock, milliseconds. */
   readonly now: () => number;
@@ -109,10 +109,10 @@ async function answer(
   return options.page(path, query);
 }
 
-/** A path of this host, whoever reads it: a browser takes `//name` and `/\name` for another host. */
+/** A path that stays on this host in every browser. Browsers treat `//name` and `/\name` as another host. */
 const OWN_PATH = /^\/(?!\/)[\w./~%!$&'()*+,;=:@-]*$/;
 
-/** Leads from an address with the token to the same one without it, and gives the browser the cookie. */
+/** Redirects from an address with the token to the same address without it, and sets the cookie. */
 function entered(path: string, query: string, cookie: string): Page {
   const kept = new URLSearchParams(query);
   kept.delete('token');
@@ -121,7 +121,7 @@ function entered(path: string, query: string, cookie: string): Page {
   return { ...text(303, 'See the page itself.'), headers: { Location: location, 'Set-Cookie': cookie } };
 }
 
-/** Whether deliveries are taken now. */
+/** Whether deliveries are accepted now. */
 function ready({ isDraining, storage }: Snapshot): Page {
   if (isDraining) return text(503, 'shutting down');
   return storage === 'ok' ? text(200, 'ready') : text(503, `storage ${storage}`);

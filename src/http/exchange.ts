@@ -39,7 +39,7 @@ export function newRequestId(): string {
   return PREFIX + counter.toString(36);
 }
 
-/** The id that a trusted proxy has sent, if it is plain, so that its log and ours have the same; otherwise a new one. */
+/** The id sent by a trusted proxy, if it is plain, so that its log and ours have the same id; otherwise a new one. */
 export function requestId({ headers, socket }: IncomingMessage, trustedProxies: AddressRanges): string {
   const sent = headers['x-request-id'];
   if (typeof sent !== 'string' || !PLAIN_ID.test(sent)) return newRequestId();
@@ -51,8 +51,8 @@ export function requestId({ headers, socket }: IncomingMessage, trustedProxies: 
 const ORIGIN = /^https?:\/\/(?:[\w.~!$&'()*+,;=%-]+|\[[\da-f:.]+\])(?::\d*)?(?=[/?]|$)/i;
 
 /**
- * @param target of a request, in origin form (`/path`) or in absolute form (`http://host/path`), of which only the path
- *   counts (RFC 9112, 3.2.2); any other target is its own path, which nothing is found under
+ * @param target in origin form (`/path`) or in absolute form (`http://host/path`), of which only the path counts
+ *   (RFC 9112, 3.2.2). A target of any other form is used as the path, and matches no endpoint.
  */
 export function splitTarget(target: string): { path: string; query: string } {
   const origin = target.startsWith('/') ? undefined : ORIGIN.exec(target)?.[0];

@@ -9,7 +9,7 @@ export type ListenPlace =
   | { readonly port: number; readonly host: string | undefined }
   | { readonly fd: number };
 
-/** The host of a URL for an address that is listened on; all interfaces include this machine. */
+/** The host in the URL of a listening address; `localhost` if that means all interfaces. */
 export function urlHost(address: string): string {
   if (address === '::' || address === '0.0.0.0') return 'localhost';
   return address.includes(':') ? `[${address}]` : address;

@@ -8,13 +8,13 @@ import { STYLE } from './style.ts';
 export const STYLE_SHEET: Page = { status: 200, contentType: 'text/css; charset=utf-8', body: STYLE };
 
 /**
- * The form goes back to the address that was asked for, with its other parameters.
- * @param place where the token is, as the end of a sentence @param isWrong a token was given, but not the right one
+ * The form submits to the requested address and keeps its other parameters.
+ * @param place where the token is, as the end of a sentence @param isWrong whether a wrong token was given
  */
 export function askForToken(place: string, query: string, isWrong: boolean): Page {
   const others = [...new URLSearchParams(query)].filter(([name]) => name !== 'token');
   const main = html`<section><h2>These pages need a token</h2>
-${isWrong && html`<p class="bad" role="alert">This is not the token.</p>`}
+${isWrong && html`<p class="bad" role="alert">Wrong token.</p>`}
 <p>The token is ${place}.</p>
 <form method="get">
 ${others.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}

@@ -23,7 +23,7 @@ export function page({ title, refreshes, snapshot, main, status = 200 }: Layout)
     top: html`<nav aria-label="Pages"><a href="/">Overview</a> <a href="/events">Events</a> <a href="/metrics">Metrics</a></nav>
 <span>${state(snapshot)} <span class="quiet">for ${duration(snapshot.uptimeS)}</span></span>`,
     main,
-    foot: html`<footer>Times and days are UTC. ${refreshes && `This page loads itself anew every ${PAGE_REFRESH_S} s.`}</footer>`,
+    foot: html`<footer>Times and days are UTC. ${refreshes && `This page reloads every ${PAGE_REFRESH_S} s.`}</footer>`,
   });
 }
 
@@ -36,7 +36,7 @@ interface Parts {
   readonly foot?: Html;
 }
 
-/** A page without what is known of the receiver. */
+/** A page that does not show the state of the receiver. */
 export function documentPage({ title, status, head, top, main, foot }: Parts): Page {
   const document = html`<!doctype html>
 <html lang="en">

@@ -440,7 +440,7 @@ describe('what an appender keeps in memory', () => {
     ]);
   });
 
-  it('is bounded in bytes: of long rows few are kept', () => {
+  it('is bounded in bytes: only a few long rows are kept', () => {
     const text = 'x'.repeat(ROWS_KEPT_BYTES_MAX / 4);
     const kept: string[] = [];
     const { appender, database } = given(
@@ -566,7 +566,7 @@ describe('a table of the current version that lacks events', () => {
 });
 
 describe('a table ahead of its log', () => {
-  it('stays reported until it is rebuilt, also when the log has as many events again', () => {
+  it('is reported until it is rebuilt, even when the log has grown to the same length again', () => {
     const { appender, path, rows } = given();
     appender.append([call('a'), call('b'), call('c')]);
     fromOutside(path, 'DROP TRIGGER events_no_delete');
@@ -574,7 +574,7 @@ describe('a table ahead of its log', () => {
     const every = derivations.projections.map(({ name }) => name);
     for (const id of ['d', 'e', 'f']) assert.deepEqual(appender.append([call(id)]).lagging, every);
     assert.equal(appender.head().seq, 5);
-    fromOutside(path, 'UPDATE storage_probe SET tried_at = 0'); // another connection: all is looked at again
+    fromOutside(path, 'UPDATE storage_probe SET tried_at = 0'); // by another connection: everything is checked again
     assert.deepEqual(new BatchAppender(reopened(path), derivations).append([]).lagging, every);
     assert.deepEqual(rows("SELECT call_uuid FROM calls WHERE call_uuid IN ('d', 'e', 'f')"), []);
   });

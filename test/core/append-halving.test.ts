@@ -24,12 +24,12 @@ const call = (id: string, more: object = {}) =>
   delivery({ event: 'call.ringing', timestamp: T0_S, data: { call_uuid: id, ...more } });
 const unreadable = (text: string) => delivery(`not JSON: ${text}`);
 
-/** What an outcome is, in a word. */
+/** An outcome in one word. */
 const wordOf = (outcome: Outcome) =>
   outcome.kind === 'refused' ? outcome.reason : outcome.error === null ? 'folded' : outcome.error;
 
 describe('a batch that fails for a reason other than storage', () => {
-  // `failures` cannot take what the fold of an unreadable body notes, so the batch fails.
+  // `failures` rejects the row for an unreadable body, so the batch fails.
   const CANNOT_FOLD = `CREATE TRIGGER cannot_fold BEFORE INSERT ON failures WHEN NEW.stage = 'parse'
     BEGIN SELECT RAISE(ABORT, 'a defect'); END`;
   const CANNOT_APPEND = `CREATE TRIGGER cannot_append BEFORE INSERT ON events WHEN NEW.type = 'sms.poison'
@@ -38,7 +38,7 @@ describe('a batch that fails for a reason other than storage', () => {
   const poison = () => delivery({ event: 'sms.poison', data: { message_id: 'p' } });
 
   for (const at of [0, 1, 5, 6])
-    it(`costs only the delivery to blame its rows (number ${at} of 7)`, () => {
+    it(`affects only the rows of the delivery that causes it (index ${at} of 7)`, () => {
       const { appender, database, rows } = given();
       database.exec(CANNOT_FOLD);
       const batch = Array.from({ length: 7 }, (_, n) => (n === at ? unreadable('x') : call(`c${n}`)));
@@ -62,7 +62,7 @@ describe('a batch that fails for a reason other than storage', () => {
       assert.equal(rows('SELECT * FROM calls').length, 6);
     });
 
-  it('costs each of several to blame only itself, and their copies are duplicates with the same error', () => {
+  it('leaves each of several causes without rows, and their copies are duplicates with the same error', () => {
     const { appender, database } = given();
     database.exec(CANNOT_FOLD);
     const [one, other] = [unreadable('one'), unreadable('other')];
@@ -80,7 +80,7 @@ describe('a batch that fails for a reason other than storage', () => {
     );
   });
 
-  it('refuses the delivery to blame alone where it cannot be appended either', () => {
+  it('refuses only the delivery that causes it, if that cannot be appended either', () => {
     const { appender, database, rows } = given();
     database.exec(CANNOT_APPEND);
     const { outcomes, defects, fault } = appendHalving(appender, [call('a'), poison(), call('b')]);
@@ -93,7 +93,7 @@ describe('a batch that fails for a reason other than storage', () => {
     ]);
   });
 
-  it('refuses all that follows once storage is full, and tries no further', () => {
+  it('refuses all remaining deliveries once storage is full, without trying them', () => {
     const { appender, database, rows } = given();
     database.exec(CANNOT_FOLD);
     database.pragma('cache_size = 10');
@@ -110,7 +110,7 @@ describe('a batch that fails for a reason other than storage', () => {
     assert.equal(rows('SELECT seq FROM events').length, firstRefused);
   });
 
-  it('throws where there is no delivery to blame', () => {
+  it('throws if it fails without any delivery', () => {
     const { appender, database } = given();
     database.exec('DROP TABLE projections');
     assert.throws(() => appendHalving(appender, []), /no such table/);
@@ -120,7 +120,7 @@ describe('a batch that fails for a reason other than storage', () => {
 describe('an event that was recorded unfolded', () => {
   async function recorded() {
     const each = given();
-    // A table that cannot be written makes its batch fail, until it can again.
+    // `failures` rejects the row, so the batch fails, until the trigger is dropped.
     each.database.exec(
       "CREATE TRIGGER broken BEFORE INSERT ON failures WHEN NEW.stage = 'calls' BEGIN SELECT RAISE(ABORT, 'a defect'); END",
     );
@@ -138,7 +138,7 @@ describe('an event that was recorded unfolded', () => {
       monotonicMs: () => performance.now(),
     });
 
-  it('is no difference to a comparison, which names it as recoverable', async () => {
+  it('does not count as a difference in a comparison, which lists it separately', async () => {
     const { path } = await recorded();
     const { checks, unfolded } = checkTables(path, derivations);
     assert.deepEqual(

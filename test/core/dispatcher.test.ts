@@ -470,7 +470,7 @@ describe('a dispatcher', () => {
 });
 
 describe('tables that lag', () => {
-  it('hold up a user’s handlers, not what has been reflected, until they reflect the event', async () => {
+  it('hold up a user’s handlers until they reflect the event; events that they already reflect run', async () => {
     const { fromStart, tables, lines } = given(5);
     tables.reflected = 2;
     const it = fromStart();
@@ -483,15 +483,15 @@ describe('tables that lag', () => {
     it.dispatcher.pump();
     assert.deepEqual(it.seqs(), [1, 2]);
     assert.deepEqual(lines, [
-      'warn handlers: events from seq 3 on wait until the tables reflect them, which now end with seq 2',
+      'warn handlers: events from seq 3 on are waiting for the tables, which reflect the log up to seq 2',
     ]);
     tables.reflected = 4;
     it.dispatcher.pump();
     assert.deepEqual(it.seqs(), [1, 2, 3, 4]);
-    assert.equal(lines[1], 'info handlers: the tables reflect seq 3: events that waited for them run');
+    assert.equal(lines[1], 'info handlers: the tables now reflect seq 3: the waiting events run');
   });
 
-  it('hold up a retry, too: after a version bump the tables reflect nothing', async () => {
+  it('also hold up a retry: after a version bump the tables reflect nothing', async () => {
     const { dispatch, fromStart, tables } = given(1);
     const before = fromStart();
     before.dispatcher.pump();
@@ -516,8 +516,8 @@ describe('tables that lag', () => {
   });
 });
 
-describe('a replay beside a run of the same event', () => {
-  /** Event 2 is under way when everything from 1 on is to run again. */
+describe('a replay during a run of the same event', () => {
+  /** Event 2 is running when a replay from event 1 is requested. */
   async function replayed() {
     const given3 = given(3);
     const it = given3.fromStart();
@@ -531,7 +531,7 @@ describe('a replay beside a run of the same event', () => {
   }
 
   for (const order of ['before the dispatcher has seen it', 'after'] as const)
-    it(`runs the event again, also where the earlier run fails for good (${order})`, async () => {
+    it(`runs the event again, even if the earlier run fails for good (${order})`, async () => {
       const { dispatcher, end, seqs, store, position } = await replayed();
       const fail = () => end(2, new RunFailed('for good', { isFinal: true }));
       if (order !== 'after') {
@@ -548,11 +548,11 @@ describe('a replay beside a run of the same event', () => {
       assert.deepEqual(store.failed(10), []);
     });
 
-  it('waits for the earlier run, whose end does not stand for the later one', async () => {
+  it('waits for the earlier run, whose result does not count for the later one', async () => {
     const { dispatcher, started, seqs, running, position } = await replayed();
     dispatcher.reload();
     dispatcher.pump();
-    assert.deepEqual(seqs(), [1, 2, 3, 1], 'event 2 is under way still');
+    assert.deepEqual(seqs(), [1, 2, 3, 1], 'event 2 is still running');
     started.find(({ seq }) => seq === 2)?.end();
     await settle();
     dispatcher.pump();
@@ -565,7 +565,7 @@ describe('a replay beside a run of the same event', () => {
     assert.equal(position(), 1, 'a crash now would run event 2 again');
   });
 
-  it('keeps the failure of a run begun after it, when the earlier one ends well', async () => {
+  it('keeps the failure of the later run if the earlier run succeeds', async () => {
     const { dispatch, fromStart, storePath } = given(1);
     const before = fromStart();
     before.dispatcher.pump();
@@ -574,7 +574,7 @@ describe('a replay beside a run of the same event', () => {
     const it = dispatch();
     await pass(RUN_RETRY_FIRST_MS);
     it.dispatcher.pump();
-    assert.deepEqual(it.seqs(), [1], 'a retry is under way');
+    assert.deepEqual(it.seqs(), [1], 'a retry is running');
     const person = new RunStore(storePath);
     opened.push(person);
     person.replayFrom('handlers', 1, new Uint8Array());
@@ -594,7 +594,7 @@ describe('a replay beside a run of the same event', () => {
 });
 
 describe('a consumer that comes back', () => {
-  /** It ran once, and is away while `events` more come. */
+  /** A consumer that stopped `ms` ago; `events` more events have arrived since then. */
   async function away(ms: number, events: number) {
     const it = given(2);
     const before = it.fromStart();
@@ -609,13 +609,13 @@ describe('a consumer that comes back', () => {
     return { ...it, ...after };
   }
 
-  it('after a day goes on where it stopped', async () => {
+  it('after a day continues where it stopped', async () => {
     const { seqs, store } = await away(CONSUMER_ABSENCE_MS, 2);
     assert.deepEqual(seqs(), [3, 4]);
     assert.equal(store.consumer('handlers')?.state, 'running');
   });
 
-  it('after more than a day with nothing missed goes on', async () => {
+  it('after more than a day continues if it has missed nothing', async () => {
     const { append, dispatcher, seqs } = await away(CONSUMER_ABSENCE_MS + 1, 0);
     append(1);
     dispatcher.pump();
@@ -626,7 +626,7 @@ describe('a consumer that comes back', () => {
     ['stopped', [3, 4, 5]],
     ['now', [5]],
   ] as const)
-    it(`after more than a day waits for a person, and says so once (then --from ${from})`, async () => {
+    it(`after more than a day waits for an operator, and logs that once (then --from ${from})`, async () => {
       const { append, dispatch, dispatcher, lines, log, seqs, store } = await away(
         CONSUMER_ABSENCE_MS + 1,
         2,
@@ -639,7 +639,7 @@ describe('a consumer that comes back', () => {
       assert.equal(lines.length, 1);
       assert.match(
         lines[0] ?? '',
-        /^warn handlers: last ran at 20\S+, 2 events and 0 failed runs ago: nothing/,
+        /^warn handlers: last ran at 20\S+; events missed since then: 2, failed runs: 0; nothing/,
       );
       await closed(dispatcher);
       const restarted = dispatch();
@@ -653,7 +653,7 @@ describe('a consumer that comes back', () => {
       assert.deepEqual(restarted.seqs(), expected);
     });
 
-  it('from now on does not try again what had failed before', async () => {
+  it('resumed with --from now does not retry earlier failures', async () => {
     const { dispatch, fromStart, log, store } = (() => {
       const it = given(1);
       return { ...it, store: new RunStore(it.storePath) };
@@ -672,7 +672,7 @@ describe('a consumer that comes back', () => {
   });
 });
 
-it('what fails in a dispatcher itself is reported as its own, never thrown into the thread', async () => {
+it('an error in the dispatcher itself is reported as its own, and never thrown into the thread', async () => {
   const { fromStart, faults, append } = given(1);
   const it = fromStart();
   it.dispatcher.pump();

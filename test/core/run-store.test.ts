@@ -195,7 +195,7 @@ describe('the lock of the handlers', () => {
   });
 });
 
-it('takes a state file that earlier code has made, and leaves it usable for that code', () => {
+it('a state file made by earlier code is accepted, and stays usable for that code', () => {
   const folder = temporaryFolder();
   const path = join(folder.path, 'handlers.db');
   const earlier = new Sqlite(path);

@@ -1,4 +1,4 @@
-/** A secret that is made once: whole, for its owner alone, and the same for all who start together. */
+/** A secret that is created once: atomically, readable only by its owner, and the same for concurrent starts. */
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ function folderFor(t: TestContext): string {
   return folder.path;
 }
 
-it('a secret is made with its folder, is read again, and leaves nothing beside it', (t) => {
+it('a secret is created together with its folder, is read again, and leaves no other file', (t) => {
   const path = join(folderFor(t), 'data', 'secret');
   const secret = secretInFile(path);
   assert.match(secret, /^[0-9a-f]{64}$/);
@@ -26,18 +26,18 @@ it('a secret is made with its folder, is read again, and leaves nothing beside i
   assert.deepEqual(readdirSync(join(path, '..')), ['secret']);
 });
 
-it('a secret that a person has written is taken as it is; an empty file is refused with the way out', (t) => {
+it('a secret that an operator has written is used as written; an empty file is refused with advice', (t) => {
   const path = join(folderFor(t), 'secret');
   writeFileSync(path, ' my own \n');
   assert.equal(secretInFile(path), 'my own');
   writeFileSync(path, '\n');
   assert.throws(
     () => secretInFile(path),
-    /secret is empty: delete it, and the next start makes a new secret/,
+    /secret is empty: delete it, and the next start creates a new secret/,
   );
 });
 
-it('threads that make the same secret at the same moment all get the one that is kept', async (t) => {
+it('threads that create the same secret at the same time all get the one that is stored', async (t) => {
   const folder = folderFor(t);
   const [threads, rounds] = [2, 100];
   for (let round = 0; round < rounds; round++) mkdirSync(join(folder, String(round)));

@@ -67,7 +67,7 @@ class FakeThread extends EventEmitter {
     this.answer(outcomes);
   }
 
-  /** @param lagging null: nothing was committed */
+  /** @param lagging null if nothing was committed */
   answer(outcomes: readonly Outcome[], lagging: string[] | null = []): void {
     this.say({ kind: 'answered', outcomes: packOutcomes(outcomes), lagging: lagging ?? undefined, ms: 1 });
   }
@@ -322,7 +322,11 @@ describe('a batch that storage refuses', () => {
     assert.deepEqual(await refused, { kind: 'refused', reason: 'storage_failed' });
     assert.equal(writer.storage, 'ok');
     assert.deepEqual(logged, [['error', 'no such column']]);
-    assert.deepEqual(writer.lagging, ['calls'], 'nothing was committed: nothing is known of the tables');
+    assert.deepEqual(
+      writer.lagging,
+      ['calls'],
+      'nothing was committed, so nothing new is known about the tables',
+    );
     thread.commit();
     assert.equal((await next).kind, 'recorded', 'the next batch is recorded');
   });

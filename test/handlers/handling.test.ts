@@ -322,7 +322,7 @@ describe('a user’s own SQLite errors', () => {
     assert.deepEqual(run, { seq: 1, attempts: 1, error: 'database is locked (SQLITE_BUSY)' });
   });
 
-  it('in a promise that no run awaits are a warning, and cost nothing else', async () => {
+  it('in a promise that no run awaits cause only a warning', async () => {
     const { seen, start } = given(`import Database from 'better-sqlite3';
       export function handleCallCompleted(data) {
         if (data.call_uuid === 'careless') void Promise.reject(${BUSY});
@@ -340,7 +340,7 @@ describe('a user’s own SQLite errors', () => {
   });
 
   for (const code of ['SQLITE_BUSY', 'SQLITE_CORRUPT', 'SQLITE_IOERR_FSYNC', 'SQLITE_FULL'])
-    it(`in a run fail that run alone (${code})`, async () => {
+    it(`in a run fail only that run (${code})`, async () => {
       const { seen, start, state } = given(`import Database from 'better-sqlite3';
         export function handleCallCompleted(data) {
           if (data.call_uuid === 'bad') throw new Database.SqliteError('mine', '${code}');
@@ -382,7 +382,9 @@ it('a handler sees an event only after its table reflects it; forwarding does no
   await until(() => target.came.length === 1, 'it is forwarded');
   await until(
     () =>
-      receiver.lines.some((line) => line.includes('handlers: events from seq 1 on wait until the tables')),
+      receiver.lines.some((line) =>
+        line.includes('handlers: events from seq 1 on are waiting for the tables'),
+      ),
     'the handler waits',
   );
   assert.deepEqual(seen(), []);
@@ -391,7 +393,7 @@ it('a handler sees an event only after its table reflects it; forwarding does no
   assert.deepEqual(seen()[0]?.context, { optedOut: 1 });
 });
 
-it('forwarding that is configured again after a long absence posts nothing before a person says so', async () => {
+it('forwarding that is configured again after a long absence posts nothing until an operator resumes it', async () => {
   const target = await startTarget((response) => void response.end());
   targets.push(target);
   const folder = temporaryFolder();
@@ -411,8 +413,11 @@ it('forwarding that is configured again after a long absence posts nothing befor
   const receiver = await startReceiver({ databasePath, env });
   receivers.push(receiver);
   await until(
-    () => receiver.lines.some((line) => /forward: last ran at .*, 2 events and 0 failed runs ago/.test(line)),
-    'it is said',
+    () =>
+      receiver.lines.some((line) =>
+        /forward: last ran at .*; events missed since then: 2, failed runs: 0;/.test(line),
+      ),
+    'it is logged',
   );
   await deliver(receiver, completed('c'));
   store.resume('forward', undefined, Date.now());

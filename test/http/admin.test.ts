@@ -53,7 +53,7 @@ async function start(env: Record<string, string> = {}, options: TestOptions = {}
 
 const bearer = (token: string): RequestInit => ({ headers: { Authorization: `Bearer ${token}` } });
 
-/** The answer to a GET whose target and headers are sent as they are, which fetch would not do. */
+/** The answer to a GET whose target and headers are sent unchanged, which fetch would not do. */
 async function getRaw(url: string, target: string, ...headers: string[]): Promise<RawAnswer> {
   const text = request(`GET ${target} HTTP/1.1`, [...headers, 'Connection: close']);
   const [answer] = await exchangeRaw(Number(new URL(url).port), text);
@@ -125,7 +125,7 @@ describe('the metrics', () => {
   });
 });
 
-it('the metrics need no token, and tell nothing of a person, a tenant or an event', async () => {
+it('the metrics need no token, and contain nothing about a person, a tenant or an event', async () => {
   const receiver = await start();
   const marks = ['+12025550100', 'tenant-mark', 'call-mark', 'type.mark', 'path-mark', 'header-mark'];
   const data = { call_uuid: 'call-mark', tenant_id: 'tenant-mark', from_number: '+12025550100' };
@@ -163,7 +163,7 @@ describe('the admin listener', () => {
       assert.equal((await fetch(receiver.url + path)).status, 404, path);
   });
 
-  it('takes a target in absolute form by its path', async () => {
+  it('accepts a target in absolute form by its path', async () => {
     const { adminUrl } = await start();
     const port = Number(new URL(adminUrl).port);
     for (const [target, status] of [
@@ -213,7 +213,7 @@ describe('the admin listener', () => {
 describe('the pages', () => {
   const PATHS = ['/', '/events', '/events/1', '/nothing', '//evil', '*'];
 
-  it('give nothing to a request without the token', async () => {
+  it('show nothing to a request without the token', async () => {
     const receiver = await start();
     await deliver(receiver, { event: 'sms.received', data: { message_id: 'id-mark', message: 'text-mark' } });
     const folder = dirname(receiver.databasePath);
@@ -228,7 +228,7 @@ describe('the pages', () => {
       ]) {
         const answer = await getRaw(receiver.adminUrl, target, ...headers);
         assert.equal(answer.status, 401, `${target} ${headers}`);
-        assert.match(answer.body, /The token is in the file admin-token beside the database\./);
+        assert.match(answer.body, /The token is in the file admin-token next to the database\./);
         assert.doesNotMatch(answer.headers['www-authenticate'] ?? '', /basic/i);
         assert.equal(answer.headers['set-cookie'], undefined);
         for (const mark of [receiver.adminToken, folder, 'mark', 'sms'])
@@ -240,7 +240,7 @@ describe('the pages', () => {
     );
   });
 
-  it('are shown to a bearer of the token', async () => {
+  it('are shown to a request with the token', async () => {
     const made = await start();
     assert.equal((await fetch(made.adminUrl, bearer(made.adminToken))).status, 200);
     const token = 'clé ☎ of my own choice';
@@ -251,7 +251,7 @@ describe('the pages', () => {
     assert.equal(opened.status, 303);
   });
 
-  it('are opened by an address with the token, which leads to the same one without it', async () => {
+  it('are opened by a link with the token, which redirects to the same address without it', async () => {
     const { adminUrl, adminToken } = await start();
     const { port } = new URL(adminUrl);
     const opened = await fetch(`${adminUrl}events?type=sms.*&token=${adminToken}&subject=a%26b`, {
@@ -280,7 +280,7 @@ describe('the pages', () => {
     assert.equal(post.headers.get('set-cookie'), null);
   });
 
-  it('never lead to another host', async () => {
+  it('never redirect to another host', async () => {
     const { adminUrl, adminToken } = await start();
     for (const target of [
       '//evil',
@@ -305,19 +305,19 @@ describe('the pages', () => {
     }
   });
 
-  it('say that a token is wrong, even beside a valid cookie, and keep what else was asked for', async () => {
+  it('report a wrong token, even with a valid cookie, and keep the other parameters', async () => {
     const { adminUrl, adminToken, lines } = await start();
     const { port } = new URL(adminUrl);
     const cookie = `Cookie: ${createAdminAccess(adminToken, Number(port)).cookie(Date.now()).split(';')[0]}`;
     const wrong = await getRaw(adminUrl, '/events?type=%22%3E%3Cb%3E&token=guessed', cookie);
     assert.equal(wrong.status, 401);
-    assert.match(wrong.body, /This is not the token\./);
+    assert.match(wrong.body, /Wrong token\./);
     assert.match(
       wrong.body,
       /<form method="get">\s*<input type="hidden" name="type" value="&quot;&gt;&lt;b&gt;">/,
     );
     assert.doesNotMatch(wrong.body, /guessed|<b>/);
-    assert.doesNotMatch((await getRaw(adminUrl, '/events')).body, /This is not the token/);
+    assert.doesNotMatch((await getRaw(adminUrl, '/events')).body, /Wrong token/);
     assert.doesNotMatch(lines.join(), /guessed/);
   });
 
@@ -335,7 +335,7 @@ describe('a cookie of the pages', () => {
   const good = pairOf(access.cookie(NOW_MS));
   const isGranted = (cookie: string, nowMs = NOW_MS) => access.isGranted({ cookie }, nowMs);
 
-  it('is valid from its making to its expiry', () => {
+  it('is valid from its creation until it expires', () => {
     const endMs = (Math.floor(NOW_MS / 1000) + ADMIN_COOKIE_S) * 1000;
     assert.equal(isGranted(good), true);
     assert.equal(isGranted(`a=b; ${good} ;c`), true);
@@ -344,12 +344,12 @@ describe('a cookie of the pages', () => {
     assert.equal(isGranted(good, endMs + 1), false);
   });
 
-  it('is refused if its expiry is beyond the lifetime, as one made with a wrong clock', () => {
+  it('is refused if it expires later than a new one would, for example after a clock error', () => {
     for (const laterS of [1, ADMIN_COOKIE_S, 1e9])
       assert.equal(isGranted(pairOf(access.cookie(NOW_MS + laterS * 1000))), false, String(laterS));
   });
 
-  it('is refused if it was changed, cut, doubled, or made under another token', () => {
+  it('is refused if it was changed, truncated, repeated, or made with another token', () => {
     const [name = '', value = ''] = good.split('=');
     const [expiry = '', proof = ''] = value.split('.');
     for (const cookie of [
@@ -379,7 +379,7 @@ describe('a cookie of the pages', () => {
       assert.equal(isGranted(cookie), false, cookie);
   });
 
-  it('is judged by the clock of the receiver', async () => {
+  it('expires by the receiver’s clock', async () => {
     let nowMs = NOW_MS;
     const { adminUrl, adminToken } = await start({}, { now: () => nowMs });
     const opened = await fetch(`${adminUrl}?token=${adminToken}`, { redirect: 'manual' });
@@ -391,7 +391,7 @@ describe('a cookie of the pages', () => {
 });
 
 describe('the token', () => {
-  it('is made once, for its owner alone, and is the same for every process on the folder and after a restart', async () => {
+  it('is created once, readable only by its owner, and is the same for every process and after a restart', async () => {
     const folder = newFolder();
     const databasePath = join(folder, 'irisx.db');
     const first = await start({}, { databasePath });
@@ -408,7 +408,7 @@ describe('the token', () => {
     assert.equal(chosen.adminToken, TOKEN);
   });
 
-  it('is not made where there are no pages, or ADMIN_TOKEN is set', async () => {
+  it('is not created if there are no pages, or if ADMIN_TOKEN is set', async () => {
     const folder = newFolder();
     for (const env of [{ ADMIN_PORT: '0' }, { ADMIN_TOKEN: TOKEN, ADMIN_PORT: String(await freePort()) }]) {
       receivers.push(await startReceiver({ databasePath: join(folder, 'irisx.db'), env }));
@@ -417,13 +417,13 @@ describe('the token', () => {
     }
   });
 
-  it('that cannot be kept costs the pages, never a delivery, and the log says why and what to do', async () => {
+  it('that cannot be stored disables the pages, never receiving, and the log says why and what to do', async () => {
     const folder = newFolder();
     const path = join(folder, 'admin-token');
     for (const [make, problem] of [
       [() => mkdirSync(path), /EISDIR/],
       [() => writeFileSync(path, '\n'), /admin-token is empty: delete it/],
-      [() => writeFileSync(path, 'short'), /admin-token has 5 characters, 16 are needed: delete it/],
+      [() => writeFileSync(path, 'short'), /admin-token has 5 characters, but needs 16: delete it/],
       [() => symlinkSync('/nowhere/admin-token', path), /ENOENT/],
     ] as const) {
       make();

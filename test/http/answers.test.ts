@@ -420,7 +420,7 @@ describe('a client’s X-Request-Id', () => {
     return started;
   };
 
-  it('is kept from a trusted proxy if it is plain, and replaced otherwise', async () => {
+  it('from a trusted proxy is kept if it is plain, and replaced otherwise', async () => {
     assert.equal(await idFor(receiver.url, 'proxy-7.a_B'), 'proxy-7.a_B');
     assert.equal(await idFor(receiver.url, 'x'.repeat(64)), 'x'.repeat(64));
     for (const hostile of ['x'.repeat(65), 'a b', '"', '<b>', 'ü'])
@@ -432,7 +432,7 @@ describe('a client’s X-Request-Id', () => {
     assert.match(answer?.headers['x-request-id'] ?? '', NEW_ID);
   });
 
-  it('is replaced from anybody else, whatever the answer and whatever else the client says', async (t) => {
+  it('from anybody else is replaced, in every answer and whatever else the client sends', async (t) => {
     const { port } = await start(t, { TRUST_PROXY: '10.0.0.0/8' });
     const sent = ['X-Request-Id: chosen', 'X-Forwarded-For: 10.0.0.1', 'Connection: close'];
     const unfinished = [
@@ -457,7 +457,7 @@ describe('a client’s X-Request-Id', () => {
     }
   });
 
-  it('is kept from a trusted IPv4 proxy that comes as an IPv6 address', async (t) => {
+  it('from a trusted IPv4 proxy is kept even if its address appears as IPv6', async (t) => {
     const { port } = await start(t, { HOST: '::', TRUST_PROXY: '127.0.0.1' });
     assert.equal(await idFor(`http://127.0.0.1:${port}`, 'mapped'), 'mapped');
     assert.match(await idFor(`http://[::1]:${port}`, 'not-trusted'), NEW_ID);

@@ -12,7 +12,7 @@ import { membersOf, openRaw, request, signedRequest } from '../support/raw.ts';
 import { deliver, query, until } from '../support/receiver.ts';
 import { IN_TERMINAL, lacksTerminal } from '../support/terminal.ts';
 
-/** Runs a test in a folder of its own, in which nothing is left running. */
+/** Runs a test in its own folder, and leaves nothing running in it. */
 function inFolder(
   run: (folder: ProgramFolder, t: TestContext) => Promise<void>,
 ): (t: TestContext) => Promise<void> {
@@ -188,7 +188,7 @@ describe('the program', { concurrency: 2 }, () => {
     );
 
     it(
-      'during the start ends it at whatever moment, and the next start works',
+      'during the start ends it at any moment, and the next start works',
       inFolder(async (folder) => {
         for (let afterMs = 100; afterMs <= 800; afterMs += 100) {
           const program = folder.start();
@@ -210,7 +210,7 @@ describe('the program', { concurrency: 2 }, () => {
 
     for (const same of ['SIGINT', 'SIGHUP'] as const) {
       it(
-        `and ${same} mean the same: what is under way is answered`,
+        `and ${same} do the same: requests in progress are answered`,
         inFolder(async (folder) => {
           const program = folder.start();
           const { port } = await program.listening();
@@ -232,7 +232,7 @@ describe('the program', { concurrency: 2 }, () => {
     }
 
     it(
-      'and the closing of its terminal mean the same: what is under way is answered',
+      'and closing its terminal do the same: requests in progress are answered',
       inFolder(async (folder, t) => {
         if (lacksTerminal(t)) return;
         const terminal = folder.start({}, IN_TERMINAL);
@@ -263,7 +263,10 @@ describe('the program', { concurrency: 2 }, () => {
           const half = await openRaw(port);
           half.send(signedRequest(body(1)).slice(0, -5));
           program.kill(first);
-          await until(() => program.output().includes(`${first}: accepting no new`), 'the first is heard');
+          await until(
+            () => program.output().includes(`${first}: accepting no new`),
+            'the first signal is logged',
+          );
           program.kill(second);
           const { code, signal } = await program.exit;
           assert.deepEqual({ code, signal }, expected);
@@ -412,7 +415,7 @@ describe('the program', { concurrency: 2 }, () => {
     );
 
     it(
-      'prints the token of the admin pages to a terminal alone, as a link that opens them',
+      'prints the token of the admin pages only to a terminal, as a link that opens them',
       inFolder(async (folder, t) => {
         const env = { ADMIN_PORT: String(await freePort()) };
         const url = `http://127.0.0.1:${env.ADMIN_PORT}/`;

@@ -230,7 +230,7 @@ describe('the target of a signed delivery', () => {
     }
   });
 
-  it('names nothing in any other form', async () => {
+  it('in any other form matches no endpoint', async () => {
     const targets = [
       '/webhooks//',
       '//webhooks',

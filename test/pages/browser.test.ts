@@ -192,7 +192,7 @@ describe('in a browser', () => {
     }
   });
 
-  it('without the token a page asks for it, and then shows what was asked for', async (t) => {
+  it('without the token a page asks for it, and then shows the requested content', async (t) => {
     const context = await browser?.newContext(phone);
     if (context === undefined) return void (await open(t, '/'));
     t.after(() => context.close());
@@ -212,7 +212,7 @@ describe('in a browser', () => {
     await picture(page, 'token');
     await page.getByLabel('Token').fill('guessed');
     await page.getByRole('button', { name: 'Open' }).click();
-    assert.equal(await page.getByRole('alert').textContent(), 'This is not the token.');
+    assert.equal(await page.getByRole('alert').textContent(), 'Wrong token.');
     await picture(page, 'token-wrong');
     await page.getByLabel('Token').fill(receiver.adminToken ?? '');
     await page.keyboard.press('Enter');

@@ -1,4 +1,4 @@
-/** `./irisx events export`: what it writes can be sent again, whole and byte for byte. */
+/** `./irisx events export`: what it writes can be sent again, complete and byte for byte. */
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -72,7 +72,7 @@ describe('./irisx events export', () => {
     assert.equal((await script('events', 'export', '--after', String(EVENTS))).stdout, '');
   });
 
-  it('writes what `send --file` puts into another log, byte for byte', async () => {
+  it('writes a file that `send --file` puts into another log, byte for byte', async () => {
     const { stdout } = await script('events', 'export');
     const file = join(dirname(database.path), 'all.jsonl');
     writeFileSync(file, stdout);
@@ -96,24 +96,28 @@ describe('./irisx events export', () => {
     assert.match(stderr, /^seq 20 is missing or cannot be read: the export ends before it; run .* verify\n$/);
   });
 
-  it('refuses what would leave events out', async () => {
+  it('refuses options that would leave events out', async () => {
     for (const args of [['--limit', '5'], ['--type', 'call.*'], ['--subject', 'x'], ['--failed']]) {
       const { code, stderr } = await script('events', 'export', ...args);
       assert.equal(code, EX_USAGE);
-      assert.match(stderr, /is not for export, which leaves out no event of its range/);
+      assert.match(stderr, /cannot be used with export, which writes every event of its range/);
     }
   });
 });
 
 describe('./irisx send --file', () => {
   for (const [what, line, problem] of [
-    ['a line of a list', '', /line 2 has neither headers and a body nor an event type: `.* events export`/],
+    [
+      'a line from events list',
+      '',
+      /line 2 has neither headers and a body nor an event type; write the file with `.* events export`/,
+    ],
     ['a delivery without its body', '{"path":"/webhooks","headers":{}}', /line 2 has no body/],
     ['a body in wrong Base64', '{"headers":{},"body_base64":"%"}', /line 2 has no body/],
     ['headers that are text', '{"headers":"none","body":"{}"}', /line 2 has headers that are not an object/],
-    ['no JSON', '{', /line 2 is not a JSON object/],
+    ['not JSON', '{', /line 2 is not a JSON object/],
   ] as const)
-    it(`sends nothing at all where a line is ${what}`, async () => {
+    it(`sends nothing if a line is ${what}`, async () => {
       const listed = await script('events', 'list', '--output', 'json', '--limit', '1');
       const file = join(dirname(database.path), 'wrong.jsonl');
       const good = '{"headers":{},"body":"{\\"event\\":\\"call.ringing\\"}"}';

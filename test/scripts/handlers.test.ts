@@ -68,7 +68,7 @@ describe('./irisx handlers', () => {
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^no handler has run yet: write one in src\/handlers, or set HANDLERS or FORWARD_URL/,
+      /^no handler has run yet: set HANDLERS or FORWARD_URL, or write one in src\/handlers/,
     );
   });
 
@@ -98,12 +98,12 @@ describe('./irisx handlers', () => {
       withStore((store) => store.setState('handlers', 'running', Date.now() - CONSUMER_ABSENCE_MS - 1000));
     };
 
-    it('is what status asks for after a long absence', async () => {
+    it('is suggested by status after a long absence', async () => {
       away();
       const { lines } = await handlers('status');
       assert.match(
         lines.at(-1) ?? '',
-        /^handlers: last ran at \S+Z, 5 events and 2 failed runs ago: nothing runs until `\.\/irisx handlers resume handlers --from stopped` \(runs them\) or `\.\/irisx handlers resume handlers --from now` \(skips them\)$/,
+        /^handlers: last ran at \S+Z; events missed since then: 5, failed runs: 2; nothing runs until you enter `\.\/irisx handlers resume handlers --from stopped` \(runs them\) or `\.\/irisx handlers resume handlers --from now` \(skips them\)$/,
       );
     });
 
@@ -116,15 +116,15 @@ describe('./irisx handlers', () => {
       assert.equal((await handlers('resume', 'handlers', '--from', 'stopped')).code, 1, 'only once');
     });
 
-    it('--from now moves the position to the end and leaves the failed runs to a person', async () => {
+    it('--from now moves the position to the end and makes the failed runs dead', async () => {
       away();
       const { code, lines } = await handlers('resume', 'handlers', '--from', 'now');
-      assert.deepEqual([code, lines], [0, ['handlers goes on after seq 20; 5 events skipped']]);
+      assert.deepEqual([code, lines], [0, ['handlers continues after seq 20; 5 events skipped']]);
       const state = withStore((store) => store.consumer('handlers'));
       assert.deepEqual([state?.seq, state?.waiting, state?.dead], [20, 0, 3]);
     });
 
-    it('refuses what is not clear', async () => {
+    it('refuses missing and unknown arguments', async () => {
       away();
       for (const [args, text] of [
         [['resume'], /resume needs one of forward, handlers/],

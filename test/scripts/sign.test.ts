@@ -54,7 +54,7 @@ describe('./irisx sign', () => {
     assert.deepEqual(await verify('nonsense', SECRET), [1, 'invalid signature\n']);
   });
 
-  it('names a signature under a retired secret, which the server does not accept', async () => {
+  it('reports a signature made with a retired secret, which the server does not accept', async () => {
     const args = [
       '--verify',
       '--signature',
@@ -66,7 +66,7 @@ describe('./irisx sign', () => {
       env: { ...env, WEBHOOK_SECRETS_RETIRED: 'older,old' },
     });
     assert.equal(code, 1);
-    assert.match(stdout, /^invalid signature: a secret of WEBHOOK_SECRETS_RETIRED made it, /);
+    assert.match(stdout, /^invalid signature: it was made with a secret in WEBHOOK_SECRETS_RETIRED, /);
   });
 
   it('uses the development secret of the database, and says so if there is none', async () => {

@@ -1,4 +1,4 @@
-/** Whatever is wrong with a table, every command that reads it says the same. */
+/** Every command that reads a table reports the same problems with it. */
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -19,16 +19,16 @@ const CASES = {
   ],
   older: [
     'UPDATE projections SET version = 0 WHERE name = $',
-    /the table calls was made by older code \(version 0, this code has \d+\): a running server rebuilds it, else \.\/irisx rebuild/,
+    /the table calls was made by older code \(version 0, this code has \d+\): a running server rebuilds it; otherwise run \.\/irisx rebuild/,
   ],
-  missing: ['DELETE FROM projections WHERE name = $', /the table calls has not been made yet: a running/],
+  missing: ['DELETE FROM projections WHERE name = $', /the table calls has not been built yet: a running/],
   behind: [
     'UPDATE projections SET applied_seq = 12 WHERE name = $',
     /the table calls reflects the log up to seq 12 of 30: a running server brings it up to date/,
   ],
   ahead: [
     'UPDATE projections SET applied_seq = 40 WHERE name = $',
-    /the table calls reflects events that the log, which ends with seq 30, does not have: a running server/,
+    /the table calls reflects events that are not in the log, which ends with seq 30: a running server/,
   ],
 } as const;
 
@@ -49,7 +49,7 @@ describe('a command that reads a table says that it is', () => {
         assert.equal(`${stdout}${stderr}`.split(text.source.slice(0, 20)).length - 1, 1, 'once');
       });
 
-  it('newer, and a rebuild of it by older code is refused with the same words', async () => {
+  it('newer, and refuses to rebuild it with older code, with the same text', async () => {
     database.tamper("UPDATE projections SET version = 99 WHERE name = 'calls'");
     const { code, stderr } = await runScript('rebuild', ['calls'], { env: database.env });
     assert.equal(code, 1);
@@ -57,7 +57,7 @@ describe('a command that reads a table says that it is', () => {
     assert.equal(stderr.trimEnd().split('\n').length, 1);
   });
 
-  it('nothing, where all is well', async () => {
+  it('up to date by printing nothing', async () => {
     const { stderr } = await runScript('report', [], { env: database.env });
     assert.equal(stderr, '');
   });

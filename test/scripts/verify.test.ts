@@ -141,7 +141,7 @@ describe('./irisx verify', () => {
     assert.match(both.stdout, /\n {2}--secret 1: 10 events, the last is seq 70\n {2}--secret 2: 60 events, /);
   });
 
-  it('takes old secrets from WEBHOOK_SECRETS_RETIRED, and says how many events each secret signed', async () => {
+  it('reads old secrets from WEBHOOK_SECRETS_RETIRED, and prints how many events each secret signed', async () => {
     database.append(10, 'new');
     const file = join(dirname(database.path), 'retired');
     writeFileSync(file, `never-used\n${SECRET}\n`);
@@ -235,7 +235,7 @@ describe('a check of a file that must not be changed', () => {
   const digestOf = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
   const HELPER = join(import.meta.dirname, '../support/verify-as-nobody.ts');
 
-  /** A folder that everybody may read and nobody but root may write, with the log under `name` in it. */
+  /** A folder that everybody may read and only root may write, with the log in `file`. */
   async function readOnlyFolder(kind: 'a backup' | 'a file in WAL mode') {
     const folder = temporaryFolder();
     const path = join(folder.path, 'copy.db');
@@ -264,7 +264,7 @@ describe('a check of a file that must not be changed', () => {
   }
 
   for (const command of [['verify'], ['rebuild', '--check'], ['report'], ['events', 'list']])
-    it(`leaves a backup as it is, and nothing beside it (${command.join(' ')})`, async () => {
+    it(`does not change a backup, and creates no file next to it (${command.join(' ')})`, async () => {
       const { file, path, remove } = await readOnlyFolder('a backup');
       chmodSync(path, 0o755);
       chmodSync(file, 0o644);
