@@ -14,6 +14,7 @@ import { foldRange } from './folding.ts';
 import type { Derivations, Projection } from './projection.ts';
 import { ProjectionStates } from './projection-state.ts';
 import { type AddFailure, ProjectionTable } from './projection-table.ts';
+import { faultText, storageFault } from './storage-fault.ts';
 import { WriteTransactions } from './write-transactions.ts';
 
 export interface BatchResult {
@@ -22,6 +23,8 @@ export interface BatchResult {
   readonly lagging: string[];
   /** Whether one of them has this code's version and only lacks events that a later append will fold in. */
   readonly isBehind: boolean;
+  /** Why a table could not be brought up to date now, if storage is not the reason; for the operator. */
+  readonly defect?: string;
 }
 
 /** State as of the last batch that only another connection's commit can change. */
@@ -51,6 +54,8 @@ export class BatchAppender {
   readonly #dataVersion: Statement;
   #known: Known | undefined;
   #knownVersion: unknown;
+  /** Not reported yet. */
+  #defect: string | undefined;
   /** Events of the current batch that some stage could not use. */
   readonly #failed = new Set<number>();
 
@@ -99,7 +104,10 @@ export class BatchAppender {
         const [outcomes, head] = this.#appendAll(deliveries, before, fold);
         // If a table is behind, its state must be read again; otherwise only the head has changed.
         this.#known = before.isBehind ? undefined : { ...before, head };
-        return { outcomes, lagging: before.lagging, isBehind: before.isBehind };
+        const { lagging, isBehind } = before;
+        const defect = this.#defect;
+        this.#defect = undefined;
+        return { outcomes, lagging, isBehind, ...(defect !== undefined && { defect }) };
       });
     } catch (error) {
       this.#known = undefined;
@@ -218,13 +226,27 @@ export class BatchAppender {
     return { current, lagging, isBehind };
   }
 
-  /** Folds events that a process with other code did not fold. @returns the seq that the table reflects now */
+  /**
+   * Folds events that a process with other code did not fold. If this fails for a reason other than storage, the table
+   * stays behind, because the batch must not fail for events that are in the log already.
+   * @returns the seq that the table reflects now
+   */
   #catchUp(table: ProjectionTable, after: number, head: Head): number {
     if (after >= head.seq) return after;
-    const { seq: applied } = foldRange(this.#log, after, head.seq, [table], this.#addFailure);
-    table.write(this.#addFailure);
-    this.#states.advance(table.projection.name, applied);
-    return applied;
+    const inSavepoint = this.#database.transaction(() => {
+      const { seq: applied } = foldRange(this.#log, after, head.seq, [table], this.#addFailure, false);
+      table.write(this.#addFailure);
+      this.#states.advance(table.projection.name, applied);
+      return applied;
+    });
+    try {
+      return inSavepoint();
+    } catch (error) {
+      if (storageFault(error) !== 'other') throw error;
+      table.forget();
+      this.#defect = `the table ${table.projection.name} cannot be brought up to date: ${faultText(error)}`;
+      return after;
+    }
   }
 
   #table(projection: Projection): ProjectionTable {

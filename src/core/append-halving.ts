@@ -6,6 +6,7 @@
 
 import type { BatchAppender, BatchResult } from './append-batch.ts';
 import type { Delivery, Outcome, Refused } from './delivery.ts';
+import { defectReason } from './fold-event.ts';
 import { faultText, storageFault } from './storage-fault.ts';
 
 export interface HalvingResult {
@@ -51,8 +52,7 @@ export function appendHalving(appender: BatchAppender, deliveries: readonly Deli
   }
 
   function appendUnfolded(delivery: Delivery, defect: unknown): void {
-    const reason = `the receiver failed on this event (${nameOf(defect)})`;
-    const second = attempt(1, () => appender.appendUnfolded(delivery, reason));
+    const second = attempt(1, () => appender.appendUnfolded(delivery, defectReason(defect)));
     if (second !== undefined) {
       outcomes.push({ kind: 'refused', reason: 'storage_failed' });
       defects.push(`a delivery could not be appended and was answered with 503: ${faultText(second)}`);
@@ -82,10 +82,4 @@ export function appendHalving(appender: BatchAppender, deliveries: readonly Deli
     for (let index = 0; index < count; index++) outcomes.push(refused);
     return undefined;
   }
-}
-
-/** The part of an error that the sender may see. Its message may contain text from the delivery. */
-function nameOf(error: unknown): string {
-  const { code, name } = error as { code?: unknown; name?: unknown };
-  return String(code ?? name ?? 'unknown error');
 }

@@ -61,9 +61,6 @@ export function backupHandlersPath(targetPath: string): string {
 export async function backup(options: BackupOptions): Promise<BackupResult> {
   const { databasePath, targetPath } = options;
   const handlersPath = backupHandlersPath(targetPath);
-  for (const path of [targetPath, handlersPath])
-    if (existsSync(path))
-      throw new BackupRefused(`${path} already exists: choose another name, or move the file away`);
   const folder = dirname(targetPath);
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw new BackupRefused(`the folder ${folder} does not exist: create it, or choose another name`);
@@ -72,6 +69,9 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
   const partialHandlersPath = `${handlersPath}.partial`;
   const unlock = locked(`${partialPath}-lock`, targetPath);
   try {
+    for (const path of [targetPath, handlersPath])
+      if (existsSync(path))
+        throw new BackupRefused(`${path} already exists: choose another name, or move the file away`);
     removeFiles(partialPath, partialHandlersPath); // left by a killed backup
     const hasHandlers = copyHandlers(runStorePath(databasePath), partialHandlersPath);
     const copied = await copyAndCheck(options, partialPath);
@@ -85,8 +85,8 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
     throw refusal(error, targetPath);
   } finally {
     removeFiles(partialPath, partialHandlersPath);
-    unlock();
     removeFiles(`${partialPath}-lock`);
+    unlock();
   }
 }
 

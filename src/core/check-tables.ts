@@ -7,7 +7,7 @@
 import type { Database } from 'better-sqlite3';
 import { openReadOnly } from './database.ts';
 import { EventLog } from './event-log.ts';
-import type { Derivations } from './projection.ts';
+import type { Derivations, Projection } from './projection.ts';
 import { ProjectionStates, tableProblem } from './projection-state.ts';
 import { columnsOf } from './projection-table.ts';
 import { TemporaryTables } from './temporary-tables.ts';
@@ -41,37 +41,49 @@ export function checkTables(
   derivations: Derivations,
   onProgress: (done: number, total: number) => void = () => {},
 ): TablesCheck {
-  const { projections } = derivations;
-  const database = openReadOnly(databasePath);
-  try {
-    const log = new EventLog(database);
-    const again = new TemporaryTables(database, projections, { withUnfolded: false, onProgress });
-    for (let head = log.head().seq; head - again.folded > SNAPSHOT_EVENTS_MAX; head = log.head().seq)
-      again.fold(head);
-    return database.transaction(() => {
-      const { seq } = log.head();
-      again.fold(seq);
-      const unfolded = log.unfolded(0, seq).map((event) => event.seq);
-      const states = new ProjectionStates(database).read();
-      const checks = projections.map((projection) => {
-        const problem = tableProblem(projection, states, seq);
-        if (problem !== undefined) return broken(projection.name, problem.text);
-        const columns = columnsOf(projection);
-        const missing = columns.filter((column) => !hasColumn(database, projection.name, column));
-        if (missing.length > 0) {
-          return broken(
-            projection.name,
-            `the table ${projection.name} has no column ${missing.join(', ')}: increase the version of the projection`,
-          );
-        }
-        return compare(database, projection.name, [projection.key], columns);
-      });
-      checks.push(compare(database, 'failures', ['seq', 'stage'], ['seq', 'stage', 'error']));
-      return { seq, checks, unfolded };
-    })();
-  } finally {
-    database.close();
+  for (;;) {
+    const database = openReadOnly(databasePath);
+    try {
+      const found = compareAll(database, derivations.projections, onProgress);
+      if (found !== undefined) return found;
+    } finally {
+      database.close();
+    }
   }
+}
+
+/** @returns undefined if a rebuild has meanwhile folded events that were left out here: then all of it must be repeated */
+function compareAll(
+  database: Database,
+  projections: readonly Projection[],
+  onProgress: (done: number, total: number) => void,
+): TablesCheck | undefined {
+  const log = new EventLog(database);
+  const again = new TemporaryTables(database, projections, { withUnfolded: false, onProgress });
+  for (let head = log.head().seq; head - again.folded > SNAPSHOT_EVENTS_MAX; head = log.head().seq)
+    again.fold(head);
+  return database.transaction(() => {
+    const { seq } = log.head();
+    again.fold(seq);
+    const unfolded = log.unfolded(0, seq).map((event) => event.seq);
+    if (again.unfolded().join() !== unfolded.join()) return undefined;
+    const states = new ProjectionStates(database).read();
+    const checks = projections.map((projection) => {
+      const problem = tableProblem(projection, states, seq);
+      if (problem !== undefined) return broken(projection.name, problem.text);
+      const columns = columnsOf(projection);
+      const missing = columns.filter((column) => !hasColumn(database, projection.name, column));
+      if (missing.length > 0) {
+        return broken(
+          projection.name,
+          `the table ${projection.name} has no column ${missing.join(', ')}: increase the version of the projection`,
+        );
+      }
+      return compare(database, projection.name, [projection.key], columns);
+    });
+    checks.push(compare(database, 'failures', ['seq', 'stage'], ['seq', 'stage', 'error']));
+    return { seq, checks, unfolded };
+  })();
 }
 
 function broken(name: string, difference: string): TableCheck {

@@ -3,7 +3,7 @@
  * rebuilds. A failed event does not affect the other events of its batch.
  */
 
-import { interpret, type ReadBody } from './event.ts';
+import { type Interpretation, interpret, type ReadBody } from './event.ts';
 import { PARSE_STAGE } from './event-log.ts';
 import type { AddFailure, ProjectionTable } from './projection-table.ts';
 
@@ -17,8 +17,26 @@ export function foldEvent(
   tables: Iterable<ProjectionTable>,
   addFailure: AddFailure,
 ): void {
-  const interpretation = interpret(read, recorded);
+  const interpretation = interpretationOf(read, recorded);
   if (interpretation.kind === 'failure') addFailure(recorded.seq, PARSE_STAGE, interpretation.reason);
   if (interpretation.kind !== 'event') return;
   for (const table of tables) table.fold(interpretation.event, addFailure);
+}
+
+/** A defect in reading one event is a failure of that event, now and in every rebuild. */
+function interpretationOf(
+  read: ReadBody,
+  recorded: { readonly seq: number; readonly signedAt: number },
+): Interpretation {
+  try {
+    return interpret(read, recorded);
+  } catch (error) {
+    return { kind: 'failure', reason: defectReason(error) };
+  }
+}
+
+/** The reason of a failure that is the receiver's own fault. The error's message may contain text from the delivery. */
+export function defectReason(error: unknown): string {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  return `the receiver failed on this event (${String(code ?? name ?? 'unknown error')})`;
 }

@@ -1,7 +1,7 @@
 /** Folds ranges of the log into tables: shared by rebuilds, table checks, views of the past and lagging tables. */
 
 import { readBody } from './event.ts';
-import type { EventLog } from './event-log.ts';
+import { type EventLog, WRITER_STAGE } from './event-log.ts';
 import { foldEvent } from './fold-event.ts';
 import { IRISX } from './packaging.ts';
 import type { AddFailure, ProjectionTable } from './projection-table.ts';
@@ -15,7 +15,8 @@ export interface Folded {
 
 /**
  * Folds the next events with `after` < seq ≤ `upTo`, in memory: as many as the log reads at once.
- * @param skipped events that must not be folded
+ * @param withUnfolded whether to fold events that were appended without being folded. If not, they keep their failure:
+ *   all tables of a log must treat them alike, so only what rebuilds or shows all of them may fold them
  * @throws only errors that storageFault() classifies as storage faults
  */
 export function foldRange(
@@ -24,13 +25,18 @@ export function foldRange(
   upTo: number,
   tables: readonly ProjectionTable[],
   addFailure: AddFailure,
-  skipped: ReadonlySet<number> = new Set(),
+  withUnfolded: boolean,
 ): Folded {
   let seq = after;
   let bytes = 0;
-  for (const recorded of log.range(after, upTo)) {
-    if (!skipped.has(recorded.seq))
-      foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, tables, addFailure);
+  const range = log.range(after, upTo);
+  const unfolded = new Map<number, string>();
+  if (!withUnfolded)
+    for (const each of log.unfolded(after, range.at(-1)?.seq ?? after)) unfolded.set(each.seq, each.error);
+  for (const recorded of range) {
+    const error = unfolded.get(recorded.seq);
+    if (error !== undefined) addFailure(recorded.seq, WRITER_STAGE, error);
+    else foldEvent(readBody(recorded.body, recorded.eventHeader), recorded, tables, addFailure);
     bytes += recorded.body.length;
     seq = recorded.seq;
   }

@@ -24,6 +24,7 @@ export class NextTables {
   readonly #database: Database;
   readonly #projections: readonly Projection[];
   readonly #log: EventLog;
+  readonly #withUnfolded: boolean;
   readonly #tables: ProjectionTable[] = [];
   readonly #failures: Parameters<AddFailure>[] = [];
   #insertFailure: Statement<[number, string, string]> | undefined;
@@ -31,7 +32,9 @@ export class NextTables {
   /** Folded, but not yet in the tables. */
   #unwritten = { events: 0, bytes: 0 };
 
-  constructor(database: Database, projections: readonly Projection[], log: EventLog) {
+  /** @param withUnfolded see foldRange(); only if all tables are rebuilt */
+  constructor(database: Database, projections: readonly Projection[], log: EventLog, withUnfolded: boolean) {
+    this.#withUnfolded = withUnfolded;
     this.#database = database;
     this.#projections = projections;
     this.#log = log;
@@ -62,7 +65,7 @@ export class NextTables {
    */
   fold(upTo: number): boolean {
     const note: AddFailure = (...failure) => void this.#failures.push(failure);
-    const range = foldRange(this.#log, this.#folded, upTo, this.#tables, note);
+    const range = foldRange(this.#log, this.#folded, upTo, this.#tables, note, this.#withUnfolded);
     if (range.seq === this.#folded) throw unreadable(range.seq, upTo);
     const unwritten = this.#unwritten;
     unwritten.events += range.seq - this.#folded;

@@ -6,7 +6,7 @@
 
 import type { Database } from 'better-sqlite3';
 import { openDatabase } from './database.ts';
-import { EventLog, PARSE_STAGE } from './event-log.ts';
+import { EventLog, PARSE_STAGE, WRITER_STAGE } from './event-log.ts';
 import { lockFile } from './file-lock.ts';
 import { REBUILD_REMAINDER_EVENTS_MAX } from './limits.ts';
 import { cleanLeftovers, exchangeTable, NextTables, type RebuildProgress } from './next-tables.ts';
@@ -62,9 +62,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   const database = openDatabase(databasePath, derivations);
   try {
     const log = new EventLog(database);
-    // An unfolded event is missing from every table, and its single failure stands for all of them: rebuild all tables.
-    const projections =
-      log.unfolded(0, Number.MAX_SAFE_INTEGER).length > 0 ? derivations.projections : options.projections;
+    const projections = projectionsToRebuild(database, log, options);
     refuseNewer(database, projections);
     const unlock = lockRebuild(databasePath);
     try {
@@ -73,7 +71,8 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
       const transactions = new WriteTransactions(database);
       const pace = new Pace(database, transactions, pause, monotonicMs);
       await cleanLeftovers(database, derivations, pace, onProgress);
-      const next = new NextTables(database, projections, log);
+      const isWhole = projections.length === derivations.projections.length;
+      const next = new NextTables(database, projections, log, isWhole);
       await pace.write(() => {
         next.create();
         return 0;
@@ -103,6 +102,22 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   }
 }
 
+/**
+ * An event that was appended without being folded is missing in every table, and has one failure for all of them. So only
+ * a rebuild of all tables folds it.
+ */
+function projectionsToRebuild(
+  database: Database,
+  log: EventLog,
+  { derivations, projections }: RebuildOptions,
+): readonly Projection[] {
+  const all = derivations.projections;
+  if (log.unfolded(0, log.head().seq).length === 0) return projections;
+  return new ProjectionStates(database).problems(all).some(({ kind }) => kind === 'newer')
+    ? projections
+    : all;
+}
+
 function lockRebuild(databasePath: string): () => void {
   const path = `${databasePath}-rebuild`;
   const unlock = lockFile(path);
@@ -123,13 +138,8 @@ function swap(
   const { seq } = log.head();
   while (next.folded < seq) next.fold(seq);
   next.write(Number.POSITIVE_INFINITY);
-  const rebuilt = [PARSE_STAGE, ...projections.map(({ name }) => name)];
+  const rebuilt = [PARSE_STAGE, WRITER_STAGE, ...projections.map(({ name }) => name)];
   if (projections.length < derivations.projections.length) {
-    const [unfolded] = log.unfolded(0, seq);
-    if (unfolded !== undefined)
-      throw new Error(
-        `seq ${unfolded.seq} was recorded without being folded during this rebuild: rebuild all tables`,
-      );
     database
       .prepare(
         `INSERT INTO main.failures_next (seq, stage, error)

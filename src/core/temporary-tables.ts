@@ -46,6 +46,14 @@ export class TemporaryTables {
     return this.#folded;
   }
 
+  /** The events that were left out because they were not folded when they were appended. */
+  unfolded(): number[] {
+    const find = this.#database.prepare<[string], number>(
+      'SELECT seq FROM temp.failures WHERE stage = ? ORDER BY seq',
+    );
+    return find.pluck().all(WRITER_STAGE);
+  }
+
   /**
    * Folds the events up to `upTo` in pieces. Unless the caller has a transaction open, each piece is a short read, so
    * that the WAL can start over in between.
@@ -61,17 +69,14 @@ export class TemporaryTables {
 
   #foldPiece(upTo: number): void {
     const from = this.#folded;
-    const unfolded = this.#options.withUnfolded ? [] : this.#log.unfolded(from, upTo);
-    const skipped = new Set(unfolded.map(({ seq }) => seq));
+    const { withUnfolded } = this.#options;
     let bytes = 0;
     do {
-      const range = foldRange(this.#log, this.#folded, upTo, this.#tables, this.#addFailure, skipped);
+      const range = foldRange(this.#log, this.#folded, upTo, this.#tables, this.#addFailure, withUnfolded);
       if (range.seq === this.#folded) throw unreadable(range.seq, upTo);
       this.#folded = range.seq;
       bytes += range.bytes;
     } while (this.#folded < upTo && this.#folded - from < REBUILD_FOLD_EVENTS && bytes < BATCH_BYTES_MAX);
-    for (const { seq, error } of unfolded)
-      if (seq <= this.#folded) this.#addFailure(seq, WRITER_STAGE, error);
     for (const table of this.#tables) table.write(this.#addFailure);
   }
 }

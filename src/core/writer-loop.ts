@@ -46,8 +46,9 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
     checkpoint = checkpointsOf(database, databasePath);
     updateViews(database, derivations);
     appender = new BatchAppender(database, derivations);
-    const { lagging, isBehind } = appender.append([]);
+    const { lagging, isBehind, defect } = appender.append([]);
     send({ kind: 'ready', head: headOf(appender), lagging });
+    if (defect !== undefined) send({ kind: 'defect', text: defect });
     if (isBehind) catchUpSoon();
   } catch (error) {
     const text =
@@ -73,6 +74,7 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
       if (fault !== undefined) send({ kind: 'failing', fault: fault.kind, text: fault.text });
       send({ kind: 'answered', outcomes: packOutcomes(outcomes), lagging: tables?.lagging, ms });
       for (const text of defects) send({ kind: 'defect', text });
+      if (tables?.defect !== undefined) send({ kind: 'defect', text: tables.defect });
       if (tables?.isBehind === true) catchUpSoon();
       // A duplicate writes nothing, so it does not prove that storage works.
       const hasWritten = outcomes.some((outcome) => outcome.kind === 'recorded' && !outcome.duplicate);
@@ -105,7 +107,8 @@ export function runWriter(port: MessagePort, databasePath: string, derivations: 
     isCatchingUp = false;
     if (isClosed) return;
     try {
-      const { lagging, isBehind } = appender.append([]);
+      const { lagging, isBehind, defect } = appender.append([]);
+      if (defect !== undefined) send({ kind: 'defect', text: defect });
       if (isBehind) catchUpSoon();
       else send({ kind: 'lagging', lagging });
     } catch (error) {

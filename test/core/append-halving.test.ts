@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { afterEach, describe, it } from 'node:test';
+import Sqlite from 'better-sqlite3';
 import { BatchAppender } from '../../src/core/append-batch.ts';
 import { appendHalving } from '../../src/core/append-halving.ts';
 import { checkTables } from '../../src/core/check-tables.ts';
@@ -8,6 +10,7 @@ import { rebuild } from '../../src/core/rebuild.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { openTestDatabase, type TestDatabase } from '../support/database.ts';
 import { delivery, T0_S } from '../support/events.ts';
+import { IRISX_PROGRAM } from '../support/program.ts';
 
 const opened: TestDatabase[] = [];
 afterEach(() => {
@@ -162,4 +165,99 @@ describe('an event that was recorded unfolded', () => {
       const { checks, unfolded } = checkTables(path, derivations);
       assert.deepEqual([checks.flatMap(({ differences }) => differences), unfolded], [[], []]);
     });
+});
+
+describe('a table that is brought up to date', () => {
+  const LAG = (version: number) => `UPDATE projections SET version = ${version} WHERE name = 'calls'`;
+  const unusable = (id: string) => call(id, { from_number: ['a', 'list'] });
+  const FAILING = `CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'calls'
+    BEGIN SELECT RAISE(ABORT, 'a defect'); END`;
+  /** As another process would. */
+  const outside = (path: string, sql: string) => {
+    const other = new Sqlite(path);
+    other.exec(sql);
+    other.close();
+  };
+
+  it('leaves out what was not folded, as the other tables did', () => {
+    const { appender, database, path } = given();
+    outside(path, LAG(99));
+    appender.append([call('a')]);
+    database.exec(
+      "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'parse' BEGIN SELECT RAISE(ABORT, 'x'); END",
+    );
+    appendHalving(appender, [unreadable('x'), call('b')]);
+    database.exec('DROP TRIGGER failing');
+    outside(path, LAG(1));
+    assert.deepEqual(appender.append([call('c')]).lagging, []);
+    const { checks, unfolded } = checkTables(path, derivations);
+    assert.deepEqual([checks.flatMap(({ differences }) => differences), unfolded], [[], [2]]);
+  });
+
+  it('stays behind if that fails, and costs no delivery', () => {
+    const { appender, path, rows } = given();
+    outside(path, LAG(99));
+    appender.append([call('a'), unusable('bad')]);
+    outside(path, FAILING);
+    outside(path, LAG(1));
+    const { outcomes, tables } = appendHalving(appender, [call('b'), call('c')]);
+    assert.deepEqual(outcomes.map(wordOf), ['folded', 'folded']);
+    assert.deepEqual(tables?.lagging, ['calls']);
+    assert.match(tables?.defect ?? '', /^the table calls cannot be brought up to date: a defect/);
+    assert.deepEqual(rows('SELECT * FROM calls'), []);
+    assert.equal(appender.append([call('d')]).defect, undefined, 'it is reported once');
+    outside(path, 'DROP TRIGGER failing');
+    assert.deepEqual(appender.append([]).lagging, []);
+    assert.equal(rows('SELECT * FROM calls').length, 4);
+    assert.deepEqual(
+      checkTables(path, derivations).checks.flatMap(({ differences }) => differences),
+      [],
+    );
+  });
+});
+
+it('a rebuild beside a table of newer code leaves unfolded events to newer code', async () => {
+  const { appender, database, path, rows } = given();
+  database.exec(
+    "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'parse' BEGIN SELECT RAISE(ABORT, 'x'); END",
+  );
+  appendHalving(appender, [call('a'), unreadable('x')]);
+  database.exec('DROP TRIGGER failing');
+  database.exec("UPDATE projections SET version = 99 WHERE name = 'contacts'");
+  const calls = derivations.projections.filter(({ name }) => name === 'calls');
+  await rebuild({
+    databasePath: path,
+    derivations,
+    projections: calls,
+    pause: async () => {},
+    monotonicMs: () => performance.now(),
+  });
+  assert.deepEqual(rows('SELECT seq, stage FROM failures'), [{ seq: 2, stage: 'writer' }]);
+  const { checks, unfolded } = checkTables(path, derivations);
+  assert.deepEqual(unfolded, [2]);
+  assert.deepEqual(
+    checks.filter(({ differenceCount }) => differenceCount > 0).map(({ name }) => name),
+    ['contacts'],
+  );
+});
+
+it('a comparison beside a rebuild that folds what was left out starts again', () => {
+  const { appender, database, path } = given();
+  database.exec(
+    "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'calls' BEGIN SELECT RAISE(ABORT, 'x'); END",
+  );
+  appendHalving(appender, [call('a'), call('bad', { from_number: ['a', 'list'] })]);
+  database.exec('DROP TRIGGER failing');
+  for (let piece = 0; piece < 6; piece++)
+    appender.append(Array.from({ length: 1000 }, (_, n) => call(`c${piece}-${n}`)));
+  let isRebuilt = false;
+  const { checks, unfolded } = checkTables(path, derivations, () => {
+    if (isRebuilt) return;
+    isRebuilt = true;
+    const env = { PATH: process.env['PATH'] ?? '', DATABASE_URL: `file:${path}` };
+    const { status, stderr } = spawnSync(process.execPath, [...IRISX_PROGRAM, 'rebuild'], { env });
+    assert.equal(status, 0, String(stderr));
+  });
+  assert.ok(isRebuilt);
+  assert.deepEqual([checks.flatMap(({ differences }) => differences), unfolded], [[], []]);
 });

@@ -68,7 +68,7 @@ class World {
   foldAgain(): void {
     const head = this.#log.head().seq;
     for (let seq = 0; seq < head; )
-      seq = foldRange(this.#log, seq, head, this.#again, this.#addFailureAgain).seq;
+      seq = foldRange(this.#log, seq, head, this.#again, this.#addFailureAgain, true).seq;
     for (const table of this.#again) table.write(this.#addFailureAgain);
   }
 
