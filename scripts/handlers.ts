@@ -67,10 +67,18 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
   const database = openReadOnly(config.databasePath);
   try {
     const log = new EventLog(database);
-    if (replayFrom !== undefined) return replay(store, log, seqOf(replayFrom), values.only);
+    if (replayFrom !== undefined) {
+      const code = replay(store, log, seqOf(replayFrom), values.only);
+      printAbsences(store, log);
+      return code;
+    }
     if (command === 'status') return none(rest) ?? status(store, log, config.databasePath);
     if (command === 'failed') return none(rest) ?? failed(store);
-    if (command === 'retry') return retry(store, values.all === true, rest.map(seqOf));
+    if (command === 'retry') {
+      const code = retry(store, values.all === true, rest.map(seqOf));
+      printAbsences(store, log);
+      return code;
+    }
     if (command === 'skip') return skip(store, rest.map(seqOf));
     if (command === 'resume') return resume(store, log, rest, values.from);
     throw new UsageError(
@@ -79,6 +87,14 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
   } finally {
     database.close();
     store.close();
+  }
+}
+
+/** Runs of a consumer that was away for too long do not start before it is resumed. */
+function printAbsences(store: RunStore, log: EventLog): void {
+  for (const consumer of store.consumers()) {
+    const absence = absenceOf(consumer, log.head().seq, Date.now());
+    if (absence !== undefined) print([absence]);
   }
 }
 
@@ -110,10 +126,7 @@ function status(store: RunStore, log: EventLog, databasePath: string): number {
   print(alignedLines(['consumer', 'state', 'seq', 'behind', 'waiting', 'dead'], rows, [2, 3, 4, 5]));
   const server = isServed ? 'a server is running' : 'no server is running';
   print([`the log's last event is seq ${grouped(head)}; ${server}`]);
-  for (const consumer of consumers) {
-    const absence = absenceOf(consumer, head, Date.now());
-    if (absence !== undefined && (!isServed || consumer.state === 'held up')) print([absence]);
-  }
+  printAbsences(store, log);
   return 0;
 }
 

@@ -140,7 +140,7 @@ function readTarget({ values }: Given): Omit<PosterOptions, 'connections'> {
 /** The deliveries of one repetition: how many there are, and how to make them (samples get new ids each time). */
 interface Source {
   readonly size: number;
-  make(): Delivery[];
+  make(): Iterable<Delivery>;
 }
 
 function readSource({ values, positionals }: Given, random: Random): Source {
@@ -153,8 +153,8 @@ function readSource({ values, positionals }: Given, random: Random): Source {
     if (values.data !== undefined || values.shape !== undefined)
       throw new UsageError('--data and --shape are for samples: the bodies of a --file are sent unchanged');
     const recorded = readRecordedFile(values.file);
-    if (recorded.length === 0) throw new UsageError(`${values.file} contains no deliveries`);
-    return { size: recorded.length, make: () => recorded };
+    if (recorded.size === 0) throw new UsageError(`${values.file} contains no deliveries`);
+    return { size: recorded.size, make: recorded.deliveries };
   }
 
   const changes = readChanges(values.data ?? []);
@@ -174,7 +174,7 @@ function readSource({ values, positionals }: Given, random: Random): Source {
   return { size: make().length, make };
 }
 
-function* repeated(make: () => Delivery[], count: number, copies: number): Generator<Delivery> {
+function* repeated(make: () => Iterable<Delivery>, count: number, copies: number): Generator<Delivery> {
   for (let made = 0; made < count; made++)
     for (const delivery of make()) for (let copy = 0; copy < copies; copy++) yield delivery;
 }

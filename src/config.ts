@@ -13,7 +13,7 @@ import { databasePath, pathProblem } from './given-path.ts';
 import type { ForwardOptions } from './handlers/forward.ts';
 import { readTextFile } from './text-file.ts';
 import { withVariableFiles } from './variable-files.ts';
-import { type Environment, listOf, set, suspicions } from './variables.ts';
+import { type Environment, FROM_FILES, listOf, set, suspicions } from './variables.ts';
 
 export interface Config {
   /** 0 means any free port. */
@@ -91,10 +91,19 @@ export function loadEnvFile(): readonly string[] {
   if ('problem' in file) throw new ConfigError([`${resolve('.env')} ${file.problem}`]);
   const { variables, warnings } = parseEnvFile(file.text);
   const isOverruled = new Set(Object.keys(process.env));
-  for (const [name, value] of Object.entries(variables)) process.env[name] ??= value;
+  for (const [name, value] of Object.entries(variables))
+    if (!isOverruled.has(otherForm(name) ?? '')) process.env[name] ??= value;
   return warnings
     .filter(({ variable }) => variable === undefined || !isOverruled.has(variable))
     .map(({ text }) => text);
+}
+
+/** NAME for NAME_FILE, and the other way round: `.env` does not override either form in the environment. */
+function otherForm(name: string): string | undefined {
+  return FROM_FILES.flatMap((each) => [
+    [each, `${each}_FILE`],
+    [`${each}_FILE`, each],
+  ]).find(([form]) => form === name)?.[1];
 }
 
 /**

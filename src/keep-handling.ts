@@ -51,18 +51,21 @@ export interface Handling {
 
 type Dead = NonNullable<HandlersThreadData['dead']>;
 
-const MIB = 1024 * 1024;
 const LOAD_HINT = 'its top-level code must finish';
 /** Node's exit code if a top-level `await` never settles. */
 const UNSETTLED_AWAIT = 13;
 
-export function keepHandling(options: HandlingOptions, log: Log): Handling {
+/** @param onWaiting called about once a second while handlers wait for the tables */
+export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () => void): Handling {
   const module = options.modulePath === undefined ? 'src/handlers' : `HANDLERS=${options.modulePath}`;
   const shared = SharedState.create(options.runsMax);
   let thread: Worker | undefined;
   let consumers: readonly string[] = [];
   let types: readonly string[] = [];
   let isStarted = false;
+  let deaths = 0;
+  /** It died after it had loaded and before start(). */
+  let diedEarly: { readonly text: string; readonly isForeign: boolean } | undefined;
   let onStarted = () => {};
   let isClosing = false;
   let restart: NodeJS.Timeout | undefined;
@@ -86,9 +89,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
     death = undefined;
     untold = dead;
     const data: HandlersThreadData = { ...options, shared: shared.buffer, dead };
-    const mine = startThread('handlers-thread', data, {
-      maxOldGenerationSizeMb: HANDLERS_HEAP_BYTES / MIB,
-    });
+    const mine = startThread('handlers-thread', data, HANDLERS_HEAP_BYTES);
     thread = mine;
     const late = setTimeout(
       () => refuse(`${module} did not load within ${HANDLERS_LOAD_MS} ms: ${LOAD_HINT}`),
@@ -120,6 +121,8 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
         case 'started':
           untold = undefined;
           return onStarted();
+        case 'waiting':
+          return onWaiting();
         case 'log':
           return log(message.level, message.text);
         case 'died':
@@ -134,10 +137,14 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
       thread = undefined;
       shared.forgetSettled();
       clearInterval(watch);
-      const { text, isForeign } = death ?? { text: endText(code), isForeign: true };
-      loads(`${module} cannot be loaded: ${text}`);
-      onStarted();
-      if (isStarted && !isClosing) replace(text, isForeign);
+      const ended = death ?? { text: endText(code), isForeign: true };
+      loads(`${module} cannot be loaded: ${ended.text}`);
+      // The start waits for the next thread, but not for one after the other: receiving must begin.
+      deaths += 1;
+      if (isClosing || deaths > 1) onStarted();
+      if (isClosing) return;
+      if (isStarted) replace(ended);
+      else diedEarly = ended;
     });
   }
 
@@ -166,7 +173,7 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
     watch.unref();
   }
 
-  function replace(text: string, isForeign: boolean): void {
+  function replace({ text, isForeign }: { readonly text: string; readonly isForeign: boolean }): void {
     const seqs = isForeign ? shared.underWay : [];
     const under = seqs.length === 0 ? '' : `, with seq ${seqs.join(', ')} in progress`;
     log('error', `the handlers' thread has ended: ${text}${under}; it is restarted in ${restartMs / 1000} s`);
@@ -183,10 +190,11 @@ export function keepHandling(options: HandlingOptions, log: Log): Handling {
     loaded,
     async start() {
       isStarted = true;
-      if (thread === undefined) return;
+      if (thread === undefined && diedEarly === undefined) return;
       await new Promise<void>((resolve) => {
         onStarted = resolve;
-        begin();
+        if (diedEarly === undefined) begin();
+        else replace(diedEarly);
       });
     },
     wake() {

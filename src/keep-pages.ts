@@ -17,7 +17,6 @@ export interface Pages {
   close(): Promise<void>;
 }
 
-const MIB = 1024 * 1024;
 const FAILED = 'This page failed; see the log for the reason.';
 
 export function keepPages(databasePath: string, snapshot: () => Snapshot, log: Log): Pages {
@@ -28,9 +27,7 @@ export function keepPages(databasePath: string, snapshot: () => Snapshot, log: L
 
   function started(): Worker {
     if (thread !== undefined) return thread;
-    const mine = startThread('pages-thread', databasePath, {
-      maxOldGenerationSizeMb: PAGES_HEAP_BYTES / MIB,
-    });
+    const mine = startThread('pages-thread', databasePath, PAGES_HEAP_BYTES);
     let problem = 'it ended';
     mine.on('message', (answer: PageAnswer) => {
       if ('page' in answer) return settle(answer.id, answer.page);

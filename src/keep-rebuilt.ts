@@ -18,8 +18,6 @@ export interface Rebuilder {
   close(): Promise<void>;
 }
 
-const MIB = 1024 * 1024;
-
 /** @param onDone called after a rebuild, so that the writer checks the tables again */
 export function keepRebuilt(databasePath: string, log: Log, onDone: () => void): Rebuilder {
   let lagging: readonly string[] = [];
@@ -37,9 +35,7 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
       startAgain = true; // it may have checked before the tables fell behind
       return;
     }
-    thread = startThread('rebuild-thread', databasePath, {
-      maxOldGenerationSizeMb: REBUILD_HEAP_BYTES / MIB,
-    });
+    thread = startThread('rebuild-thread', databasePath, REBUILD_HEAP_BYTES);
     thread.on('message', (message: FromRebuild) => report(message));
     thread.on('error', (error) => report({ kind: 'failed', text: error.message }));
     thread.on('exit', () => {

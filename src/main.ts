@@ -8,12 +8,13 @@ import { HandlersRefused } from './core/handler.ts';
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
 import { createLogger, type Log } from './core/logger.ts';
 import { IRISX } from './core/packaging.ts';
-import { secretUse, secretUseText } from './core/secret-use.ts';
 import { faultText } from './core/storage-fault.ts';
 import { urlHost } from './http/listen.ts';
 import type { AdminPages } from './keep-admin.ts';
 import { flushLines, writeLine } from './output.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
+import type { SecretsThreadData } from './secrets-thread.ts';
+import { startThread } from './threads.ts';
 
 const EX_UNAVAILABLE = 69;
 
@@ -63,16 +64,17 @@ async function main(): Promise<void> {
     },
   });
   announce(config, await opening, log);
-  if (config.secrets.length > 1) await logSecretUse(config, log, () => stopping);
+  if (config.secrets.length > 1) logSecretUse(config, log);
 }
 
-async function logSecretUse({ databasePath, secrets }: Config, log: Log, isStopping: () => boolean) {
-  try {
-    const use = await secretUse(databasePath, secrets, isStopping);
-    if (use !== undefined) log('info', secretUseText(use));
-  } catch (error) {
+function logSecretUse({ databasePath, secrets }: Config, log: Log): void {
+  const data: SecretsThreadData = { databasePath, secrets };
+  const thread = startThread('secrets-thread', data);
+  thread.on('message', (text: string) => log('info', text));
+  thread.on('error', (error) => {
     log('warn', `cannot find out from the log when each secret was last used: ${faultText(error)}`);
-  }
+  });
+  thread.unref();
 }
 
 /** Exits immediately. A normal exit would wait for the writer and then checkpoint. */

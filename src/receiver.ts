@@ -64,7 +64,9 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
 
   prepareDatabaseFile(config.databasePath);
   const rebuilder = keepRebuilt(config.databasePath, log, () => writer.refresh());
-  const handling = keepHandling({ databasePath: config.databasePath, ...config.handlers }, log);
+  const handling = keepHandling({ databasePath: config.databasePath, ...config.handlers }, log, () =>
+    writer.refresh(),
+  );
   const writer: Writer = await Writer.open(startThread('writer-thread', config.databasePath), log, {
     onLost: options.onLost,
     onCommitted(deliveries, ms) {

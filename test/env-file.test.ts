@@ -91,6 +91,17 @@ describe('.env', () => {
     );
   });
 
+  it('does not override the other form of a variable either, the value or its file', async () => {
+    const file = join(folder.path, 'secret');
+    writeFileSync(file, 'from the file\n');
+    write('WEBHOOK_SECRET=from .env');
+    const byFile = await sign({ WEBHOOK_SECRET_FILE: file });
+    assert.ok(byFile.stdout.includes(generateSignature('body', 'from the file', TIMESTAMP)), byFile.stderr);
+    write(`WEBHOOK_SECRET_FILE=${file}`);
+    const byValue = await sign({ WEBHOOK_SECRET: 'set' });
+    assert.ok(byValue.stdout.includes(generateSignature('body', 'set', TIMESTAMP)), byValue.stderr);
+  });
+
   it('in another encoding is refused; the message names the encoding and what to do', async () => {
     const text = 'WEBHOOK_SECRET=one\n';
     for (const mark of ['', '\ufeff']) {

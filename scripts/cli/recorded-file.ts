@@ -12,23 +12,47 @@ import type { Delivery } from './post.ts';
 const KEPT_HEADERS = /^x-irisx-event(-id)?$/i;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
-/** @throws Error that names the file and the line, before anything is sent */
-export function readRecordedFile(file: string): Delivery[] {
-  let text: string;
+export interface RecordedFile {
+  /** How many deliveries it contains. */
+  readonly size: number;
+  /** In the order of the file, read as they are needed: the file may be large. */
+  deliveries(): Generator<Delivery>;
+}
+
+/** @throws Error that names the file and the first line that cannot be sent; nothing has been sent then */
+export function readRecordedFile(file: string): RecordedFile {
+  let bytes: Buffer;
   try {
-    text = readFileSync(file, 'utf8');
+    bytes = readFileSync(file); // as text, a file could have 512 MiB at most
   } catch (error) {
     throw new Error(`${file} cannot be read: ${faultText(error)}`, { cause: error });
   }
-  return text
-    .replace(/^\ufeff/, '')
-    .split('\n')
-    .flatMap((line, index) => {
-      if (line.trim() === '') return [];
-      const read = readLine(line.replace(/\r$/, ''));
-      if (typeof read === 'string') throw new Error(`${file}, line ${index + 1} ${read}; nothing was sent`);
-      return [read];
-    });
+  function* deliveries(): Generator<Delivery> {
+    let number = 0;
+    for (const line of linesOf(bytes)) {
+      number += 1;
+      if (line.trim() === '') continue;
+      const read = readLine(line);
+      if (typeof read === 'string') throw new Error(`${file}, line ${number} ${read}; nothing was sent`);
+      yield read;
+    }
+  }
+  let size = 0;
+  for (const _ of deliveries()) size += 1;
+  return { size, deliveries };
+}
+
+const LINE_END = 0x0a;
+
+/** Without their ends, and without a byte order mark. */
+function* linesOf(bytes: Buffer): Generator<string> {
+  for (let start = 0; start < bytes.length; ) {
+    const found = bytes.indexOf(LINE_END, start);
+    const end = found === -1 ? bytes.length : found;
+    const line = bytes.toString('utf8', start, end).replace(/\r$/, '');
+    yield start === 0 ? line.replace(/^\ufeff/, '') : line;
+    start = end + 1;
+  }
 }
 
 /** @returns the delivery, or what is wrong with the line */

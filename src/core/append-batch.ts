@@ -63,7 +63,7 @@ export class BatchAppender {
     this.#database = database;
     this.#projections = derivations.projections;
     this.#log = new EventLog(database);
-    this.#states = new ProjectionStates(database);
+    this.#states = new ProjectionStates(database, this.#log);
     this.transactions = new WriteTransactions(database);
     this.#dataVersion = database.prepare('PRAGMA data_version').pluck();
   }

@@ -67,7 +67,7 @@ function compareAll(
     again.fold(seq);
     const unfolded = log.unfolded(0, seq).map((event) => event.seq);
     if (again.unfolded().join() !== unfolded.join()) return undefined;
-    const states = new ProjectionStates(database).read();
+    const states = new ProjectionStates(database, log).read();
     const checks = projections.map((projection) => {
       const problem = tableProblem(projection, states, seq);
       if (problem !== undefined) return broken(projection.name, problem.text);

@@ -131,6 +131,11 @@ export class Dispatcher {
     return absence !== undefined;
   }
 
+  /** Whether events are waiting for the tables. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
+  }
+
   /** Stores that it is still running. A later absence counts from this time. */
   noteRunning(): void {
     if (!this.#isHeldUp) this.#store.setState(this.#consumer.name, 'running', this.#options.now());

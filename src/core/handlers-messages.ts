@@ -18,6 +18,8 @@ export type FromHandlers =
   | { readonly kind: 'refused'; readonly text: string }
   /** The thread runs the handlers from now on, or waits until the process that runs them has ended. */
   | { readonly kind: 'started' }
+  /** Handlers are waiting for tables that this process's writer may have to bring up to date. */
+  | { readonly kind: 'waiting' }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly text: string }
   /** The thread ends after an error outside of any run. `isForeign`: as far as known, in the user's code. */
   | { readonly kind: 'died'; readonly text: string; readonly isForeign: boolean }

@@ -251,8 +251,6 @@ export const EVENT_LOOP_WINDOW_MS = 60_000;
 export const CONFIG_FILE_BYTES_MAX = 1024 * 1024;
 /** The newest events searched for the last use of each secret after the start: about 0.2 s of work. */
 export const SECRET_USE_EVENTS_MAX = 10_000;
-/** How many of them are read at once: deliveries wait for this, less than a millisecond. */
-export const SECRET_USE_PIECE_EVENTS = 50;
 
 // --- searches ---------------------------------------------------------------------------------------------
 

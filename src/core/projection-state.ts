@@ -36,9 +36,9 @@ export class ProjectionStates {
   readonly #advance: Statement<[number, string]>;
   readonly #log: EventLog;
 
-  constructor(database: Database) {
+  constructor(database: Database, log: EventLog = new EventLog(database)) {
     this.#database = database;
-    this.#log = new EventLog(database);
+    this.#log = log;
     this.#all = database.prepare('SELECT name, version, applied_seq FROM projections');
     this.#advance = database.prepare('UPDATE projections SET applied_seq = ? WHERE name = ?');
   }

@@ -76,6 +76,7 @@ export function runHandlers(options: HandlersOptions): void {
     if (running === undefined) return;
     const { database, store, dispatchers } = running;
     if (performance.now() >= noteAtMs) noteRunning(dispatchers);
+    if (dispatchers.some(({ isWaiting }) => isWaiting)) say({ kind: 'waiting' });
     const found = [database.pragma('data_version', { simple: true }), store.dataVersion()];
     if (found[0] === logVersion && found[1] === stateVersion) return;
     if (found[1] !== stateVersion) for (const dispatcher of dispatchers) dispatcher.reload();

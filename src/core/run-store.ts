@@ -198,7 +198,7 @@ export class RunStore {
   resume(consumer: string, from: { seq: number; chain: Uint8Array } | undefined, nowMs: number): void {
     this.#database
       .transaction(() => {
-        this.setState(consumer, 'running', nowMs);
+        this.#database.prepare('UPDATE consumers SET ran_at_ms = ? WHERE name = ?').run(nowMs, consumer);
         if (from === undefined) return;
         this.moveTo(consumer, from.seq, from.chain);
         this.#database.prepare('UPDATE failed_runs SET next_at_ms = NULL WHERE consumer = ?').run(consumer);

@@ -1,9 +1,8 @@
 /** Finds when each of several secrets was last used: this shows when an old one can be removed. */
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { openReadOnly } from './database.ts';
 import { EventLog } from './event-log.ts';
-import { SECRET_USE_EVENTS_MAX, SECRET_USE_PIECE_EVENTS } from './limits.ts';
+import { SECRET_USE_EVENTS_MAX } from './limits.ts';
 import { signerOf } from './signature.ts';
 
 /** The newest event that a secret signed. */
@@ -20,38 +19,25 @@ export interface SecretUse {
 }
 
 /**
- * Reads the log backwards, in pieces, until a use of each secret is found. The event loop runs between the pieces.
- * @param isStopping called after each piece; true ends the search
- * @returns undefined if it was stopped
+ * Reads the log backwards until a use of each secret is found.
  * @throws Error if the log cannot be read
  */
-export async function secretUse(
-  databasePath: string,
-  secrets: readonly string[],
-  isStopping: () => boolean,
-): Promise<SecretUse | undefined> {
+export function secretUse(databasePath: string, secrets: readonly string[]): SecretUse {
   const database = openReadOnly(databasePath);
   try {
     const log = new EventLog(database);
     const lastUses: (LastUse | undefined)[] = secrets.map(() => undefined);
     const head = log.head().seq;
     const end = Math.max(0, head - SECRET_USE_EVENTS_MAX);
-    let upTo = head;
-    while (upTo > end && lastUses.includes(undefined)) {
-      const after = Math.max(end, upTo - SECRET_USE_PIECE_EVENTS);
-      for (let seq = after; seq < upTo; seq++) {
-        const [event] = log.stored(seq, 1);
-        if (event === undefined || event.seq > upTo) break;
-        const signature = Buffer.from(event.signature ?? []).toString('hex');
-        const signer = signerOf(event.body, signature, String(event.signed_at), secrets);
-        if (signer >= 0 && (lastUses[signer]?.seq ?? after) <= event.seq)
-          lastUses[signer] = { seq: event.seq, receivedAtMs: event.received_at_ms };
-      }
-      upTo = after;
-      await nextTurn();
-      if (isStopping()) return undefined;
+    let seq = head;
+    for (; seq > end && lastUses.includes(undefined); seq--) {
+      const [event] = log.stored(seq - 1, 1);
+      if (event?.seq !== seq) continue;
+      const signature = Buffer.from(event.signature ?? []).toString('hex');
+      const signer = signerOf(event.body, signature, String(event.signed_at), secrets);
+      if (signer >= 0) lastUses[signer] ??= { seq, receivedAtMs: event.received_at_ms };
     }
-    return { lastUses, eventsLookedAt: head - upTo };
+    return { lastUses, eventsLookedAt: head - seq };
   } finally {
     database.close();
   }

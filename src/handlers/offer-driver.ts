@@ -1,6 +1,7 @@
 /**
- * Lets a user's module import `better-sqlite3` wherever that module is: outside the clone, or next to the bundle,
- * which contains the driver. A module that finds its own copy of the driver uses that copy.
+ * Gives a user's module the receiver's own `better-sqlite3`, wherever that module is: outside the clone, or next to the
+ * bundle. A second copy of SQLite in this process would be dangerous: if it opened and closed the log, the kernel would
+ * drop the locks of the writer.
  */
 
 import { registerHooks } from 'node:module';
@@ -20,15 +21,10 @@ export function offerDriver(): void {
   Object.defineProperty(globalThis, DRIVER, { value: Sqlite });
   registerHooks({
     resolve(specifier, context, nextResolve) {
-      try {
-        return nextResolve(specifier, context);
-      } catch (error) {
-        if (specifier !== NAME) throw error;
-        const format = [...context.conditions].includes('require') // a Set on some versions of Node
-          ? 'commonjs'
-          : 'module';
-        return { url: `${SCHEME}${format}`, format, shortCircuit: true };
-      }
+      if (specifier !== NAME) return nextResolve(specifier, context);
+      const isRequired = [...context.conditions].includes('require'); // a Set on some versions of Node
+      const format = isRequired ? 'commonjs' : 'module';
+      return { url: `${SCHEME}${format}`, format, shortCircuit: true };
     },
     load(url, context, nextLoad) {
       if (!url.startsWith(SCHEME)) return nextLoad(url, context);

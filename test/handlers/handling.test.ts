@@ -1,16 +1,18 @@
 /** Handlers in a complete receiver: called once an event is in the log, and never delaying the sender. */
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
+import { BatchAppender } from '../../src/core/append-batch.ts';
 import { lockFile } from '../../src/core/file-lock.ts';
 import { CONSUMER_ABSENCE_MS, REBUILD_RETRY_MS } from '../../src/core/limits.ts';
 import { rebuild } from '../../src/core/rebuild.ts';
 import { RunStore } from '../../src/core/run-store.ts';
 import { runStorePath } from '../../src/core/run-store-file.ts';
 import { derivations } from '../../src/projections/index.ts';
+import { delivery } from '../support/events.ts';
 import { deliver, startReceiver, type TestReceiver, temporaryFolder, until } from '../support/receiver.ts';
 import { startTarget } from '../support/target.ts';
 
@@ -354,6 +356,54 @@ describe('a user’s own SQLite errors', () => {
       assert.ok(!receiver.lines.some((line) => line.includes('has ended')), receiver.lines.join('\n'));
       assert.equal((await fetch(`${receiver.url}/health`)).status, 200);
     });
+});
+
+it('a handlers’ module gets the receiver’s own SQLite even if it has a copy of its own', async () => {
+  const { folder, seen, start } = given(`import Database from 'better-sqlite3';
+    import { createRequire } from 'node:module';
+    const required = createRequire(import.meta.url)('better-sqlite3');
+    export function handleCallCompleted() {
+      note('completed', {}, { version: Database.version ?? 'real', same: required === Database });
+    }`);
+  const copy = join(folder, 'node_modules', 'better-sqlite3');
+  mkdirSync(copy, { recursive: true });
+  writeFileSync(join(copy, 'package.json'), '{"name":"better-sqlite3","main":"index.js"}');
+  writeFileSync(join(copy, 'index.js'), "module.exports = { version: 'a copy' };");
+  const receiver = await start();
+  await deliver(receiver, completed('c'));
+  await until(() => seen().length === 1, 'it has run');
+  assert.deepEqual(seen()[0]?.context, { version: 'real', same: true });
+});
+
+it('handlers whose thread dies between loading and the start are started all the same', async () => {
+  const { seen, start } = given(`import { existsSync, writeFileSync } from 'node:fs';
+    const mark = import.meta.filename + '.died';
+    if (!existsSync(mark)) {
+      writeFileSync(mark, '');
+      setTimeout(() => { throw new Error('too early'); }, 1);
+    }
+    export function handleCallCompleted(data) { note('completed', data, {}); }`);
+  const receiver = await start();
+  await deliver(receiver, completed('c'));
+  await until(() => seen().length === 1, 'it has run');
+});
+
+it('handlers that wait for a table of this version make the receiver bring it up to date', async () => {
+  const { databasePath, seen, start } = given(
+    "export function handleCallCompleted(data) { note('completed', data, {}); }",
+  );
+  const receiver = await start();
+  await deliver(receiver, completed('first'));
+  await until(() => seen().length === 1, 'the first has run');
+  // As older code in another process does it: the event is in the log, and this version's table lacks it.
+  const database = new Sqlite(databasePath);
+  database.exec("UPDATE projections SET version = 0 WHERE name = 'calls'");
+  new BatchAppender(database, derivations).append([
+    delivery({ event: 'call.completed', data: { call_uuid: 'by another process' } }),
+  ]);
+  database.exec("UPDATE projections SET version = 1 WHERE name = 'calls'");
+  database.close();
+  await until(() => seen().length === 2, 'no delivery is needed for it');
 });
 
 it('a handler sees an event only after its table reflects it; forwarding does not wait', async () => {

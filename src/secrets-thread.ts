@@ -1,0 +1,16 @@
+/** Entry of the secrets thread: reports once when each secret was last used, as a line for the log. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { lowerPriority, NICENESS } from './core/low-priority.ts';
+import { secretUse, secretUseText } from './core/secret-use.ts';
+
+/** The data passed to the thread. */
+export interface SecretsThreadData {
+  readonly databasePath: string;
+  readonly secrets: readonly string[];
+}
+
+if (parentPort === null) throw new Error('secrets-thread must run as a worker thread');
+lowerPriority(NICENESS.reading);
+const { databasePath, secrets } = workerData as SecretsThreadData;
+parentPort.postMessage(secretUseText(secretUse(databasePath, secrets)));
