@@ -6,6 +6,7 @@ import { openReadOnly } from '../src/core/database.ts';
 import { EventLog } from '../src/core/event-log.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
+import { readingPauses } from '../src/core/reading-pauses.ts';
 import { faultText } from '../src/core/storage-fault.ts';
 import {
   type Anchor,
@@ -71,7 +72,11 @@ function main({ values }: Arguments<typeof OPTIONS>): number {
     const log = new EventLog(database);
     const known = namedSecrets(config, values.secret !== undefined);
     const secrets = known.map(({ secret }) => secret);
-    const found = verifyLog(log, secrets, (done, total) => progress.report('log', done, total));
+    const pause = readingPauses(database);
+    const found = verifyLog(log, secrets, (done, total) => {
+      pause();
+      progress.report('log', done, total);
+    });
     report('sequence', sequenceFinding(found));
     report('chain', chainFinding(found));
     report('signatures', signaturesFinding(found, known));

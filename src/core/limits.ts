@@ -252,6 +252,13 @@ export const CONFIG_FILE_BYTES_MAX = 1024 * 1024;
 /** The newest events searched for the last use of each secret after the start: about 0.2 s of work. */
 export const SECRET_USE_EVENTS_MAX = 10_000;
 
+// --- long readings ----------------------------------------------------------------------------------------
+
+/** A long reading pauses after this time, so that the WAL can start over. */
+export const READ_STINT_MS = 500;
+/** Length of such a pause: under load, the writer attempts a checkpoint within it. */
+export const READ_PAUSE_MS = 250;
+
 // --- searches ---------------------------------------------------------------------------------------------
 
 /** Events read by one search, about 0.2 s of work; then it returns where to continue. */

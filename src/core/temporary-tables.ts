@@ -10,6 +10,7 @@ import { foldRange, unreadable } from './folding.ts';
 import { BATCH_BYTES_MAX, REBUILD_FOLD_EVENTS } from './limits.ts';
 import type { Projection } from './projection.ts';
 import { type AddFailure, createTableSql, ProjectionTable } from './projection-table.ts';
+import { readingPauses } from './reading-pauses.ts';
 import { failuresTable } from './schema.ts';
 
 export interface TemporaryTablesOptions {
@@ -24,6 +25,7 @@ export class TemporaryTables {
   readonly #tables: readonly ProjectionTable[];
   readonly #addFailure: AddFailure;
   readonly #options: TemporaryTablesOptions;
+  readonly #pause: () => void;
   #folded = 0;
 
   /** Creates `temp.failures` and an empty table for each projection. */
@@ -31,11 +33,13 @@ export class TemporaryTables {
     this.#database = database;
     this.#log = new EventLog(database);
     this.#options = options;
+    this.#pause = readingPauses(database);
     this.#tables = projections.map((projection) => {
       const name = `temp.${projection.name}`;
       database.exec(createTableSql(projection, name));
       return new ProjectionTable(database, projection, name);
     });
+    database.pragma('temp.journal_mode = MEMORY'); // a journal file would double the writing
     database.exec(failuresTable('temp.failures'));
     const insert = database.prepare('INSERT INTO temp.failures (seq, stage, error) VALUES (?, ?, ?)');
     this.#addFailure = (...failure) => void insert.run(...failure);
@@ -63,6 +67,7 @@ export class TemporaryTables {
     const foldPiece = this.#database.transaction(() => this.#foldPiece(upTo));
     while (this.#folded < upTo) {
       foldPiece();
+      this.#pause();
       this.#options.onProgress(this.#folded, upTo);
     }
   }
