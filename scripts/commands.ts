@@ -4,7 +4,7 @@
  */
 
 import { IRISX } from '../src/core/packaging.ts';
-import { EX_USAGE } from './cli/command.ts';
+import { EX_USAGE, watchOutput } from './cli/command.ts';
 
 /** By name: a line for the help text, and the function that runs the command. */
 export type Commands = Readonly<Record<string, readonly [text: string, run: () => Promise<unknown>]>>;
@@ -33,6 +33,7 @@ export async function runCommandLine(more: Commands = {}): Promise<void> {
   if (Object.hasOwn(commands, name)) {
     await commands[name]?.[1]();
   } else if (name === '--help' || name === '-h' || name === 'help') {
+    watchOutput();
     process.stdout.write(`${helpLines(commands).join('\n')}\n`);
   } else {
     const names = Object.keys(commands).join(', ');

@@ -176,6 +176,7 @@ function filterOf(values: Values): EventFilter {
     throw new UsageError(
       `--type must be a type or a family, such as call.failed or call.*, not ${JSON.stringify(type)}`,
     );
+  if (subject === '') throw new UsageError('--subject must not be empty');
   return { type, subject, failedOnly: values.failed === true };
 }
 

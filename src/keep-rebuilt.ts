@@ -53,7 +53,10 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
       return;
     }
     if (message.kind === 'done') {
-      log('info', `rebuilt ${message.names.join(', ')} from ${message.events} events in ${message.ms} ms`);
+      log(
+        'info',
+        `rebuilt ${message.names.join(', ')} from ${message.events === 1 ? '1 event' : `${message.events} events`} in ${message.ms} ms`,
+      );
     }
     if (message.kind === 'under-way') retry ??= setTimeout(start, REBUILD_RETRY_MS);
     if (message.kind === 'failed') {

@@ -38,10 +38,7 @@ export async function runCommand<O extends Options>(
   allowPositionals = true,
 ): Promise<void> {
   process.env['SQLITE_USE_URI'] = '1'; // before SQLite is loaded: openReadOnly() reads a read-only folder with it
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? EX_PIPE : EX_FAILED);
-  });
-  process.stderr.on('error', () => {});
+  watchOutput();
   const given = commandLine(usage, options, allowPositionals);
   if (given === undefined) return;
   try {
@@ -49,6 +46,16 @@ export async function runCommand<O extends Options>(
   } catch (error) {
     fail(error);
   }
+}
+
+/** Ends this process if its output cannot be written: quietly if its reader has closed, as in `| head`. */
+export function watchOutput(): void {
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EX_PIPE);
+    process.stderr.write(`the output is not complete, it cannot be written: ${error.message}\n`);
+    process.exit(EX_FAILED);
+  });
 }
 
 /** @returns the arguments of this process; undefined if help was printed, or if they are wrong and that was reported */

@@ -4,6 +4,7 @@
  * is a body itself. Any other line would be recorded as an unusable event, so the whole file is refused.
  */
 
+import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { IRISX } from '../../src/core/packaging.ts';
 import { faultText } from '../../src/core/storage-fault.ts';
@@ -31,8 +32,8 @@ export function readRecordedFile(file: string): RecordedFile {
     let number = 0;
     for (const line of linesOf(bytes)) {
       number += 1;
-      if (line.trim() === '') continue;
-      const read = readLine(line);
+      const read = isUtf8(line) ? readLine(textOf(line, number)) : 'is not valid UTF-8';
+      if (read === undefined) continue;
       if (typeof read === 'string') throw new Error(`${file}, line ${number} ${read}; nothing was sent`);
       yield read;
     }
@@ -44,19 +45,24 @@ export function readRecordedFile(file: string): RecordedFile {
 
 const LINE_END = 0x0a;
 
-/** Without their ends, and without a byte order mark. */
-function* linesOf(bytes: Buffer): Generator<string> {
+function* linesOf(bytes: Buffer): Generator<Buffer> {
   for (let start = 0; start < bytes.length; ) {
     const found = bytes.indexOf(LINE_END, start);
     const end = found === -1 ? bytes.length : found;
-    const line = bytes.toString('utf8', start, end).replace(/\r$/, '');
-    yield start === 0 ? line.replace(/^\ufeff/, '') : line;
+    yield bytes.subarray(start, end);
     start = end + 1;
   }
 }
 
-/** @returns the delivery, or what is wrong with the line */
-function readLine(line: string): Delivery | string {
+/** Without a carriage return at its end, and the first line without a byte order mark. */
+function textOf(line: Buffer, number: number): string {
+  const text = line.toString('utf8').replace(/\r$/, '');
+  return number === 1 ? text.replace(/^\ufeff/, '') : text;
+}
+
+/** @returns the delivery, or what is wrong with the line; undefined if it is empty */
+function readLine(line: string): Delivery | string | undefined {
+  if (line.trim() === '') return undefined;
   let json: unknown;
   try {
     json = JSON.parse(line);

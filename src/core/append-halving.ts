@@ -41,11 +41,11 @@ export function appendHalving(appender: BatchAppender, deliveries: readonly Deli
   return { outcomes, tables, fault, defects };
 
   function appendPart(part: readonly Delivery[]): void {
-    const defect = attempt(part.length, () => appender.append(part));
-    if (defect === undefined) return;
+    const failed = attempt(part.length, () => appender.append(part));
+    if (failed === undefined) return;
     const [delivery] = part;
-    if (delivery === undefined) throw defect;
-    if (part.length === 1) return appendUnfolded(delivery, defect);
+    if (delivery === undefined) throw failed.defect;
+    if (part.length === 1) return appendUnfolded(delivery, failed.defect);
     const middle = Math.ceil(part.length / 2);
     appendPart(part.slice(0, middle));
     appendPart(part.slice(middle));
@@ -55,7 +55,7 @@ export function appendHalving(appender: BatchAppender, deliveries: readonly Deli
     const second = attempt(1, () => appender.appendUnfolded(delivery, defectReason(defect)));
     if (second !== undefined) {
       outcomes.push({ kind: 'refused', reason: 'storage_failed' });
-      defects.push(`a delivery could not be appended and was answered with 503: ${faultText(second)}`);
+      defects.push(`a delivery could not be appended and was answered with 503: ${faultText(second.defect)}`);
       return;
     }
     const outcome = outcomes.at(-1);
@@ -63,8 +63,8 @@ export function appendHalving(appender: BatchAppender, deliveries: readonly Deli
       defects.push(`seq ${outcome.seq} was recorded, but could not be folded: ${faultText(defect)}`);
   }
 
-  /** @returns the error; undefined if each of the `count` deliveries has an outcome */
-  function attempt(count: number, append: () => BatchResult): unknown {
+  /** @returns what was thrown; undefined if each of the `count` deliveries has an outcome */
+  function attempt(count: number, append: () => BatchResult): { readonly defect: unknown } | undefined {
     try {
       if (fault === undefined) {
         const result = append();
@@ -75,7 +75,7 @@ export function appendHalving(appender: BatchAppender, deliveries: readonly Deli
     } catch (error) {
       const kind = storageFault(error);
       if (kind === 'lost') throw error;
-      if (kind === 'other') return error;
+      if (kind === 'other') return { defect: error };
       fault = { kind, text: faultText(error) };
     }
     const refused: Refused = { kind: 'refused', reason: REASONS[fault.kind] };

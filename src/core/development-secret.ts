@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 import { secretInFile } from './secret-file.ts';
 
 const FILE_NAME = 'development-secret';
+/** Like a secret from the dashboard. */
+const SECRET_BYTES = 32;
 
 /** Path of the development secret that belongs to a database. */
 export function developmentSecretPath(databasePath: string): string {
@@ -15,5 +17,5 @@ export function developmentSecretPath(databasePath: string): string {
  * @throws Error if the file cannot be read or created, or is empty
  */
 export function developmentSecret(databasePath: string): string {
-  return secretInFile(developmentSecretPath(databasePath));
+  return secretInFile(developmentSecretPath(databasePath), SECRET_BYTES);
 }

@@ -9,6 +9,7 @@ import { DueRuns } from './due-runs.ts';
 import type { EventLog, HandlerEvent } from './event-log.ts';
 import { failedRun, suspectedRun } from './failed-run.ts';
 import { HANDLER_READ_EVENTS_MAX, RUN_STATE_WRITE_MS, RUNS_AHEAD_EVENTS_MAX } from './limits.ts';
+import { IRISX } from './packaging.ts';
 import { Run, type RunTools } from './run.ts';
 import type { FailedRun, Position, RunStore } from './run-store.ts';
 import { absenceOf, startingPosition } from './starting-position.ts';
@@ -56,6 +57,8 @@ export class Dispatcher {
   #failedBefore: Set<number>;
   /** Events read ahead, starting with `#next`. */
   #ahead: HandlerEvent[] = [];
+  /** Those of `#ahead` that no table has. */
+  #unfolded: ReadonlySet<number> = new Set();
   readonly #underWay = new Map<number, Run>();
   /** Results not written yet. */
   #failed: FailedRun[] = [];
@@ -191,7 +194,9 @@ export class Dispatcher {
     const failed = this.#due.take();
     if (failed === undefined) return false;
     const [event] = this.#options.log.forHandlers(failed.seq - 1, 1);
-    if (event?.seq === failed.seq) this.#start(event, failed);
+    if (event?.seq === failed.seq && this.#unfoldedAmong([event]).size > 0)
+      this.#noteUnfolded(failed.seq, failed.attempts + 1);
+    else if (event?.seq === failed.seq) this.#start(event, failed);
     else this.#ended.push(failed.seq); // the log was restored to an earlier state
     return true;
   }
@@ -200,6 +205,7 @@ export class Dispatcher {
     if (this.#next - this.#settledSeq() > RUNS_AHEAD_EVENTS_MAX) return false;
     if (this.#ahead.length === 0) {
       this.#ahead = this.#options.log.forHandlers(this.#next - 1, HANDLER_READ_EVENTS_MAX);
+      this.#unfolded = this.#unfoldedAmong(this.#ahead);
     }
     const [event] = this.#ahead;
     // After a replay, an earlier run of the same event must end first: an event has only one run at a time.
@@ -208,8 +214,23 @@ export class Dispatcher {
     this.#ahead.shift();
     this.#next = event.seq + 1;
     const isNew = !this.#failedBefore.delete(event.seq);
-    if (isNew && event.type !== null && this.#consumer.wants(event.type)) this.#start(event, undefined);
+    if (!isNew || event.type === null || !this.#consumer.wants(event.type)) return true;
+    if (this.#unfolded.has(event.seq)) this.#noteUnfolded(event.seq, 1);
+    else this.#start(event, undefined);
     return true;
+  }
+
+  /** Events that no table has, because they were appended without being folded. */
+  #unfoldedAmong(events: readonly HandlerEvent[]): ReadonlySet<number> {
+    const [first] = events;
+    const last = events.at(-1);
+    if (!this.#consumer.isForeign || first === undefined || last === undefined) return new Set();
+    return new Set(this.#options.log.unfolded(first.seq - 1, last.seq).map(({ seq }) => seq));
+  }
+
+  #noteUnfolded(seq: number, attempt: number): void {
+    const text = `no table has this event, because it could not be folded: run ${IRISX} rebuild first`;
+    this.#noteFailure({ seq, attempt, isAlone: false }, new RunFailed(text, { isFinal: true }));
   }
 
   #mustWaitForTables(seq: number): boolean {

@@ -92,7 +92,7 @@ export class EventLog {
   readonly #forHandlers: Statement<[number, number], HandlerEvent & { readonly body: string }>;
   readonly #chain: Statement<[number], Uint8Array>;
   readonly #addFailure: Statement<[number, string, string]>;
-  readonly #failures: Statement<[number], { error: string }>;
+  readonly #failures: Statement<[number], { stage: string; error: string }>;
   readonly #unfolded: Statement<[number, number], { seq: number; error: string }>;
 
   constructor(database: Database) {
@@ -120,7 +120,7 @@ export class EventLog {
     this.#addFailure = database.prepare(
       'INSERT INTO failures (seq, stage, error) VALUES (?, ?, ?) ON CONFLICT (seq, stage) DO UPDATE SET error = excluded.error',
     );
-    this.#failures = database.prepare('SELECT DISTINCT error FROM failures WHERE seq = ? ORDER BY error');
+    this.#failures = database.prepare('SELECT stage, error FROM failures WHERE seq = ? ORDER BY error');
     this.#unfolded = database.prepare(
       `SELECT seq, error FROM main.failures WHERE stage = '${WRITER_STAGE}' AND seq > ? AND seq <= ? ORDER BY seq`,
     );
@@ -202,10 +202,16 @@ export class EventLog {
     return this.#unfolded.all(after, upTo);
   }
 
+  /** Why the table of a projection does not have an event, if `failures` has a reason for it; null if it has none. */
+  failureFor(seq: number, projection: string): string | null {
+    const stages = [PARSE_STAGE, WRITER_STAGE, projection];
+    return this.#failures.all(seq).find(({ stage }) => stages.includes(stage))?.error ?? null;
+  }
+
   /** The errors that `failures` has for an event, as one text; null if there are none. */
   failureOf(seq: number): string | null {
-    const failures = this.#failures.all(seq);
-    return failures.length === 0 ? null : failures.map((failure) => failure.error).join('; ');
+    const errors = new Set(this.#failures.all(seq).map(({ error }) => error));
+    return errors.size === 0 ? null : [...errors].join('; ');
   }
 }
 

@@ -4,7 +4,7 @@
 
 import type { Database } from 'better-sqlite3';
 import { type Event, interpret, readBody } from './event.ts';
-import { EventLog, type HandlerEvent } from './event-log.ts';
+import { EventLog, type HandlerEvent, WRITER_STAGE } from './event-log.ts';
 import { EventSearch } from './event-search.ts';
 import { FieldError } from './fields.ts';
 import { EXPLAIN_EVENTS_MAX, EXPLAIN_RANGE_EVENTS_MAX } from './limits.ts';
@@ -96,13 +96,14 @@ export class Explainer {
       const [recorded] = this.#log.forHandlers(seq - 1, 1);
       const event = recorded?.seq === seq ? eventOf(recorded) : undefined;
       if (recorded === undefined || event === undefined || keyOf(projection, event) !== key) continue;
-      const next = folded(projection, row, event, key);
+      const failure = this.#log.failureFor(seq, table);
+      const next = failure === null ? folded(projection, row, event, key) : undefined;
       events.push({
         seq,
         type: event.type,
         occurredAtMs: event.occurredAtMs,
         receivedAtMs: recorded.receivedAtMs,
-        failure: next === undefined ? this.#log.failureOf(seq) : null,
+        failure,
       });
       if (next === undefined) continue;
       for (const [name, value] of Object.entries(next))
@@ -127,7 +128,9 @@ export class Explainer {
     key: string,
     row: Row | undefined,
   ): { readonly seqs: readonly number[]; readonly lookedAtFrom: number } {
-    const seqs = this.#search.failedNaming(name, key, EXPLAIN_EVENTS_MAX);
+    const seqs = [name, WRITER_STAGE].flatMap((stage) =>
+      this.#search.failedNaming(stage, key, EXPLAIN_EVENTS_MAX),
+    );
     let lookedAtFrom = 1;
     if (row !== undefined) {
       const upTo = Number(row['last_seq']);

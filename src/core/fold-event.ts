@@ -37,6 +37,14 @@ function interpretationOf(
 
 /** The reason of a failure that is the receiver's own fault. The error's message may contain text from the delivery. */
 export function defectReason(error: unknown): string {
-  const { code, name } = error as { code?: unknown; name?: unknown };
-  return `the receiver failed on this event (${String(code ?? name ?? 'unknown error')})`;
+  return `the receiver failed on this event (${nameOf(error)})`;
+}
+
+function nameOf(error: unknown): string {
+  try {
+    const { code, name } = Object(error) as { code?: unknown; name?: unknown };
+    return String(code ?? name ?? 'unknown error');
+  } catch {
+    return 'unknown error';
+  }
 }

@@ -39,7 +39,10 @@ export class ProjectionStates {
   constructor(database: Database, log: EventLog = new EventLog(database)) {
     this.#database = database;
     this.#log = log;
-    this.#all = database.prepare('SELECT name, version, applied_seq FROM projections');
+    this.#all = database.prepare(
+      `SELECT name, version, applied_seq FROM projections
+       WHERE name IN (SELECT name FROM main.sqlite_master WHERE type = 'table')`,
+    );
     this.#advance = database.prepare('UPDATE projections SET applied_seq = ? WHERE name = ?');
   }
 

@@ -37,6 +37,7 @@ interface KeptRow {
 /** One open table that events are folded into. What is folded is in the table only after write(). */
 export class ProjectionTable {
   readonly projection: Projection;
+  readonly #database: Database;
   readonly #select: Statement<[string], Row>;
   readonly #upsert: Statement<Value[]>;
   readonly #columns: string[];
@@ -51,6 +52,7 @@ export class ProjectionTable {
   /** Prepares the statements: the table must exist and have the projection's version. */
   constructor(database: Database, projection: Projection, table: string) {
     this.projection = projection;
+    this.#database = database;
     this.#columns = columnsOf(projection);
     this.#checks = Object.entries(projection.columns).map(([name, type]) => columnCheck(name, type));
     const columns = this.#columns.join(', ');
@@ -136,6 +138,7 @@ export class ProjectionTable {
     }
     return this.#noting(event, addFailure, () => {
       const row = this.projection.fold(before, event, key);
+      if (row instanceof Promise) row.catch(() => {}); // does not fit, and must not end the process either
       const wrong = misfit(row, this.#checks);
       if (wrong !== undefined) throw new TypeError(wrong);
       return row;
@@ -162,7 +165,8 @@ export class ProjectionTable {
       statement();
       return undefined;
     } catch (error) {
-      if (storageFault(error) !== 'other') throw error;
+      // A trigger may have rolled back the whole transaction: what follows would be committed without it.
+      if (storageFault(error) !== 'other' || !this.#database.inTransaction) throw error;
       return error;
     }
   }

@@ -46,7 +46,10 @@ export function secretUse(databasePath: string, secrets: readonly string[]): Sec
 /** One line for the log, without any part of a secret. */
 export function secretUseText({ lastUses, eventsLookedAt }: SecretUse): string {
   if (eventsLookedAt === 0) return `${lastUses.length} secrets; the log is empty`;
-  const none = `none of the last ${eventsLookedAt.toLocaleString('en-US')} events`;
+  const none =
+    eventsLookedAt === 1
+      ? 'not the only event'
+      : `none of the last ${eventsLookedAt.toLocaleString('en-US')} events`;
   const texts = lastUses.map((use, index) => {
     if (use !== undefined)
       return `secret ${index + 1} last signed seq ${use.seq} (${minuteOf(use.receivedAtMs)} UTC)`;

@@ -28,6 +28,10 @@ export function storageFault(error: unknown): StorageFault {
 
 /** One line for an operator: the error's message and code. */
 export function faultText(error: unknown): string {
-  if (error instanceof Database.SqliteError) return `${error.message} (${error.code})`;
-  return error instanceof Error ? error.message : String(error);
+  try {
+    if (error instanceof Database.SqliteError) return `${error.message} (${error.code})`;
+    return error instanceof Error ? String(error.message) : String(error);
+  } catch {
+    return 'an error without a message'; // a user's code may throw anything
+  }
 }

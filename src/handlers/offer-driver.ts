@@ -12,7 +12,9 @@ const DRIVER = Symbol.for('irisx-webhooks driver');
 const SCHEME = 'irisx:';
 /** The source of the module that is imported instead, by its format. */
 const SOURCES = {
-  module: `export default globalThis[Symbol.for('${DRIVER.description}')];`,
+  module: `const driver = globalThis[Symbol.for('${DRIVER.description}')];
+    export default driver;
+    export const { SqliteError } = driver;`,
   commonjs: `module.exports = globalThis[Symbol.for('${DRIVER.description}')];`,
 } as const;
 

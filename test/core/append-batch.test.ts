@@ -297,6 +297,42 @@ describe('a projection that cannot use one event of a batch', () => {
     });
   }
 
+  for (const [what, thrown] of [
+    ['nothing', undefined],
+    ['an object without a prototype', Object.create(null)],
+    [
+      'an error whose message cannot be read',
+      Object.defineProperty(new Error('x'), 'message', {
+        get() {
+          throw null;
+        },
+      }),
+    ],
+    ['a SQLite error', new Sqlite.SqliteError('database is locked', 'SQLITE_BUSY')],
+    ['a fatal SQLite error', new Sqlite.SqliteError('disk I/O error', 'SQLITE_IOERR_FSYNC')],
+  ] as const)
+    it(`(it throws ${what}) records a failure for that event only, whatever that is`, () => {
+      const picky = made('picky', (key, row) => {
+        if (key === 'bad') throw thrown;
+        return countOf(row);
+      });
+      const { appender, rows } = given(only(picky));
+      const errors = errorsOf(appender.append([call('a'), call('bad'), call('b')]).outcomes);
+      assert.deepEqual([errors[0], errors[2]], [null, null]);
+      assert.match(errors[1] ?? '', /^the projection failed: /);
+      assert.equal(rows('SELECT count(*) AS n FROM picky')[0]?.['n'], 2);
+    });
+
+  it('(it returns a promise that is rejected) records a failure, and the process goes on', async () => {
+    const picky: Projection = {
+      ...made('picky', () => 1),
+      fold: (() => Promise.reject(new Error('later'))) as unknown as Projection['fold'],
+    };
+    const { appender } = given(only(picky));
+    assert.match(errorsOf(appender.append([call('a')]).outcomes)[0] ?? '', /^the projection failed: /);
+    await new Promise((resolve) => setImmediate(resolve)); // an unhandled rejection would fail this test
+  });
+
   it('(it throws in keyOf) records a failure for that event only', () => {
     const picky: Projection = {
       ...made('picky', (_, row) => countOf(row)),
@@ -578,4 +614,28 @@ describe('a table ahead of its log', () => {
     assert.deepEqual(new BatchAppender(reopened(path), derivations).append([]).lagging, every);
     assert.deepEqual(rows("SELECT call_uuid FROM calls WHERE call_uuid IN ('d', 'e', 'f')"), []);
   });
+});
+
+describe('a table that was dropped', () => {
+  it('is reported as missing and costs no delivery', () => {
+    const { appender, path, rows } = given();
+    appender.append([call('a')]);
+    fromOutside(path, 'DROP TABLE calls');
+    const { outcomes, lagging } = appender.append([
+      call('b'),
+      delivery({ event: 'sms.sent', data: { message_id: 'm' } }),
+    ]);
+    assert.deepEqual([errorsOf(outcomes), lagging], [[null, null], ['calls']]);
+    assert.equal(rows('SELECT * FROM sms_messages').length, 1);
+    assert.deepEqual(new BatchAppender(reopened(path), derivations).append([]).lagging, ['calls']);
+  });
+});
+
+it('a trigger that rolls back the transaction leaves no failure of an event that is not in the log', () => {
+  const { appender, database, rows } = given();
+  database.exec(
+    "CREATE TRIGGER evil BEFORE INSERT ON calls WHEN NEW.call_uuid = 'evil' BEGIN SELECT RAISE(ROLLBACK, 'all of it'); END",
+  );
+  assert.throws(() => appender.append([call('a'), call('evil'), call('b')]), /all of it/);
+  assert.deepEqual(rows('SELECT seq FROM events UNION ALL SELECT seq FROM failures'), []);
 });

@@ -18,21 +18,21 @@ function folderFor(t: TestContext): string {
 
 it('a secret is created together with its folder, is read again, and leaves no other file', (t) => {
   const path = join(folderFor(t), 'data', 'secret');
-  const secret = secretInFile(path);
+  const secret = secretInFile(path, 32);
   assert.match(secret, /^[0-9a-f]{64}$/);
   assert.equal(readFileSync(path, 'utf8'), `${secret}\n`);
   assert.equal(modeOf(path), '0600');
-  assert.equal(secretInFile(path), secret);
+  assert.equal(secretInFile(path, 32), secret);
   assert.deepEqual(readdirSync(join(path, '..')), ['secret']);
 });
 
 it('a secret that an operator has written is used as written; an empty file is refused with advice', (t) => {
   const path = join(folderFor(t), 'secret');
   writeFileSync(path, ' my own \n');
-  assert.equal(secretInFile(path), 'my own');
+  assert.equal(secretInFile(path, 32), 'my own');
   writeFileSync(path, '\n');
   assert.throws(
-    () => secretInFile(path),
+    () => secretInFile(path, 32),
     /secret is empty: delete it, and the next start creates a new secret/,
   );
 });
@@ -50,7 +50,7 @@ it('threads that create the same secret at the same time all get the one that is
         Atomics.add(arrived, round, 1);
         while (Atomics.load(arrived, round) < threads);
         try {
-          found.push(secretInFile(folder + '/' + round + '/secret'));
+          found.push(secretInFile(folder + '/' + round + '/secret', 32));
         } catch (error) {
           found.push(error.message);
         }

@@ -359,11 +359,11 @@ describe('a user’s own SQLite errors', () => {
 });
 
 it('a handlers’ module gets the receiver’s own SQLite even if it has a copy of its own', async () => {
-  const { folder, seen, start } = given(`import Database from 'better-sqlite3';
+  const { folder, seen, start } = given(`import Database, { SqliteError } from 'better-sqlite3';
     import { createRequire } from 'node:module';
     const required = createRequire(import.meta.url)('better-sqlite3');
     export function handleCallCompleted() {
-      note('completed', {}, { version: Database.version ?? 'real', same: required === Database });
+      note('completed', {}, { version: Database.version ?? 'real', same: required === Database && SqliteError === Database.SqliteError });
     }`);
   const copy = join(folder, 'node_modules', 'better-sqlite3');
   mkdirSync(copy, { recursive: true });
@@ -441,6 +441,36 @@ it('a handler sees an event only after its table reflects it; forwarding does no
   unlock?.();
   await until(() => seen().length === 1, 'the handler has run', 2 * REBUILD_RETRY_MS);
   assert.deepEqual(seen()[0]?.context, { optedOut: 1 });
+});
+
+it('a handler does not see an event that no table has, before a rebuild and a retry', async () => {
+  const { databasePath, seen, start, state } = given(
+    "export function handleCallCompleted(data, { query }) { note('completed', data, query('SELECT status FROM calls')[0]); }",
+  );
+  const receiver = await start();
+  const database = new Sqlite(databasePath);
+  database.exec(
+    "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'calls' BEGIN SELECT RAISE(ABORT, 'x'); END",
+  );
+  // Its bad value is a failure that cannot be recorded, so the batch fails.
+  await deliver(receiver, { event: 'call.completed', data: { call_uuid: 'c', duration_seconds: -1 } });
+  await until(() => state('SELECT * FROM failed_runs').length === 1, 'the run waits for a person');
+  assert.deepEqual(state('SELECT seq, next_at_ms FROM failed_runs'), [{ seq: 1, next_at_ms: null }]);
+  assert.deepEqual(seen(), []);
+  assert.ok(receiver.lines.some((line) => line.includes('no table has this event, because it could not')));
+  database.exec('DROP TRIGGER failing');
+  database.close();
+  await rebuild({
+    databasePath,
+    derivations,
+    projections: derivations.projections,
+    pause: async () => {},
+    monotonicMs: () => performance.now(),
+  });
+  const store = new RunStore(runStorePath(databasePath));
+  store.retry([1], Date.now());
+  store.close();
+  await until(() => seen().length === 1, 'it has run');
 });
 
 it('forwarding that is configured again after a long absence posts nothing until an operator resumes it', async () => {

@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
 import { BatchAppender } from '../../src/core/append-batch.ts';
+import { appendHalving } from '../../src/core/append-halving.ts';
 import { openDatabase } from '../../src/core/database.ts';
 import type { Delivery } from '../../src/core/delivery.ts';
 import { derivations } from '../../src/projections/index.ts';
@@ -87,6 +88,7 @@ describe('./irisx events', () => {
     assert.deepEqual(await listed('--subject', '90071992547409930'), []);
     assert.deepEqual(await listed('--subject', '+12025550100'), [10]);
     assert.deepEqual(await listed('--subject', 'call_uuid'), [], 'a name is not a value');
+    assert.equal((await script('events', 'list', '--subject', '')).code, EX_USAGE);
   });
 
   it('lists all events as JSON, unless a limit is given', async () => {
@@ -205,6 +207,28 @@ describe('./irisx explain', () => {
     assert.ok(lines.some((line) => /^status +completed +1$/.test(line)));
     assert.ok(lines.some((line) => /^from_number +\+1 +2$/.test(line)));
     assert.ok(lines.includes('recordings r1: 1 event, times are UTC'));
+  });
+
+  it('shows events that no table has, because they could not be folded, and why', async () => {
+    const open = openDatabase(database.path, derivations);
+    open.exec(
+      "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'calls' BEGIN SELECT RAISE(ABORT, 'x'); END",
+    );
+    const bad = delivery({ event: 'call.completed', data: { call_uuid: 'c1', duration_seconds: -1 } });
+    appendHalving(new BatchAppender(open, derivations), [bad]);
+    const reason = 'the receiver failed on this event (SQLITE_CONSTRAINT_TRIGGER)';
+    const alone = await script('explain', 'call', 'c1');
+    assert.equal(alone.code, 0, alone.stdout);
+    assert.match(alone.stdout, /^calls c1: 1 event,/);
+    assert.ok(alone.stdout.includes(reason), alone.stdout);
+    assert.match((await script('explain', 'seq', '1')).stdout, /^calls c1: 1 event,/m);
+    appendHalving(new BatchAppender(open, derivations), [delivery(ringing('c1'))]);
+    open.close();
+    const { stdout } = await script('explain', 'call', 'c1');
+    assert.match(stdout, /^calls c1: 2 events,/);
+    assert.ok(stdout.includes(reason), stdout);
+    assert.match(stdout, /^status +ringing +2$/m);
+    assert.doesNotMatch(stdout, /the table has other values/);
   });
 
   it('shows for one event the rows that it belongs to, and why it could not be used', async () => {

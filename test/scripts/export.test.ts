@@ -9,8 +9,9 @@ import { BatchAppender } from '../../src/core/append-batch.ts';
 import { openDatabase } from '../../src/core/database.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { delivery, T0_MS } from '../support/events.ts';
+import { IRISX_PROGRAM } from '../support/program.ts';
 import { SECRET, startReceiver } from '../support/receiver.ts';
-import { runScript } from './run-script.ts';
+import { run, runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
 
 const EVENTS = 140;
@@ -96,6 +97,18 @@ describe('./irisx events export', () => {
     assert.match(stderr, /^seq 20 is missing or cannot be read: the export ends before it; run .* verify\n$/);
   });
 
+  it('says so if the output cannot be written', async () => {
+    const command = '"$@" > /dev/full';
+    const program = [process.execPath, ...IRISX_PROGRAM];
+    for (const args of [['events', 'export'], ['events', 'list'], ['--help']]) {
+      const { code, stderr } = await run('sh', ['-c', command, 'sh', ...program, ...args], {
+        env: database.env,
+      });
+      assert.equal(code, 1);
+      assert.match(stderr, /^the output is not complete, it cannot be written: .*ENOSPC.*\n$/);
+    }
+  });
+
   it('refuses options that would leave events out', async () => {
     for (const args of [['--limit', '5'], ['--type', 'call.*'], ['--subject', 'x'], ['--failed']]) {
       const { code, stderr } = await script('events', 'export', ...args);
@@ -116,12 +129,13 @@ describe('./irisx send --file', () => {
     ['a body in wrong Base64', '{"headers":{},"body_base64":"%"}', /line 2 has no body/],
     ['headers that are text', '{"headers":"none","body":"{}"}', /line 2 has headers that are not an object/],
     ['not JSON', '{', /line 2 is not a JSON object/],
+    ['not UTF-8', '{"headers":{},"body":"\xff"}', /line 2 is not valid UTF-8/],
   ] as const)
     it(`sends nothing if a line is ${what}`, async () => {
       const listed = await script('events', 'list', '--output', 'json', '--limit', '1');
       const file = join(dirname(database.path), 'wrong.jsonl');
       const good = '{"headers":{},"body":"{\\"event\\":\\"call.ringing\\"}"}';
-      writeFileSync(file, `${good}\n${line === '' ? listed.stdout.trimEnd() : line}\n`);
+      writeFileSync(file, `${good}\n${line === '' ? listed.stdout.trimEnd() : line}\n`, 'latin1');
       const receiver = await startReceiver();
       const { code, stderr } = await runScript('send', ['--file', file, '--url', receiver.url], {
         env: { WEBHOOK_SECRET: SECRET },
