@@ -13,6 +13,7 @@ import { IRISX } from './packaging.ts';
 import { Run, type RunTools } from './run.ts';
 import type { FailedRun, Position, RunStore } from './run-store.ts';
 import { absenceOf, startingPosition } from './starting-position.ts';
+import { TableGate } from './table-gate.ts';
 
 export interface DispatcherOptions {
   readonly consumer: Consumer;
@@ -42,23 +43,19 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #consumer: Consumer;
   readonly #store: RunStore;
+  /** Undefined if its code does not read the tables. */
+  readonly #gate: TableGate | undefined;
   #position: Position;
   /** Whether it was stopped for too long: nothing runs until an operator resumes it. */
   #isHeldUp: boolean;
   /** The next event to handle. */
   #next: number;
-  /** The last known result of `reflectedSeq`. */
-  #reflected = 0;
-  /** Events are waiting for the tables, and this has been logged. */
-  #isWaiting = false;
   /** Runs started before a replay that covers their events: their results are not stored. */
   readonly #superseded = new Set<Run>();
   /** Events after the starting position that already have a failed run: they are retried, not started as new. */
   #failedBefore: Set<number>;
   /** Events read ahead, starting with `#next`. */
   #ahead: HandlerEvent[] = [];
-  /** Those of `#ahead` that no table has. */
-  #unfolded: ReadonlySet<number> = new Set();
   readonly #underWay = new Map<number, Run>();
   /** Results not written yet. */
   #failed: FailedRun[] = [];
@@ -74,6 +71,10 @@ export class Dispatcher {
     this.#options = options;
     this.#consumer = options.consumer;
     this.#store = options.store;
+    if (options.consumer.isForeign) {
+      const { log, reflectedSeq, tools } = options;
+      this.#gate = new TableGate({ consumer: options.consumer.name, log, reflectedSeq, tell: tools.log });
+    }
     this.#position = startingPosition(options);
     this.#next = this.#position.seq + 1;
     this.#failedBefore = this.#failedBeyond();
@@ -136,7 +137,7 @@ export class Dispatcher {
 
   /** Whether events are waiting for the tables. */
   get isWaiting(): boolean {
-    return this.#isWaiting;
+    return this.#gate?.isWaiting ?? false;
   }
 
   /** Stores that it is still running. A later absence counts from this time. */
@@ -190,14 +191,14 @@ export class Dispatcher {
 
   #startRetry(): boolean {
     const { first } = this.#due;
-    if (first === undefined || this.#mustWaitForTables(first.seq)) return false;
+    if (first === undefined || this.#gate?.mustWait(first.seq)) return false;
     const failed = this.#due.take();
     if (failed === undefined) return false;
     const [event] = this.#options.log.forHandlers(failed.seq - 1, 1);
-    if (event?.seq === failed.seq && this.#unfoldedAmong([event]).size > 0)
-      this.#noteUnfolded(failed.seq, failed.attempts + 1);
-    else if (event?.seq === failed.seq) this.#start(event, failed);
-    else this.#ended.push(failed.seq); // the log was restored to an earlier state
+    if (event?.seq !== failed.seq)
+      this.#ended.push(failed.seq); // the log was restored to an earlier state
+    else if (this.#gate?.isUnfolded(failed.seq)) this.#noteUnfolded(failed.seq, failed.attempts + 1);
+    else this.#start(event, failed);
     return true;
   }
 
@@ -205,46 +206,22 @@ export class Dispatcher {
     if (this.#next - this.#settledSeq() > RUNS_AHEAD_EVENTS_MAX) return false;
     if (this.#ahead.length === 0) {
       this.#ahead = this.#options.log.forHandlers(this.#next - 1, HANDLER_READ_EVENTS_MAX);
-      this.#unfolded = this.#unfoldedAmong(this.#ahead);
     }
     const [event] = this.#ahead;
     // After a replay, an earlier run of the same event must end first: an event has only one run at a time.
-    if (event === undefined || this.#underWay.has(event.seq) || this.#mustWaitForTables(event.seq))
-      return false;
+    if (event === undefined || this.#underWay.has(event.seq) || this.#gate?.mustWait(event.seq)) return false;
     this.#ahead.shift();
     this.#next = event.seq + 1;
     const isNew = !this.#failedBefore.delete(event.seq);
     if (!isNew || event.type === null || !this.#consumer.wants(event.type)) return true;
-    if (this.#unfolded.has(event.seq)) this.#noteUnfolded(event.seq, 1);
+    if (this.#gate?.isUnfolded(event.seq)) this.#noteUnfolded(event.seq, 1);
     else this.#start(event, undefined);
     return true;
-  }
-
-  /** Events that no table has, because they were appended without being folded. */
-  #unfoldedAmong(events: readonly HandlerEvent[]): ReadonlySet<number> {
-    const [first] = events;
-    const last = events.at(-1);
-    if (!this.#consumer.isForeign || first === undefined || last === undefined) return new Set();
-    return new Set(this.#options.log.unfolded(first.seq - 1, last.seq).map(({ seq }) => seq));
   }
 
   #noteUnfolded(seq: number, attempt: number): void {
     const text = `no table has this event, because it could not be folded: run ${IRISX} rebuild first`;
     this.#noteFailure({ seq, attempt, isAlone: false }, new RunFailed(text, { isFinal: true }));
-  }
-
-  #mustWaitForTables(seq: number): boolean {
-    if (!this.#consumer.isForeign || seq <= this.#reflected) return false;
-    this.#reflected = this.#options.reflectedSeq();
-    const mustWait = seq > this.#reflected;
-    if (mustWait !== this.#isWaiting) {
-      const text = mustWait
-        ? `events from seq ${seq} on are waiting for the tables, which reflect the log up to seq ${this.#reflected}`
-        : `the tables now reflect seq ${seq}: the waiting events run`;
-      this.#options.tools.log(mustWait ? 'warn' : 'info', `${this.#consumer.name}: ${text}`);
-      this.#isWaiting = mustWait;
-    }
-    return mustWait;
   }
 
   #failedBeyond(): Set<number> {

@@ -1,0 +1,48 @@
+/** Holds a user's handlers back until the tables reflect their event, so that a query never shows them stale rows. */
+
+import type { EventLog } from './event-log.ts';
+import type { LogLevel } from './logger.ts';
+
+export interface TableGateOptions {
+  /** The consumer's name, for the log. */
+  readonly consumer: string;
+  readonly log: EventLog;
+  /** Returns the last event that the tables reflect. */
+  readonly reflectedSeq: () => number;
+  readonly tell: (level: LogLevel, text: string) => void;
+}
+
+export class TableGate {
+  readonly #options: TableGateOptions;
+  /** The last known result of `reflectedSeq`. */
+  #reflected = 0;
+  #isWaiting = false;
+
+  constructor(options: TableGateOptions) {
+    this.#options = options;
+  }
+
+  /** Whether an event was held back, and none has been let through since. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
+  }
+
+  /** Whether an event must wait. Logs when the waiting begins and ends. */
+  mustWait(seq: number): boolean {
+    if (seq <= this.#reflected) return false;
+    this.#reflected = this.#options.reflectedSeq();
+    const mustWait = seq > this.#reflected;
+    if (mustWait === this.#isWaiting) return mustWait;
+    this.#isWaiting = mustWait;
+    const text = mustWait
+      ? `events from seq ${seq} on are waiting for the tables, which reflect the log up to seq ${this.#reflected}`
+      : `the tables now reflect seq ${seq}: the waiting events run`;
+    this.#options.tell(mustWait ? 'warn' : 'info', `${this.#options.consumer}: ${text}`);
+    return mustWait;
+  }
+
+  /** Whether no table has the event, because it was appended without being folded. */
+  isUnfolded(seq: number): boolean {
+    return this.#options.log.unfolded(seq - 1, seq).length > 0;
+  }
+}
