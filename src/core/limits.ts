@@ -32,7 +32,7 @@ export const LINGER_MS = 1_000;
  * senders do so anyway. A client that pipelines and reads no answers would hold dozens of 16 KiB requests per
  * connection.
  */
-export const PIPELINING_REQUESTS_MAX = 2048;
+export const PIPELINING_REQUESTS_MAX = 1024;
 /** All bodies being read or waiting for the writer: enough for 64 requests of the largest default size. */
 export const BUFFERED_BODIES_BYTES_MAX = 64 * 1024 * 1024;
 /** Chunks of one body. Each costs about 100 bytes in addition to its data, so 1-byte chunks would fill the memory. */
