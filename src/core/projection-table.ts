@@ -82,11 +82,13 @@ export class ProjectionTable {
    *   them: any error in the projection's own code is a failure of the event
    */
   fold(event: Event, addFailure: AddFailure): void {
-    const key = this.#noting(event, addFailure, () => this.projection.keyOf(event));
+    const key = this.#keyOf(event, addFailure);
     if (key === undefined) return;
-    const row = this.#folded(event, key, addFailure);
+    const kept = this.#rows.get(key);
+    const row = this.#folded(event, key, kept?.row, addFailure);
     if (row === undefined) return;
-    this.#set(key, { row, bytes: 0 });
+    this.#keptBytes -= kept?.bytes ?? 0;
+    this.#rows.set(key, { row, bytes: 0 });
     const events = this.#changed.get(key);
     if (events === undefined) this.#changed.set(key, [event]);
     else events.push(event);
@@ -103,82 +105,83 @@ export class ProjectionTable {
     for (const [key, events] of this.#changed) {
       if (written === rowsMax) return written;
       const row = this.#rows.get(key)?.row as Row;
-      this.#drop(key);
-      if (this.#attempt(() => this.#writeRow(row)) === undefined)
-        this.#set(key, { row, bytes: bytesOf(row) });
+      this.#rows.delete(key);
+      if (this.#writeProblem(row) === undefined) this.#keep(key, row);
       else this.#writeEach(key, events, addFailure);
       this.#changed.delete(key);
       written += 1;
     }
-    for (const key of this.#rows.keys()) {
+    for (const [key, { bytes }] of this.#rows) {
       if (this.#keptBytes <= ROWS_KEPT_BYTES_MAX) break;
-      this.#drop(key);
+      this.#keptBytes -= bytes;
+      this.#rows.delete(key);
     }
     return written;
+  }
+
+  #keep(key: string, row: Row): void {
+    const bytes = bytesOf(row);
+    this.#keptBytes += bytes;
+    this.#rows.set(key, { row, bytes });
   }
 
   /** The row violates a constraint of its table. Folding and writing event by event finds the one that causes it. */
   #writeEach(key: string, events: readonly Event[], addFailure: AddFailure): void {
     for (const event of events) {
-      const row = this.#folded(event, key, addFailure);
-      if (row === undefined) continue;
-      const defect = this.#attempt(() => this.#writeRow(row));
-      if (defect !== undefined) addFailure(event.seq, this.projection.name, reasonOf(defect));
+      const row = this.#folded(event, key, undefined, addFailure);
+      const problem = row === undefined ? undefined : this.#writeProblem(row);
+      if (problem !== undefined) addFailure(event.seq, this.projection.name, problem);
     }
   }
 
-  /** @returns the row with the event folded in; undefined if the event's failure was recorded */
-  #folded(event: Event, key: string, addFailure: AddFailure): Row | undefined {
-    let before = this.#rows.get(key)?.row;
-    if (before === undefined) {
-      const defect = this.#attempt(() => {
-        before = this.#select.get(key);
-      });
-      if (defect !== undefined) return void addFailure(event.seq, this.projection.name, reasonOf(defect));
-    }
-    return this.#noting(event, addFailure, () => {
-      const row = this.projection.fold(before, event, key);
-      if (row instanceof Promise) row.catch(() => {}); // does not fit, and must not end the process either
-      const wrong = misfit(row, this.#checks);
-      if (wrong !== undefined) throw new TypeError(wrong);
-      return row;
-    });
-  }
-
-  #writeRow(row: Row): void {
-    this.#upsert.run(...this.#columns.map((column) => row[column] as Value));
-  }
-
-  /** Runs the projection's code. If that throws, records a failure of this event and returns undefined. */
-  #noting<T>(event: Event, addFailure: AddFailure, work: () => T): T | undefined {
+  /** @returns undefined if the event is not for this table, or if its failure was recorded */
+  #keyOf(event: Event, addFailure: AddFailure): string | undefined {
     try {
-      return work();
+      return this.projection.keyOf(event);
     } catch (error) {
       addFailure(event.seq, this.projection.name, reasonOf(error));
       return undefined;
     }
   }
 
-  /** Runs a statement on the table. @returns the error, if any @throws only storage faults */
-  #attempt(statement: () => void): unknown {
+  /**
+   * @param kept the row in memory, if it is there
+   * @returns the row with the event folded in; undefined if the event's failure was recorded
+   */
+  #folded(event: Event, key: string, kept: Row | undefined, addFailure: AddFailure): Row | undefined {
+    let before = kept;
     try {
-      statement();
-      return undefined;
+      before ??= this.#select.get(key);
     } catch (error) {
-      // A trigger may have rolled back the whole transaction: what follows would be committed without it.
-      if (storageFault(error) !== 'other' || !this.#database.inTransaction) throw error;
-      return error;
+      addFailure(event.seq, this.projection.name, this.#reasonOfSqlite(error));
+      return undefined;
+    }
+    try {
+      const row = this.projection.fold(before, event, key);
+      if (row instanceof Promise) row.catch(() => {}); // does not fit, and must not end the process either
+      const wrong = misfit(row, this.#checks);
+      if (wrong !== undefined) throw new TypeError(wrong);
+      return row;
+    } catch (error) {
+      addFailure(event.seq, this.projection.name, reasonOf(error));
+      return undefined;
     }
   }
 
-  #set(key: string, kept: KeptRow): void {
-    this.#keptBytes += kept.bytes - (this.#rows.get(key)?.bytes ?? 0);
-    this.#rows.set(key, kept);
+  /** Writes a row. @returns why the table refuses it; undefined if it is written @throws only storage faults */
+  #writeProblem(row: Row): string | undefined {
+    try {
+      this.#upsert.run(...this.#columns.map((column) => row[column] as Value));
+      return undefined;
+    } catch (error) {
+      return this.#reasonOfSqlite(error);
+    }
   }
 
-  #drop(key: string): void {
-    this.#keptBytes -= this.#rows.get(key)?.bytes ?? 0;
-    this.#rows.delete(key);
+  /** @throws the error if it is a storage fault, or if a trigger has rolled back the caller's transaction */
+  #reasonOfSqlite(error: unknown): string {
+    if (storageFault(error) !== 'other' || !this.#database.inTransaction) throw error;
+    return reasonOf(error);
   }
 
   /** Drops what is in memory: after a rollback, or when another connection may have written to the table. */
