@@ -7,6 +7,7 @@ import { appendHalving } from '../../src/core/append-halving.ts';
 import { checkTables } from '../../src/core/check-tables.ts';
 import type { Outcome } from '../../src/core/delivery.ts';
 import { rebuild } from '../../src/core/rebuild.ts';
+import { storageFault } from '../../src/core/storage-fault.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { openTestDatabase, type TestDatabase } from '../support/database.ts';
 import { delivery, T0_S } from '../support/events.ts';
@@ -104,7 +105,18 @@ describe('a batch that fails for a reason other than storage', () => {
     database.pragma(`max_page_count = ${pages + 40}`);
     const large = (id: string) => call(id, { from: 'f'.repeat(120_000) });
     const batch = [call('a'), unreadable('x'), large('b'), large('c'), call('d'), call('e')];
+    let full = 0;
+    const append = appender.append.bind(appender);
+    appender.append = (deliveries) => {
+      try {
+        return append(deliveries);
+      } catch (error) {
+        if (storageFault(error) === 'full') full += 1;
+        throw error;
+      }
+    };
     const { outcomes, fault } = appendHalving(appender, batch);
+    assert.equal(full, 1, 'nothing is tried after that');
     assert.equal(fault?.kind, 'full');
     const words = outcomes.map(wordOf);
     const firstRefused = words.indexOf('storage_full');
