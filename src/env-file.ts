@@ -1,6 +1,6 @@
 /** Parses `.env` as Node does, and warns about lines that Node reads differently from what most people expect. */
 
-import { parseEnv } from 'node:util';
+import * as util from 'node:util'; // a missing named import would stop old Nodes before the version check
 
 export interface EnvFile {
   readonly variables: Readonly<Record<string, string>>;
@@ -42,7 +42,7 @@ export function parseEnvFile(text: string): EnvFile {
     const problem = quoted === undefined ? unquotedProblem(rest) : quotedProblem(quoted, rest);
     if (problem !== undefined) warn(`${name}: ${problem}`);
   }
-  return { variables: parseEnv(plain) as Record<string, string>, warnings };
+  return { variables: util.parseEnv(plain) as Record<string, string>, warnings };
 }
 
 function unquotedProblem(rest: string): string | undefined {

@@ -4,7 +4,7 @@
  * drop the locks of the writer.
  */
 
-import { registerHooks } from 'node:module';
+import * as module from 'node:module'; // a missing named import would stop old Nodes before the version check
 import Sqlite from 'better-sqlite3';
 
 const NAME = 'better-sqlite3';
@@ -21,7 +21,7 @@ const SOURCES = {
 /** For all modules that this thread imports from now on. */
 export function offerDriver(): void {
   Object.defineProperty(globalThis, DRIVER, { value: Sqlite });
-  registerHooks({
+  module.registerHooks({
     resolve(specifier, context, nextResolve) {
       if (specifier !== NAME) return nextResolve(specifier, context);
       const isRequired = [...context.conditions].includes('require'); // a Set on some versions of Node
