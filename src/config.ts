@@ -22,7 +22,7 @@ export interface Config {
   readonly host: string | undefined;
   /** Descriptor of a listening socket that a supervisor holds for this process; PORT and HOST are ignored then. */
   readonly listenFd: number | undefined;
-  /** A supervisor holds a socket, but for another process, for example npm or a shell that starts this one. */
+  /** A supervisor holds a socket that is meant for another process, for example npm or a shell that starts this one. */
   readonly isSocketOfAnother: boolean;
   readonly environment: 'development' | 'production' | 'test';
   /** If empty, none is set and the development secret is used. */
