@@ -9,6 +9,7 @@ import { type AddressRanges, parseAddressRanges } from './core/address-ranges.ts
 import { ADMIN_TOKEN_CHARS_MIN, checkLimits } from './core/limits.ts';
 import { LOG_LEVELS, type LogFormat, type LogLevel } from './core/logger.ts';
 import { parseEnvFile } from './env-file.ts';
+import { forwardOptions } from './forward-options.ts';
 import { databasePath, pathProblem } from './given-path.ts';
 import type { ForwardOptions } from './handlers/forward.ts';
 import { readTextFile } from './text-file.ts';
@@ -100,10 +101,9 @@ export function loadEnvFile(): readonly string[] {
 
 /** NAME for NAME_FILE, and the other way round: `.env` does not override either form in the environment. */
 function otherForm(name: string): string | undefined {
-  return FROM_FILES.flatMap((each) => [
-    [each, `${each}_FILE`],
-    [`${each}_FILE`, each],
-  ]).find(([form]) => form === name)?.[1];
+  const plain = name.replace(/_FILE$/, '');
+  if (!FROM_FILES.includes(plain)) return undefined;
+  return plain === name ? `${name}_FILE` : plain;
 }
 
 /**
@@ -178,7 +178,7 @@ export function readConfig(
   const modulePathProblem = pathProblem(modulePath ?? '');
   if (modulePathProblem !== undefined)
     problems.push(`HANDLERS=${JSON.stringify(modulePath)}: ${modulePathProblem}`);
-  const forward = forwardConfig(env, problems);
+  const forward = forwardOptions(env, problems);
 
   const hasSocket = set(env, 'LISTEN_FDS') !== undefined;
   const isSocketOurs = hasSocket && set(env, 'LISTEN_PID') === String(pid);
@@ -218,40 +218,4 @@ export function readConfig(
   if (problems.length === 0) problems.push(...checkLimits(bodyBytesMax));
   if (problems.length > 0) throw new ConfigError(problems, warnings);
   return config;
-}
-
-const EVENT_CHOICE = /^(\*|[a-z0-9_-]+(\.[a-z0-9_-]+)*(\.\*)?)$/;
-const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
-const KEY_BYTES_MIN = 24;
-const KEY_BYTES_MAX = 64;
-
-function forwardConfig(env: Environment, problems: string[]): ForwardOptions | undefined {
-  const url = set(env, 'FORWARD_URL');
-  const secret = set(env, 'FORWARD_SECRET');
-  if (url === undefined) {
-    for (const name of ['FORWARD_EVENTS', 'FORWARD_SECRET'])
-      if (set(env, name) !== undefined)
-        problems.push(`${name} is set without FORWARD_URL: nothing is forwarded`);
-    return undefined;
-  }
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (!/^https?:$/.test(parsed?.protocol ?? '') || parsed?.username !== '' || parsed.password !== '')
-    problems.push(
-      `FORWARD_URL=${JSON.stringify(url)}: must be an http or https URL without a user name or password`,
-    );
-  const events = (set(env, 'FORWARD_EVENTS') ?? '*').split(',').map((event) => event.trim());
-  const strange = events.find((event) => !EVENT_CHOICE.test(event));
-  if (strange !== undefined)
-    problems.push(
-      `FORWARD_EVENTS: must be event types separated by commas, such as call.failed, call.* or *; ${JSON.stringify(strange)} is not valid`,
-    );
-  const base64 = (secret ?? '').replace(/^whsec_/, '');
-  const key = Buffer.from(BASE64.test(base64) ? base64 : '', 'base64');
-  const isUnreadable = secret === undefined && set(env, 'FORWARD_SECRET_FILE') !== undefined;
-  if (isUnreadable) return undefined;
-  if (secret === undefined || key.length < KEY_BYTES_MIN || key.length > KEY_BYTES_MAX)
-    problems.push(
-      `FORWARD_SECRET ${secret === undefined ? 'is not set' : 'is not valid'}: must be whsec_ and the base64 of ${KEY_BYTES_MIN} to ${KEY_BYTES_MAX} bytes; \`echo whsec_$(openssl rand -base64 32)\` generates one`,
-    );
-  return { url, events, key };
 }

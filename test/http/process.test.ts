@@ -8,7 +8,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { DRAIN_CUT_MS, DRAIN_MAX_MS } from '../../src/core/limits.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Program, type ProgramFolder, programFolder } from '../support/program.ts';
-import { membersOf, openRaw, request, signedRequest } from '../support/raw.ts';
+import { membersOf, openRaw, type RawConnection, request, signedRequest } from '../support/raw.ts';
 import { deliver, query, until } from '../support/receiver.ts';
 import { IN_TERMINAL, lacksTerminal } from '../support/terminal.ts';
 
@@ -91,10 +91,7 @@ describe('the program', { concurrency: 2 }, () => {
       inFolder(async (folder) => {
         const program = folder.start();
         const { port } = await program.listening();
-        const half = await openRaw(port);
-        const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
-        half.send(text.slice(0, -5));
-        assert.equal((await half.next()).status, 100);
+        const { half } = await halfSent(port);
         const startedMs = performance.now();
         const ended = terminate(program);
         const answer = await half.next();
@@ -119,13 +116,10 @@ describe('the program', { concurrency: 2 }, () => {
       inFolder(async (folder) => {
         const program = folder.start();
         const { port } = await program.listening();
-        const half = await openRaw(port);
-        const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
-        half.send(text.slice(0, -5));
-        assert.equal((await half.next()).status, 100);
+        const { half, finish } = await halfSent(port);
         const ended = terminate(program);
         await until(() => program.output().includes('SIGTERM'), 'it is draining');
-        half.send(text.slice(-5));
+        finish();
         const answer = await half.next();
         assert.equal(answer.status, 200);
         assert.equal(answer.headers['connection'], 'close');
@@ -147,10 +141,7 @@ describe('the program', { concurrency: 2 }, () => {
         assert.equal((await idle.next()).status, 200);
         const fresh = await openRaw(port);
         fresh.send('GET /health HTTP/1.1\r\n');
-        const busy = await openRaw(port);
-        const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
-        busy.send(text.slice(0, -1));
-        assert.equal((await busy.next()).status, 100);
+        const { half: busy, finish } = await halfSent(port);
 
         const ended = terminate(program);
         assert.equal(await idle.ended, 'end');
@@ -160,7 +151,7 @@ describe('the program', { concurrency: 2 }, () => {
         assert.equal(health.status, 503);
         assert.equal(health.headers['connection'], 'close');
         assert.equal(membersOf(health)['status'], 'shutting_down');
-        busy.send(text.slice(-1));
+        finish();
         assert.equal((await busy.next()).status, 200);
         assert.equal((await ended).code, 0);
       }),
@@ -214,16 +205,13 @@ describe('the program', { concurrency: 2 }, () => {
         inFolder(async (folder) => {
           const program = folder.start();
           const { port } = await program.listening();
-          const half = await openRaw(port);
-          const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
-          half.send(text.slice(0, -5));
-          assert.equal((await half.next()).status, 100);
+          const { half, finish } = await halfSent(port);
           program.kill(same);
           await until(
             () => program.output().includes(`${same}: accepting no new connections`),
             'it is draining',
           );
-          half.send(text.slice(-5));
+          finish();
           assert.equal((await half.next()).status, 200);
           assert.equal((await program.exit).code, 0);
           assert.equal(program.rows('SELECT seq FROM events').length, 1);
@@ -237,14 +225,11 @@ describe('the program', { concurrency: 2 }, () => {
         if (lacksTerminal(t)) return;
         const terminal = folder.start({}, IN_TERMINAL);
         const { port } = await terminal.listening();
-        const half = await openRaw(port);
-        const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
-        half.send(text.slice(0, -5));
-        assert.equal((await half.next()).status, 100);
+        const { half, finish } = await halfSent(port);
         terminal.kill('SIGKILL');
         await terminal.exit;
         await until(() => isRefused(port), 'it is draining');
-        half.send(text.slice(-5));
+        finish();
         assert.equal((await half.next()).status, 200);
         assert.equal(await half.ended, 'end');
         assert.equal(query(folder.databasePath, 'SELECT seq FROM events').length, 1);
@@ -465,6 +450,15 @@ describe('the program', { concurrency: 2 }, () => {
     );
   });
 });
+
+/** Sends a delivery except for the last bytes of its body, which `finish` sends. */
+async function halfSent(port: number): Promise<{ half: RawConnection; finish: () => void }> {
+  const half = await openRaw(port);
+  const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
+  half.send(text.slice(0, -5));
+  assert.equal((await half.next()).status, 100);
+  return { half, finish: () => half.send(text.slice(-5)) };
+}
 
 function isRefused(port: number): Promise<boolean> {
   return openRaw(port).then(
