@@ -122,7 +122,10 @@ export class EventLog {
     );
     this.#failures = database.prepare('SELECT stage, error FROM failures WHERE seq = ? ORDER BY error');
     this.#unfolded = database.prepare(
-      `SELECT seq, error FROM main.failures WHERE stage = '${WRITER_STAGE}' AND seq > ? AND seq <= ? ORDER BY seq`,
+      `SELECT seq, error FROM main.failures AS failure
+       WHERE stage = '${WRITER_STAGE}' AND seq > ? AND seq <= ?
+         AND EXISTS (SELECT 1 FROM main.events WHERE events.seq = failure.seq)
+       ORDER BY seq`,
     );
   }
 

@@ -108,6 +108,14 @@ describe('./irisx verify', () => {
     assert.match(line('chain'), /^FAILED +chain: seq 32: its chain does not match/);
   });
 
+  it('ends, and lists what is left of a removed event that was not folded', { timeout: 30_000 }, async () => {
+    database.tamper("INSERT INTO failures (seq, stage, error) VALUES (31, 'writer', 'a defect')");
+    database.tamper('DELETE FROM events WHERE seq = 31');
+    const { code, stdout } = await verify();
+    assert.equal(code, 1);
+    assert.match(stdout, /^ {4}failures 31 writer: in the live table only$/m);
+  });
+
   it('notices a missing tail by an anchor that was noted before', async () => {
     const anchor = headOf((await verify()).stdout);
     database.append(5);
