@@ -3,9 +3,9 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { backup } from '../src/core/backup.ts';
 import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
 import { IRISX } from '../src/core/packaging.ts';
+import { backup } from '../src/engines/sqlite/backup.ts';
 import { derivations } from '../src/projections/index.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { IRISX } from '../src/core/packaging.ts';
-import { rebuild } from '../src/core/rebuild.ts';
+import { rebuild } from '../src/engines/sqlite/rebuild/rebuild.ts';
 import { derivations } from '../src/projections/index.ts';
 import { RECEIVER, startContestant } from './bench/contestants.ts';
 import { loadServer, runBeside } from './bench/measure.ts';

@@ -30,7 +30,9 @@ const own = basename(
   '.node',
 );
 /** The threads' entry modules; `startThread` runs the bundle again with the thread's name as its argument. */
-const threads = readdirSync(join(root, 'src')).flatMap((name) => /^.+-thread(?=\.ts$)/.exec(name) ?? []);
+const threads = readdirSync(join(root, 'src', 'threads')).flatMap(
+  (name) => /^.+-thread(?=\.ts$)/.exec(name) ?? [],
+);
 
 function wantedPlatform() {
   try {
@@ -47,7 +49,7 @@ const ENTRY = `
 import './scripts/node/check.mjs';
 import { isMainThread } from 'node:worker_threads';
 import { runCommandLine } from './scripts/commands.ts';
-const THREADS = { ${threads.map((name) => `'${name}': () => import('./src/${name}.ts')`).join(', ')} };
+const THREADS = { ${threads.map((name) => `'${name}': () => import('./src/threads/${name}.ts')`).join(', ')} };
 if (isMainThread) await runCommandLine();
 else await THREADS[process.argv[2]]();
 `;

@@ -3,12 +3,12 @@
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
-import { openReadOnly } from '../src/core/database.ts';
-import { EventLog, type StoredEvent } from '../src/core/event-log.ts';
-import { type EventFilter, EventSearch, type FoundEvent } from '../src/core/event-search.ts';
-import { EventTimes } from '../src/core/event-times.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
+import { openReadOnly } from '../src/engines/sqlite/file/database.ts';
+import { EventLog, type StoredEvent } from '../src/engines/sqlite/log/event-log.ts';
+import { type EventFilter, EventSearch, type FoundEvent } from '../src/engines/sqlite/log/event-search.ts';
+import { EventTimes } from '../src/engines/sqlite/log/event-times.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';

@@ -1,11 +1,16 @@
 /** `./irisx explain`: shows whether something has arrived, and why its row looks the way it does. */
 
 import type { Database } from 'better-sqlite3';
-import { openReadOnly } from '../src/core/database.ts';
-import { EventLog } from '../src/core/event-log.ts';
-import { type ExplainedColumn, Explainer, type Explanation, type RowKey } from '../src/core/explain.ts';
+import {
+  type ExplainedColumn,
+  Explainer,
+  type Explanation,
+  type RowKey,
+} from '../src/core/inspect/explain.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
+import { openReadOnly } from '../src/engines/sqlite/file/database.ts';
+import { EventLog } from '../src/engines/sqlite/log/event-log.ts';
 import { derivations } from '../src/projections/index.ts';
 import { recordingsOf } from '../src/projections/recordings-of-call.ts';
 import { alignedLines } from './cli/aligned-lines.ts';

@@ -1,15 +1,15 @@
 /** `./irisx handlers`: shows the progress and the failed runs of handlers and forwarding; retries or skips runs. */
 
 import { existsSync } from 'node:fs';
-import { openReadOnly } from '../src/core/database.ts';
-import { EventLog } from '../src/core/event-log.ts';
-import { lockFile } from '../src/core/file-lock.ts';
 import { RUN_ATTEMPTS_MAX } from '../src/core/limits.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { type ConsumerState, RunStore } from '../src/core/run-store.ts';
-import { runStoreLockPath, runStorePath } from '../src/core/run-store-file.ts';
-import { absenceOf } from '../src/core/starting-position.ts';
+import { absenceOf } from '../src/core/runs/starting-position.ts';
+import { openReadOnly } from '../src/engines/sqlite/file/database.ts';
+import { lockFile } from '../src/engines/sqlite/file/file-lock.ts';
+import { EventLog } from '../src/engines/sqlite/log/event-log.ts';
+import { type ConsumerState, RunStore } from '../src/engines/sqlite/run-store.ts';
+import { runStoreLockPath, runStorePath } from '../src/engines/sqlite/run-store-file.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';

@@ -1,13 +1,13 @@
 /** `./irisx rebuild`: rebuilds the tables from the log while the server runs, or only compares them. */
 
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Config } from '../src/config.ts';
-import { checkTables } from '../src/core/check-tables.ts';
+import type { Config } from '../src/config/config.ts';
 import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
-import type { RebuildProgress } from '../src/core/next-tables.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import type { Projection } from '../src/core/projection.ts';
-import { rebuild } from '../src/core/rebuild.ts';
+import type { Projection } from '../src/core/tables/projection.ts';
+import { checkTables } from '../src/engines/sqlite/rebuild/check-tables.ts';
+import type { RebuildProgress } from '../src/engines/sqlite/rebuild/next-tables.ts';
+import { rebuild } from '../src/engines/sqlite/rebuild/rebuild.ts';
 import { derivations } from '../src/projections/index.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';

@@ -1,12 +1,12 @@
 /** `./irisx report`: reports from the tables for a terminal, spreadsheet or program; also as of an earlier event. */
 
 import type { Database } from 'better-sqlite3';
-import { openReadOnly } from '../src/core/database.ts';
-import { EventTimes } from '../src/core/event-times.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import type { Value } from '../src/core/projection.ts';
-import { standAsOf } from '../src/core/stand-as-of.ts';
+import type { Value } from '../src/core/tables/projection.ts';
+import { openReadOnly } from '../src/engines/sqlite/file/database.ts';
+import { EventTimes } from '../src/engines/sqlite/log/event-times.ts';
+import { standAsOf } from '../src/engines/sqlite/stand-as-of.ts';
 import { derivations } from '../src/projections/index.ts';
 import {
   type ColumnKind,

@@ -3,9 +3,9 @@
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
+import { generateSignature, matchesSignature } from '../src/core/event/signature.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { generateSignature, matchesSignature } from '../src/core/signature.ts';
-import { faultText } from '../src/core/storage-fault.ts';
+import { faultText } from '../src/engines/sqlite/file/storage-fault.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { knownSecrets, readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';
 

@@ -1,13 +1,6 @@
 /** `./irisx verify`: checks the whole database file, also while the server runs, and prints one line per check. */
 
-import type { Config } from '../src/config.ts';
-import { checkTables } from '../src/core/check-tables.ts';
-import { openReadOnly } from '../src/core/database.ts';
-import { EventLog } from '../src/core/event-log.ts';
-import { harmless } from '../src/core/logger.ts';
-import { IRISX } from '../src/core/packaging.ts';
-import { readingPauses } from '../src/core/reading-pauses.ts';
-import { faultText } from '../src/core/storage-fault.ts';
+import type { Config } from '../src/config/config.ts';
 import {
   type Anchor,
   anchorProblem,
@@ -16,7 +9,14 @@ import {
   type LogVerification,
   type Signed,
   verifyLog,
-} from '../src/core/verify-log.ts';
+} from '../src/core/inspect/verify-log.ts';
+import { harmless } from '../src/core/logger.ts';
+import { IRISX } from '../src/core/packaging.ts';
+import { openReadOnly } from '../src/engines/sqlite/file/database.ts';
+import { faultText } from '../src/engines/sqlite/file/storage-fault.ts';
+import { EventLog } from '../src/engines/sqlite/log/event-log.ts';
+import { readingPauses } from '../src/engines/sqlite/log/reading-pauses.ts';
+import { checkTables } from '../src/engines/sqlite/rebuild/check-tables.ts';
 import { derivations } from '../src/projections/index.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { knownSecrets, readEnvironment, requireDatabase } from './cli/environment.ts';

@@ -5,19 +5,19 @@
  */
 
 import { statSync } from 'node:fs';
-import type { Config } from './config.ts';
-import { ADMIN_TOKEN_FILE, adminToken, adminTokenPath } from './core/admin-token.ts';
+import { ADMIN_TOKEN_FILE, adminToken, adminTokenPath } from './config/admin-token.ts';
+import type { Config } from './config/config.ts';
 import type { Counters } from './core/counters.ts';
 import { watchEventLoop } from './core/event-loop-delay.ts';
 import type { Log } from './core/logger.ts';
 import type { Snapshot } from './core/snapshot.ts';
-import type { Writer } from './core/writer.ts';
-import { type AdminServer, openAdmin } from './http/admin.ts';
+import type { Writer } from './core/writer/writer.ts';
+import { type AdminServer, openAdmin } from './http/admin/admin.ts';
 import { urlHost } from './http/listen.ts';
 import type { HttpServer } from './http/server.ts';
-import type { Handling } from './keep-handling.ts';
-import { keepPages } from './keep-pages.ts';
 import { askForToken, STYLE_SHEET } from './pages/entrance.ts';
+import type { Handling } from './threads/keep-handling.ts';
+import { keepPages } from './threads/keep-pages.ts';
 
 export interface AdminOptions {
   readonly config: Pick<Config, 'admin' | 'databasePath'>;

@@ -1,20 +1,20 @@
 /** The program: reads the configuration, opens the receiver, prints where it listens, and stops it on a signal. */
 
 import { relative } from 'node:path';
-import { type Config, ConfigError, EX_CONFIG, loadEnvFile, readConfig } from './config.ts';
-import { adminTokenPath } from './core/admin-token.ts';
-import { developmentSecret, developmentSecretPath } from './core/development-secret.ts';
-import { HandlersRefused } from './core/handler.ts';
+import { adminTokenPath } from './config/admin-token.ts';
+import { type Config, ConfigError, EX_CONFIG, loadEnvFile, readConfig } from './config/config.ts';
+import { developmentSecret, developmentSecretPath } from './config/development-secret.ts';
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
 import { createLogger, type Log } from './core/logger.ts';
 import { IRISX } from './core/packaging.ts';
-import { faultText } from './core/storage-fault.ts';
+import { HandlersRefused } from './core/runs/handler.ts';
+import { faultText } from './engines/sqlite/file/storage-fault.ts';
 import { urlHost } from './http/listen.ts';
 import type { AdminPages } from './keep-admin.ts';
 import { flushLines, writeLine } from './output.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
-import type { SecretsThreadData } from './secrets-thread.ts';
-import { startThread } from './threads.ts';
+import type { SecretsThreadData } from './threads/secrets-thread.ts';
+import { startThread } from './threads/threads.ts';
 
 const EX_UNAVAILABLE = 69;
 

@@ -4,23 +4,23 @@
  */
 
 import type { AddressInfo } from 'node:net';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import { createCounters } from './core/counters.ts';
-import { prepareDatabaseFile } from './core/database.ts';
-import { HandlersRefused } from './core/handler.ts';
 import { BUFFERED_BODIES_BYTES_MAX } from './core/limits.ts';
 import { createLogger, LOG_LEVELS } from './core/logger.ts';
-import { createRateLimiter } from './core/rate-limiter.ts';
-import { Writer } from './core/writer.ts';
-import type { WriterHead } from './core/writer-messages.ts';
-import { createByteBudget } from './http/body.ts';
-import { createClockWarning } from './http/clock-warning.ts';
+import { HandlersRefused } from './core/runs/handler.ts';
+import { Writer } from './core/writer/writer.ts';
+import type { WriterHead } from './core/writer/writer-messages.ts';
+import { prepareDatabaseFile } from './engines/sqlite/file/database.ts';
+import { createByteBudget } from './http/guard/body.ts';
+import { createClockWarning } from './http/guard/clock-warning.ts';
+import { createRateLimiter } from './http/guard/rate-limiter.ts';
 import { createRequestLog } from './http/request-log.ts';
 import { createHttpServer } from './http/server.ts';
 import { type AdminPages, keepAdmin } from './keep-admin.ts';
-import { keepHandling } from './keep-handling.ts';
-import { keepRebuilt } from './keep-rebuilt.ts';
-import { startThread } from './threads.ts';
+import { keepHandling } from './threads/keep-handling.ts';
+import { keepRebuilt } from './threads/keep-rebuilt.ts';
+import { startThread } from './threads/threads.ts';
 
 export interface ReceiverOptions {
   readonly config: Config;

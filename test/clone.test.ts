@@ -6,7 +6,7 @@ import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'no
 import { dirname, join, relative } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { nodeProblem } from '../scripts/node/version.mjs';
-import { EX_CONFIG } from '../src/config.ts';
+import { EX_CONFIG } from '../src/config/config.ts';
 import { freePort } from './support/free-port.ts';
 import { temporaryFolder, until } from './support/receiver.ts';
 import { startServer } from './support/started-server.ts';
@@ -65,7 +65,7 @@ describe('a clone', () => {
     const path = withPackages(clone('C# tools, 100% done? für %20'));
     writeFileSync(
       join(path, 'my handlers.ts'),
-      `import type { Handler } from './src/core/handler.ts';
+      `import type { Handler } from './src/core/runs/handler.ts';
        export const handleCallCompleted: Handler<'call.completed'> = (data, context) =>
          context.log('info', \`handled \${data.call_uuid}\`);`,
     );

@@ -16,7 +16,7 @@ import {
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { readConfig } from '../src/config.ts';
+import { readConfig } from '../src/config/config.ts';
 import { DRAIN_MAX_MS, KEEP_ALIVE_MS, SENDER_TIMEOUT_MS } from '../src/core/limits.ts';
 import { freePort } from './support/free-port.ts';
 import { deliver, SECRET, temporaryFolder, until } from './support/receiver.ts';

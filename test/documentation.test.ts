@@ -5,14 +5,14 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { FROM_FILES, VARIABLES } from '../src/variables.ts';
+import { FROM_FILES, VARIABLES } from '../src/config/variables.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
 
 /** The variables that the configuration reads from the environment, and their `_FILE` forms. */
 function variablesRead(): Set<string> {
-  const source = read('src/config.ts') + read('src/forward-options.ts');
+  const source = read('src/config/config.ts') + read('src/config/forward-options.ts');
   const calls =
     /\b(?:set\(env, |oneOf\(|integer\(|listOf\(env, )\s*'([A-Z][A-Z0-9_]*)'|env\['([A-Z][A-Z0-9_]*)'\]/g;
   const found = [...source.matchAll(calls)].map((match) => match[1] ?? match[2] ?? '');

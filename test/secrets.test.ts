@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { secretUse, secretUseText } from '../src/core/inspect/secret-use.ts';
 import { SECRET_USE_EVENTS_MAX } from '../src/core/limits.ts';
-import { secretUse, secretUseText } from '../src/core/secret-use.ts';
 import { type SampleDatabase, sampleDatabase } from './scripts/sample-database.ts';
 import { type ProgramFolder, programFolder } from './support/program.ts';
 import { deliver, SECRET, temporaryFolder, until } from './support/receiver.ts';

@@ -3,9 +3,9 @@
  * The new events come after those already in the log.
  */
 
-import { BatchAppender } from '../../src/core/append-batch.ts';
-import { openDatabase, prepareDatabaseFile } from '../../src/core/database.ts';
 import { BATCH_DELIVERIES_MAX } from '../../src/core/limits.ts';
+import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
+import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { sampleBatches } from './sample-batches.ts';
 

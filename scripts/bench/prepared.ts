@@ -1,6 +1,6 @@
 /** Deliveries that are signed and serialized in advance, so that the generator only has to write them. */
 
-import { generateSignature } from '../../src/core/signature.ts';
+import { generateSignature } from '../../src/core/event/signature.ts';
 import { seededRandom } from '../cli/random.ts';
 import { sampleLog } from '../cli/sample-log.ts';
 

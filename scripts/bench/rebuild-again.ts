@@ -2,7 +2,7 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { lowerPriority, NICENESS } from '../../src/core/low-priority.ts';
-import { rebuild } from '../../src/core/rebuild.ts';
+import { rebuild } from '../../src/engines/sqlite/rebuild/rebuild.ts';
 import { derivations } from '../../src/projections/index.ts';
 
 const [, , databasePath = ''] = process.argv;

@@ -1,6 +1,6 @@
 /** Sample deliveries in the form that the writer receives, for measuring and filling without HTTP. */
 
-import type { Delivery } from '../../src/core/delivery.ts';
+import type { Delivery } from '../../src/core/event/delivery.ts';
 import { seededRandom } from '../cli/random.ts';
 import { sampleLog } from '../cli/sample-log.ts';
 

@@ -4,9 +4,9 @@
  */
 
 import { join } from 'node:path';
-import { BatchAppender } from '../../src/core/append-batch.ts';
-import { checkpointsOf } from '../../src/core/checkpoints.ts';
-import { openDatabase, prepareDatabaseFile } from '../../src/core/database.ts';
+import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
+import { checkpointsOf } from '../../src/engines/sqlite/file/checkpoints.ts';
+import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { sampleBatches } from './sample-batches.ts';
 

@@ -5,9 +5,9 @@
 
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import Database from 'better-sqlite3';
-import { ConfigError, EX_CONFIG } from '../../src/config.ts';
+import { ConfigError, EX_CONFIG } from '../../src/config/config.ts';
 import { IRISX } from '../../src/core/packaging.ts';
-import { faultText, storageFault } from '../../src/core/storage-fault.ts';
+import { faultText, storageFault } from '../../src/engines/sqlite/file/storage-fault.ts';
 
 /** The command line is wrong; `message` says how, in one line. */
 export class UsageError extends Error {

@@ -2,9 +2,9 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
-import { type Config, loadEnvFile, readConfig } from '../../src/config.ts';
-import { openReadOnly } from '../../src/core/database.ts';
-import { developmentSecretPath } from '../../src/core/development-secret.ts';
+import { type Config, loadEnvFile, readConfig } from '../../src/config/config.ts';
+import { developmentSecretPath } from '../../src/config/development-secret.ts';
+import { openReadOnly } from '../../src/engines/sqlite/file/database.ts';
 import { EX_FAILED, UsageError } from './command.ts';
 
 const NO_SECRETS = {

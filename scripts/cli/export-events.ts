@@ -2,8 +2,8 @@
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import type { EventLog, StoredEvent } from '../../src/core/event-log.ts';
 import { IRISX } from '../../src/core/packaging.ts';
+import type { EventLog, StoredEvent } from '../../src/engines/sqlite/log/event-log.ts';
 import { bodyMember } from './shown-event.ts';
 
 /**

@@ -3,8 +3,8 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { generateSignature } from '../../src/core/event/signature.ts';
 import { SENDER_TIMEOUT_MS } from '../../src/core/limits.ts';
-import { generateSignature } from '../../src/core/signature.ts';
 
 /** One delivery to send. */
 export interface Delivery {

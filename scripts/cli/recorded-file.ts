@@ -7,7 +7,7 @@
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { IRISX } from '../../src/core/packaging.ts';
-import { faultText } from '../../src/core/storage-fault.ts';
+import { faultText } from '../../src/engines/sqlite/file/storage-fault.ts';
 import type { Delivery } from './post.ts';
 
 const KEPT_HEADERS = /^x-irisx-event(-id)?$/i;

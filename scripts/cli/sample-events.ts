@@ -1,6 +1,6 @@
 /** Sample deliveries of any event type, with plausible data, in any of the three body shapes that the sender uses. */
 
-import { familyOf, type TabledType, tabledType } from '../../src/core/event-types.ts';
+import { familyOf, type TabledType, tabledType } from '../../src/core/event/event-types.ts';
 import type { Subject } from './sample-subject.ts';
 
 /** One delivery before it is signed. */

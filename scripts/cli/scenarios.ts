@@ -1,6 +1,6 @@
 /** Scenarios: several events that belong together, in the order in which they occur. */
 
-import { DOCUMENTED_TYPES } from '../../src/core/event-types.ts';
+import { DOCUMENTED_TYPES } from '../../src/core/event/event-types.ts';
 import type { Random } from './random.ts';
 import { sampleTimeMs } from './sample-events.ts';
 import { nextMessage, type Subject, sampleSubject } from './sample-subject.ts';

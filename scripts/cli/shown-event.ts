@@ -1,9 +1,9 @@
 /** One complete event, formatted for a program or for a terminal. */
 
 import { isUtf8 } from 'node:buffer';
-import type { StoredEvent } from '../../src/core/event-log.ts';
-import { indentedJson } from '../../src/core/indented-json.ts';
+import { indentedJson } from '../../src/core/event/indented-json.ts';
 import { harmless } from '../../src/core/logger.ts';
+import type { StoredEvent } from '../../src/engines/sqlite/log/event-log.ts';
 import { alignedLines } from './aligned-lines.ts';
 
 /** @param failure the reason recorded in the table `failures` */

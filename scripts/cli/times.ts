@@ -1,6 +1,6 @@
 /** Times on the command line and in tables, always in UTC. */
 
-import { readableTimeMs } from '../../src/core/readable-time.ts';
+import { readableTimeMs } from '../../src/core/event/readable-time.ts';
 import { UsageError } from './command.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** The token of the admin pages if ADMIN_TOKEN is not set: created once and stored next to the database. */
 
 import { dirname, join } from 'node:path';
-import { ADMIN_TOKEN_CHARS_MIN } from './limits.ts';
+import { ADMIN_TOKEN_CHARS_MIN } from '../core/limits.ts';
 import { secretInFile } from './secret-file.ts';
 
 export const ADMIN_TOKEN_FILE = 'admin-token';

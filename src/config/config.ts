@@ -5,13 +5,13 @@
 
 import { lstatSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type AddressRanges, parseAddressRanges } from './core/address-ranges.ts';
-import { ADMIN_TOKEN_CHARS_MIN, checkLimits } from './core/limits.ts';
-import { LOG_LEVELS, type LogFormat, type LogLevel } from './core/logger.ts';
+import { ADMIN_TOKEN_CHARS_MIN, checkLimits } from '../core/limits.ts';
+import { LOG_LEVELS, type LogFormat, type LogLevel } from '../core/logger.ts';
+import type { ForwardOptions } from '../handlers/forward.ts';
+import { type AddressRanges, parseAddressRanges } from '../http/guard/address-ranges.ts';
 import { parseEnvFile } from './env-file.ts';
 import { forwardOptions } from './forward-options.ts';
 import { databasePath, pathProblem } from './given-path.ts';
-import type { ForwardOptions } from './handlers/forward.ts';
 import { readTextFile } from './text-file.ts';
 import { withVariableFiles } from './variable-files.ts';
 import { type Environment, FROM_FILES, listOf, set, suspicions } from './variables.ts';

@@ -1,6 +1,6 @@
 /** Reads the variables of forwarding: FORWARD_URL, FORWARD_EVENTS and FORWARD_SECRET. */
 
-import type { ForwardOptions } from './handlers/forward.ts';
+import type { ForwardOptions } from '../handlers/forward.ts';
 import { type Environment, set } from './variables.ts';
 
 const EVENT_CHOICE = /^(\*|[a-z0-9_-]+(\.[a-z0-9_-]+)*(\.\*)?)$/;

@@ -1,7 +1,7 @@
 /** Reads small text files that people or their tools write: `.env` and the files of `…_FILE` variables. */
 
 import { closeSync, openSync, readSync } from 'node:fs';
-import { CONFIG_FILE_BYTES_MAX } from './core/limits.ts';
+import { CONFIG_FILE_BYTES_MAX } from '../core/limits.ts';
 
 /** `problem` follows the file's name in a message and ends with what to do. */
 export type TextFile = { readonly text: string } | { readonly problem: string };

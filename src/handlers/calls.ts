@@ -4,7 +4,7 @@
  * retried later.
  */
 
-import { doNothing, type Handler } from '../core/handler.ts';
+import { doNothing, type Handler } from '../core/runs/handler.ts';
 
 export const handleCallInitiated: Handler<'call.initiated'> = doNothing;
 

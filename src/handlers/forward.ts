@@ -4,12 +4,12 @@
  */
 
 import { createHmac } from 'node:crypto';
-import type { Consumer, LoggedEvent } from '../core/consumer.ts';
-import { RunFailed } from '../core/consumer.ts';
-import { tabledType } from '../core/event-types.ts';
-import type { HandlerContext } from '../core/handler.ts';
-import { handlerData } from '../core/handler-data.ts';
+import { tabledType } from '../core/event/event-types.ts';
 import { FORWARD_TIMEOUT_MS, RUN_RETRY_LAST_MS } from '../core/limits.ts';
+import type { Consumer, LoggedEvent } from '../core/runs/consumer.ts';
+import { RunFailed } from '../core/runs/consumer.ts';
+import type { HandlerContext } from '../core/runs/handler.ts';
+import { handlerData } from '../core/runs/handler-data.ts';
 import { eventText } from './event-text.ts';
 
 export interface ForwardOptions {

@@ -5,8 +5,14 @@
 
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { doNothing, HANDLER_NAMES, type Handler, type Handlers, HandlersRefused } from '../core/handler.ts';
-import type { HandledType } from '../core/handler-data.ts';
+import {
+  doNothing,
+  HANDLER_NAMES,
+  type Handler,
+  type Handlers,
+  HandlersRefused,
+} from '../core/runs/handler.ts';
+import type { HandledType } from '../core/runs/handler-data.ts';
 
 type Exported = Readonly<Record<string, unknown>>;
 

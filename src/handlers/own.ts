@@ -1,9 +1,9 @@
 /** The consumer that calls the handlers. */
 
-import type { Consumer } from '../core/consumer.ts';
-import { tabledType } from '../core/event-types.ts';
-import type { Handlers } from '../core/handler.ts';
-import { handlerData, isHandled } from '../core/handler-data.ts';
+import { tabledType } from '../core/event/event-types.ts';
+import type { Consumer } from '../core/runs/consumer.ts';
+import type { Handlers } from '../core/runs/handler.ts';
+import { handlerData, isHandled } from '../core/runs/handler-data.ts';
 
 /** @param timeoutMs timeout of one run @param runsMax maximum number of concurrent runs */
 export function handlersConsumer(handlers: Handlers, timeoutMs: number, runsMax: number): Consumer {

@@ -1,6 +1,6 @@
 /** Handlers for recording events; see calls.ts. */
 
-import { doNothing, type Handler } from '../core/handler.ts';
+import { doNothing, type Handler } from '../core/runs/handler.ts';
 
 export const handleRecordingComplete: Handler<'recording.complete'> = doNothing;
 

@@ -3,7 +3,7 @@
  * the code appears only in the log and the counters.
  */
 
-import type { Recorded, Refused } from '../core/delivery.ts';
+import type { Recorded, Refused } from '../core/event/delivery.ts';
 import { RETRY_AFTER_S } from '../core/limits.ts';
 import { harmless } from '../core/logger.ts';
 

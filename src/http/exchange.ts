@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AddressRanges, normalAddress } from '../core/address-ranges.ts';
+import { type AddressRanges, normalAddress } from './guard/address-ranges.ts';
 
 export interface Exchange {
   readonly request: IncomingMessage;

@@ -1,6 +1,6 @@
 /** `GET /health`: 200 while deliveries are accepted, otherwise 503. */
 
-import type { Writer } from '../core/writer.ts';
+import type { Writer } from '../core/writer/writer.ts';
 import type { Answer } from './answers.ts';
 
 export interface HealthOf {

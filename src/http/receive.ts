@@ -4,19 +4,19 @@
  */
 
 import type { Counters } from '../core/counters.ts';
-import type { Delivery, Recorded } from '../core/delivery.ts';
-import { familyOf } from '../core/event-types.ts';
+import type { Delivery, Recorded } from '../core/event/delivery.ts';
+import { familyOf } from '../core/event/event-types.ts';
+import { matchesSignature } from '../core/event/signature.ts';
 import { VERIFY_OVER_LIMIT_BYTES_MAX } from '../core/limits.ts';
 import { harmless, type Log } from '../core/logger.ts';
-import type { RateLimiter } from '../core/rate-limiter.ts';
-import { matchesSignature } from '../core/signature.ts';
-import type { Writer } from '../core/writer.ts';
+import type { Writer } from '../core/writer/writer.ts';
 import { type Answer, answerOutcome, type RefusalCode, refuse, tooManyRequests } from './answers.ts';
-import { type ByteBudget, captureBody } from './body.ts';
 import { headerText, readClaim } from './claim.ts';
-import type { ClockWarning } from './clock-warning.ts';
 import type { WebhookEndpoint } from './endpoints.ts';
 import type { Exchange } from './exchange.ts';
+import { type ByteBudget, captureBody } from './guard/body.ts';
+import type { ClockWarning } from './guard/clock-warning.ts';
+import type { RateLimiter } from './guard/rate-limiter.ts';
 
 /** What receive() needs. */
 export interface Door {

@@ -5,7 +5,6 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { AddressRanges } from '../core/address-ranges.ts';
 import {
   DRAIN_CUT_MS,
   DRAIN_LOOK_MS,
@@ -20,11 +19,12 @@ import {
 } from '../core/limits.ts';
 import { type Answer, notFound, refuse, tooManyRequests } from './answers.ts';
 import { answerChallenge } from './challenge.ts';
-import { clientsBySocket } from './client.ts';
 import { type Answered, answerClientError } from './client-error.ts';
-import { limitConnections } from './connections.ts';
 import { HEALTH_PATH, webhookEndpoint } from './endpoints.ts';
 import { type Exchange, requestId, splitTarget } from './exchange.ts';
+import type { AddressRanges } from './guard/address-ranges.ts';
+import { clientsBySocket } from './guard/client.ts';
+import { limitConnections } from './guard/connections.ts';
 import { answerHealth } from './health.ts';
 import { type ListenPlace, listen } from './listen.ts';
 import { type Door, receive } from './receive.ts';

@@ -7,7 +7,7 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { ANSWER_WRITE_MS } from '../core/limits.ts';
 import type { Exchange } from './exchange.ts';
-import { InOrder } from './in-order.ts';
+import { InOrder } from './guard/in-order.ts';
 
 export interface UnderWay {
   /** Total number of exchanges. */

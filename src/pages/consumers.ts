@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { BUSY_TIMEOUT_MS } from '../core/limits.ts';
-import { type ConsumerState, consumerStates } from '../core/run-store.ts';
+import { type ConsumerState, consumerStates } from '../engines/sqlite/run-store.ts';
 
 /** @returns an empty list if no handler has ever run */
 export function consumersOf(path: string): readonly ConsumerState[] {

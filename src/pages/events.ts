@@ -1,9 +1,9 @@
 /** The events page: newest first, with a filter and paging. */
 
-import type { EventSearch, Found, FoundEvent } from '../core/event-search.ts';
-import { DOCUMENTED_TYPES } from '../core/event-types.ts';
+import { DOCUMENTED_TYPES } from '../core/event/event-types.ts';
 import type { Page } from '../core/page.ts';
 import type { Snapshot } from '../core/snapshot.ts';
+import type { EventSearch, Found, FoundEvent } from '../engines/sqlite/log/event-search.ts';
 import { time, whole } from './format.ts';
 import { foreignShort, type Html, html } from './html.ts';
 import { page } from './layout.ts';

@@ -1,11 +1,11 @@
 /** The admin pages by path. */
 
 import type { Database } from 'better-sqlite3';
-import { EventLog } from '../core/event-log.ts';
-import { EventSearch } from '../core/event-search.ts';
-import { Explainer } from '../core/explain.ts';
+import { Explainer } from '../core/inspect/explain.ts';
 import type { Page } from '../core/page.ts';
 import type { Snapshot } from '../core/snapshot.ts';
+import { EventLog } from '../engines/sqlite/log/event-log.ts';
+import { EventSearch } from '../engines/sqlite/log/event-search.ts';
 import { derivations } from '../projections/index.ts';
 import { eventPage } from './event.ts';
 import { eventsPage, eventTable } from './events.ts';

@@ -2,12 +2,12 @@
 
 import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
-import { EventLog } from '../core/event-log.ts';
-import { EventTimes } from '../core/event-times.ts';
 import type { Page } from '../core/page.ts';
-import type { ConsumerState } from '../core/run-store.ts';
-import { runStorePath } from '../core/run-store-file.ts';
 import type { Snapshot } from '../core/snapshot.ts';
+import { EventLog } from '../engines/sqlite/log/event-log.ts';
+import { EventTimes } from '../engines/sqlite/log/event-times.ts';
+import type { ConsumerState } from '../engines/sqlite/run-store.ts';
+import { runStorePath } from '../engines/sqlite/run-store-file.ts';
 import { barChart } from './bars.ts';
 import { consumersOf } from './consumers.ts';
 import { type Failure, Figures, type StatusCount } from './figures.ts';

@@ -4,8 +4,8 @@
  * between pages; until then its total is computed from the seqs.
  */
 
-import type { EventTimes } from '../core/event-times.ts';
-import { familyOf, tabledType } from '../core/event-types.ts';
+import { familyOf, tabledType } from '../core/event/event-types.ts';
+import type { EventTimes } from '../engines/sqlite/log/event-times.ts';
 
 export const FAMILIES = ['call', 'sms', 'recording', 'other'] as const;
 export type Family = (typeof FAMILIES)[number];

@@ -3,7 +3,7 @@
  * latest opt-out is not older than its latest opt-in; a tie counts as opted out.
  */
 
-import type { Projection } from '../core/projection.ts';
+import type { Projection } from '../core/tables/projection.ts';
 import { effectOf, keywordOf } from './keywords.ts';
 import { type Settled, settle } from './settle.ts';
 

@@ -1,6 +1,6 @@
 /** Everything that this program derives from the log. Add a projection or a view here. */
 
-import type { Derivations, Projection } from '../core/projection.ts';
+import type { Derivations, Projection } from '../core/tables/projection.ts';
 import { calls } from './calls.ts';
 import { contacts } from './contacts.ts';
 import { recordings } from './recordings.ts';

@@ -4,8 +4,8 @@
  * by its own event type.
  */
 
-import type { Event } from '../core/event.ts';
-import type { TabledType } from '../core/event-types.ts';
+import type { Event } from '../core/event/event.ts';
+import type { TabledType } from '../core/event/event-types.ts';
 import { earliest, statusWins } from './settle.ts';
 
 /** The effect of an event type. */

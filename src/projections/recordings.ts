@@ -3,8 +3,8 @@
  * `calls`: reports join by `call_uuid`.
  */
 
-import type { Event } from '../core/event.ts';
-import type { Projection } from '../core/projection.ts';
+import type { Event } from '../core/event/event.ts';
+import type { Projection } from '../core/tables/projection.ts';
 import { createLifecycle, LIFE_COLUMN_TYPES, type LifeColumns } from './lifecycle.ts';
 import { type Settled, type Stated, settle } from './settle.ts';
 

@@ -3,7 +3,7 @@
  * Increase REPORT_VIEWS_VERSION with every change: the next start recreates the views.
  */
 
-import type { View } from '../core/projection.ts';
+import type { View } from '../core/tables/projection.ts';
 
 export const REPORT_VIEWS_VERSION = 1;
 

@@ -4,7 +4,7 @@
  */
 
 import type { Database } from 'better-sqlite3';
-import type { Value } from '../core/projection.ts';
+import type { Value } from '../core/tables/projection.ts';
 import { CALL_TIME_MS, SMS_TIME_MS } from './report-views.ts';
 
 /** `share` is 0 to 1, `micros` are millionths of the currency unit, `time` is milliseconds since 1970. */

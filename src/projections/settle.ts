@@ -3,7 +3,7 @@
  * goes to the greater value, and a missing value never replaces a stated one. The row stores the time of each value.
  */
 
-import type { Value } from '../core/projection.ts';
+import type { Value } from '../core/tables/projection.ts';
 
 /** JSON list: for each settled column, in the projection's order, the time (ms) of its value's event, or null. */
 export interface Settled {

@@ -1,7 +1,7 @@
 /** One row per message, from `sms.*` and `mms.*`, in either direction. */
 
-import type { Event } from '../core/event.ts';
-import type { Projection } from '../core/projection.ts';
+import type { Event } from '../core/event/event.ts';
+import type { Projection } from '../core/tables/projection.ts';
 import { keywordOf } from './keywords.ts';
 import { createLifecycle, LIFE_COLUMN_TYPES, type LifeColumns } from './lifecycle.ts';
 import { type Settled, type Stated, settle } from './settle.ts';

@@ -1,18 +1,18 @@
 /** Entry of the handlers' thread: loads the consumers, reports whether there are any, and runs them when asked to. */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { asRunFailed, type Consumer } from './core/consumer.ts';
-import { HandlersRefused } from './core/handler.ts';
-import { type FromHandlers, SharedState } from './core/handlers-messages.ts';
-import { lowerPriority, NICENESS } from './core/low-priority.ts';
-import { quietly } from './core/quietly.ts';
-import { runHandlers } from './core/run-handlers.ts';
-import { faultText } from './core/storage-fault.ts';
-import { type ForwardOptions, forwardConsumer } from './handlers/forward.ts';
-import { loadHandlers } from './handlers/load.ts';
-import { offerDriver } from './handlers/offer-driver.ts';
-import { handlersConsumer } from './handlers/own.ts';
-import { derivations } from './projections/index.ts';
+import { lowerPriority, NICENESS } from '../core/low-priority.ts';
+import { quietly } from '../core/quietly.ts';
+import { asRunFailed, type Consumer } from '../core/runs/consumer.ts';
+import { HandlersRefused } from '../core/runs/handler.ts';
+import { type FromHandlers, SharedState } from '../core/runs/handlers-messages.ts';
+import { runHandlers } from '../core/runs/run-handlers.ts';
+import { offerDriver } from '../engines/sqlite/file/offer-driver.ts';
+import { faultText } from '../engines/sqlite/file/storage-fault.ts';
+import { type ForwardOptions, forwardConsumer } from '../handlers/forward.ts';
+import { loadHandlers } from '../handlers/load.ts';
+import { handlersConsumer } from '../handlers/own.ts';
+import { derivations } from '../projections/index.ts';
 
 /** The data passed to the thread. */
 export interface HandlersThreadData {

@@ -4,8 +4,6 @@
  */
 
 import type { Worker } from 'node:worker_threads';
-import { HandlersRefused } from './core/handler.ts';
-import { type FromHandlers, SharedState, type ToHandlers } from './core/handlers-messages.ts';
 import {
   HANDLERS_HEAP_BYTES,
   HANDLERS_LOAD_MS,
@@ -13,10 +11,12 @@ import {
   HANDLERS_RESTART_FIRST_MS,
   HANDLERS_RESTART_LAST_MS,
   HANDLERS_UNYIELDING_MS,
-} from './core/limits.ts';
-import type { Log } from './core/logger.ts';
-import type { ConsumerPosition } from './core/snapshot.ts';
-import type { ForwardOptions } from './handlers/forward.ts';
+} from '../core/limits.ts';
+import type { Log } from '../core/logger.ts';
+import { HandlersRefused } from '../core/runs/handler.ts';
+import { type FromHandlers, SharedState, type ToHandlers } from '../core/runs/handlers-messages.ts';
+import type { ConsumerPosition } from '../core/snapshot.ts';
+import type { ForwardOptions } from '../handlers/forward.ts';
 import type { HandlersThreadData } from './handlers-thread.ts';
 import { startThread } from './threads.ts';
 

@@ -5,9 +5,9 @@
  */
 
 import type { Worker } from 'node:worker_threads';
-import { REBUILD_FAILED_RETRY_MS, REBUILD_HEAP_BYTES, REBUILD_RETRY_MS } from './core/limits.ts';
-import type { Log } from './core/logger.ts';
-import { IRISX } from './core/packaging.ts';
+import { REBUILD_FAILED_RETRY_MS, REBUILD_HEAP_BYTES, REBUILD_RETRY_MS } from '../core/limits.ts';
+import type { Log } from '../core/logger.ts';
+import { IRISX } from '../core/packaging.ts';
 import type { FromRebuild } from './rebuild-thread.ts';
 import { startThread } from './threads.ts';
 

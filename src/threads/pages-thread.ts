@@ -1,12 +1,12 @@
 /** Entry of the admin pages thread: reads the log, its tables and the handlers' state. Writes nothing. */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { openReadOnly } from './core/database.ts';
-import { lowerPriority, NICENESS } from './core/low-priority.ts';
-import type { Page } from './core/page.ts';
-import type { Snapshot } from './core/snapshot.ts';
-import { faultText } from './core/storage-fault.ts';
-import { createPages, type MakePage } from './pages/index.ts';
+import { lowerPriority, NICENESS } from '../core/low-priority.ts';
+import type { Page } from '../core/page.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import { openReadOnly } from '../engines/sqlite/file/database.ts';
+import { faultText } from '../engines/sqlite/file/storage-fault.ts';
+import { createPages, type MakePage } from '../pages/index.ts';
 
 export interface PageAsked {
   readonly id: number;

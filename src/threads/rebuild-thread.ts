@@ -2,12 +2,12 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { openReadOnly } from './core/database.ts';
-import { lowerPriority, NICENESS } from './core/low-priority.ts';
-import { ProjectionStates, type TableProblem } from './core/projection-state.ts';
-import { RebuildUnderWay, rebuild } from './core/rebuild.ts';
-import { faultText } from './core/storage-fault.ts';
-import { derivations } from './projections/index.ts';
+import { lowerPriority, NICENESS } from '../core/low-priority.ts';
+import { openReadOnly } from '../engines/sqlite/file/database.ts';
+import { faultText } from '../engines/sqlite/file/storage-fault.ts';
+import { ProjectionStates, type TableProblem } from '../engines/sqlite/log/projection-state.ts';
+import { RebuildUnderWay, rebuild } from '../engines/sqlite/rebuild/rebuild.ts';
+import { derivations } from '../projections/index.ts';
 
 export type FromRebuild =
   /** Sent first: why tables lag, one line per table. A rebuild does not fix all of them. */

@@ -1,8 +1,8 @@
 /** Entry of the secrets thread: reports once when each secret was last used, as a line for the log. */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { lowerPriority, NICENESS } from './core/low-priority.ts';
-import { secretUse, secretUseText } from './core/secret-use.ts';
+import { secretUse, secretUseText } from '../core/inspect/secret-use.ts';
+import { lowerPriority, NICENESS } from '../core/low-priority.ts';
 
 /** The data passed to the thread. */
 export interface SecretsThreadData {

@@ -1,8 +1,8 @@
 /** Starts the program's threads. */
 
 import { Worker } from 'node:worker_threads';
-import { THREAD_YOUNG_HEAP_BYTES } from './core/limits.ts';
-import { IS_BUNDLE } from './core/packaging.ts';
+import { THREAD_YOUNG_HEAP_BYTES } from '../core/limits.ts';
+import { IS_BUNDLE } from '../core/packaging.ts';
 
 export type ThreadName =
   | 'writer-thread'

@@ -1,8 +1,8 @@
 /** Entry of the writer thread: runs the writer with this program's projections. */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { runWriter } from './core/writer-loop.ts';
-import { derivations } from './projections/index.ts';
+import { runWriter } from '../core/writer/writer-loop.ts';
+import { derivations } from '../projections/index.ts';
 
 if (parentPort === null) throw new Error('writer-thread must run as a worker thread');
 runWriter(parentPort, workerData as string, derivations);

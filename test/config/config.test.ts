@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { chmodSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { type Config, ConfigError, readConfig } from '../src/config.ts';
-import { CONFIG_FILE_BYTES_MAX } from '../src/core/limits.ts';
-import { FROM_FILES } from '../src/variables.ts';
-import { temporaryFolder } from './support/receiver.ts';
+import { type Config, ConfigError, readConfig } from '../../src/config/config.ts';
+import { FROM_FILES } from '../../src/config/variables.ts';
+import { CONFIG_FILE_BYTES_MAX } from '../../src/core/limits.ts';
+import { temporaryFolder } from '../support/receiver.ts';
 
 type Environment = Record<string, string | undefined>;
 

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { CONFIG_FILE_BYTES_MAX } from '../src/core/limits.ts';
-import { generateSignature } from '../src/core/signature.ts';
-import { parseEnvFile } from '../src/env-file.ts';
-import { runScript } from './scripts/run-script.ts';
-import { type ProgramFolder, programFolder } from './support/program.ts';
-import { temporaryFolder, until } from './support/receiver.ts';
+import { parseEnvFile } from '../../src/config/env-file.ts';
+import { generateSignature } from '../../src/core/event/signature.ts';
+import { CONFIG_FILE_BYTES_MAX } from '../../src/core/limits.ts';
+import { runScript } from '../scripts/run-script.ts';
+import { type ProgramFolder, programFolder } from '../support/program.ts';
+import { temporaryFolder, until } from '../support/receiver.ts';
 
 const TIMESTAMP = '1705329131';
 

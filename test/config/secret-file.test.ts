@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { secretInFile } from '../../src/core/secret-file.ts';
+import { secretInFile } from '../../src/config/secret-file.ts';
 import { modeOf } from '../support/database.ts';
 import { temporaryFolder } from '../support/receiver.ts';
 
@@ -58,7 +58,7 @@ it('threads that create the same secret at the same time all get the one that is
       parentPort.postMessage(found);
     });`;
   const shared = new SharedArrayBuffer(4 * rounds);
-  const source = pathToFileURL(join(import.meta.dirname, '../../src/core/secret-file.ts')).href;
+  const source = pathToFileURL(join(import.meta.dirname, '../../src/config/secret-file.ts')).href;
   const workerData = { source, folder, threads, rounds, shared };
   const found = await Promise.all(
     Array.from({ length: threads }, () => {

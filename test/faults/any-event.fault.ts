@@ -1,11 +1,11 @@
 /** C20b: any JSON in any field, through the writer's own code into real tables. */
 
 import assert from 'node:assert/strict';
-import { BatchAppender } from '../../src/core/append-batch.ts';
-import { checkTables } from '../../src/core/check-tables.ts';
-import type { Delivery } from '../../src/core/delivery.ts';
-import { interpret, readBody } from '../../src/core/event.ts';
-import { SPELLINGS_WITH_TABLE } from '../../src/core/event-types.ts';
+import type { Delivery } from '../../src/core/event/delivery.ts';
+import { interpret, readBody } from '../../src/core/event/event.ts';
+import { SPELLINGS_WITH_TABLE } from '../../src/core/event/event-types.ts';
+import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
+import { checkTables } from '../../src/engines/sqlite/rebuild/check-tables.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { delivery, T0_S } from '../support/events.ts';

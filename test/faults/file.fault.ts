@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { SCHEMA_VERSION } from '../../src/core/schema.ts';
+import { SCHEMA_VERSION } from '../../src/engines/sqlite/file/schema.ts';
 import { type Finished, run } from '../scripts/run-script.ts';
 import { type Fault, fault } from '../support/fault.ts';
 import { freePort } from '../support/free-port.ts';

@@ -12,9 +12,9 @@
 import assert from 'node:assert/strict';
 import { closeSync, mkdirSync, openSync, readFileSync, readSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { BatchAppender } from '../../src/core/append-batch.ts';
-import { openDatabase, prepareDatabaseFile } from '../../src/core/database.ts';
-import { updateViews } from '../../src/core/views.ts';
+import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
+import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
+import { updateViews } from '../../src/engines/sqlite/log/views.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { openCrashDisk, writeImage } from '../support/crash-disk.ts';
 import { type DiskCall, readDiskCalls, recordingTo } from '../support/disk-calls.ts';

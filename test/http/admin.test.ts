@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { ADMIN_COOKIE_S } from '../../src/core/limits.ts';
-import { createAdminAccess } from '../../src/http/admin-access.ts';
+import { createAdminAccess } from '../../src/http/admin/admin-access.ts';
 import { modeOf } from '../support/database.ts';
 import { freePort } from '../support/free-port.ts';
 import { exchangeRaw, type RawAnswer, request } from '../support/raw.ts';

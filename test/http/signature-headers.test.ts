@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { generateSignature } from '../../src/core/signature.ts';
+import { generateSignature } from '../../src/core/event/signature.ts';
 import { membersOf, openRaw, request } from '../support/raw.ts';
 import { deliver, SECRET, startReceiver, type TestReceiver } from '../support/receiver.ts';
 

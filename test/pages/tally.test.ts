@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { EventTimes } from '../../src/core/event-times.ts';
+import { EventTimes } from '../../src/engines/sqlite/log/event-times.ts';
 import { FAMILIES, familyIn, Tally } from '../../src/pages/tally.ts';
 import { temporaryFolder, until } from '../support/receiver.ts';
 

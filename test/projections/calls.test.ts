@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { BatchAppender } from '../../src/core/append-batch.ts';
-import { FieldError } from '../../src/core/fields.ts';
+import { FieldError } from '../../src/core/event/fields.ts';
+import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
 import { calls } from '../../src/projections/calls.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { openTestDatabase } from '../support/database.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { BatchAppender } from '../../src/core/append-batch.ts';
+import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { openTestDatabase, type TestDatabase } from '../support/database.ts';
 import { delivery, T0_MS } from '../support/events.ts';

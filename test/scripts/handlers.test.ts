@@ -5,11 +5,11 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
-import { EX_CONFIG } from '../../src/config.ts';
-import { lockFile } from '../../src/core/file-lock.ts';
+import { EX_CONFIG } from '../../src/config/config.ts';
 import { CONSUMER_ABSENCE_MS } from '../../src/core/limits.ts';
-import { type FailedRun, RunStore } from '../../src/core/run-store.ts';
-import { runStoreLockPath, runStorePath } from '../../src/core/run-store-file.ts';
+import { lockFile } from '../../src/engines/sqlite/file/file-lock.ts';
+import { type FailedRun, RunStore } from '../../src/engines/sqlite/run-store.ts';
+import { runStoreLockPath, runStorePath } from '../../src/engines/sqlite/run-store-file.ts';
 import { runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
 

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { seededRandom } from '../../scripts/cli/random.ts';
 import { sampleLog } from '../../scripts/cli/sample-log.ts';
-import { BatchAppender } from '../../src/core/append-batch.ts';
-import { openDatabase, prepareDatabaseFile } from '../../src/core/database.ts';
-import type { Delivery, Recorded } from '../../src/core/delivery.ts';
-import { generateSignature } from '../../src/core/signature.ts';
+import type { Delivery, Recorded } from '../../src/core/event/delivery.ts';
+import { generateSignature } from '../../src/core/event/signature.ts';
+import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
+import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { SECRET, temporaryFolder } from '../support/receiver.ts';
 

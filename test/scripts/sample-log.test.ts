@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { seededRandom, shuffled } from '../../scripts/cli/random.ts';
 import { sampleLog } from '../../scripts/cli/sample-log.ts';
 import { scenario } from '../../scripts/cli/scenarios.ts';
-import { DOCUMENTED_TYPES } from '../../src/core/event-types.ts';
+import { DOCUMENTED_TYPES } from '../../src/core/event/event-types.ts';
 import { query } from '../support/receiver.ts';
 import { sampleDatabase } from './sample-database.ts';
 

@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { DOCUMENTED_TYPES } from '../../src/core/event-types.ts';
+import { DOCUMENTED_TYPES } from '../../src/core/event/event-types.ts';
 import { SECRET, startReceiver, type TestReceiver, temporaryFolder } from '../support/receiver.ts';
 import { runScript } from './run-script.ts';
 

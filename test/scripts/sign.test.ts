@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { generateSignature } from '../../src/core/signature.ts';
+import { generateSignature } from '../../src/core/event/signature.ts';
 import { SECRET, startReceiver, type TestReceiver, temporaryFolder } from '../support/receiver.ts';
 import { run, runScript } from './run-script.ts';
 

@@ -3,8 +3,8 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { openDatabase, prepareDatabaseFile } from '../../src/core/database.ts';
-import type { Derivations } from '../../src/core/projection.ts';
+import type { Derivations } from '../../src/core/tables/projection.ts';
+import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
 import { derivations as ours } from '../../src/projections/index.ts';
 import { temporaryFolder } from './receiver.ts';
 

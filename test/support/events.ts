@@ -1,9 +1,9 @@
 /** Deliveries and events for tests that need no receiver, and the rows that they are folded into. */
 
 import assert from 'node:assert/strict';
-import type { Delivery } from '../../src/core/delivery.ts';
-import { type Event, interpret, readBody } from '../../src/core/event.ts';
-import type { Projection, Row } from '../../src/core/projection.ts';
+import type { Delivery } from '../../src/core/event/delivery.ts';
+import { type Event, interpret, readBody } from '../../src/core/event/event.ts';
+import type { Projection, Row } from '../../src/core/tables/projection.ts';
 
 /** A round second in November 2026, and the same in milliseconds. */
 export const T0_S = 1_795_000_000;

@@ -1,7 +1,7 @@
 /** A process that opens a database at a given moment and appends one event, to test concurrent processes. */
 
-import { BatchAppender } from '../../src/core/append-batch.ts';
-import { openDatabase, prepareDatabaseFile } from '../../src/core/database.ts';
+import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
+import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { delivery } from './events.ts';
 

@@ -1,6 +1,6 @@
 /** Random bodies of every type, spelling and shape, with few subjects, times and values, so that they collide. */
 
-import { SPELLINGS_WITH_TABLE } from '../../src/core/event-types.ts';
+import { SPELLINGS_WITH_TABLE } from '../../src/core/event/event-types.ts';
 import { T0_MS, T0_S } from './events.ts';
 import type { Random } from './random.ts';
 

@@ -1,7 +1,7 @@
 /** Rebuilds a database, reports when a given phase begins, and then waits to be killed. */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { rebuild } from '../../src/core/rebuild.ts';
+import { rebuild } from '../../src/engines/sqlite/rebuild/rebuild.ts';
 import { derivations } from '../../src/projections/index.ts';
 
 const [, , databasePath = '', stopIn = ''] = process.argv;

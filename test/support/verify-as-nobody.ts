@@ -1,10 +1,10 @@
 /** Checks a log as a user who may only read: node verify-as-nobody.ts DATABASE. Prints what was found as JSON. */
 
 import Sqlite from 'better-sqlite3';
-import { checkTables } from '../../src/core/check-tables.ts';
-import { openReadOnly } from '../../src/core/database.ts';
-import { EventLog } from '../../src/core/event-log.ts';
-import { integrityProblems, verifyLog } from '../../src/core/verify-log.ts';
+import { integrityProblems, verifyLog } from '../../src/core/inspect/verify-log.ts';
+import { openReadOnly } from '../../src/engines/sqlite/file/database.ts';
+import { EventLog } from '../../src/engines/sqlite/log/event-log.ts';
+import { checkTables } from '../../src/engines/sqlite/rebuild/check-tables.ts';
 import { derivations } from '../../src/projections/index.ts';
 
 const NOBODY = 65_534;

@@ -4,9 +4,9 @@
  */
 
 import { isUtf8 } from 'node:buffer';
+import { EVENT_TYPE_CHARS_MAX } from '../limits.ts';
 import { type TabledType, tabledType } from './event-types.ts';
 import { FieldError, Fields, type Json, kindOf, requireTimeMs } from './fields.ts';
-import { EVENT_TYPE_CHARS_MAX } from './limits.ts';
 
 /** The columns of the log that are needed to interpret an event. */
 export interface RecordedDelivery {

@@ -3,12 +3,12 @@
  */
 
 import type { Database } from 'better-sqlite3';
-import { type Event, interpret, readBody } from './event.ts';
-import { EventLog, type HandlerEvent, WRITER_STAGE } from './event-log.ts';
-import { EventSearch } from './event-search.ts';
-import { FieldError } from './fields.ts';
-import { EXPLAIN_EVENTS_MAX, EXPLAIN_RANGE_EVENTS_MAX } from './limits.ts';
-import type { Projection, Row, Value } from './projection.ts';
+import { EventLog, type HandlerEvent, WRITER_STAGE } from '../../engines/sqlite/log/event-log.ts';
+import { EventSearch } from '../../engines/sqlite/log/event-search.ts';
+import { type Event, interpret, readBody } from '../event/event.ts';
+import { FieldError } from '../event/fields.ts';
+import { EXPLAIN_EVENTS_MAX, EXPLAIN_RANGE_EVENTS_MAX } from '../limits.ts';
+import type { Projection, Row, Value } from '../tables/projection.ts';
 
 /** A row of a table, by its key. */
 export interface RowKey {

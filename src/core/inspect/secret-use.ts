@@ -1,9 +1,9 @@
 /** Finds when each of several secrets was last used: this shows when an old one can be removed. */
 
-import { openReadOnly } from './database.ts';
-import { EventLog } from './event-log.ts';
-import { SECRET_USE_EVENTS_MAX } from './limits.ts';
-import { signerOf } from './signature.ts';
+import { openReadOnly } from '../../engines/sqlite/file/database.ts';
+import { EventLog } from '../../engines/sqlite/log/event-log.ts';
+import { signerOf } from '../event/signature.ts';
+import { SECRET_USE_EVENTS_MAX } from '../limits.ts';
 
 /** The newest event that a secret signed. */
 export interface LastUse {

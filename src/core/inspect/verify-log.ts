@@ -5,12 +5,12 @@
 
 import { createHash } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
-import { bodyTimeMs } from './body-time.ts';
-import { CHAIN_GENESIS, chainLink } from './chain.ts';
-import { readBody } from './event.ts';
-import type { EventLog, Head, StoredEvent } from './event-log.ts';
-import { signerOf } from './signature.ts';
-import { faultText } from './storage-fault.ts';
+import { faultText } from '../../engines/sqlite/file/storage-fault.ts';
+import type { EventLog, Head, StoredEvent } from '../../engines/sqlite/log/event-log.ts';
+import { bodyTimeMs } from '../event/body-time.ts';
+import { CHAIN_GENESIS, chainLink } from '../event/chain.ts';
+import { readBody } from '../event/event.ts';
+import { signerOf } from '../event/signature.ts';
 
 /** Events that break a rule. */
 export interface Fault {

@@ -1,6 +1,6 @@
 /** When a failed run is retried. */
 
-import { RUN_ATTEMPTS_MAX, RUN_RETRY_FIRST_MS, RUN_RETRY_LAST_MS } from './limits.ts';
+import { RUN_ATTEMPTS_MAX, RUN_RETRY_FIRST_MS, RUN_RETRY_LAST_MS } from '../limits.ts';
 
 /**
  * @param attempts failed attempts so far, at least 1

@@ -1,9 +1,9 @@
 /** A consumer receives events from the log, each at least once. Handlers are one consumer, forwarding is another. */
 
-import type { Event } from './event.ts';
-import type { Json } from './fields.ts';
+import type { Event } from '../event/event.ts';
+import type { Json } from '../event/fields.ts';
+import { RUN_ERROR_CHARS_MAX } from '../limits.ts';
 import type { HandlerContext } from './handler.ts';
-import { RUN_ERROR_CHARS_MAX } from './limits.ts';
 
 /** One event read from the log. */
 export interface LoggedEvent {

@@ -4,14 +4,14 @@
  * has been stored as failed. A user's code sees an event only after the tables reflect it.
  */
 
+import type { EventLog, HandlerEvent } from '../../engines/sqlite/log/event-log.ts';
+import type { FailedRun, Position, RunStore } from '../../engines/sqlite/run-store.ts';
+import { HANDLER_READ_EVENTS_MAX, RUN_STATE_WRITE_MS, RUNS_AHEAD_EVENTS_MAX } from '../limits.ts';
+import { IRISX } from '../packaging.ts';
 import { type Consumer, RunFailed } from './consumer.ts';
 import { DueRuns } from './due-runs.ts';
-import type { EventLog, HandlerEvent } from './event-log.ts';
 import { failedRun, suspectedRun } from './failed-run.ts';
-import { HANDLER_READ_EVENTS_MAX, RUN_STATE_WRITE_MS, RUNS_AHEAD_EVENTS_MAX } from './limits.ts';
-import { IRISX } from './packaging.ts';
 import { Run, type RunTools } from './run.ts';
-import type { FailedRun, Position, RunStore } from './run-store.ts';
 import { absenceOf, startingPosition } from './starting-position.ts';
 import { TableGate } from './table-gate.ts';
 

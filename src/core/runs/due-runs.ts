@@ -1,7 +1,7 @@
 /** The failed runs of one consumer that are due, and the timer for the next one. */
 
-import { HANDLER_READ_EVENTS_MAX, RUN_RETRY_LAST_MS } from './limits.ts';
-import type { FailedRun, RunStore } from './run-store.ts';
+import type { FailedRun, RunStore } from '../../engines/sqlite/run-store.ts';
+import { HANDLER_READ_EVENTS_MAX, RUN_RETRY_LAST_MS } from '../limits.ts';
 
 export interface DueRunsOptions {
   readonly consumer: string;

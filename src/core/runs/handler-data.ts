@@ -3,8 +3,8 @@
  * body shape the sender used. One table lists the members of each type; the TypeScript types are derived from it.
  */
 
-import type { Event } from './event.ts';
-import { FieldError, type Fields } from './fields.ts';
+import type { Event } from '../event/event.ts';
+import { FieldError, type Fields } from '../event/fields.ts';
 
 interface Kinds {
   id: string;

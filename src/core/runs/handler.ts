@@ -1,7 +1,7 @@
 /** A handler is code that runs at least once after an event has been logged. Here are the handlers' names and types. */
 
+import type { LogLevel } from '../logger.ts';
 import type { HandledType, HandlerData } from './handler-data.ts';
-import type { LogLevel } from './logger.ts';
 
 /** The export name of the handler for each type. */
 export const HANDLER_NAMES: Readonly<Record<HandledType, string>> = {

@@ -1,6 +1,6 @@
 /** Messages and shared memory between the main thread and the handlers' thread. */
 
-import type { LogLevel } from './logger.ts';
+import type { LogLevel } from '../logger.ts';
 
 export type ToHandlers =
   /** The log can be opened. */

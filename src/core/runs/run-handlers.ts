@@ -6,18 +6,18 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Database } from 'better-sqlite3';
+import { openReadOnly } from '../../engines/sqlite/file/database.ts';
+import { lockFile } from '../../engines/sqlite/file/file-lock.ts';
+import { EventLog } from '../../engines/sqlite/log/event-log.ts';
+import { ProjectionStates } from '../../engines/sqlite/log/projection-state.ts';
+import { RunStore } from '../../engines/sqlite/run-store.ts';
+import { runStoreLockPath, runStorePath } from '../../engines/sqlite/run-store-file.ts';
+import { CONSUMER_NOTE_MS, HANDLERS_CLOSE_MS, HANDLERS_LOOK_MS, HANDLERS_WAKE_MS } from '../limits.ts';
+import type { LogLevel } from '../logger.ts';
+import type { Projection } from '../tables/projection.ts';
 import type { Consumer } from './consumer.ts';
-import { openReadOnly } from './database.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { EventLog } from './event-log.ts';
-import { lockFile } from './file-lock.ts';
 import type { FromHandlers, SharedState, ToHandlers } from './handlers-messages.ts';
-import { CONSUMER_NOTE_MS, HANDLERS_CLOSE_MS, HANDLERS_LOOK_MS, HANDLERS_WAKE_MS } from './limits.ts';
-import type { LogLevel } from './logger.ts';
-import type { Projection } from './projection.ts';
-import { ProjectionStates } from './projection-state.ts';
-import { RunStore } from './run-store.ts';
-import { runStoreLockPath, runStorePath } from './run-store-file.ts';
 
 export interface HandlersOptions {
   readonly port: MessagePort;

@@ -1,10 +1,10 @@
 /** One attempt of a consumer to handle one event: its parameters, its timeout and its single result. */
 
+import type { HandlerEvent } from '../../engines/sqlite/log/event-log.ts';
+import type { FailedRun } from '../../engines/sqlite/run-store.ts';
+import { interpret, readBody } from '../event/event.ts';
 import { asRunFailed, type Consumer, RunFailed } from './consumer.ts';
-import { interpret, readBody } from './event.ts';
-import type { HandlerEvent } from './event-log.ts';
 import type { HandlerContext } from './handler.ts';
-import type { FailedRun } from './run-store.ts';
 
 /** Tools for a run, in addition to its event. */
 export type RunTools = Pick<HandlerContext, 'log' | 'query'>;

@@ -4,12 +4,12 @@
  * post old events.
  */
 
+import type { EventLog } from '../../engines/sqlite/log/event-log.ts';
+import type { ConsumerState, Position, RunStore } from '../../engines/sqlite/run-store.ts';
+import { CONSUMER_ABSENCE_MS } from '../limits.ts';
+import { IRISX } from '../packaging.ts';
 import type { Consumer } from './consumer.ts';
-import type { EventLog } from './event-log.ts';
-import { CONSUMER_ABSENCE_MS } from './limits.ts';
-import { IRISX } from './packaging.ts';
 import type { RunTools } from './run.ts';
-import type { ConsumerState, Position, RunStore } from './run-store.ts';
 
 export interface StartingPositionOptions {
   readonly consumer: Consumer;

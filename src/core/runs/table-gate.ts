@@ -1,7 +1,7 @@
 /** Holds a user's handlers back until the tables reflect their event, so that a query never shows them stale rows. */
 
-import type { EventLog } from './event-log.ts';
-import type { LogLevel } from './logger.ts';
+import type { EventLog } from '../../engines/sqlite/log/event-log.ts';
+import type { LogLevel } from '../logger.ts';
 
 export interface TableGateOptions {
   /** The consumer's name, for the log. */

@@ -3,7 +3,7 @@
  * table will return. This is stricter than a STRICT table, which would accept `'5'` as a number.
  */
 
-import { kindOf } from './fields.ts';
+import { kindOf } from '../event/fields.ts';
 import type { Row } from './projection.ts';
 
 export interface ColumnCheck {

@@ -3,9 +3,9 @@
  * rebuilds. A failed event does not affect the other events of its batch.
  */
 
-import { type Interpretation, interpret, type ReadBody } from './event.ts';
-import { PARSE_STAGE } from './event-log.ts';
-import type { AddFailure, ProjectionTable } from './projection-table.ts';
+import { PARSE_STAGE } from '../../engines/sqlite/log/event-log.ts';
+import type { AddFailure, ProjectionTable } from '../../engines/sqlite/log/projection-table.ts';
+import { type Interpretation, interpret, type ReadBody } from '../event/event.ts';
 
 /**
  * @param tables the tables that should have the event once their write() is called

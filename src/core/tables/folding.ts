@@ -1,10 +1,10 @@
 /** Folds ranges of the log into tables: shared by rebuilds, table checks, views of the past and lagging tables. */
 
-import { readBody } from './event.ts';
-import { type EventLog, WRITER_STAGE } from './event-log.ts';
+import { type EventLog, WRITER_STAGE } from '../../engines/sqlite/log/event-log.ts';
+import type { AddFailure, ProjectionTable } from '../../engines/sqlite/log/projection-table.ts';
+import { readBody } from '../event/event.ts';
+import { IRISX } from '../packaging.ts';
 import { foldEvent } from './fold-event.ts';
-import { IRISX } from './packaging.ts';
-import type { AddFailure, ProjectionTable } from './projection-table.ts';
 
 export interface Folded {
   /** The last folded event; `after` if none was folded. */

@@ -3,7 +3,7 @@
  * No clock, no randomness, no I/O. The same events give the same rows in any order, except for the `seq` columns.
  */
 
-import type { Event } from './event.ts';
+import type { Event } from '../event/event.ts';
 
 /** The value of a column. */
 export type Value = string | number | null;

@@ -4,10 +4,10 @@
  * folded, because signed bytes belong in the log. It is refused only if that fails too.
  */
 
-import type { BatchAppender, BatchResult } from './append-batch.ts';
-import type { Delivery, Outcome, Refused } from './delivery.ts';
-import { defectReason } from './fold-event.ts';
-import { faultText, storageFault } from './storage-fault.ts';
+import type { BatchAppender, BatchResult } from '../../engines/sqlite/append-batch.ts';
+import { faultText, storageFault } from '../../engines/sqlite/file/storage-fault.ts';
+import type { Delivery, Outcome, Refused } from '../event/delivery.ts';
+import { defectReason } from '../tables/fold-event.ts';
 
 export interface HalvingResult {
   /** One for each delivery, in order. */

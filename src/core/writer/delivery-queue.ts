@@ -1,7 +1,7 @@
 /** Deliveries that wait for a batch. The queue is bounded in number and in bytes, so a burst cannot exhaust memory. */
 
-import type { Delivery, Outcome } from './delivery.ts';
-import { BATCH_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_DELIVERIES_MAX } from './limits.ts';
+import type { Delivery, Outcome } from '../event/delivery.ts';
+import { BATCH_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_DELIVERIES_MAX } from '../limits.ts';
 
 export interface Waiting {
   readonly delivery: Delivery;

@@ -6,15 +6,15 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Database } from 'better-sqlite3';
-import { BatchAppender } from './append-batch.ts';
+import { BatchAppender } from '../../engines/sqlite/append-batch.ts';
+import { checkpointsOf } from '../../engines/sqlite/file/checkpoints.ts';
+import { DatabaseRefused, openDatabase, settleWal } from '../../engines/sqlite/file/database.ts';
+import { FileMoved, openedFiles } from '../../engines/sqlite/file/opened-files.ts';
+import { faultText, storageFault } from '../../engines/sqlite/file/storage-fault.ts';
+import { updateViews } from '../../engines/sqlite/log/views.ts';
+import { DRAIN_BUSY_TIMEOUT_MS, STORAGE_RETRY_MS } from '../limits.ts';
+import type { Derivations } from '../tables/projection.ts';
 import { appendHalving } from './append-halving.ts';
-import { checkpointsOf } from './checkpoints.ts';
-import { DatabaseRefused, openDatabase, settleWal } from './database.ts';
-import { DRAIN_BUSY_TIMEOUT_MS, STORAGE_RETRY_MS } from './limits.ts';
-import { FileMoved, openedFiles } from './opened-files.ts';
-import type { Derivations } from './projection.ts';
-import { faultText, storageFault } from './storage-fault.ts';
-import { updateViews } from './views.ts';
 import {
   type FromWriter,
   packOutcomes,

@@ -1,6 +1,6 @@
 /** Messages between the main thread and the writer thread: bytes and plain fields, never parsed values. */
 
-import type { Delivery, Outcome } from './delivery.ts';
+import type { Delivery, Outcome } from '../event/delivery.ts';
 
 /** A batch stored by column, which is much cheaper to clone than objects. The bodies share one transferred buffer. */
 export interface PackedBatch {

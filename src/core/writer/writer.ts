@@ -5,10 +5,10 @@
  */
 
 import type { Worker } from 'node:worker_threads';
-import type { Delivery, Outcome, Refused } from './delivery.ts';
+import type { Delivery, Outcome, Refused } from '../event/delivery.ts';
+import { BATCH_AHEAD_DELIVERIES_MIN, BATCH_DELIVERIES_MAX, BATCHES_IN_FLIGHT_MAX } from '../limits.ts';
+import type { Log } from '../logger.ts';
 import { DeliveryQueue, type Waiting } from './delivery-queue.ts';
-import { BATCH_AHEAD_DELIVERIES_MIN, BATCH_DELIVERIES_MAX, BATCHES_IN_FLIGHT_MAX } from './limits.ts';
-import type { Log } from './logger.ts';
 import {
   type FromWriter,
   packBatch,

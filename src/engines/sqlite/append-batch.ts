@@ -5,17 +5,17 @@
 
 import * as crypto from 'node:crypto'; // a missing named import would stop old Nodes before the version check
 import type { Database, Statement } from 'better-sqlite3';
-import { bodyTimeMs } from './body-time.ts';
-import type { Delivery, Recorded } from './delivery.ts';
-import { type ReadBody, readBody } from './event.ts';
-import { EventLog, type Head, LogDamaged, type NewEvent, WRITER_STAGE } from './event-log.ts';
-import { foldEvent } from './fold-event.ts';
-import { foldRange } from './folding.ts';
-import type { Derivations, Projection } from './projection.ts';
-import { ProjectionStates } from './projection-state.ts';
-import { type AddFailure, ProjectionTable } from './projection-table.ts';
-import { faultText, storageFault } from './storage-fault.ts';
-import { WriteTransactions } from './write-transactions.ts';
+import { bodyTimeMs } from '../../core/event/body-time.ts';
+import type { Delivery, Recorded } from '../../core/event/delivery.ts';
+import { type ReadBody, readBody } from '../../core/event/event.ts';
+import { foldEvent } from '../../core/tables/fold-event.ts';
+import { foldRange } from '../../core/tables/folding.ts';
+import type { Derivations, Projection } from '../../core/tables/projection.ts';
+import { faultText, storageFault } from './file/storage-fault.ts';
+import { WriteTransactions } from './file/write-transactions.ts';
+import { EventLog, type Head, LogDamaged, type NewEvent, WRITER_STAGE } from './log/event-log.ts';
+import { ProjectionStates } from './log/projection-state.ts';
+import { type AddFailure, ProjectionTable } from './log/projection-table.ts';
 
 export interface BatchResult {
   readonly outcomes: Recorded[];

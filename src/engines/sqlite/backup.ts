@@ -7,21 +7,21 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { CHAIN_GENESIS } from './chain.ts';
-import { checkTables } from './check-tables.ts';
-import { openDatabase, openReadOnly, prepareDatabaseFile } from './database.ts';
-import { EventLog, type Head } from './event-log.ts';
-import { lockFile } from './file-lock.ts';
-import { BUSY_TIMEOUT_MS } from './limits.ts';
-import { makeFile } from './make-file.ts';
-import { syncFolder } from './make-folder.ts';
-import { IRISX } from './packaging.ts';
-import type { Derivations } from './projection.ts';
-import { rebuild } from './rebuild.ts';
+import { CHAIN_GENESIS } from '../../core/event/chain.ts';
+import { integrityProblems, linkProblem, verifyLog } from '../../core/inspect/verify-log.ts';
+import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
+import { makeFile } from '../../core/make-file.ts';
+import { syncFolder } from '../../core/make-folder.ts';
+import { IRISX } from '../../core/packaging.ts';
+import type { Derivations } from '../../core/tables/projection.ts';
+import { openDatabase, openReadOnly, prepareDatabaseFile } from './file/database.ts';
+import { lockFile } from './file/file-lock.ts';
+import { faultText, storageFault } from './file/storage-fault.ts';
+import { EventLog, type Head } from './log/event-log.ts';
+import { foreignObjects } from './log/views.ts';
+import { checkTables } from './rebuild/check-tables.ts';
+import { rebuild } from './rebuild/rebuild.ts';
 import { runStorePath } from './run-store-file.ts';
-import { faultText, storageFault } from './storage-fault.ts';
-import { integrityProblems, linkProblem, verifyLog } from './verify-log.ts';
-import { foreignObjects } from './views.ts';
 
 /** The backup was not made: `message` says why, in one line. Partial files have been removed. */
 export class BackupRefused extends Error {

@@ -2,9 +2,9 @@
 
 import { dirname, join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { BUSY_TIMEOUT_MS } from './limits.ts';
-import { makeFile } from './make-file.ts';
-import { faultText } from './storage-fault.ts';
+import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
+import { makeFile } from '../../core/make-file.ts';
+import { faultText } from './file/storage-fault.ts';
 
 /** "IRSH" in ASCII. */
 const APPLICATION_ID = 0x49525348;

@@ -6,7 +6,7 @@
  */
 
 import type { Database, Statement } from 'better-sqlite3';
-import { RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from './limits.ts';
+import { RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../core/limits.ts';
 import { openRunStoreFile } from './run-store-file.ts';
 
 /** A consumer's progress in the log. */

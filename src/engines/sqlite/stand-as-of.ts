@@ -1,8 +1,8 @@
 /** Gives a connection the tables as of an earlier event. Writes nothing to the file. */
 
 import type { Database } from 'better-sqlite3';
-import type { Projection } from './projection.ts';
-import { TemporaryTables } from './temporary-tables.ts';
+import type { Projection } from '../../core/tables/projection.ts';
+import { TemporaryTables } from './rebuild/temporary-tables.ts';
 
 /**
  * Folds the events up to `seq` into temporary tables. Afterwards `events`, `failures` and the projections' tables show

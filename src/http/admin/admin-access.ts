@@ -5,7 +5,7 @@
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { ADMIN_COOKIE_S } from '../core/limits.ts';
+import { ADMIN_COOKIE_S } from '../../core/limits.ts';
 
 export interface AdminAccess {
   /** Whether a text is the token. */

@@ -9,13 +9,13 @@ import {
   HEADERS_BYTES_MAX,
   HEADERS_TIMEOUT_MS,
   REQUEST_TIMEOUT_MS,
-} from '../core/limits.ts';
-import type { Log } from '../core/logger.ts';
-import type { Page } from '../core/page.ts';
-import type { Snapshot } from '../core/snapshot.ts';
+} from '../../core/limits.ts';
+import type { Log } from '../../core/logger.ts';
+import type { Page } from '../../core/page.ts';
+import type { Snapshot } from '../../core/snapshot.ts';
+import { splitTarget } from '../exchange.ts';
+import { listen } from '../listen.ts';
 import { type AdminAccess, createAdminAccess } from './admin-access.ts';
-import { splitTarget } from './exchange.ts';
-import { listen } from './listen.ts';
 import { type FileSizes, metricsText } from './metrics-text.ts';
 
 export interface AdminOptions {

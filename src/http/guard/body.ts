@@ -1,7 +1,7 @@
 /** Captures a request's raw body as it streams: completely or not at all, and never beyond a limit. */
 
 import type { IncomingMessage } from 'node:http';
-import { BODY_PIECE_BYTES, BODY_PIECES_MAX } from '../core/limits.ts';
+import { BODY_PIECE_BYTES, BODY_PIECES_MAX } from '../../core/limits.ts';
 import { InOrder } from './in-order.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** The client address of a request: the one forwarded by trusted proxies, never one claimed by others. */
 
 import type { Socket } from 'node:net';
-import { type AddressRanges, clientOf, normalAddress } from '../core/address-ranges.ts';
+import { type AddressRanges, clientOf, normalAddress } from './address-ranges.ts';
 
 /**
  * @param remoteAddress the socket's remote address

@@ -1,7 +1,7 @@
 /** Warns, at most once per minute, that a delivery with a valid signature was refused because of its timestamp. */
 
-import { REPEATED_WARNING_MS } from '../core/limits.ts';
-import type { Log } from '../core/logger.ts';
+import { REPEATED_WARNING_MS } from '../../core/limits.ts';
+import type { Log } from '../../core/logger.ts';
 
 /** @param ageS the delivery's age by this machine's clock, in seconds; negative if it is from the future */
 export type ClockWarning = (ageS: number) => void;

@@ -4,7 +4,7 @@
  * bounded: above RATE_LIMIT_CLIENTS_MAX the oldest one is dropped.
  */
 
-import { RATE_LIMIT_CLIENTS_MAX } from './limits.ts';
+import { RATE_LIMIT_CLIENTS_MAX } from '../../core/limits.ts';
 
 /** A place in a window. Give it back if the request turns out to be a verified delivery. */
 export type Place =

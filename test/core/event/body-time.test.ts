@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { bodyTimeMs } from '../../src/core/body-time.ts';
-import { BODY_TIMES } from '../support/frozen-times.ts';
+import { bodyTimeMs } from '../../../src/core/event/body-time.ts';
+import { BODY_TIMES } from '../../support/frozen-times.ts';
 
 describe('bodyTimeMs', () => {
   it('reads each line of the frozen table as before', () => {

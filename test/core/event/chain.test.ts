@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { CHAIN_GENESIS, type ChainedColumns, chainLink } from '../../src/core/chain.ts';
+import { CHAIN_GENESIS, type ChainedColumns, chainLink } from '../../../src/core/event/chain.ts';
 
 const COLUMNS: ChainedColumns = {
   seq: 1,

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Event, interpret, type ReadBody, readBody } from '../../src/core/event.ts';
-import { DOCUMENTED_TYPES, familyOf, SPELLINGS_WITH_TABLE, tabledType } from '../../src/core/event-types.ts';
-import { FieldError } from '../../src/core/fields.ts';
-import { EVENT_TYPE_CHARS_MAX } from '../../src/core/limits.ts';
-import { derivations } from '../../src/projections/index.ts';
-import { bytesOf, eventOf, T0_MS, T0_S } from '../support/events.ts';
-import { seededRandom } from '../support/random.ts';
-import { FIELD_NAMES, randomBody, randomJson, randomObject } from '../support/random-bodies.ts';
+import { type Event, interpret, type ReadBody, readBody } from '../../../src/core/event/event.ts';
+import {
+  DOCUMENTED_TYPES,
+  familyOf,
+  SPELLINGS_WITH_TABLE,
+  tabledType,
+} from '../../../src/core/event/event-types.ts';
+import { FieldError } from '../../../src/core/event/fields.ts';
+import { EVENT_TYPE_CHARS_MAX } from '../../../src/core/limits.ts';
+import { derivations } from '../../../src/projections/index.ts';
+import { bytesOf, eventOf, T0_MS, T0_S } from '../../support/events.ts';
+import { seededRandom } from '../../support/random.ts';
+import { FIELD_NAMES, randomBody, randomJson, randomObject } from '../../support/random-bodies.ts';
 
 const RECORDED = { seq: 1, signedAt: T0_S };
 

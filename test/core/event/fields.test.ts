@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FieldError, Fields, kindOf, requireTimeMs } from '../../src/core/fields.ts';
-import { T0_MS, T0_S } from '../support/events.ts';
+import { FieldError, Fields, kindOf, requireTimeMs } from '../../../src/core/event/fields.ts';
+import { T0_MS, T0_S } from '../../support/events.ts';
 
 const of = (json: string) => new Fields(JSON.parse(json));
 

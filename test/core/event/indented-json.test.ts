@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { indentedJson } from '../../src/core/indented-json.ts';
+import { indentedJson } from '../../../src/core/event/indented-json.ts';
 
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 

@@ -7,8 +7,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { readableTimeMs } from '../../src/core/readable-time.ts';
-import { BODY_TIMES, READABLE_TIMES } from '../support/frozen-times.ts';
+import { readableTimeMs } from '../../../src/core/event/readable-time.ts';
+import { BODY_TIMES, READABLE_TIMES } from '../../support/frozen-times.ts';
 
 describe('readableTimeMs', () => {
   it('reads each line of the frozen table as before', () => {
@@ -61,8 +61,8 @@ describe('the machine’s time zone', () => {
   for (const zone of ['Pacific/Auckland', 'America/St_Johns']) {
     it(`does not matter: ${zone}`, () => {
       const script = `
-        import { readableTimeMs } from './src/core/readable-time.ts';
-        import { bodyTimeMs } from './src/core/body-time.ts';
+        import { readableTimeMs } from './src/core/event/readable-time.ts';
+        import { bodyTimeMs } from './src/core/event/body-time.ts';
         import { BODY_TIMES, READABLE_TIMES } from './test/support/frozen-times.ts';
         const none = (ms) => ms ?? null;
         console.log(JSON.stringify({
@@ -71,7 +71,7 @@ describe('the machine’s time zone', () => {
           ofBody: BODY_TIMES.map(([body]) => bodyTimeMs(body)),
         }));`;
       const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
-        cwd: join(import.meta.dirname, '../..'),
+        cwd: join(import.meta.dirname, '../../..'),
         env: { ...process.env, TZ: zone },
         encoding: 'utf8',
       });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { generateSignature, matchesSignature } from '../../src/core/signature.ts';
-import { FIXTURE_SECRET, fixtures } from '../support/fixtures.ts';
+import { generateSignature, matchesSignature } from '../../../src/core/event/signature.ts';
+import { FIXTURE_SECRET, fixtures } from '../../support/fixtures.ts';
 
 const BODY = '{"event":"call.completed"}';
 const SECRET = 'an example secret';

@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { BatchAppender } from '../../src/core/append-batch.ts';
-import { Explainer } from '../../src/core/explain.ts';
-import { derivations } from '../../src/projections/index.ts';
-import { openInMemory } from '../support/database.ts';
-import { type Body, delivery, envelope } from '../support/events.ts';
-import { seededRandom } from '../support/random.ts';
-import { randomBody } from '../support/random-bodies.ts';
+import { Explainer } from '../../../src/core/inspect/explain.ts';
+import { BatchAppender } from '../../../src/engines/sqlite/append-batch.ts';
+import { derivations } from '../../../src/projections/index.ts';
+import { openInMemory } from '../../support/database.ts';
+import { type Body, delivery, envelope } from '../../support/events.ts';
+import { seededRandom } from '../../support/random.ts';
+import { randomBody } from '../../support/random-bodies.ts';
 
 const HISTORIES = 150;
 const EVENTS_A_HISTORY = 30;

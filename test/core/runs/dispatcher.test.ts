@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
-import { BatchAppender } from '../../src/core/append-batch.ts';
-import { type Consumer, RunFailed } from '../../src/core/consumer.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
-import { EventLog } from '../../src/core/event-log.ts';
-import type { HandlerContext } from '../../src/core/handler.ts';
 import {
   CONSUMER_ABSENCE_MS,
   HANDLER_READ_EVENTS_MAX,
@@ -14,11 +9,16 @@ import {
   RUN_RETRY_LAST_MS,
   RUN_STATE_WRITE_MS,
   RUNS_AHEAD_EVENTS_MAX,
-} from '../../src/core/limits.ts';
-import { type FailedRun, type Position, RunStore } from '../../src/core/run-store.ts';
-import { derivations } from '../../src/projections/index.ts';
-import { openTestDatabase, type TestDatabase } from '../support/database.ts';
-import { delivery, T0_S } from '../support/events.ts';
+} from '../../../src/core/limits.ts';
+import { type Consumer, RunFailed } from '../../../src/core/runs/consumer.ts';
+import { Dispatcher } from '../../../src/core/runs/dispatcher.ts';
+import type { HandlerContext } from '../../../src/core/runs/handler.ts';
+import { BatchAppender } from '../../../src/engines/sqlite/append-batch.ts';
+import { EventLog } from '../../../src/engines/sqlite/log/event-log.ts';
+import { type FailedRun, type Position, RunStore } from '../../../src/engines/sqlite/run-store.ts';
+import { derivations } from '../../../src/projections/index.ts';
+import { openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { delivery, T0_S } from '../../support/events.ts';
 
 const TIMEOUT_MS = 5_000;
 const RUNS_MAX = 3;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { seededRandom } from '../../scripts/cli/random.ts';
-import { SHAPES, sampleEvent } from '../../scripts/cli/sample-events.ts';
-import { sampleSubject } from '../../scripts/cli/sample-subject.ts';
-import { HANDLED_TYPES, handlerData } from '../../src/core/handler-data.ts';
-import { eventOf } from '../support/events.ts';
+import { seededRandom } from '../../../scripts/cli/random.ts';
+import { SHAPES, sampleEvent } from '../../../scripts/cli/sample-events.ts';
+import { sampleSubject } from '../../../scripts/cli/sample-subject.ts';
+import { HANDLED_TYPES, handlerData } from '../../../src/core/runs/handler-data.ts';
+import { eventOf } from '../../support/events.ts';
 
 const subject = sampleSubject(seededRandom(1), Date.UTC(2026, 0, 5, 9));
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { columnCheck, misfit } from '../../src/core/column-check.ts';
-import type { Row } from '../../src/core/projection.ts';
-import { derivations } from '../../src/projections/index.ts';
+import { columnCheck, misfit } from '../../../src/core/tables/column-check.ts';
+import type { Row } from '../../../src/core/tables/projection.ts';
+import { derivations } from '../../../src/projections/index.ts';
 
 const wrong = (type: string, value: unknown) => misfit({ c: value } as Row, [columnCheck('c', type)]);
 

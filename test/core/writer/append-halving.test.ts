@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { BatchAppender } from '../../src/core/append-batch.ts';
-import { appendHalving } from '../../src/core/append-halving.ts';
-import { checkTables } from '../../src/core/check-tables.ts';
-import type { Outcome } from '../../src/core/delivery.ts';
-import { rebuild } from '../../src/core/rebuild.ts';
-import { storageFault } from '../../src/core/storage-fault.ts';
-import { derivations } from '../../src/projections/index.ts';
-import { openTestDatabase, type TestDatabase } from '../support/database.ts';
-import { delivery, T0_S } from '../support/events.ts';
-import { IRISX_PROGRAM } from '../support/program.ts';
+import type { Outcome } from '../../../src/core/event/delivery.ts';
+import { appendHalving } from '../../../src/core/writer/append-halving.ts';
+import { BatchAppender } from '../../../src/engines/sqlite/append-batch.ts';
+import { storageFault } from '../../../src/engines/sqlite/file/storage-fault.ts';
+import { checkTables } from '../../../src/engines/sqlite/rebuild/check-tables.ts';
+import { rebuild } from '../../../src/engines/sqlite/rebuild/rebuild.ts';
+import { derivations } from '../../../src/projections/index.ts';
+import { openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { delivery, T0_S } from '../../support/events.ts';
+import { IRISX_PROGRAM } from '../../support/program.ts';
 
 const opened: TestDatabase[] = [];
 afterEach(() => {

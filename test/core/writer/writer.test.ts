@@ -4,16 +4,16 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import type { Delivery, Outcome, Recorded } from '../../src/core/delivery.ts';
+import type { Delivery, Outcome, Recorded } from '../../../src/core/event/delivery.ts';
 import {
   BATCH_AHEAD_DELIVERIES_MIN,
   BATCH_BYTES_MAX,
   BATCH_DELIVERIES_MAX,
   QUEUE_BYTES_MAX,
   QUEUE_DELIVERIES_MAX,
-} from '../../src/core/limits.ts';
-import type { LogLevel } from '../../src/core/logger.ts';
-import { Writer } from '../../src/core/writer.ts';
+} from '../../../src/core/limits.ts';
+import type { LogLevel } from '../../../src/core/logger.ts';
+import { Writer } from '../../../src/core/writer/writer.ts';
 import {
   type FromWriter,
   packBatch,
@@ -21,8 +21,8 @@ import {
   type ToWriter,
   unpackBatch,
   unpackOutcomes,
-} from '../../src/core/writer-messages.ts';
-import { delivery } from '../support/events.ts';
+} from '../../../src/core/writer/writer-messages.ts';
+import { delivery } from '../../support/events.ts';
 
 const HEAD = { seq: 7, chain: 'c0'.repeat(32) };
 

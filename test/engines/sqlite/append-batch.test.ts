@@ -2,17 +2,17 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { BatchAppender } from '../../src/core/append-batch.ts';
-import { CHAIN_GENESIS, chainLink } from '../../src/core/chain.ts';
-import { openDatabase } from '../../src/core/database.ts';
-import type { Recorded } from '../../src/core/delivery.ts';
-import { EventLog } from '../../src/core/event-log.ts';
-import { FieldError } from '../../src/core/fields.ts';
-import { LOG_READ_EVENTS_MAX, ROWS_KEPT_BYTES_MAX } from '../../src/core/limits.ts';
-import type { Derivations, Projection } from '../../src/core/projection.ts';
-import { derivations } from '../../src/projections/index.ts';
-import { openTestDatabase, type TestDatabase } from '../support/database.ts';
-import { bytesOf, delivery, T0_MS, T0_S } from '../support/events.ts';
+import { CHAIN_GENESIS, chainLink } from '../../../src/core/event/chain.ts';
+import type { Recorded } from '../../../src/core/event/delivery.ts';
+import { FieldError } from '../../../src/core/event/fields.ts';
+import { LOG_READ_EVENTS_MAX, ROWS_KEPT_BYTES_MAX } from '../../../src/core/limits.ts';
+import type { Derivations, Projection } from '../../../src/core/tables/projection.ts';
+import { BatchAppender } from '../../../src/engines/sqlite/append-batch.ts';
+import { openDatabase } from '../../../src/engines/sqlite/file/database.ts';
+import { EventLog } from '../../../src/engines/sqlite/log/event-log.ts';
+import { derivations } from '../../../src/projections/index.ts';
+import { openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { bytesOf, delivery, T0_MS, T0_S } from '../../support/events.ts';
 
 const opened: TestDatabase[] = [];
 afterEach(() => {

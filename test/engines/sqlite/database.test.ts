@@ -15,22 +15,22 @@ import {
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { BatchAppender } from '../../src/core/append-batch.ts';
+import { BUSY_TIMEOUT_MS, WAL_CHECKPOINT_BYTES } from '../../../src/core/limits.ts';
+import type { Derivations } from '../../../src/core/tables/projection.ts';
+import { BatchAppender } from '../../../src/engines/sqlite/append-batch.ts';
 import {
   DatabaseRefused,
   openDatabase,
   openReadOnly,
   prepareDatabaseFile,
   settleWal,
-} from '../../src/core/database.ts';
-import { BUSY_TIMEOUT_MS, WAL_CHECKPOINT_BYTES } from '../../src/core/limits.ts';
-import type { Derivations } from '../../src/core/projection.ts';
-import { APPLICATION_ID, SCHEMA_VERSION } from '../../src/core/schema.ts';
-import { updateViews } from '../../src/core/views.ts';
-import { derivations } from '../../src/projections/index.ts';
-import { modeOf, openTestDatabase, type TestDatabase } from '../support/database.ts';
-import { delivery } from '../support/events.ts';
-import { query, temporaryFolder } from '../support/receiver.ts';
+} from '../../../src/engines/sqlite/file/database.ts';
+import { APPLICATION_ID, SCHEMA_VERSION } from '../../../src/engines/sqlite/file/schema.ts';
+import { updateViews } from '../../../src/engines/sqlite/log/views.ts';
+import { derivations } from '../../../src/projections/index.ts';
+import { modeOf, openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { delivery } from '../../support/events.ts';
+import { query, temporaryFolder } from '../../support/receiver.ts';
 
 /** A path in a folder that is removed after the test. */
 async function inFolder(test: (folder: string) => void | Promise<void>): Promise<void> {
@@ -379,7 +379,7 @@ describe('several processes that open one new file at once', () => {
         database.exec('COMMIT');`;
       prepareDatabaseFile(path);
       const child = spawn(process.execPath, ['--input-type=module', '-e', holder], {
-        cwd: join(import.meta.dirname, '../..'),
+        cwd: join(import.meta.dirname, '../../..'),
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       const exit = once(child, 'exit');
@@ -391,7 +391,7 @@ describe('several processes that open one new file at once', () => {
 
   it('make a single schema, and all of them can write', () =>
     inFolder(async (folder) => {
-      const script = join(import.meta.dirname, '../support/open-and-append.ts');
+      const script = join(import.meta.dirname, '../../support/open-and-append.ts');
       for (let round = 0; round < 2; round++) {
         const path = join(folder, `new-${round}`, 'irisx.db');
         const names = ['a', 'b', 'c'];

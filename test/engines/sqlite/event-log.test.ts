@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { BatchAppender } from '../../src/core/append-batch.ts';
-import { EventLog } from '../../src/core/event-log.ts';
-import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from '../../src/core/limits.ts';
-import { derivations } from '../../src/projections/index.ts';
-import { openTestDatabase, type TestDatabase } from '../support/database.ts';
-import { delivery, T0_S } from '../support/events.ts';
+import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from '../../../src/core/limits.ts';
+import { BatchAppender } from '../../../src/engines/sqlite/append-batch.ts';
+import { EventLog } from '../../../src/engines/sqlite/log/event-log.ts';
+import { derivations } from '../../../src/projections/index.ts';
+import { openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { delivery, T0_S } from '../../support/events.ts';
 
 const opened: TestDatabase[] = [];
 afterEach(() => {

@@ -8,10 +8,10 @@ import {
   REBUILD_ROWS_FIRST,
   REBUILD_ROWS_MIN,
   REBUILD_WRITE_MS,
-} from '../../src/core/limits.ts';
-import { Pace } from '../../src/core/pace.ts';
-import { WriteTransactions } from '../../src/core/write-transactions.ts';
-import { openTestDatabase } from '../support/database.ts';
+} from '../../../src/core/limits.ts';
+import { WriteTransactions } from '../../../src/engines/sqlite/file/write-transactions.ts';
+import { Pace } from '../../../src/engines/sqlite/rebuild/pace.ts';
+import { openTestDatabase } from '../../support/database.ts';
 
 const opened: { close(): void }[] = [];
 afterEach(() => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it, mock } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { openReadOnly } from '../../src/core/database.ts';
-import { READ_PAUSE_MS, READ_STINT_MS } from '../../src/core/limits.ts';
-import { readingPauses } from '../../src/core/reading-pauses.ts';
-import { openTestDatabase } from '../support/database.ts';
+import { READ_PAUSE_MS, READ_STINT_MS } from '../../../src/core/limits.ts';
+import { openReadOnly } from '../../../src/engines/sqlite/file/database.ts';
+import { readingPauses } from '../../../src/engines/sqlite/log/reading-pauses.ts';
+import { openTestDatabase } from '../../support/database.ts';
 
 afterEach(() => mock.restoreAll());
 

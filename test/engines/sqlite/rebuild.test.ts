@@ -6,17 +6,17 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
-import { BatchAppender } from '../src/core/append-batch.ts';
-import { checkTables } from '../src/core/check-tables.ts';
-import { openDatabase, prepareDatabaseFile } from '../src/core/database.ts';
-import type { Delivery } from '../src/core/delivery.ts';
-import { REBUILD_FOLD_EVENTS } from '../src/core/limits.ts';
-import type { RebuildProgress } from '../src/core/next-tables.ts';
-import type { Derivations, Projection } from '../src/core/projection.ts';
-import { NewerTable, RebuildUnderWay, rebuild } from '../src/core/rebuild.ts';
-import { calls } from '../src/projections/calls.ts';
-import { derivations } from '../src/projections/index.ts';
-import { deliver, query, startReceiver, temporaryFolder, until } from './support/receiver.ts';
+import type { Delivery } from '../../../src/core/event/delivery.ts';
+import { REBUILD_FOLD_EVENTS } from '../../../src/core/limits.ts';
+import type { Derivations, Projection } from '../../../src/core/tables/projection.ts';
+import { BatchAppender } from '../../../src/engines/sqlite/append-batch.ts';
+import { openDatabase, prepareDatabaseFile } from '../../../src/engines/sqlite/file/database.ts';
+import { checkTables } from '../../../src/engines/sqlite/rebuild/check-tables.ts';
+import type { RebuildProgress } from '../../../src/engines/sqlite/rebuild/next-tables.ts';
+import { NewerTable, RebuildUnderWay, rebuild } from '../../../src/engines/sqlite/rebuild/rebuild.ts';
+import { calls } from '../../../src/projections/calls.ts';
+import { derivations } from '../../../src/projections/index.ts';
+import { deliver, query, startReceiver, temporaryFolder, until } from '../../support/receiver.ts';
 
 const T0_S = 1_795_000_000;
 
@@ -261,7 +261,7 @@ describe('a rebuild', () => {
   it('leaves the live tables intact if killed in any phase, and the next one cleans up', async () => {
     const { path, remove } = filledDatabase(7_000);
     for (const phase of ['fold', 'clean']) {
-      const script = join(import.meta.dirname, 'support/rebuild-until.ts');
+      const script = join(import.meta.dirname, '../../support/rebuild-until.ts');
       const child = spawn(process.execPath, [script, path, phase], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });

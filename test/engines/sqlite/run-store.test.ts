@@ -3,11 +3,11 @@ import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { lockFile } from '../../src/core/file-lock.ts';
-import { RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../src/core/limits.ts';
-import { type FailedRun, RunStore } from '../../src/core/run-store.ts';
-import { modeOf } from '../support/database.ts';
-import { temporaryFolder } from '../support/receiver.ts';
+import { RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../../src/core/limits.ts';
+import { lockFile } from '../../../src/engines/sqlite/file/file-lock.ts';
+import { type FailedRun, RunStore } from '../../../src/engines/sqlite/run-store.ts';
+import { modeOf } from '../../support/database.ts';
+import { temporaryFolder } from '../../support/receiver.ts';
 
 const opened: (() => void)[] = [];
 afterEach(() => {

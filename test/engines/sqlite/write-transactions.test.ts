@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { afterEach, describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { WriteTransactions } from '../../src/core/write-transactions.ts';
-import { openTestDatabase, type TestDatabase } from '../support/database.ts';
+import { WriteTransactions } from '../../../src/engines/sqlite/file/write-transactions.ts';
+import { openTestDatabase, type TestDatabase } from '../../support/database.ts';
 
 const opened: { close(): void }[] = [];
 afterEach(() => {

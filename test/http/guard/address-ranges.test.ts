@@ -5,8 +5,8 @@ import {
   clientOf,
   normalAddress,
   parseAddressRanges,
-} from '../../src/core/address-ranges.ts';
-import { clientAddress } from '../../src/http/client.ts';
+} from '../../../src/http/guard/address-ranges.ts';
+import { clientAddress } from '../../../src/http/guard/client.ts';
 
 function ranges(text: string): AddressRanges {
   const parsed = parseAddressRanges(text);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { InOrder } from '../../src/http/in-order.ts';
+import { InOrder } from '../../../src/http/guard/in-order.ts';
 
 function given(...members: string[]) {
   const list = new InOrder<string>();

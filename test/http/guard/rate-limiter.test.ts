@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createRateLimiter, type Place, type RateLimiter } from '../../src/core/rate-limiter.ts';
-import { seededRandom } from '../support/random.ts';
+import { createRateLimiter, type Place, type RateLimiter } from '../../../src/http/guard/rate-limiter.ts';
+import { seededRandom } from '../../support/random.ts';
 
 const WINDOW_MS = 60_000;
 

@@ -1,6 +1,6 @@
 /** Explains what to do when SQLite's native addon is missing or was built for another platform. */
 
-import { IS_BUNDLE } from './packaging.ts';
+import { IS_BUNDLE } from '../../../core/packaging.ts';
 
 /** Error codes of Node's `require`: better-sqlite3 loads its addon when it opens its first database. */
 const CODES = ['MODULE_NOT_FOUND', 'ERR_DLOPEN_FAILED', 'ERR_DLOPEN_DISABLED'];

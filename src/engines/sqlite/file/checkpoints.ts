@@ -5,8 +5,8 @@
 
 import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
+import { WAL_CHECKPOINT_BYTES } from '../../../core/limits.ts';
 import { checkpointState } from './database.ts';
-import { WAL_CHECKPOINT_BYTES } from './limits.ts';
 import { faultText, storageFault } from './storage-fault.ts';
 
 /**

@@ -8,14 +8,14 @@ import { accessSync, closeSync, constants, existsSync, openSync, statSync } from
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Sqlite, { type Database } from 'better-sqlite3';
+import { BUSY_TIMEOUT_MS, WAL_CHECKPOINT_BYTES } from '../../../core/limits.ts';
+import { makeFolder } from '../../../core/make-folder.ts';
+import type { Derivations } from '../../../core/tables/projection.ts';
+import { createTableSql } from '../log/projection-table.ts';
+import { createViews } from '../log/views.ts';
 import { addonProblem } from './addon-problem.ts';
-import { BUSY_TIMEOUT_MS, WAL_CHECKPOINT_BYTES } from './limits.ts';
-import { makeFolder } from './make-folder.ts';
-import type { Derivations } from './projection.ts';
-import { createTableSql } from './projection-table.ts';
 import { APPLICATION_ID, failuresTable, SCHEMA, SCHEMA_VERSION } from './schema.ts';
 import { faultText, storageFault } from './storage-fault.ts';
-import { createViews } from './views.ts';
 
 /** The file cannot be used. `message` is one line for the operator: what, where, and what to do. */
 export class DatabaseRefused extends Error {

@@ -3,7 +3,7 @@
  */
 
 import Database from 'better-sqlite3';
-import { LogDamaged } from './event-log.ts';
+import { LogDamaged } from '../log/event-log.ts';
 import { FileMoved } from './opened-files.ts';
 
 /**

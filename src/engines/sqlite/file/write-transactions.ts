@@ -4,7 +4,7 @@
  */
 
 import type { Database, Statement } from 'better-sqlite3';
-import { BUSY_TIMEOUT_MS, LOCK_LOOK_US } from './limits.ts';
+import { BUSY_TIMEOUT_MS, LOCK_LOOK_US } from '../../../core/limits.ts';
 import { storageFault } from './storage-fault.ts';
 
 /** Does the waiting for locks instead of SQLite: the `busy_timeout` of `database` is 0 from then on. */

@@ -5,10 +5,10 @@
 
 import assert from 'node:assert';
 import type { Database, Statement } from 'better-sqlite3';
-import { CHAIN_GENESIS, type ChainedColumns, chainLink } from './chain.ts';
-import type { RecordedDelivery } from './event.ts';
-import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from './limits.ts';
-import { IRISX } from './packaging.ts';
+import { CHAIN_GENESIS, type ChainedColumns, chainLink } from '../../../core/event/chain.ts';
+import type { RecordedDelivery } from '../../../core/event/event.ts';
+import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from '../../../core/limits.ts';
+import { IRISX } from '../../../core/packaging.ts';
 
 /** The last event, which `verify` calls the anchor. */
 export interface Head {

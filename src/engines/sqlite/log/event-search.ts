@@ -5,9 +5,9 @@
  */
 
 import type { Database, Statement } from 'better-sqlite3';
-import { SPELLINGS_WITH_TABLE, tabledType } from './event-types.ts';
-import { SEARCH_EVENTS_MAX, SEARCH_PIECE_EVENTS } from './limits.ts';
-import { mentions } from './mentions.ts';
+import { SPELLINGS_WITH_TABLE, tabledType } from '../../../core/event/event-types.ts';
+import { mentions } from '../../../core/event/mentions.ts';
+import { SEARCH_EVENTS_MAX, SEARCH_PIECE_EVENTS } from '../../../core/limits.ts';
 
 export interface EventFilter {
   /** One type under any of its spellings, or a prefix such as `call.*`, compared with the type as sent. */

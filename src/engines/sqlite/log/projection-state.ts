@@ -4,9 +4,9 @@
  */
 
 import type { Database, Statement } from 'better-sqlite3';
+import { IRISX } from '../../../core/packaging.ts';
+import type { Projection } from '../../../core/tables/projection.ts';
 import { EventLog } from './event-log.ts';
-import { IRISX } from './packaging.ts';
-import type { Projection } from './projection.ts';
 
 export interface ProjectionState {
   readonly name: string;

@@ -5,12 +5,12 @@
  */
 
 import type { Database, Statement } from 'better-sqlite3';
-import { type ColumnCheck, columnCheck, misfit } from './column-check.ts';
-import type { Event } from './event.ts';
-import { FieldError } from './fields.ts';
-import { ROWS_KEPT_BYTES_MAX } from './limits.ts';
-import type { Projection, Row, Value } from './projection.ts';
-import { faultText, storageFault } from './storage-fault.ts';
+import type { Event } from '../../../core/event/event.ts';
+import { FieldError } from '../../../core/event/fields.ts';
+import { ROWS_KEPT_BYTES_MAX } from '../../../core/limits.ts';
+import { type ColumnCheck, columnCheck, misfit } from '../../../core/tables/column-check.ts';
+import type { Projection, Row, Value } from '../../../core/tables/projection.ts';
+import { faultText, storageFault } from '../file/storage-fault.ts';
 
 /** Records a failure; `stage` is `parse` or a projection's name. */
 export type AddFailure = (seq: number, stage: string, error: string) => void;

@@ -4,7 +4,7 @@
  */
 
 import type { Database } from 'better-sqlite3';
-import { READ_PAUSE_MS, READ_STINT_MS } from './limits.ts';
+import { READ_PAUSE_MS, READ_STINT_MS } from '../../../core/limits.ts';
 
 /**
  * @param database the reading connection

@@ -3,7 +3,7 @@
  */
 
 import type { Database } from 'better-sqlite3';
-import type { Derivations } from './projection.ts';
+import type { Derivations } from '../../../core/tables/projection.ts';
 
 const STATE_NAME = 'views';
 

@@ -5,11 +5,11 @@
  */
 
 import type { Database } from 'better-sqlite3';
-import { openReadOnly } from './database.ts';
-import { EventLog } from './event-log.ts';
-import type { Derivations, Projection } from './projection.ts';
-import { ProjectionStates, tableProblem } from './projection-state.ts';
-import { columnsOf } from './projection-table.ts';
+import type { Derivations, Projection } from '../../../core/tables/projection.ts';
+import { openReadOnly } from '../file/database.ts';
+import { EventLog } from '../log/event-log.ts';
+import { ProjectionStates, tableProblem } from '../log/projection-state.ts';
+import { columnsOf } from '../log/projection-table.ts';
 import { TemporaryTables } from './temporary-tables.ts';
 
 export interface TableCheck {

@@ -4,13 +4,13 @@
  */
 
 import type { Database, Statement } from 'better-sqlite3';
-import type { EventLog } from './event-log.ts';
-import { foldRange, unreadable } from './folding.ts';
-import { BATCH_BYTES_MAX, REBUILD_FOLD_EVENTS } from './limits.ts';
+import { BATCH_BYTES_MAX, REBUILD_FOLD_EVENTS } from '../../../core/limits.ts';
+import { foldRange, unreadable } from '../../../core/tables/folding.ts';
+import type { Derivations, Projection } from '../../../core/tables/projection.ts';
+import { failuresTable } from '../file/schema.ts';
+import type { EventLog } from '../log/event-log.ts';
+import { type AddFailure, createTableSql, ProjectionTable } from '../log/projection-table.ts';
 import type { Pace } from './pace.ts';
-import type { Derivations, Projection } from './projection.ts';
-import { type AddFailure, createTableSql, ProjectionTable } from './projection-table.ts';
-import { failuresTable } from './schema.ts';
 
 /** Reported after each piece of work. `fold` counts events, `clean` counts rows. */
 export interface RebuildProgress {

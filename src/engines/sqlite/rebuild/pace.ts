@@ -8,8 +8,8 @@ import {
   REBUILD_ROWS_FIRST,
   REBUILD_ROWS_MIN,
   REBUILD_WRITE_MS,
-} from './limits.ts';
-import type { WriteTransactions } from './write-transactions.ts';
+} from '../../../core/limits.ts';
+import type { WriteTransactions } from '../file/write-transactions.ts';
 
 export class Pace {
   readonly #database: Database;

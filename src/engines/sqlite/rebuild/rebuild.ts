@@ -5,16 +5,16 @@
  */
 
 import type { Database } from 'better-sqlite3';
-import { openDatabase } from './database.ts';
-import { EventLog, PARSE_STAGE, WRITER_STAGE } from './event-log.ts';
-import { lockFile } from './file-lock.ts';
-import { REBUILD_REMAINDER_EVENTS_MAX } from './limits.ts';
+import { REBUILD_REMAINDER_EVENTS_MAX } from '../../../core/limits.ts';
+import type { Derivations, Projection } from '../../../core/tables/projection.ts';
+import { openDatabase } from '../file/database.ts';
+import { lockFile } from '../file/file-lock.ts';
+import { WriteTransactions } from '../file/write-transactions.ts';
+import { EventLog, PARSE_STAGE, WRITER_STAGE } from '../log/event-log.ts';
+import { ProjectionStates } from '../log/projection-state.ts';
+import { withoutViews } from '../log/views.ts';
 import { cleanLeftovers, exchangeTable, NextTables, type RebuildProgress } from './next-tables.ts';
 import { Pace } from './pace.ts';
-import type { Derivations, Projection } from './projection.ts';
-import { ProjectionStates } from './projection-state.ts';
-import { withoutViews } from './views.ts';
-import { WriteTransactions } from './write-transactions.ts';
 
 export interface RebuildOptions {
   readonly databasePath: string;

@@ -5,13 +5,13 @@
  */
 
 import type { Database } from 'better-sqlite3';
-import { EventLog, WRITER_STAGE } from './event-log.ts';
-import { foldRange, unreadable } from './folding.ts';
-import { BATCH_BYTES_MAX, REBUILD_FOLD_EVENTS } from './limits.ts';
-import type { Projection } from './projection.ts';
-import { type AddFailure, createTableSql, ProjectionTable } from './projection-table.ts';
-import { readingPauses } from './reading-pauses.ts';
-import { failuresTable } from './schema.ts';
+import { BATCH_BYTES_MAX, REBUILD_FOLD_EVENTS } from '../../../core/limits.ts';
+import { foldRange, unreadable } from '../../../core/tables/folding.ts';
+import type { Projection } from '../../../core/tables/projection.ts';
+import { failuresTable } from '../file/schema.ts';
+import { EventLog, WRITER_STAGE } from '../log/event-log.ts';
+import { type AddFailure, createTableSql, ProjectionTable } from '../log/projection-table.ts';
+import { readingPauses } from '../log/reading-pauses.ts';
 
 export interface TemporaryTablesOptions {
   /** Whether to fold events that were appended without being folded. The live tables do not have them. */
