@@ -15,7 +15,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/handlers': ['src/core'],
   'src/pages': ['src/core', 'src/projections'],
   src: ['src/core', 'src/http', 'src/projections', 'src/handlers', 'src/pages'],
-  scripts: ['src/core', 'src/projections', 'src/config/config.ts', 'src/config/development-secret.ts', 'src/main.ts'],
+  scripts: [
+    'src/core',
+    'src/projections',
+    'src/config/config.ts',
+    'src/config/development-secret.ts',
+    'src/main.ts',
+  ],
 };
 
 /** Packages that the program may use. */

@@ -3,7 +3,8 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { IRISX } from '../../src/core/packaging.ts';
-import type { EventLog, StoredEvent } from '../../src/engines/sqlite/log/event-log.ts';
+import type { EventLog } from '../../src/engines/sqlite/log/event-log.ts';
+import type { StoredEvent } from '../../src/core/event/recorded-event.ts';
 import { bodyMember } from './shown-event.ts';
 
 /**

@@ -1,11 +1,12 @@
 /** The page of one event: its body, its metadata, and the rows that it changed. */
 
 import { indentedJson } from '../core/event/indented-json.ts';
+import type { StoredEvent } from '../core/event/recorded-event.ts';
 import type { Explainer, Explanation } from '../core/inspect/explain.ts';
 import type { Page } from '../core/page.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Value } from '../core/tables/projection.ts';
-import type { EventLog, StoredEvent } from '../engines/sqlite/log/event-log.ts';
+import type { EventLog } from '../engines/sqlite/log/event-log.ts';
 import { time, whole } from './format.ts';
 import { foreign, foreignShort, type Html, html } from './html.ts';
 import { page } from './layout.ts';

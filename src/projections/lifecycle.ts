@@ -4,7 +4,7 @@
  * by its own event type.
  */
 
-import type { Event } from '../core/event/event.ts';
+import type { Event, EventContent } from '../core/event/event.ts';
 import type { TabledType } from '../core/event/event-types.ts';
 import { earliest, statusWins } from './settle.ts';
 
@@ -37,7 +37,7 @@ export const LIFE_COLUMN_TYPES = {
 
 export interface Lifecycle<Milestone extends string> {
   /** Whether this event belongs to the table. */
-  covers(event: Event): boolean;
+  covers(event: EventContent): boolean;
   /** The lifecycle columns of a new row, before its first event is applied. */
   begin(event: Event): LifeColumns;
   /** Applies an event to `row`, which it changes. @throws FieldError if the milestone's field is not a valid time */
@@ -51,7 +51,7 @@ export function createLifecycle<Milestone extends string>(
   const byType = new Map(Object.entries(meanings) as [string, Meaning<Milestone>][]);
   const ranks = new Map([...byType.values()].map(({ status, rank }) => [status, rank]));
 
-  function meaningOf(event: Event): Meaning<Milestone> {
+  function meaningOf(event: EventContent): Meaning<Milestone> {
     const meaning = byType.get(event.tabled ?? '');
     if (meaning === undefined) throw new Error(`${event.type} has no meaning here`);
     return meaning;

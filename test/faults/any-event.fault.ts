@@ -64,11 +64,11 @@ fault(
         const bodies = batch.map(({ body }) => Buffer.from(body).toString()).join('\n');
         throw new Error(`seed ${seed}, a batch that could not be appended:\n${bodies}`, { cause: error });
       }
-      for (const [index, { seq, duplicate }] of outcomes.entries()) {
+      for (const [index, { duplicate }] of outcomes.entries()) {
         const { body, eventHeader, signedAt } = batch[index] as Delivery;
         if (duplicate) continue;
         recorded += 1;
-        const meaning = interpret(readBody(body, eventHeader), { seq, signedAt });
+        const meaning = interpret(readBody(body, eventHeader), signedAt);
         if (meaning.kind !== 'event') continue;
         for (const [table, start] of Object.entries(TABLES))
           if (meaning.event.tabled?.startsWith(start)) expected[table as keyof typeof TABLES] += 1;

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { Delivery } from '../../src/core/event/delivery.ts';
-import { type Event, interpret, readBody } from '../../src/core/event/event.ts';
+import { type Event, type EventContent, interpret, readBody } from '../../src/core/event/event.ts';
 import type { Projection, Row } from '../../src/core/tables/projection.ts';
 
 /** A round second in November 2026, and the same in milliseconds. */
@@ -39,9 +39,9 @@ export interface EventOptions {
 /** The event in a body; fails the test if the body is not an event. */
 export function eventOf(body: Body, options: EventOptions = {}): Event {
   const read = readBody(bytesOf(body), options.eventHeader ?? null);
-  const interpretation = interpret(read, { seq: options.seq ?? 1, signedAt: options.signedAt ?? T0_S });
+  const interpretation = interpret(read, options.signedAt ?? T0_S);
   assert.equal(interpretation.kind, 'event', JSON.stringify(interpretation));
-  return (interpretation as { event: Event }).event;
+  return { ...(interpretation as { event: EventContent }).event, seq: options.seq ?? 1 };
 }
 
 /** An envelope of type `event` with a timestamp `atS` seconds after T0. */

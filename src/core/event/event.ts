@@ -19,9 +19,8 @@ export interface RecordedDelivery {
   readonly signedAt: number;
 }
 
-/** A readable event, as projections see it. */
-export interface Event {
-  readonly seq: number;
+/** What a readable event says, apart from its place in the log. */
+export interface EventContent {
   /** As sent. */
   readonly type: string;
   /** Its canonical name, if it has a table. */
@@ -29,6 +28,11 @@ export interface Event {
   /** The time stated in the event, or the signing time if there is none; milliseconds since 1970 UTC. */
   readonly occurredAtMs: number;
   readonly fields: Fields;
+}
+
+/** An event as projections fold it. */
+export interface Event extends EventContent {
+  readonly seq: number;
 }
 
 /** A body, as far as it could be read. `reason` says why reading stopped; it never quotes the body. */
@@ -82,18 +86,16 @@ export function readBody(body: Uint8Array | string, eventHeader: string | null):
 
 /** What an event means for the tables: an event to fold, no table, or a failure. */
 export type Interpretation =
-  | { readonly kind: 'event'; readonly event: Event }
+  | { readonly kind: 'event'; readonly event: EventContent }
   | { readonly kind: 'no-table' }
   | { readonly kind: 'failure'; readonly reason: string };
 
 /**
  * Interprets a read body as an event. A type without a table gives `no-table`, whatever its data is. The dashboard's
  * test delivery gives `no-table` too.
+ * @param signedAt Unix seconds
  */
-export function interpret(
-  read: ReadBody,
-  recorded: Pick<RecordedDelivery, 'seq' | 'signedAt'>,
-): Interpretation {
+export function interpret(read: ReadBody, signedAt: number): Interpretation {
   if (read.reason !== undefined || read.json === undefined || read.type === null) {
     return { kind: 'failure', reason: read.reason ?? 'the event type is missing' };
   }
@@ -107,8 +109,8 @@ export function interpret(
   const fields = new Fields((data as Json | null | undefined) ?? read.json);
   if (fields.isTest) return { kind: 'no-table' };
   try {
-    const occurredAtMs = occurredMs(read.json, fields) ?? recorded.signedAt * 1000;
-    return { kind: 'event', event: { seq: recorded.seq, type: read.type, tabled, occurredAtMs, fields } };
+    const occurredAtMs = occurredMs(read.json, fields) ?? signedAt * 1000;
+    return { kind: 'event', event: { type: read.type, tabled, occurredAtMs, fields } };
   } catch (error) {
     if (!(error instanceof FieldError)) throw error;
     return { kind: 'failure', reason: error.message };

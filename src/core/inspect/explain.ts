@@ -3,10 +3,11 @@
  */
 
 import type { Database } from 'better-sqlite3';
-import { EventLog, type HandlerEvent, WRITER_STAGE } from '../../engines/sqlite/log/event-log.ts';
+import { EventLog } from '../../engines/sqlite/log/event-log.ts';
 import { EventSearch } from '../../engines/sqlite/log/event-search.ts';
 import { type Event, interpret, readBody } from '../event/event.ts';
 import { FieldError } from '../event/fields.ts';
+import { type HandlerEvent, WRITER_STAGE } from '../event/recorded-event.ts';
 import { EXPLAIN_EVENTS_MAX, EXPLAIN_RANGE_EVENTS_MAX } from '../limits.ts';
 import type { Projection, Row, Value } from '../tables/projection.ts';
 
@@ -151,8 +152,8 @@ function columnsOf(projection: Projection, row: Row, setBy: ReadonlyMap<string, 
 }
 
 function eventOf(recorded: HandlerEvent): Event | undefined {
-  const interpretation = interpret(readBody(recorded.body, recorded.eventHeader), recorded);
-  return interpretation.kind === 'event' ? interpretation.event : undefined;
+  const interpretation = interpret(readBody(recorded.body, recorded.eventHeader), recorded.signedAt);
+  return interpretation.kind === 'event' ? { ...interpretation.event, seq: recorded.seq } : undefined;
 }
 
 function keyOf(projection: Projection, event: Event): string | undefined {

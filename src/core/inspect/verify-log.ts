@@ -6,10 +6,11 @@
 import { createHash } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
 import { faultText } from '../../engines/sqlite/file/storage-fault.ts';
-import type { EventLog, Head, StoredEvent } from '../../engines/sqlite/log/event-log.ts';
+import type { EventLog } from '../../engines/sqlite/log/event-log.ts';
 import { bodyTimeMs } from '../event/body-time.ts';
 import { CHAIN_GENESIS, chainLink } from '../event/chain.ts';
 import { readBody } from '../event/event.ts';
+import type { Head, StoredEvent } from '../event/recorded-event.ts';
 import { signerOf } from '../event/signature.ts';
 
 /** Events that break a rule. */

@@ -1,6 +1,6 @@
 /** A consumer receives events from the log, each at least once. Handlers are one consumer, forwarding is another. */
 
-import type { Event } from '../event/event.ts';
+import type { EventContent } from '../event/event.ts';
 import type { Json } from '../event/fields.ts';
 import { RUN_ERROR_CHARS_MAX } from '../limits.ts';
 import type { HandlerContext } from './handler.ts';
@@ -11,7 +11,7 @@ export interface LoggedEvent {
   readonly type: string;
   readonly json: Json;
   /** Undefined if the type has no table or the event could not be interpreted. */
-  readonly event: Event | undefined;
+  readonly event: EventContent | undefined;
   readonly signedAt: Date;
 }
 

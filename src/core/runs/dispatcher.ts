@@ -4,8 +4,9 @@
  * has been stored as failed. A user's code sees an event only after the tables reflect it.
  */
 
-import type { EventLog, HandlerEvent } from '../../engines/sqlite/log/event-log.ts';
+import type { EventLog } from '../../engines/sqlite/log/event-log.ts';
 import type { FailedRun, Position, RunStore } from '../../engines/sqlite/run-store.ts';
+import type { HandlerEvent } from '../event/recorded-event.ts';
 import { HANDLER_READ_EVENTS_MAX, RUN_STATE_WRITE_MS, RUNS_AHEAD_EVENTS_MAX } from '../limits.ts';
 import { IRISX } from '../packaging.ts';
 import { type Consumer, RunFailed } from './consumer.ts';

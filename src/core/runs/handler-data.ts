@@ -3,7 +3,7 @@
  * body shape the sender used. One table lists the members of each type; the TypeScript types are derived from it.
  */
 
-import type { Event } from '../event/event.ts';
+import type { EventContent } from '../event/event.ts';
 import { FieldError, type Fields } from '../event/fields.ts';
 
 interface Kinds {
@@ -102,7 +102,7 @@ export function isHandled(tabled: string | undefined): tabled is HandledType {
  * @returns the data of an event, or undefined if its subject has no usable id. A member that is missing or unusable is
  *   left out. `failures` records unusable values.
  */
-export function handlerData(event: Event): HandlerData | undefined {
+export function handlerData(event: EventContent): HandlerData | undefined {
   const { tabled, fields } = event;
   if (!isHandled(tabled)) return undefined;
   const subject = subjectOf(tabled, fields);

@@ -1,8 +1,8 @@
 /** One attempt of a consumer to handle one event: its parameters, its timeout and its single result. */
 
-import type { HandlerEvent } from '../../engines/sqlite/log/event-log.ts';
 import type { FailedRun } from '../../engines/sqlite/run-store.ts';
 import { interpret, readBody } from '../event/event.ts';
+import type { HandlerEvent } from '../event/recorded-event.ts';
 import { asRunFailed, type Consumer, RunFailed } from './consumer.ts';
 import type { HandlerContext } from './handler.ts';
 
@@ -67,7 +67,7 @@ export class Run {
   async #call(): Promise<void> {
     const { event, consumer } = this.#options;
     const read = readBody(event.body, event.eventHeader);
-    const interpretation = interpret(read, event);
+    const interpretation = interpret(read, event.signedAt);
     const logged = {
       type: event.type ?? '',
       json: read.json ?? {},

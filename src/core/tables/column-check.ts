@@ -4,7 +4,7 @@
  */
 
 import { kindOf } from '../event/fields.ts';
-import type { Row } from './projection.ts';
+import type { Projection, Row } from './projection.ts';
 
 export interface ColumnCheck {
   readonly name: string;
@@ -32,6 +32,18 @@ export function columnCheck(name: string, type: string): ColumnCheck {
       `the column ${name} has the type ${JSON.stringify(type)}: it must be TEXT, INTEGER or REAL`,
     );
   return { name, type, mayBeNull: !/\bNOT NULL\b/i.test(type), fits };
+}
+
+const checksByProjection = new WeakMap<Projection, readonly ColumnCheck[]>();
+
+/** The checks of all columns of a projection, in order. @throws Error as columnCheck() */
+export function columnChecks(projection: Projection): readonly ColumnCheck[] {
+  let checks = checksByProjection.get(projection);
+  if (checks === undefined) {
+    checks = Object.entries(projection.columns).map(([name, type]) => columnCheck(name, type));
+    checksByProjection.set(projection, checks);
+  }
+  return checks;
 }
 
 /** @returns what is wrong with the first value that does not fit; undefined if all values fit */

@@ -3,9 +3,9 @@
  * rebuilds. A failed event does not affect the other events of its batch.
  */
 
-import { PARSE_STAGE } from '../../engines/sqlite/log/event-log.ts';
 import type { AddFailure, ProjectionTable } from '../../engines/sqlite/log/projection-table.ts';
 import { type Interpretation, interpret, type ReadBody } from '../event/event.ts';
+import { PARSE_STAGE } from '../event/recorded-event.ts';
 
 /**
  * @param tables the tables that should have the event once their write() is called
@@ -20,7 +20,7 @@ export function foldEvent(
   const interpretation = interpretationOf(read, recorded);
   if (interpretation.kind === 'failure') addFailure(recorded.seq, PARSE_STAGE, interpretation.reason);
   if (interpretation.kind !== 'event') return;
-  for (const table of tables) table.fold(interpretation.event, addFailure);
+  for (const table of tables) table.fold({ ...interpretation.event, seq: recorded.seq }, addFailure);
 }
 
 /** A defect in reading one event is a failure of that event, now and in every rebuild. */
@@ -29,7 +29,7 @@ function interpretationOf(
   recorded: { readonly seq: number; readonly signedAt: number },
 ): Interpretation {
   try {
-    return interpret(read, recorded);
+    return interpret(read, recorded.signedAt);
   } catch (error) {
     return { kind: 'failure', reason: defectReason(error) };
   }

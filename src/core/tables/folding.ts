@@ -1,8 +1,9 @@
 /** Folds ranges of the log into tables: shared by rebuilds, table checks, views of the past and lagging tables. */
 
-import { type EventLog, WRITER_STAGE } from '../../engines/sqlite/log/event-log.ts';
+import type { EventLog } from '../../engines/sqlite/log/event-log.ts';
 import type { AddFailure, ProjectionTable } from '../../engines/sqlite/log/projection-table.ts';
 import { readBody } from '../event/event.ts';
+import { WRITER_STAGE } from '../event/recorded-event.ts';
 import { IRISX } from '../packaging.ts';
 import { foldEvent } from './fold-event.ts';
 

@@ -3,7 +3,7 @@
  * No clock, no randomness, no I/O. The same events give the same rows in any order, except for the `seq` columns.
  */
 
-import type { Event } from '../event/event.ts';
+import type { Event, EventContent } from '../event/event.ts';
 
 /** The value of a column. */
 export type Value = string | number | null;
@@ -25,7 +25,7 @@ export interface Projection<R extends Row = Row> {
    * @returns the key of the row that this event belongs to; undefined if it is not for this table
    * @throws FieldError if the key is missing or unusable
    */
-  keyOf(event: Event): string | undefined;
+  keyOf(event: EventContent): string | undefined;
   /**
    * @param row the row so far; must not be changed
    * @returns the row including this event

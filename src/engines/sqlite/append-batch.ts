@@ -5,15 +5,18 @@
 
 import * as crypto from 'node:crypto'; // a missing named import would stop old Nodes before the version check
 import type { Database, Statement } from 'better-sqlite3';
+import { EngineError } from '../../core/engine-error.ts';
 import { bodyTimeMs } from '../../core/event/body-time.ts';
 import type { Delivery, Recorded } from '../../core/event/delivery.ts';
 import { type ReadBody, readBody } from '../../core/event/event.ts';
+import { type Head, WRITER_STAGE } from '../../core/event/recorded-event.ts';
+import { IRISX } from '../../core/packaging.ts';
 import { foldEvent } from '../../core/tables/fold-event.ts';
 import { foldRange } from '../../core/tables/folding.ts';
 import type { Derivations, Projection } from '../../core/tables/projection.ts';
 import { faultText, storageFault } from './file/storage-fault.ts';
 import { WriteTransactions } from './file/write-transactions.ts';
-import { EventLog, type Head, LogDamaged, type NewEvent, WRITER_STAGE } from './log/event-log.ts';
+import { EventLog, type NewEvent } from './log/event-log.ts';
 import { ProjectionStates } from './log/projection-state.ts';
 import { type AddFailure, ProjectionTable } from './log/projection-table.ts';
 
@@ -43,6 +46,14 @@ type Fold = (
   tables: readonly ProjectionTable[],
 ) => void;
 
+/** The last event is damaged, so no new event can be linked to it. */
+function logDamaged(seq: number): EngineError {
+  return new EngineError(
+    'lost',
+    `the last event, seq ${seq}, is damaged: restore a backup, or run \`${IRISX} verify\` for a full report`,
+  );
+}
+
 /** Appends batches over the only writing connection. */
 export class BatchAppender {
   readonly transactions: WriteTransactions;
@@ -68,10 +79,10 @@ export class BatchAppender {
     this.#dataVersion = database.prepare('PRAGMA data_version').pluck();
   }
 
-  /** The log's last event, as committed. @throws LogDamaged */
+  /** The log's last event, as committed. @throws EngineError */
   head(): Head {
     const head = this.#log.head();
-    if (!(head.chain instanceof Uint8Array)) throw new LogDamaged(head.seq);
+    if (!(head.chain instanceof Uint8Array)) throw logDamaged(head.seq);
     return head;
   }
 

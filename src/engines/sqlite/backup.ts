@@ -8,6 +8,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSyn
 import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { CHAIN_GENESIS } from '../../core/event/chain.ts';
+import type { Head } from '../../core/event/recorded-event.ts';
 import { integrityProblems, linkProblem, verifyLog } from '../../core/inspect/verify-log.ts';
 import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
 import { makeFile } from '../../core/make-file.ts';
@@ -17,7 +18,7 @@ import type { Derivations } from '../../core/tables/projection.ts';
 import { openDatabase, openReadOnly, prepareDatabaseFile } from './file/database.ts';
 import { lockFile } from './file/file-lock.ts';
 import { faultText, storageFault } from './file/storage-fault.ts';
-import { EventLog, type Head } from './log/event-log.ts';
+import { EventLog } from './log/event-log.ts';
 import { foreignObjects } from './log/views.ts';
 import { checkTables } from './rebuild/check-tables.ts';
 import { rebuild } from './rebuild/rebuild.ts';

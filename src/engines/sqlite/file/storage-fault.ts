@@ -1,9 +1,7 @@
-/**
- * Classifies SQLite errors: wait and retry, or stop using the file.
- */
+/** Classifies SQLite's errors, and turns them into the errors that leave this engine. */
 
 import Database from 'better-sqlite3';
-import { LogDamaged } from '../log/event-log.ts';
+import { EngineError, errorText } from '../../../core/engine-error.ts';
 import { FileMoved } from './opened-files.ts';
 
 /**
@@ -16,7 +14,9 @@ export type StorageFault = 'full' | 'busy' | 'lost' | 'other';
 
 /** @param error anything thrown by or around a call to better-sqlite3 */
 export function storageFault(error: unknown): StorageFault {
-  if (error instanceof FileMoved || error instanceof LogDamaged) return 'lost';
+  if (error instanceof FileMoved) return 'lost';
+  if (error instanceof EngineError)
+    return error.kind === 'full' || error.kind === 'busy' || error.kind === 'lost' ? error.kind : 'other';
   if (!(error instanceof Database.SqliteError)) return 'other';
   // The WAL index could not grow, so nothing was written. After other I/O errors the outcome is unknown.
   if (error.code === 'SQLITE_IOERR_SHMSIZE') return 'full';
@@ -28,10 +28,23 @@ export function storageFault(error: unknown): StorageFault {
 
 /** One line for an operator: the error's message and code. */
 export function faultText(error: unknown): string {
+  return error instanceof Database.SqliteError ? `${error.message} (${error.code})` : errorText(error);
+}
+
+/** An EngineError for an error of SQLite; anything else, such as a defect of this program, stays what it is. */
+export function engineError(error: unknown): unknown {
+  if (error instanceof FileMoved) return new EngineError('lost', error.message, { cause: error });
+  if (!(error instanceof Database.SqliteError)) return error;
+  const fault = storageFault(error);
+  const kind = fault === 'other' ? 'statement' : fault;
+  return new EngineError(kind, faultText(error), { code: error.code, cause: error });
+}
+
+/** Runs `work` at the edge of this engine. @throws engineError() of what `work` throws */
+export function atEdge<T>(work: () => T): T {
   try {
-    if (error instanceof Database.SqliteError) return `${error.message} (${error.code})`;
-    return error instanceof Error ? String(error.message) : String(error);
-  } catch {
-    return 'an error without a message'; // a user's code may throw anything
+    return work();
+  } catch (error) {
+    throw engineError(error);
   }
 }

@@ -7,45 +7,19 @@ import assert from 'node:assert';
 import type { Database, Statement } from 'better-sqlite3';
 import { CHAIN_GENESIS, type ChainedColumns, chainLink } from '../../../core/event/chain.ts';
 import type { RecordedDelivery } from '../../../core/event/event.ts';
+import {
+  type Failure,
+  type HandlerEvent,
+  type Head,
+  PARSE_STAGE,
+  type StoredEvent,
+  WRITER_STAGE,
+} from '../../../core/event/recorded-event.ts';
 import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from '../../../core/limits.ts';
-import { IRISX } from '../../../core/packaging.ts';
-
-/** The last event, which `verify` calls the anchor. */
-export interface Head {
-  /** 0 in an empty log. */
-  readonly seq: number;
-  readonly chain: Uint8Array;
-}
-
-/** The last event is damaged, so no new event can be linked to it. */
-export class LogDamaged extends Error {
-  override name = 'LogDamaged';
-
-  constructor(seq: number) {
-    super(
-      `the last event, seq ${seq}, is damaged: restore a backup, or run \`${IRISX} verify\` for a full report`,
-    );
-  }
-}
 
 /** An event's columns except `chain`, which the log computes. `seq` is the head's seq + 1. */
 export interface NewEvent extends ChainedColumns {
   readonly body: Uint8Array;
-}
-
-/** A complete event as stored. */
-export interface StoredEvent extends ChainedColumns {
-  readonly body: Uint8Array;
-  readonly chain: Uint8Array;
-}
-
-/** An event as passed to a consumer. */
-export interface HandlerEvent extends RecordedDelivery {
-  /** 64 hex digits. */
-  readonly bodySha256: string;
-  readonly type: string | null;
-  readonly path: string;
-  readonly receivedAtMs: number;
 }
 
 /** The first recording of a body that was received again. */
@@ -58,11 +32,6 @@ export interface FirstRecording {
 export type Appended =
   | { readonly kind: 'appended'; readonly head: Head }
   | { readonly kind: 'duplicate'; readonly first: FirstRecording };
-
-/** The stage of a failure before any projection: the event could not be read. */
-export const PARSE_STAGE = 'parse';
-/** The stage of a failure of an event that was appended but not folded, because folding it made its batch fail. */
-export const WRITER_STAGE = 'writer';
 
 const REPLACEMENT_CHARACTER = '\ufffd';
 
@@ -91,6 +60,7 @@ export class EventLog {
   readonly #stored: Statement<[number, number], StoredEvent>;
   readonly #forHandlers: Statement<[number, number], HandlerEvent & { readonly body: string }>;
   readonly #chain: Statement<[number], Uint8Array>;
+  readonly #receivedAt: Statement<[number], number>;
   readonly #addFailure: Statement<[number, string, string]>;
   readonly #failures: Statement<[number], { stage: string; error: string }>;
   readonly #unfolded: Statement<[number, number], { seq: number; error: string }>;
@@ -117,6 +87,9 @@ export class EventLog {
        FROM events WHERE seq > ? ORDER BY seq LIMIT ?`,
     );
     this.#chain = database.prepare<[number], Uint8Array>('SELECT chain FROM events WHERE seq = ?').pluck();
+    this.#receivedAt = database
+      .prepare<[number], number>('SELECT received_at_ms FROM events WHERE seq = ?')
+      .pluck();
     this.#addFailure = database.prepare(
       'INSERT INTO failures (seq, stage, error) VALUES (?, ?, ?) ON CONFLICT (seq, stage) DO UPDATE SET error = excluded.error',
     );
@@ -209,6 +182,16 @@ export class EventLog {
   failureFor(seq: number, projection: string): string | null {
     const stages = [PARSE_STAGE, WRITER_STAGE, projection];
     return this.#failures.all(seq).find(({ stage }) => stages.includes(stage))?.error ?? null;
+  }
+
+  /** What `failures` records for an event, ordered by error. */
+  failuresOf(seq: number): Failure[] {
+    return this.#failures.all(seq).map((failure) => ({ seq, ...failure }));
+  }
+
+  /** When an event was received; undefined if there is no such event. */
+  receivedAtMs(seq: number): number | undefined {
+    return this.#receivedAt.get(seq);
   }
 
   /** The errors that `failures` has for an event, as one text; null if there are none. */

@@ -5,6 +5,7 @@
  */
 
 import type { Database, Statement } from 'better-sqlite3';
+import type { SearchPiece } from '../../../core/engine/reader.ts';
 import { SPELLINGS_WITH_TABLE, tabledType } from '../../../core/event/event-types.ts';
 import { mentions } from '../../../core/event/mentions.ts';
 import { SEARCH_EVENTS_MAX, SEARCH_PIECE_EVENTS } from '../../../core/limits.ts';
@@ -109,6 +110,19 @@ export class EventSearch {
   /** Among the latest `limit` failures of a stage, the events whose body may contain `id`. */
   failedNaming(stage: string, id: string, limit: number): number[] {
     return this.#failedNaming.all({ id: Buffer.from(id), stage, limit });
+  }
+
+  /** Newest first. */
+  piece({ from, before, limit, types, typePrefix, subject, failedOnly }: SearchPiece): FoundEvent[] {
+    return this.#find.all({
+      before,
+      from,
+      limit,
+      types: types === undefined ? null : JSON.stringify(types),
+      prefix: typePrefix ?? null,
+      subject: subject ?? null,
+      failedOnly: Number(failedOnly),
+    });
   }
 
   /**

@@ -5,12 +5,13 @@
  */
 
 import type { Database } from 'better-sqlite3';
+import { PARSE_STAGE, WRITER_STAGE } from '../../../core/event/recorded-event.ts';
 import { REBUILD_REMAINDER_EVENTS_MAX } from '../../../core/limits.ts';
 import type { Derivations, Projection } from '../../../core/tables/projection.ts';
 import { openDatabase } from '../file/database.ts';
 import { lockFile } from '../file/file-lock.ts';
 import { WriteTransactions } from '../file/write-transactions.ts';
-import { EventLog, PARSE_STAGE, WRITER_STAGE } from '../log/event-log.ts';
+import { EventLog } from '../log/event-log.ts';
 import { ProjectionStates } from '../log/projection-state.ts';
 import { withoutViews } from '../log/views.ts';
 import { cleanLeftovers, exchangeTable, NextTables, type RebuildProgress } from './next-tables.ts';

@@ -5,11 +5,12 @@
  */
 
 import type { Database } from 'better-sqlite3';
+import { WRITER_STAGE } from '../../../core/event/recorded-event.ts';
 import { BATCH_BYTES_MAX, REBUILD_FOLD_EVENTS } from '../../../core/limits.ts';
 import { foldRange, unreadable } from '../../../core/tables/folding.ts';
 import type { Projection } from '../../../core/tables/projection.ts';
 import { failuresTable } from '../file/schema.ts';
-import { EventLog, WRITER_STAGE } from '../log/event-log.ts';
+import { EventLog } from '../log/event-log.ts';
 import { type AddFailure, createTableSql, ProjectionTable } from '../log/projection-table.ts';
 import { readingPauses } from '../log/reading-pauses.ts';
 

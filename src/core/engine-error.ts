@@ -1,0 +1,39 @@
+/** The one type of error that an engine throws. */
+
+/**
+ * - `full`, `busy`: nothing was written. The sender should send again, and the process continues.
+ * - `unavailable`: the engine cannot be reached, and nothing was written.
+ * - `unknown`: the outcome of a commit is unknown; repeating it is safe.
+ * - `lost`: the storage cannot be trusted. The process must end without using the engine again.
+ * - `refused`: the engine cannot be used as it is, or refuses what was asked. The message says what to do.
+ * - `statement`: one statement failed: it is wrong, or a constraint refused its values. Storage works.
+ */
+export type EngineErrorKind = 'full' | 'busy' | 'unavailable' | 'unknown' | 'lost' | 'refused' | 'statement';
+
+export class EngineError extends Error {
+  override name = 'EngineError';
+  readonly kind: EngineErrorKind;
+  /** The engine's own code, such as `SQLITE_FULL`; undefined if the error is not the engine's own. */
+  readonly code: string | undefined;
+
+  /** @param message one line for the operator */
+  constructor(kind: EngineErrorKind, message: string, more: { code?: string; cause?: unknown } = {}) {
+    super(message, { cause: more.cause });
+    this.kind = kind;
+    this.code = more.code;
+  }
+}
+
+/** The kind of an error of an engine; `other` for any other thrown value. */
+export function engineFault(error: unknown): EngineErrorKind | 'other' {
+  return error instanceof EngineError ? error.kind : 'other';
+}
+
+/** One line for an operator, for anything that was thrown. */
+export function errorText(error: unknown): string {
+  try {
+    return error instanceof Error ? String(error.message) : String(error);
+  } catch {
+    return 'an error without a message'; // a user's code may throw anything
+  }
+}

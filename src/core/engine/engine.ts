@@ -1,0 +1,115 @@
+/**
+ * What keeps the log and its tables. An engine does and decides nothing: what an event means, what a batch writes and
+ * how it folds into rows are pure functions in core/event and core/tables. All errors are EngineErrors.
+ */
+
+import type { Recorded } from '../event/delivery.ts';
+import type { Head } from '../event/recorded-event.ts';
+import type { PreparedDelivery } from '../tables/prepare.ts';
+import type { Projection } from '../tables/projection.ts';
+import type { Reader } from './reader.ts';
+import type { ConsumerState, RunStore } from './run-store.ts';
+
+export interface Engine {
+  /** Creates what is missing. Call it once per process, before anything is opened. */
+  prepare(): Promise<void>;
+  /** Opens the connection that appends. What was acknowledged before is durable when it returns. */
+  openWriter(): Promise<EngineWriter>;
+  openReader(): Promise<Reader>;
+  /**
+   * Opens a reader that shows the log and its tables as they were when the log ended with `seq`. Views still show the
+   * live tables. Writes nothing to the database.
+   */
+  openReaderAsOf(seq: number, onProgress: OnProgress): Promise<Reader>;
+  /** Opens the state of the consumers, and creates it if there is none. */
+  openRuns(): Promise<RunStore>;
+  /** The consumers of a log that has any; empty if none has ever run. Creates and changes nothing. */
+  consumers(): Promise<readonly ConsumerState[]>;
+  /** @returns a function that gives the lead up; undefined if another process runs the consumers of this log */
+  leadRuns(): Promise<(() => Promise<void>) | undefined>;
+  /** Rebuilds tables while others write. Of several at once, the later ones fail with `busy`. */
+  rebuild(options: RebuildOptions): Promise<RebuildResult>;
+  /** Compares the tables with the log, and writes nothing. */
+  check(onProgress?: OnProgress): Promise<TablesCheck>;
+  /** What the storage takes, in bytes; undefined for what does not exist. */
+  sizes(): Promise<Sizes>;
+}
+
+export type OnProgress = (done: number, total: number) => void;
+
+/** The connection that appends; one per process. */
+export interface EngineWriter {
+  /** The log's last event, as committed. */
+  head(): Promise<Head>;
+  /**
+   * Appends either all deliveries or none of them, and folds them into the tables.
+   * @returns after the commit is durable
+   * @throws EngineError; after `lost` the writer must not be used again
+   */
+  append(batch: readonly PreparedDelivery[]): Promise<BatchResult>;
+  /** Call it when a batch has been answered. @returns a problem that the next call may solve, for the operator */
+  idle(): Promise<string | undefined>;
+  /** A small real write, to find out whether storage works again. */
+  probe(): Promise<void>;
+  /** Shortens all waits: close() will follow. */
+  drain(): void;
+  /** @returns the final head, and a problem with closing that does not endanger it */
+  close(): Promise<{ readonly head: Head; readonly problem: string | undefined }>;
+}
+
+export interface BatchResult {
+  /** One per delivery, in order. */
+  readonly outcomes: readonly Recorded[];
+  /** Projections whose table lacks events: made by another version of the code, or not yet caught up. */
+  readonly lagging: readonly string[];
+  /** Whether one of them has this code's version and only lacks events that a later append will fold in. */
+  readonly isBehind: boolean;
+  /** Why a table could not be brought up to date now, if storage is not the reason; for the operator. */
+  readonly defect?: string;
+}
+
+export interface RebuildOptions {
+  readonly projections: readonly Projection[];
+  readonly onProgress?: (progress: RebuildProgress) => void;
+}
+
+/** Reported after each piece of work. `fold` counts events, `clean` counts rows. */
+export interface RebuildProgress {
+  readonly phase: 'fold' | 'clean';
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface RebuildResult {
+  /** The tables reflect the log up to this event. */
+  readonly seq: number;
+  /** Number of rows by projection. */
+  readonly rows: Readonly<Record<string, number>>;
+  readonly failures: number;
+}
+
+export interface TableCheck {
+  readonly name: string;
+  readonly rows: number;
+  /** One line per difference, at most DIFFERENCES_LISTED_MAX lines. */
+  readonly differences: readonly string[];
+  /** All differences, including those not listed. */
+  readonly differenceCount: number;
+}
+
+/** The result of a comparison. */
+export interface TablesCheck {
+  /** The log's last event when the tables were compared. */
+  readonly seq: number;
+  /** One check per projection and one for `failures`; the tables are correct if every difference count is 0. */
+  readonly checks: readonly TableCheck[];
+  /** Events that are in the log but not folded. They are not differences: a rebuild folds them. */
+  readonly unfolded: readonly number[];
+}
+
+export interface Sizes {
+  readonly database: number | undefined;
+  readonly wal: number | undefined;
+  /** The state of the consumers. */
+  readonly runs: number | undefined;
+}

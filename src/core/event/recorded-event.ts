@@ -1,0 +1,44 @@
+/** The events of the log as every engine stores and reads them. */
+
+import type { ChainedColumns } from './chain.ts';
+import type { RecordedDelivery } from './event.ts';
+
+/** The last event, which `verify` calls the anchor. */
+export interface Head {
+  /** 0 in an empty log. */
+  readonly seq: number;
+  readonly chain: Uint8Array;
+}
+
+/** A complete event as stored. */
+export interface StoredEvent extends ChainedColumns {
+  readonly body: Uint8Array;
+  readonly chain: Uint8Array;
+}
+
+/** An event as passed to a consumer. */
+export interface HandlerEvent extends RecordedDelivery {
+  /** 64 hex digits. */
+  readonly bodySha256: string;
+  readonly type: string | null;
+  readonly path: string;
+  readonly receivedAtMs: number;
+}
+
+/** What `failures` records: an event in the log that a stage could not use. */
+export interface Failure {
+  readonly seq: number;
+  /** PARSE_STAGE, WRITER_STAGE or a projection's name. */
+  readonly stage: string;
+  readonly error: string;
+}
+
+/** The stage of a failure before any projection: the event could not be read. */
+export const PARSE_STAGE = 'parse';
+/** The stage of a failure of an event that was appended but not folded, because folding it made its batch fail. */
+export const WRITER_STAGE = 'writer';
+
+/** The errors that `failures` has for one event, as one text; null if there are none. */
+export function failureText(errors: readonly string[]): string | null {
+  return errors.length === 0 ? null : [...new Set(errors)].sort().join('; ');
+}

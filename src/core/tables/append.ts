@@ -1,0 +1,117 @@
+/**
+ * What a batch adds to the log: computed from its deliveries, the log's head and the events that the log has already.
+ * Pure. `seq` has no gaps, because the head is read after the log was locked.
+ */
+
+import { chainLink } from '../event/chain.ts';
+import type { Recorded } from '../event/delivery.ts';
+import { type Failure, failureText, type Head, type StoredEvent } from '../event/recorded-event.ts';
+import type { PreparedDelivery, PreparedEvent } from './prepare.ts';
+
+/** The first recording of a body that was received again. */
+export interface FirstRecording {
+  readonly seq: number;
+  readonly type: string | null;
+  readonly event_header: string | null;
+}
+
+/** What the log knows of a delivery's body, before the batch. */
+export interface KnownEvent extends FirstRecording {
+  /** What `failures` records for it. */
+  readonly errors: readonly string[];
+}
+
+/** A new event and what it means for the tables. */
+export interface AppendedEvent {
+  readonly stored: StoredEvent;
+  readonly prepared: PreparedEvent;
+}
+
+export interface Appending {
+  /** In order of seq. */
+  readonly events: readonly AppendedEvent[];
+  /** The log's head after them. */
+  readonly head: Head;
+  /** The outcome of each delivery. @param failures of the new events */
+  readonly outcomes: (failures: readonly Failure[]) => Recorded[];
+}
+
+/**
+ * @param head the log's last event
+ * @param known by index of the batch: the event with the same body, undefined if the log has none
+ */
+export function append(
+  batch: readonly PreparedDelivery[],
+  head: Head,
+  known: readonly (KnownEvent | undefined)[],
+): Appending {
+  const events: AppendedEvent[] = [];
+  /** By digest: two deliveries of one batch may have the same body. */
+  const firsts = new Map<string, FirstRecording>();
+  let last = head;
+  const recordings = batch.map((prepared, index) => {
+    const before = known[index];
+    if (before !== undefined) return { prepared, first: before, duplicate: true, errors: before.errors };
+    const digest = prepared.bodySha256.toString('latin1');
+    const first = firsts.get(digest);
+    if (first !== undefined) return { prepared, first, duplicate: true };
+    const stored = eventOf(prepared, last);
+    last = stored;
+    events.push({ stored, prepared: prepared.event });
+    firsts.set(digest, stored);
+    return { prepared, first: stored, duplicate: false };
+  });
+  return {
+    events,
+    head: last,
+    outcomes(failures) {
+      const errors = new Map<number, string[]>();
+      for (const { seq, error } of failures) errors.set(seq, [...(errors.get(seq) ?? []), error]);
+      return recordings.map((recording) => outcomeOf(recording, errors));
+    },
+  };
+}
+
+interface Recording {
+  readonly prepared: PreparedDelivery;
+  readonly first: FirstRecording;
+  readonly duplicate: boolean;
+  /** Of an event that the log had before. */
+  readonly errors?: readonly string[];
+}
+
+function outcomeOf(
+  { prepared, first, duplicate, errors }: Recording,
+  newErrors: ReadonlyMap<number, readonly string[]>,
+): Recorded {
+  return {
+    kind: 'recorded',
+    seq: first.seq,
+    duplicate,
+    type: first.type,
+    error: failureText(errors ?? newErrors.get(first.seq) ?? []),
+    otherEventHeader: duplicate && first.event_header !== prepared.delivery.eventHeader,
+  };
+}
+
+/** @param previous the event before it */
+function eventOf(
+  { delivery, bodySha256, bodyTimeMs, type, eventId }: PreparedDelivery,
+  previous: Head,
+): StoredEvent {
+  const columns = {
+    seq: previous.seq + 1,
+    body_time_ms: bodyTimeMs,
+    body_sha256: bodySha256,
+    body: delivery.body,
+    type,
+    event_id: eventId,
+    path: delivery.path,
+    signature: delivery.signature === null ? null : Buffer.from(delivery.signature, 'hex'),
+    signed_at: delivery.signedAt,
+    received_at_ms: delivery.receivedAtMs,
+    event_header: delivery.eventHeader,
+    event_id_header: delivery.eventIdHeader,
+  };
+  return { ...columns, chain: chainLink(previous.chain, columns) };
+}

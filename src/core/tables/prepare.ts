@@ -1,0 +1,136 @@
+/**
+ * What can be known of an event before the log is locked: its columns, what it means, and the rows that it belongs to.
+ * The same code prepares new deliveries and, for a rebuild, recorded ones. Everything here is pure.
+ */
+
+import * as crypto from 'node:crypto'; // a missing named import would stop old Nodes before the version check
+import { errorText } from '../engine-error.ts';
+import { bodyTimeMs } from '../event/body-time.ts';
+import type { Delivery } from '../event/delivery.ts';
+import {
+  type EventContent,
+  type Interpretation,
+  interpret,
+  type ReadBody,
+  type RecordedDelivery,
+  readBody,
+} from '../event/event.ts';
+import { FieldError } from '../event/fields.ts';
+import { type Failure, PARSE_STAGE, WRITER_STAGE } from '../event/recorded-event.ts';
+import type { Projection } from './projection.ts';
+
+/** The row of one table that an event belongs to, or why it has no usable key. */
+export type RowOfEvent =
+  | { readonly projection: Projection; readonly key: string }
+  | { readonly projection: Projection; readonly key: undefined; readonly error: string };
+
+/** What an event means for the tables. */
+export interface PreparedEvent {
+  /** Why it is folded into no table; undefined if it can be, or if its type has no table. */
+  readonly failure: Omit<Failure, 'seq'> | undefined;
+  /** Undefined if it is folded into no table. */
+  readonly content: EventContent | undefined;
+  readonly rows: readonly RowOfEvent[];
+}
+
+/** A delivery, ready to be appended. */
+export interface PreparedDelivery {
+  readonly delivery: Delivery;
+  readonly bodySha256: Buffer;
+  readonly bodyTimeMs: number;
+  readonly type: string | null;
+  readonly eventId: string | null;
+  readonly event: PreparedEvent;
+}
+
+const IN_NO_TABLE: PreparedEvent = { failure: undefined, content: undefined, rows: [] };
+
+/** Prepares a delivery for the log and its tables. */
+export function prepare(delivery: Delivery, projections: readonly Projection[]): PreparedDelivery {
+  const read = readBody(delivery.body, delivery.eventHeader);
+  return prepared(delivery, read, prepareEvent(read, delivery.signedAt, projections));
+}
+
+/**
+ * Prepares a delivery that makes its batch fail: it is appended with a failure and without being folded.
+ * @param defect what was thrown. Its message is not recorded, because it may contain text from the delivery
+ */
+export function prepareUnfolded(delivery: Delivery, defect: unknown): PreparedDelivery {
+  const read = readBody(delivery.body, delivery.eventHeader);
+  return prepared(delivery, read, unfolded(defectReason(defect)));
+}
+
+function prepared(delivery: Delivery, read: ReadBody, event: PreparedEvent): PreparedDelivery {
+  return {
+    delivery,
+    bodySha256: crypto.hash('sha256', delivery.body, 'buffer'),
+    bodyTimeMs: bodyTimeMs(read.json),
+    type: read.type,
+    eventId: read.eventId,
+    event,
+  };
+}
+
+/** Prepares an event of the log for folding. */
+export function prepareRecorded(
+  { body, eventHeader, signedAt }: RecordedDelivery,
+  projections: readonly Projection[],
+): PreparedEvent {
+  return prepareEvent(readBody(body, eventHeader), signedAt, projections);
+}
+
+/** An event that must stay as it was appended: in no table. @param error what `failures` records for it */
+export function unfolded(error: string): PreparedEvent {
+  return { ...IN_NO_TABLE, failure: { stage: WRITER_STAGE, error } };
+}
+
+function prepareEvent(read: ReadBody, signedAt: number, projections: readonly Projection[]): PreparedEvent {
+  const interpretation = interpretationOf(read, signedAt);
+  if (interpretation.kind === 'no-table') return IN_NO_TABLE;
+  if (interpretation.kind === 'failure')
+    return { ...IN_NO_TABLE, failure: { stage: PARSE_STAGE, error: interpretation.reason } };
+  const { event: content } = interpretation;
+  const rows: RowOfEvent[] = [];
+  for (const projection of projections) {
+    const row = rowOf(projection, content);
+    if (row !== undefined) rows.push(row);
+  }
+  return { failure: undefined, content, rows };
+}
+
+function rowOf(projection: Projection, content: EventContent): RowOfEvent | undefined {
+  try {
+    const key = projection.keyOf(content);
+    return key === undefined ? undefined : { projection, key };
+  } catch (error) {
+    return { projection, key: undefined, error: reasonOf(error) };
+  }
+}
+
+/** A defect in reading one event is a failure of that event, now and in every rebuild. */
+function interpretationOf(read: ReadBody, signedAt: number): Interpretation {
+  try {
+    return interpret(read, signedAt);
+  } catch (error) {
+    return { kind: 'failure', reason: defectReason(error) };
+  }
+}
+
+/** Why a projection could not use an event. A FieldError explains itself; anything else is a defect and says so. */
+export function reasonOf(error: unknown): string {
+  return error instanceof FieldError ? error.message : `the projection failed: ${errorText(error)}`;
+}
+
+/** The reason of a failure that is the receiver's own fault. The error's message may contain text from the delivery. */
+function defectReason(error: unknown): string {
+  return `the receiver failed on this event (${nameOf(error)})`;
+}
+
+function nameOf(error: unknown): string {
+  try {
+    const { code, name } = Object(error) as { code?: unknown; name?: unknown };
+    return String(code ?? name ?? 'unknown error');
+  } catch {
+    return 'unknown error';
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Reads the log and its tables over a connection of its own, while others write. Reads are short, because a WAL can
+ * start over only when nobody reads it.
+ */
+
+import type { Database } from 'better-sqlite3';
+import type { Reader, SearchPiece, SqlValue } from '../../core/engine/reader.ts';
+import type { Projection, Row } from '../../core/tables/projection.ts';
+import { atEdge, faultText } from './file/storage-fault.ts';
+import { EventLog } from './log/event-log.ts';
+import { EventSearch } from './log/event-search.ts';
+import { EventTimes } from './log/event-times.ts';
+import { ProjectionStates } from './log/projection-state.ts';
+import { readingPauses } from './log/reading-pauses.ts';
+
+/** @param database a read-only connection, which the reader closes */
+export function createReader(database: Database, projections: readonly Projection[]): Reader {
+  const log = new EventLog(database);
+  const states = new ProjectionStates(database, log);
+  const search = new EventSearch(database);
+  const times = new EventTimes(database);
+  const version = database.prepare('PRAGMA data_version').pluck();
+  const rest = readingPauses(database);
+  let turn: Promise<unknown> = Promise.resolve();
+
+  const within: Reader = {
+    head: async () => atEdge(() => log.head()),
+    stored: async (after, limit) => atEdge(() => log.stored(after, limit)),
+    forHandlers: async (after, limit) => atEdge(() => log.forHandlers(after, limit)),
+    chainOf: async (seq) => atEdge(() => log.chainOf(seq)),
+    receivedAtMs: async (seq) => atEdge(() => log.receivedAtMs(seq)),
+    failuresOf: async (seq) => atEdge(() => log.failuresOf(seq)),
+    unfolded: async (after, upTo) => atEdge(() => log.unfolded(after, upTo).map(({ seq }) => seq)),
+    search: async (piece: SearchPiece) => atEdge(() => search.piece(piece)),
+    naming: async (id, from, upTo, limit) => atEdge(() => search.naming(id, from, upTo, limit)),
+    failedNaming: async (stage, id, limit) => atEdge(() => search.failedNaming(stage, id, limit)),
+    countsByTime: async (after, upTo, stepMs) => atEdge(() => times.counts(after, upTo, stepMs)),
+    tableProblems: async () => atEdge(() => states.problems(projections)),
+    reflectedSeq: async () => atEdge(() => states.reflectedSeq(projections)),
+    row: async ({ name, key: column }, key) =>
+      atEdge(() => database.prepare<[string], Row>(`SELECT * FROM ${name} WHERE ${column} = ?`).get(key)),
+    query: async (sql: string, ...values: readonly SqlValue[]) =>
+      atEdge(() => database.prepare<SqlValue[], Record<string, unknown>>(sql).all(...values)),
+    damage: async () => damageOf(database),
+    version: async () => atEdge(() => version.get()),
+    rest: async () => rest(),
+    atOneMoment: (work) => work(within),
+    close: async () => atEdge(() => void database.close()),
+  };
+
+  /** One after another: a connection has at most one transaction. */
+  function atOneMoment<T>(work: (reader: Reader) => Promise<T>): Promise<T> {
+    const result = turn.then(async () => {
+      atEdge(() => database.exec('BEGIN'));
+      try {
+        return await work(within);
+      } finally {
+        if (database.inTransaction) database.exec('COMMIT');
+      }
+    });
+    turn = result.catch(() => {});
+    return result;
+  }
+
+  return { ...within, atOneMoment };
+}
+
+function damageOf(database: Database): readonly string[] {
+  try {
+    const found = database.prepare('PRAGMA integrity_check').pluck().all() as string[];
+    return found.length === 1 && found[0] === 'ok' ? [] : found.flatMap((text) => text.split('\n'));
+  } catch (error) {
+    return [faultText(error)];
+  }
+}
