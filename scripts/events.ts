@@ -3,11 +3,11 @@
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
+import type { StoredEvent } from '../src/core/event/recorded-event.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import { openReadOnly } from '../src/engines/sqlite/file/database.ts';
 import { EventLog } from '../src/engines/sqlite/log/event-log.ts';
-import { type StoredEvent } from '../src/core/event/recorded-event.ts';
 import { type EventFilter, EventSearch, type FoundEvent } from '../src/engines/sqlite/log/event-search.ts';
 import { EventTimes } from '../src/engines/sqlite/log/event-times.ts';
 import { alignedLines } from './cli/aligned-lines.ts';

@@ -4,11 +4,11 @@ import { relative } from 'node:path';
 import { adminTokenPath } from './config/admin-token.ts';
 import { type Config, ConfigError, EX_CONFIG, loadEnvFile, readConfig } from './config/config.ts';
 import { developmentSecret, developmentSecretPath } from './config/development-secret.ts';
+import { errorText } from './core/engine-error.ts';
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
 import { createLogger, type Log } from './core/logger.ts';
 import { IRISX } from './core/packaging.ts';
 import { HandlersRefused } from './core/runs/handler.ts';
-import { faultText } from './engines/sqlite/file/storage-fault.ts';
 import { urlHost } from './http/listen.ts';
 import type { AdminPages } from './keep-admin.ts';
 import { flushLines, writeLine } from './output.ts';
@@ -72,7 +72,7 @@ function logSecretUse({ databasePath, secrets }: Config, log: Log): void {
   const thread = startThread('secrets-thread', data);
   thread.on('message', (text: string) => log('info', text));
   thread.on('error', (error) => {
-    log('warn', `cannot find out from the log when each secret was last used: ${faultText(error)}`);
+    log('warn', `cannot find out from the log when each secret was last used: ${errorText(error)}`);
   });
   thread.unref();
 }

@@ -11,13 +11,14 @@ import { createLogger, LOG_LEVELS } from './core/logger.ts';
 import { HandlersRefused } from './core/runs/handler.ts';
 import { Writer } from './core/writer/writer.ts';
 import type { WriterHead } from './core/writer/writer-messages.ts';
-import { prepareDatabaseFile } from './engines/sqlite/file/database.ts';
+import { engineOf } from './engines/engine-of.ts';
 import { createByteBudget } from './http/guard/body.ts';
 import { createClockWarning } from './http/guard/clock-warning.ts';
 import { createRateLimiter } from './http/guard/rate-limiter.ts';
 import { createRequestLog } from './http/request-log.ts';
 import { createHttpServer } from './http/server.ts';
 import { type AdminPages, keepAdmin } from './keep-admin.ts';
+import { derivations } from './projections/index.ts';
 import { keepHandling } from './threads/keep-handling.ts';
 import { keepRebuilt } from './threads/keep-rebuilt.ts';
 import { startThread } from './threads/threads.ts';
@@ -62,7 +63,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
   const log = createLogger({ level: config.logLevel, format: config.logFormat, now, write: writeLine });
   const counters = createCounters();
 
-  prepareDatabaseFile(config.databasePath);
+  await engineOf(config.databasePath, derivations).prepare();
   const rebuilder = keepRebuilt(config.databasePath, log, () => writer.refresh());
   const handling = keepHandling({ databasePath: config.databasePath, ...config.handlers }, log, () =>
     writer.refresh(),

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { checkTables } from '../src/engines/sqlite/rebuild/check-tables.ts';
+import { checkTables } from '../src/engines/sqlite/rebuild/compare.ts';
 import { derivations } from '../src/projections/index.ts';
 import { programFolder } from './support/program.ts';
 import { deliver, query } from './support/receiver.ts';

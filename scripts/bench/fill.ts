@@ -4,6 +4,7 @@
  */
 
 import { BATCH_DELIVERIES_MAX } from '../../src/core/limits.ts';
+import { prepare } from '../../src/core/tables/prepare.ts';
 import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
 import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
 import { derivations } from '../../src/projections/index.ts';
@@ -16,7 +17,7 @@ const FIRST_MS_AGO = 30 * 24 * 3_600_000;
 
 prepareDatabaseFile(path);
 const database = openDatabase(path, derivations);
-const appender = new BatchAppender(database, derivations);
+const appender = new BatchAppender(database, derivations.projections);
 const nowMs = Date.now();
 const lastMs = database
   .prepare('SELECT max(body_time_ms) FROM events WHERE body_time_ms < ?')
@@ -25,7 +26,7 @@ const lastMs = database
 const startedAtMs = Number(lastMs ?? nowMs - FIRST_MS_AGO);
 let batches = 0;
 for (const batch of sampleBatches(Number(count), BATCH_DELIVERIES_MAX, Number(seed), startedAtMs)) {
-  appender.append(batch);
+  appender.append(batch.map((each) => prepare(each, derivations.projections)));
   batches += 1;
   if (batches % BATCHES_PER_CHECKPOINT === 0) database.pragma('wal_checkpoint(PASSIVE)');
 }

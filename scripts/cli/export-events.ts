@@ -2,9 +2,9 @@
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import type { StoredEvent } from '../../src/core/event/recorded-event.ts';
 import { IRISX } from '../../src/core/packaging.ts';
 import type { EventLog } from '../../src/engines/sqlite/log/event-log.ts';
-import type { StoredEvent } from '../../src/core/event/recorded-event.ts';
 import { bodyMember } from './shown-event.ts';
 
 /**

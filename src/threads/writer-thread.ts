@@ -2,7 +2,8 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { runWriter } from '../core/writer/writer-loop.ts';
+import { engineOf } from '../engines/engine-of.ts';
 import { derivations } from '../projections/index.ts';
 
 if (parentPort === null) throw new Error('writer-thread must run as a worker thread');
-runWriter(parentPort, workerData as string, derivations);
+await runWriter(parentPort, engineOf(workerData as string, derivations), derivations.projections);

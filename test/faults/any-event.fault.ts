@@ -4,10 +4,9 @@ import assert from 'node:assert/strict';
 import type { Delivery } from '../../src/core/event/delivery.ts';
 import { interpret, readBody } from '../../src/core/event/event.ts';
 import { SPELLINGS_WITH_TABLE } from '../../src/core/event/event-types.ts';
-import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
-import { checkTables } from '../../src/engines/sqlite/rebuild/check-tables.ts';
+import { checkTables } from '../../src/engines/sqlite/rebuild/compare.ts';
 import { derivations } from '../../src/projections/index.ts';
-import { openTestDatabase } from '../support/database.ts';
+import { appenderOf, openTestDatabase } from '../support/database.ts';
 import { delivery, T0_S } from '../support/events.ts';
 import { fault } from '../support/fault.ts';
 import type { Random } from '../support/random.ts';
@@ -52,7 +51,7 @@ fault(
   async ({ random, seed, after, report }) => {
     const { path, database, rows, close } = openTestDatabase();
     after(close);
-    const appender = new BatchAppender(database, derivations);
+    const appender = appenderOf(database, derivations);
     const expected: Record<keyof typeof TABLES, number> = { calls: 0, sms_messages: 0, recordings: 0 };
     let recorded = 0;
     for (let sent = 0; sent < EVENTS; sent += BATCH) {

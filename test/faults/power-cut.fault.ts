@@ -12,11 +12,11 @@
 import assert from 'node:assert/strict';
 import { closeSync, mkdirSync, openSync, readFileSync, readSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
 import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
-import { updateViews } from '../../src/engines/sqlite/log/views.ts';
+import { updateViews } from '../../src/engines/sqlite/file/views.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { openCrashDisk, writeImage } from '../support/crash-disk.ts';
+import { appenderOf } from '../support/database.ts';
 import { type DiskCall, readDiskCalls, recordingTo } from '../support/disk-calls.ts';
 import { delivery } from '../support/events.ts';
 import { type Fault, fault } from '../support/fault.ts';
@@ -185,7 +185,7 @@ function problemOf(databasePath: string, acknowledged: Entry[]): string | undefi
     try {
       database.pragma('synchronous = OFF'); // no second power cut follows
       updateViews(database, derivations);
-      new BatchAppender(database, derivations).append([AFTERWARDS]);
+      appenderOf(database, derivations).append([AFTERWARDS]);
       checkLog(databasePath, { entries: () => acknowledged }, []);
     } finally {
       database.close();

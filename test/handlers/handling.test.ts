@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { CONSUMER_ABSENCE_MS, REBUILD_RETRY_MS } from '../../src/core/limits.ts';
-import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
 import { lockFile } from '../../src/engines/sqlite/file/file-lock.ts';
 import { rebuild } from '../../src/engines/sqlite/rebuild/rebuild.ts';
 import { RunStore } from '../../src/engines/sqlite/run-store.ts';
 import { runStorePath } from '../../src/engines/sqlite/run-store-file.ts';
 import { derivations } from '../../src/projections/index.ts';
+import { appenderOf } from '../support/database.ts';
 import { delivery } from '../support/events.ts';
 import { deliver, startReceiver, type TestReceiver, temporaryFolder, until } from '../support/receiver.ts';
 import { startTarget } from '../support/target.ts';
@@ -398,7 +398,7 @@ it('handlers that wait for a table of this version make the receiver bring it up
   // As older code in another process does it: the event is in the log, and this version's table lacks it.
   const database = new Sqlite(databasePath);
   database.exec("UPDATE projections SET version = 0 WHERE name = 'calls'");
-  new BatchAppender(database, derivations).append([
+  appenderOf(database, derivations).append([
     delivery({ event: 'call.completed', data: { call_uuid: 'by another process' } }),
   ]);
   database.exec("UPDATE projections SET version = 1 WHERE name = 'calls'");

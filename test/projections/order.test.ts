@@ -10,13 +10,13 @@ import { describe, it } from 'node:test';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Delivery, Recorded } from '../../src/core/event/delivery.ts';
 import { SPELLINGS_WITH_TABLE } from '../../src/core/event/event-types.ts';
-import { foldRange } from '../../src/core/tables/folding.ts';
-import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
-import { failuresTable } from '../../src/engines/sqlite/file/schema.ts';
+import type { Failure } from '../../src/core/event/recorded-event.ts';
+import { createTableSql, failuresTable } from '../../src/engines/sqlite/file/schema.ts';
 import { EventLog } from '../../src/engines/sqlite/log/event-log.ts';
-import { createTableSql, ProjectionTable } from '../../src/engines/sqlite/log/projection-table.ts';
+import { foldRange } from '../../src/engines/sqlite/log/fold-range.ts';
+import { Rows as TableRows } from '../../src/engines/sqlite/log/rows.ts';
 import { derivations } from '../../src/projections/index.ts';
-import { openInMemory } from '../support/database.ts';
+import { appenderOf, openInMemory } from '../support/database.ts';
 import { delivery, T0_S } from '../support/events.ts';
 import { type Random, seededRandom } from '../support/random.ts';
 import { randomBody } from '../support/random-bodies.ts';
@@ -29,10 +29,10 @@ type Rows = Record<string, unknown>[];
 /** A database that every history starts with empty, and a second set of tables for folding the log again. */
 class World {
   readonly #database: Database = openInMemory();
-  #appender = new BatchAppender(this.#database, derivations);
+  #appender = appenderOf(this.#database, derivations);
   readonly #log = new EventLog(this.#database);
-  readonly #again: ProjectionTable[];
-  readonly #addFailureAgain: (seq: number, stage: string, error: string) => void;
+  readonly #again: TableRows[];
+  readonly #addFailureAgain: (failure: Failure) => void;
   readonly #prepared = new Map<string, Statement<unknown[]>>();
 
   constructor() {
@@ -42,10 +42,10 @@ class World {
     database.exec(failuresTable('again.failures'));
     this.#again = derivations.projections.map((projection) => {
       database.exec(createTableSql(projection, `again.${projection.name}`));
-      return new ProjectionTable(database, projection, `again.${projection.name}`);
+      return new TableRows(database, projection, `again.${projection.name}`);
     });
     const insert = database.prepare('INSERT INTO again.failures (seq, stage, error) VALUES (?, ?, ?)');
-    this.#addFailureAgain = (...failure) => void insert.run(...failure);
+    this.#addFailureAgain = ({ seq, stage, error }) => void insert.run(seq, stage, error);
   }
 
   /** Appends deliveries in batches of random size. Occasionally a table lags for some of them. */
@@ -67,8 +67,11 @@ class World {
   /** Folds the log again from its first event, as a rebuild does. */
   foldAgain(): void {
     const head = this.#log.head().seq;
-    for (let seq = 0; seq < head; )
-      seq = foldRange(this.#log, seq, head, this.#again, this.#addFailureAgain, true).seq;
+    for (let after = 0; after < head; ) {
+      const { seq, failures } = foldRange(this.#log, after, head, this.#again, true);
+      for (const failure of failures) this.#addFailureAgain(failure);
+      after = seq;
+    }
     for (const table of this.#again) table.write(this.#addFailureAgain);
   }
 
@@ -104,7 +107,7 @@ class World {
 
   #setVersion(name: string, version: number): void {
     this.#prepare('UPDATE projections SET version = ? WHERE name = ?').run(version, name);
-    this.#appender = new BatchAppender(this.#database, derivations); // it notices only writes of other connections
+    this.#appender = appenderOf(this.#database, derivations); // it notices only writes of other connections
   }
 
   #empty(): void {
@@ -114,7 +117,7 @@ class World {
       this.#prepare(`DELETE FROM ${schema}.failures`).run();
       for (const { name } of derivations.projections) this.#prepare(`DELETE FROM ${schema}.${name}`).run();
     }
-    this.#appender = new BatchAppender(this.#database, derivations);
+    this.#appender = appenderOf(this.#database, derivations);
     for (const table of this.#again) table.forget();
   }
 

@@ -2,9 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
 import { derivations } from '../../src/projections/index.ts';
-import { openTestDatabase, type TestDatabase } from '../support/database.ts';
+import { appenderOf, openTestDatabase, type TestDatabase } from '../support/database.ts';
 import { delivery, T0_MS } from '../support/events.ts';
 
 const DAY_S = 86_400;
@@ -54,7 +53,7 @@ describe('the report', () => {
       { event: 'recording.complete', timestamp: NOON_S, data: { recording_id: 'r3' } },
       { event: 'recording.transcribed', timestamp: NOON_S + 9, data: { recording_id: 'r3', text: 'Hi' } },
     ];
-    new BatchAppender(opened.database, derivations).append(
+    appenderOf(opened.database, derivations).append(
       bodies.map((body, n) =>
         delivery(body, { signedAt: NOON_S, receivedAtMs: NOON_S * 1000 + (n === 0 ? 2_200 : 0) }),
       ),

@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
 import type { Delivery } from '../../src/core/event/delivery.ts';
 import { appendHalving } from '../../src/core/writer/append-halving.ts';
-import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
 import { openDatabase } from '../../src/engines/sqlite/file/database.ts';
 import { derivations } from '../../src/projections/index.ts';
+import { appenderOf } from '../support/database.ts';
 import { type Body, delivery, envelope, T0_MS } from '../support/events.ts';
 import { IRISX_PROGRAM } from '../support/program.ts';
 import { until } from '../support/receiver.ts';
@@ -23,7 +23,7 @@ afterEach(() => database.remove());
 
 function append(...deliveries: Delivery[]): void {
   const open = openDatabase(database.path, derivations);
-  new BatchAppender(open, derivations).append(deliveries);
+  appenderOf(open, derivations).append(deliveries);
   open.close();
 }
 
@@ -215,14 +215,18 @@ describe('./irisx explain', () => {
       "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'calls' BEGIN SELECT RAISE(ABORT, 'x'); END",
     );
     const bad = delivery({ event: 'call.completed', data: { call_uuid: 'c1', duration_seconds: -1 } });
-    appendHalving(new BatchAppender(open, derivations), [bad]);
+    await appendHalving(appenderOf(open, derivations).writer, [bad], derivations.projections);
     const reason = 'the receiver failed on this event (SQLITE_CONSTRAINT_TRIGGER)';
     const alone = await script('explain', 'call', 'c1');
     assert.equal(alone.code, 0, alone.stdout);
     assert.match(alone.stdout, /^calls c1: 1 event,/);
     assert.ok(alone.stdout.includes(reason), alone.stdout);
     assert.match((await script('explain', 'seq', '1')).stdout, /^calls c1: 1 event,/m);
-    appendHalving(new BatchAppender(open, derivations), [delivery(ringing('c1'))]);
+    await appendHalving(
+      appenderOf(open, derivations).writer,
+      [delivery(ringing('c1'))],
+      derivations.projections,
+    );
     open.close();
     const { stdout } = await script('explain', 'call', 'c1');
     assert.match(stdout, /^calls c1: 2 events,/);

@@ -5,9 +5,9 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
-import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
 import { openDatabase } from '../../src/engines/sqlite/file/database.ts';
 import { derivations } from '../../src/projections/index.ts';
+import { appenderOf } from '../support/database.ts';
 import { delivery, T0_MS } from '../support/events.ts';
 import { IRISX_PROGRAM } from '../support/program.ts';
 import { SECRET, startReceiver } from '../support/receiver.ts';
@@ -31,7 +31,7 @@ beforeEach(() => {
   database = sampleDatabase();
   database.append(EVENTS - ODD.length);
   const open = openDatabase(database.path, derivations);
-  new BatchAppender(open, derivations).append(
+  appenderOf(open, derivations).append(
     ODD.map((body) =>
       delivery(body, {
         path: '/webhooks/calls',

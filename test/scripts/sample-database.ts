@@ -6,9 +6,9 @@ import { seededRandom } from '../../scripts/cli/random.ts';
 import { sampleLog } from '../../scripts/cli/sample-log.ts';
 import type { Delivery, Recorded } from '../../src/core/event/delivery.ts';
 import { generateSignature } from '../../src/core/event/signature.ts';
-import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
 import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
 import { derivations } from '../../src/projections/index.ts';
+import { appenderOf } from '../support/database.ts';
 import { SECRET, temporaryFolder } from '../support/receiver.ts';
 
 export interface SampleDatabase {
@@ -47,7 +47,7 @@ export function sampleDatabase(): SampleDatabase {
           eventIdHeader: sample.eventId,
         }),
       );
-      const { outcomes } = new BatchAppender(database, derivations).append(deliveries);
+      const { outcomes } = appenderOf(database, derivations).append(deliveries);
       database.close();
       return outcomes;
     },

@@ -3,8 +3,14 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
+import type { BatchResult, EngineWriter } from '../../src/core/engine/engine.ts';
+import type { Delivery, Recorded } from '../../src/core/event/delivery.ts';
+import type { Head } from '../../src/core/event/recorded-event.ts';
+import { prepare } from '../../src/core/tables/prepare.ts';
 import type { Derivations } from '../../src/core/tables/projection.ts';
+import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
 import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
+import { atEdge } from '../../src/engines/sqlite/file/storage-fault.ts';
 import { derivations as ours } from '../../src/projections/index.ts';
 import { temporaryFolder } from './receiver.ts';
 
@@ -15,6 +21,26 @@ export interface TestDatabase {
   rows(sql: string, ...values: unknown[]): Record<string, unknown>[];
   /** Closes the connection and removes the folder. */
   close(): void;
+}
+
+/** Appends deliveries as the writer thread does, but over the test's own connection. */
+export interface TestAppender {
+  append(deliveries: readonly Delivery[]): BatchResult & { readonly outcomes: Recorded[] };
+  head(): Head;
+  /** The same for appendHalving(). */
+  readonly writer: Pick<EngineWriter, 'append'>;
+}
+
+export function appenderOf(database: Database, { projections }: Derivations): TestAppender {
+  const appender = new BatchAppender(database, projections);
+  return {
+    append(deliveries) {
+      const { outcomes, ...tables } = appender.append(deliveries.map((each) => prepare(each, projections)));
+      return { outcomes: [...outcomes], ...tables };
+    },
+    head: () => appender.head(),
+    writer: { append: async (batch) => atEdge(() => appender.append(batch)) },
+  };
 }
 
 export function openTestDatabase(derivations: Derivations = ours): TestDatabase {

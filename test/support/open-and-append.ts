@@ -1,8 +1,8 @@
 /** A process that opens a database at a given moment and appends one event, to test concurrent processes. */
 
-import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
 import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
 import { derivations } from '../../src/projections/index.ts';
+import { appenderOf } from './database.ts';
 import { delivery } from './events.ts';
 
 const [, , path = '', name = ''] = process.argv;
@@ -11,7 +11,7 @@ process.stdout.write('ready\n');
 process.stdin.once('data', () => {
   prepareDatabaseFile(path);
   const database = openDatabase(path, derivations);
-  new BatchAppender(database, derivations).append([
+  appenderOf(database, derivations).append([
     delivery({ event: 'call.initiated', data: { call_uuid: name } }),
   ]);
   database.close();

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { integrityProblems, verifyLog } from '../../src/core/inspect/verify-log.ts';
 import { EventLog } from '../../src/engines/sqlite/log/event-log.ts';
-import { checkTables } from '../../src/engines/sqlite/rebuild/check-tables.ts';
+import { checkTables } from '../../src/engines/sqlite/rebuild/compare.ts';
 import { derivations } from '../../src/projections/index.ts';
 import type { Ledger } from './ledger.ts';
 

@@ -4,7 +4,7 @@ import Sqlite from 'better-sqlite3';
 import { integrityProblems, verifyLog } from '../../src/core/inspect/verify-log.ts';
 import { openReadOnly } from '../../src/engines/sqlite/file/database.ts';
 import { EventLog } from '../../src/engines/sqlite/log/event-log.ts';
-import { checkTables } from '../../src/engines/sqlite/rebuild/check-tables.ts';
+import { checkTables } from '../../src/engines/sqlite/rebuild/compare.ts';
 import { derivations } from '../../src/projections/index.ts';
 
 const NOBODY = 65_534;

@@ -6,7 +6,8 @@
 import { chainLink } from '../event/chain.ts';
 import type { Recorded } from '../event/delivery.ts';
 import { type Failure, failureText, type Head, type StoredEvent } from '../event/recorded-event.ts';
-import type { PreparedDelivery, PreparedEvent } from './prepare.ts';
+import type { FoldingEvent } from './fold.ts';
+import type { PreparedDelivery } from './prepare.ts';
 
 /** The first recording of a body that was received again. */
 export interface FirstRecording {
@@ -22,9 +23,8 @@ export interface KnownEvent extends FirstRecording {
 }
 
 /** A new event and what it means for the tables. */
-export interface AppendedEvent {
+export interface AppendedEvent extends FoldingEvent {
   readonly stored: StoredEvent;
-  readonly prepared: PreparedEvent;
 }
 
 export interface Appending {
@@ -57,13 +57,13 @@ export function append(
     if (first !== undefined) return { prepared, first, duplicate: true };
     const stored = eventOf(prepared, last);
     last = stored;
-    events.push({ stored, prepared: prepared.event });
+    events.push({ seq: stored.seq, stored, prepared: prepared.event });
     firsts.set(digest, stored);
     return { prepared, first: stored, duplicate: false };
   });
   return {
     events,
-    head: last,
+    head: { seq: last.seq, chain: last.chain },
     outcomes(failures) {
       const errors = new Map<number, string[]>();
       for (const { seq, error } of failures) errors.set(seq, [...(errors.get(seq) ?? []), error]);

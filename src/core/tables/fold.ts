@@ -35,6 +35,19 @@ export interface Folded {
   readonly failures: readonly Failure[];
 }
 
+/** The keys of the rows that the events belong to: these rows must be loaded before the fold. */
+export function keysOf(events: readonly FoldingEvent[]): Map<Projection, Set<string>> {
+  const keys = new Map<Projection, Set<string>>();
+  for (const { prepared } of events)
+    for (const { projection, key } of prepared.rows) {
+      if (key === undefined) continue;
+      const ofProjection = keys.get(projection);
+      if (ofProjection === undefined) keys.set(projection, new Set([key]));
+      else ofProjection.add(key);
+    }
+  return keys;
+}
+
 /** @param rows their projections are those to fold into; the rows of other tables are left alone */
 export function fold(events: readonly FoldingEvent[], rows: RowsBefore): Folded {
   const failures: Failure[] = [];

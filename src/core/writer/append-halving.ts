@@ -4,10 +4,11 @@
  * folded, because signed bytes belong in the log. It is refused only if that fails too.
  */
 
-import type { BatchAppender, BatchResult } from '../../engines/sqlite/append-batch.ts';
-import { faultText, storageFault } from '../../engines/sqlite/file/storage-fault.ts';
+import type { BatchResult, EngineWriter } from '../engine/engine.ts';
+import { engineFault, errorText } from '../engine-error.ts';
 import type { Delivery, Outcome, Refused } from '../event/delivery.ts';
-import { defectReason } from '../tables/fold-event.ts';
+import { type PreparedDelivery, prepare, prepareUnfolded } from '../tables/prepare.ts';
+import type { Projection } from '../tables/projection.ts';
 
 export interface HalvingResult {
   /** One for each delivery, in order. */
@@ -28,58 +29,65 @@ export interface StorageProblem {
 const REASONS = { full: 'storage_full', busy: 'storage_busy' } as const;
 
 /**
- * @returns when every delivery is fsynced or refused
- * @throws errors that storageFault() classifies as `lost`, and errors that occur even without a delivery
+ * @returns when every delivery is durable or refused
+ * @throws EngineErrors after which the writer must not be used, and errors that occur even without a delivery
  */
-export function appendHalving(appender: BatchAppender, deliveries: readonly Delivery[]): HalvingResult {
+export async function appendHalving(
+  writer: Pick<EngineWriter, 'append'>,
+  deliveries: readonly Delivery[],
+  projections: readonly Projection[],
+): Promise<HalvingResult> {
   const outcomes: Outcome[] = [];
   const defects: string[] = [];
   let tables: HalvingResult['tables'];
   let fault: StorageProblem | undefined;
 
-  appendPart(deliveries);
+  await appendPart(deliveries);
   return { outcomes, tables, fault, defects };
 
-  function appendPart(part: readonly Delivery[]): void {
-    const failed = attempt(part.length, () => appender.append(part));
+  async function appendPart(part: readonly Delivery[]): Promise<void> {
+    const failed = await attempt(part, (delivery) => prepare(delivery, projections));
     if (failed === undefined) return;
     const [delivery] = part;
     if (delivery === undefined) throw failed.defect;
     if (part.length === 1) return appendUnfolded(delivery, failed.defect);
     const middle = Math.ceil(part.length / 2);
-    appendPart(part.slice(0, middle));
-    appendPart(part.slice(middle));
+    await appendPart(part.slice(0, middle));
+    await appendPart(part.slice(middle));
   }
 
-  function appendUnfolded(delivery: Delivery, defect: unknown): void {
-    const second = attempt(1, () => appender.appendUnfolded(delivery, defectReason(defect)));
+  async function appendUnfolded(delivery: Delivery, defect: unknown): Promise<void> {
+    const second = await attempt([delivery], (again) => prepareUnfolded(again, defect));
     if (second !== undefined) {
       outcomes.push({ kind: 'refused', reason: 'storage_failed' });
-      defects.push(`a delivery could not be appended and was answered with 503: ${faultText(second.defect)}`);
+      defects.push(`a delivery could not be appended and was answered with 503: ${errorText(second.defect)}`);
       return;
     }
     const outcome = outcomes.at(-1);
     if (outcome?.kind === 'recorded' && !outcome.duplicate)
-      defects.push(`seq ${outcome.seq} was recorded, but could not be folded: ${faultText(defect)}`);
+      defects.push(`seq ${outcome.seq} was recorded, but could not be folded: ${errorText(defect)}`);
   }
 
-  /** @returns what was thrown; undefined if each of the `count` deliveries has an outcome */
-  function attempt(count: number, append: () => BatchResult): { readonly defect: unknown } | undefined {
+  /** @returns what was thrown; undefined if each delivery of the part has an outcome */
+  async function attempt(
+    part: readonly Delivery[],
+    prepared: (delivery: Delivery) => PreparedDelivery,
+  ): Promise<{ readonly defect: unknown } | undefined> {
     try {
       if (fault === undefined) {
-        const result = append();
+        const result = await writer.append(part.map(prepared));
         outcomes.push(...result.outcomes);
         tables = result;
         return undefined;
       }
     } catch (error) {
-      const kind = storageFault(error);
+      const kind = engineFault(error);
       if (kind === 'lost') throw error;
-      if (kind === 'other') return { defect: error };
-      fault = { kind, text: faultText(error) };
+      if (kind !== 'full' && kind !== 'busy') return { defect: error };
+      fault = { kind, text: errorText(error) };
     }
     const refused: Refused = { kind: 'refused', reason: REASONS[fault.kind] };
-    for (let index = 0; index < count; index++) outcomes.push(refused);
+    for (const _ of part) outcomes.push(refused);
     return undefined;
   }
 }

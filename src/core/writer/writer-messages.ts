@@ -37,7 +37,7 @@ export interface WriterHead {
 }
 
 export type FromWriter =
-  | { readonly kind: 'ready'; readonly head: WriterHead; readonly lagging: string[] }
+  | { readonly kind: 'ready'; readonly head: WriterHead; readonly lagging: readonly string[] }
   /** The database cannot be used; `text` is for the operator. */
   | { readonly kind: 'cannot-open'; readonly text: string }
   /**
@@ -47,10 +47,10 @@ export type FromWriter =
   | {
       readonly kind: 'answered';
       readonly outcomes: PackedOutcomes;
-      readonly lagging: string[] | undefined;
+      readonly lagging: readonly string[] | undefined;
       readonly ms: number;
     }
-  | { readonly kind: 'lagging'; readonly lagging: string[] }
+  | { readonly kind: 'lagging'; readonly lagging: readonly string[] }
   /** Storage is busy or full: deliveries of the batch that is answered next are refused. */
   | { readonly kind: 'failing'; readonly fault: 'busy' | 'full'; readonly text: string }
   /** A delivery could not be folded or appended, for a reason other than storage. */

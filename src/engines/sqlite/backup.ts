@@ -7,6 +7,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
+import { EngineError } from '../../core/engine-error.ts';
 import { CHAIN_GENESIS } from '../../core/event/chain.ts';
 import type { Head } from '../../core/event/recorded-event.ts';
 import { integrityProblems, linkProblem, verifyLog } from '../../core/inspect/verify-log.ts';
@@ -18,16 +19,11 @@ import type { Derivations } from '../../core/tables/projection.ts';
 import { openDatabase, openReadOnly, prepareDatabaseFile } from './file/database.ts';
 import { lockFile } from './file/file-lock.ts';
 import { faultText, storageFault } from './file/storage-fault.ts';
+import { foreignObjects } from './file/views.ts';
 import { EventLog } from './log/event-log.ts';
-import { foreignObjects } from './log/views.ts';
-import { checkTables } from './rebuild/check-tables.ts';
+import { checkTables } from './rebuild/compare.ts';
 import { rebuild } from './rebuild/rebuild.ts';
 import { runStorePath } from './run-store-file.ts';
-
-/** The backup was not made: `message` says why, in one line. Partial files have been removed. */
-export class BackupRefused extends Error {
-  override name = 'BackupRefused';
-}
 
 export interface BackupOptions {
   readonly databasePath: string;
@@ -57,14 +53,17 @@ export function backupHandlersPath(targetPath: string): string {
 
 /**
  * @returns when the backup is complete, checked and fsynced
- * @throws BackupRefused, DatabaseRefused
+ * @throws EngineError `refused`: the backup was not made; the message says why, and partial files have been removed
  */
 export async function backup(options: BackupOptions): Promise<BackupResult> {
   const { databasePath, targetPath } = options;
   const handlersPath = backupHandlersPath(targetPath);
   const folder = dirname(targetPath);
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw new BackupRefused(`the folder ${folder} does not exist: create it, or choose another name`);
+    throw new EngineError(
+      'refused',
+      `the folder ${folder} does not exist: create it, or choose another name`,
+    );
 
   const partialPath = `${targetPath}.partial`;
   const partialHandlersPath = `${handlersPath}.partial`;
@@ -72,7 +71,10 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
   try {
     for (const path of [targetPath, handlersPath])
       if (existsSync(path))
-        throw new BackupRefused(`${path} already exists: choose another name, or move the file away`);
+        throw new EngineError(
+          'refused',
+          `${path} already exists: choose another name, or move the file away`,
+        );
     removeFiles(partialPath, partialHandlersPath); // left by a killed backup
     const hasHandlers = copyHandlers(runStorePath(databasePath), partialHandlersPath);
     const copied = await copyAndCheck(options, partialPath);
@@ -96,9 +98,11 @@ function locked(lockPath: string, targetPath: string): () => void {
     const unlock = lockFile(lockPath);
     if (unlock !== undefined) return unlock;
   } catch (error) {
-    throw new BackupRefused(`${targetPath} cannot be written: ${faultText(error)}`, { cause: error });
+    throw new EngineError('refused', `${targetPath} cannot be written: ${faultText(error)}`, {
+      cause: error,
+    });
   }
-  throw new BackupRefused(`another backup to ${targetPath} is in progress: wait until it ends`);
+  throw new EngineError('refused', `another backup to ${targetPath} is in progress: wait until it ends`);
 }
 
 async function copyAndCheck(
@@ -148,10 +152,10 @@ async function copyEvents(
       if (event.seq !== head.seq + 1) throw damaged(head.seq + 1, 'it is missing');
       const problem = linkProblem(event, head.chain);
       if (problem !== undefined) throw damaged(event.seq, problem);
-      const appended = to.append(event, head);
-      if (appended.kind === 'duplicate')
-        throw damaged(event.seq, `its body is that of seq ${appended.first.seq}`);
-      head = appended.head;
+      const first = to.known(event.body_time_ms, event.body_sha256);
+      if (first !== undefined) throw damaged(event.seq, `its body is that of seq ${first.seq}`);
+      to.insert(event);
+      head = { seq: event.seq, chain: event.chain };
     }
     return events.length;
   });
@@ -169,8 +173,9 @@ function storedAfter(log: EventLog, { seq }: Head) {
   }
 }
 
-function damaged(seq: number, reason: string): BackupRefused {
-  return new BackupRefused(
+function damaged(seq: number, reason: string): EngineError {
+  return new EngineError(
+    'refused',
     `the log is damaged: seq ${seq}: ${reason}; keep the last good backup and run \`${IRISX} verify\` for a full report`,
   );
 }
@@ -241,10 +246,11 @@ function syncFile(path: string): void {
 }
 
 function refusal(error: unknown, targetPath: string): Error {
-  if (error instanceof BackupRefused) return error;
+  if (error instanceof EngineError && error.kind === 'refused') return error;
   const { code } = error as { code?: string };
   const isFull = storageFault(error) === 'full' || code === 'ENOSPC';
-  return new BackupRefused(
+  return new EngineError(
+    'refused',
     isFull
       ? `the disk is full: a backup is about as large as the database; choose another place than ${targetPath}`
       : `the backup failed: ${faultText(error)}`,

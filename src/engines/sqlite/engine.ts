@@ -4,16 +4,19 @@ import { existsSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import type { Engine } from '../../core/engine/engine.ts';
+import { EngineError, engineFault } from '../../core/engine-error.ts';
 import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
 import type { Derivations } from '../../core/tables/projection.ts';
 import { openReadOnly, prepareDatabaseFile } from './file/database.ts';
 import { lockFile } from './file/file-lock.ts';
+import { faultText } from './file/storage-fault.ts';
 import { createReader } from './reader.ts';
-import { checkTables } from './rebuild/check-tables.ts';
+import { checkTables } from './rebuild/compare.ts';
 import { rebuild } from './rebuild/rebuild.ts';
+import { standAsOf } from './rebuild/temporary-tables.ts';
 import { consumerStates } from './run-store.ts';
 import { runStoreLockPath, runStorePath } from './run-store-file.ts';
-import { standAsOf } from './stand-as-of.ts';
+import { openWriter } from './writer.ts';
 
 /** @param databasePath absolute; the other files are next to it */
 export function createSqliteEngine(databasePath: string, derivations: Derivations): Engine {
@@ -30,8 +33,14 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
       standAsOf(database, projections, seq, onProgress);
       return createReader(database, projections);
     },
-    openWriter: async () => {
-      throw new Error('not yet');
+    async openWriter() {
+      try {
+        return openWriter(databasePath, derivations);
+      } catch (error) {
+        if (engineFault(error) === 'refused') throw error;
+        const text = `${databasePath} cannot be used: ${faultText(error)}`;
+        throw new EngineError('refused', text, { cause: error });
+      }
     },
     openRuns: async () => {
       throw new Error('not yet');
@@ -54,7 +63,7 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
         databasePath,
         derivations,
         projections: chosen,
-        ...(onProgress !== undefined && { onProgress }),
+        onProgress,
         pause: async (ms) => void (await pause(ms)),
         monotonicMs: () => performance.now(),
       });

@@ -10,13 +10,13 @@ import { atEdge, faultText } from './file/storage-fault.ts';
 import { EventLog } from './log/event-log.ts';
 import { EventSearch } from './log/event-search.ts';
 import { EventTimes } from './log/event-times.ts';
-import { ProjectionStates } from './log/projection-state.ts';
 import { readingPauses } from './log/reading-pauses.ts';
+import { TableStates } from './log/table-states.ts';
 
 /** @param database a read-only connection, which the reader closes */
 export function createReader(database: Database, projections: readonly Projection[]): Reader {
   const log = new EventLog(database);
-  const states = new ProjectionStates(database, log);
+  const states = new TableStates(database, log);
   const search = new EventSearch(database);
   const times = new EventTimes(database);
   const version = database.prepare('PRAGMA data_version').pluck();

@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Explainer } from '../../../src/core/inspect/explain.ts';
-import { BatchAppender } from '../../../src/engines/sqlite/append-batch.ts';
 import { derivations } from '../../../src/projections/index.ts';
-import { openInMemory } from '../../support/database.ts';
+import { appenderOf, openInMemory } from '../../support/database.ts';
 import { type Body, delivery, envelope } from '../../support/events.ts';
 import { seededRandom } from '../../support/random.ts';
 import { randomBody } from '../../support/random-bodies.ts';
@@ -22,7 +21,7 @@ beforeEach(() => {
 afterEach(() => database.close());
 
 function append(...bodies: Body[]): void {
-  new BatchAppender(database, derivations).append(bodies.map((body) => delivery(body)));
+  appenderOf(database, derivations).append(bodies.map((body) => delivery(body)));
 }
 
 const explain = (table: string, key: string) =>
@@ -103,7 +102,7 @@ describe('an explanation', () => {
       database.close();
       database = openInMemory();
       const bodies = Array.from({ length: EVENTS_A_HISTORY }, () => randomBody(random, SUBJECTS));
-      new BatchAppender(database, derivations).append(
+      appenderOf(database, derivations).append(
         bodies.map(({ body, eventHeader }) => delivery(body, { eventHeader })),
       );
       for (const { name, key } of derivations.projections) {

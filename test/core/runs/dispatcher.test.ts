@@ -13,11 +13,10 @@ import {
 import { type Consumer, RunFailed } from '../../../src/core/runs/consumer.ts';
 import { Dispatcher } from '../../../src/core/runs/dispatcher.ts';
 import type { HandlerContext } from '../../../src/core/runs/handler.ts';
-import { BatchAppender } from '../../../src/engines/sqlite/append-batch.ts';
 import { EventLog } from '../../../src/engines/sqlite/log/event-log.ts';
 import { type FailedRun, type Position, RunStore } from '../../../src/engines/sqlite/run-store.ts';
 import { derivations } from '../../../src/projections/index.ts';
-import { openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { appenderOf, openTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { delivery, T0_S } from '../../support/events.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -45,7 +44,7 @@ interface Started {
 function given(events: number, type = 'call.ringing') {
   const test: TestDatabase = openTestDatabase();
   opened.push(test);
-  const appender = new BatchAppender(test.database, derivations);
+  const appender = appenderOf(test.database, derivations);
   let made = 0;
   const append = (count: number, of = type) => {
     const deliveries = Array.from({ length: count }, () =>

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
+import { engineFault } from '../../../src/core/engine-error.ts';
 import type { Outcome } from '../../../src/core/event/delivery.ts';
+import type { PreparedDelivery } from '../../../src/core/tables/prepare.ts';
 import { appendHalving } from '../../../src/core/writer/append-halving.ts';
-import { BatchAppender } from '../../../src/engines/sqlite/append-batch.ts';
-import { storageFault } from '../../../src/engines/sqlite/file/storage-fault.ts';
-import { checkTables } from '../../../src/engines/sqlite/rebuild/check-tables.ts';
+import { checkTables } from '../../../src/engines/sqlite/rebuild/compare.ts';
 import { rebuild } from '../../../src/engines/sqlite/rebuild/rebuild.ts';
 import { derivations } from '../../../src/projections/index.ts';
-import { openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { appenderOf, openTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { delivery, T0_S } from '../../support/events.ts';
 import { IRISX_PROGRAM } from '../../support/program.ts';
 
@@ -21,7 +21,7 @@ afterEach(() => {
 function given() {
   const each = openTestDatabase(derivations);
   opened.push(each);
-  return { ...each, appender: new BatchAppender(each.database, derivations) };
+  return { ...each, appender: appenderOf(each.database, derivations) };
 }
 
 const call = (id: string, more: object = {}) =>
@@ -42,11 +42,15 @@ describe('a batch that fails for a reason other than storage', () => {
   const poison = () => delivery({ event: 'sms.poison', data: { message_id: 'p' } });
 
   for (const at of [0, 1, 5, 6])
-    it(`affects only the rows of the delivery that causes it (index ${at} of 7)`, () => {
+    it(`affects only the rows of the delivery that causes it (index ${at} of 7)`, async () => {
       const { appender, database, rows } = given();
       database.exec(CANNOT_FOLD);
       const batch = Array.from({ length: 7 }, (_, n) => (n === at ? unreadable('x') : call(`c${n}`)));
-      const { outcomes, fault, defects, tables } = appendHalving(appender, batch);
+      const { outcomes, fault, defects, tables } = await appendHalving(
+        appender.writer,
+        batch,
+        derivations.projections,
+      );
       assert.deepEqual(
         outcomes.map(wordOf),
         batch.map((_, n) => (n === at ? UNFOLDED : 'folded')),
@@ -66,11 +70,15 @@ describe('a batch that fails for a reason other than storage', () => {
       assert.equal(rows('SELECT * FROM calls').length, 6);
     });
 
-  it('leaves each of several causes without rows, and their copies are duplicates with the same error', () => {
+  it('leaves each of several causes without rows, and their copies are duplicates with the same error', async () => {
     const { appender, database } = given();
     database.exec(CANNOT_FOLD);
     const [one, other] = [unreadable('one'), unreadable('other')];
-    const { outcomes } = appendHalving(appender, [one, call('a'), other, one, call('b')]);
+    const { outcomes } = await appendHalving(
+      appender.writer,
+      [one, call('a'), other, one, call('b')],
+      derivations.projections,
+    );
     assert.deepEqual(outcomes.map(wordOf), [UNFOLDED, 'folded', UNFOLDED, UNFOLDED, 'folded']);
     assert.deepEqual(
       outcomes.map((outcome) => outcome.kind === 'recorded' && [outcome.seq, outcome.duplicate]),
@@ -84,10 +92,14 @@ describe('a batch that fails for a reason other than storage', () => {
     );
   });
 
-  it('refuses only the delivery that causes it, if that cannot be appended either', () => {
+  it('refuses only the delivery that causes it, if that cannot be appended either', async () => {
     const { appender, database, rows } = given();
     database.exec(CANNOT_APPEND);
-    const { outcomes, defects, fault } = appendHalving(appender, [call('a'), poison(), call('b')]);
+    const { outcomes, defects, fault } = await appendHalving(
+      appender.writer,
+      [call('a'), poison(), call('b')],
+      derivations.projections,
+    );
     assert.deepEqual(outcomes.map(wordOf), ['folded', 'storage_failed', 'folded']);
     assert.equal(fault, undefined);
     assert.match(defects.join(), /answered with 503: a worse defect/);
@@ -97,38 +109,40 @@ describe('a batch that fails for a reason other than storage', () => {
     ]);
   });
 
-  it('refuses all remaining deliveries once storage is full, without trying them', () => {
+  it('refuses all remaining deliveries once storage is full, without trying them', async () => {
     const { appender, database, rows } = given();
-    database.exec(CANNOT_FOLD);
+    database.exec(CANNOT_APPEND);
     database.pragma('cache_size = 10');
     const pages = Number(database.pragma('page_count', { simple: true }));
     database.pragma(`max_page_count = ${pages + 40}`);
     const large = (id: string) => call(id, { from: 'f'.repeat(120_000) });
-    const batch = [call('a'), unreadable('x'), large('b'), large('c'), call('d'), call('e')];
+    const batch = [call('a'), poison(), large('b'), large('c'), call('d'), call('e')];
     let full = 0;
-    const append = appender.append.bind(appender);
-    appender.append = (deliveries) => {
-      try {
-        return append(deliveries);
-      } catch (error) {
-        if (storageFault(error) === 'full') full += 1;
-        throw error;
-      }
+    const counting = {
+      async append(prepared: readonly PreparedDelivery[]) {
+        try {
+          return await appender.writer.append(prepared);
+        } catch (error) {
+          if (engineFault(error) === 'full') full += 1;
+          throw error;
+        }
+      },
     };
-    const { outcomes, fault } = appendHalving(appender, batch);
+    const { outcomes, fault } = await appendHalving(counting, batch, derivations.projections);
     assert.equal(full, 1, 'nothing is tried after that');
     assert.equal(fault?.kind, 'full');
     const words = outcomes.map(wordOf);
     const firstRefused = words.indexOf('storage_full');
     assert.ok(firstRefused > 0, words.join());
     assert.deepEqual(words.slice(firstRefused), Array(words.length - firstRefused).fill('storage_full'));
-    assert.equal(rows('SELECT seq FROM events').length, firstRefused);
+    assert.deepEqual(words.slice(0, 2), ['folded', 'storage_failed']);
+    assert.equal(rows('SELECT seq FROM events').length, firstRefused - 1);
   });
 
-  it('throws if it fails without any delivery', () => {
+  it('throws if it fails without any delivery', async () => {
     const { appender, database } = given();
     database.exec('DROP TABLE projections');
-    assert.throws(() => appendHalving(appender, []), /no such table/);
+    await assert.rejects(appendHalving(appender.writer, [], derivations.projections), /no such table/);
   });
 });
 
@@ -140,7 +154,7 @@ describe('an event that was recorded unfolded', () => {
       "CREATE TRIGGER broken BEFORE INSERT ON failures WHEN NEW.stage = 'calls' BEGIN SELECT RAISE(ABORT, 'a defect'); END",
     );
     const bad = call('bad', { from_number: ['a', 'list'] });
-    appendHalving(each.appender, [call('a'), bad, call('b')]);
+    await appendHalving(each.appender.writer, [call('a'), bad, call('b')], derivations.projections);
     each.database.exec('DROP TRIGGER broken');
     return each;
   }
@@ -191,14 +205,14 @@ describe('a table that is brought up to date', () => {
     other.close();
   };
 
-  it('leaves out what was not folded, as the other tables did', () => {
+  it('leaves out what was not folded, as the other tables did', async () => {
     const { appender, database, path } = given();
     outside(path, LAG(99));
     appender.append([call('a')]);
     database.exec(
       "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'parse' BEGIN SELECT RAISE(ABORT, 'x'); END",
     );
-    appendHalving(appender, [unreadable('x'), call('b')]);
+    await appendHalving(appender.writer, [unreadable('x'), call('b')], derivations.projections);
     database.exec('DROP TRIGGER failing');
     outside(path, LAG(1));
     assert.deepEqual(appender.append([call('c')]).lagging, []);
@@ -206,13 +220,17 @@ describe('a table that is brought up to date', () => {
     assert.deepEqual([checks.flatMap(({ differences }) => differences), unfolded], [[], [2]]);
   });
 
-  it('stays behind if that fails, and costs no delivery', () => {
+  it('stays behind if that fails, and costs no delivery', async () => {
     const { appender, path, rows } = given();
     outside(path, LAG(99));
     appender.append([call('a'), unusable('bad')]);
     outside(path, FAILING);
     outside(path, LAG(1));
-    const { outcomes, tables } = appendHalving(appender, [call('b'), call('c')]);
+    const { outcomes, tables } = await appendHalving(
+      appender.writer,
+      [call('b'), call('c')],
+      derivations.projections,
+    );
     assert.deepEqual(outcomes.map(wordOf), ['folded', 'folded']);
     assert.deepEqual(tables?.lagging, ['calls']);
     assert.match(tables?.defect ?? '', /^the table calls cannot be brought up to date: a defect/);
@@ -233,7 +251,7 @@ it('a rebuild beside a table of newer code leaves unfolded events to newer code'
   database.exec(
     "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'parse' BEGIN SELECT RAISE(ABORT, 'x'); END",
   );
-  appendHalving(appender, [call('a'), unreadable('x')]);
+  await appendHalving(appender.writer, [call('a'), unreadable('x')], derivations.projections);
   database.exec('DROP TRIGGER failing');
   database.exec("UPDATE projections SET version = 99 WHERE name = 'contacts'");
   const calls = derivations.projections.filter(({ name }) => name === 'calls');
@@ -253,12 +271,16 @@ it('a rebuild beside a table of newer code leaves unfolded events to newer code'
   );
 });
 
-it('a comparison beside a rebuild that folds what was left out starts again', () => {
+it('a comparison beside a rebuild that folds what was left out starts again', async () => {
   const { appender, database, path } = given();
   database.exec(
     "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'calls' BEGIN SELECT RAISE(ABORT, 'x'); END",
   );
-  appendHalving(appender, [call('a'), call('bad', { from_number: ['a', 'list'] })]);
+  await appendHalving(
+    appender.writer,
+    [call('a'), call('bad', { from_number: ['a', 'list'] })],
+    derivations.projections,
+  );
   database.exec('DROP TRIGGER failing');
   for (let piece = 0; piece < 6; piece++)
     appender.append(Array.from({ length: 1000 }, (_, n) => call(`c${piece}-${n}`)));

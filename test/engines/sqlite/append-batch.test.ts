@@ -7,11 +7,15 @@ import type { Recorded } from '../../../src/core/event/delivery.ts';
 import { FieldError } from '../../../src/core/event/fields.ts';
 import { LOG_READ_EVENTS_MAX, ROWS_KEPT_BYTES_MAX } from '../../../src/core/limits.ts';
 import type { Derivations, Projection } from '../../../src/core/tables/projection.ts';
-import { BatchAppender } from '../../../src/engines/sqlite/append-batch.ts';
 import { openDatabase } from '../../../src/engines/sqlite/file/database.ts';
 import { EventLog } from '../../../src/engines/sqlite/log/event-log.ts';
 import { derivations } from '../../../src/projections/index.ts';
-import { openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import {
+  appenderOf,
+  openTestDatabase,
+  type TestAppender,
+  type TestDatabase,
+} from '../../support/database.ts';
 import { bytesOf, delivery, T0_MS, T0_S } from '../../support/events.ts';
 
 const opened: TestDatabase[] = [];
@@ -19,10 +23,10 @@ afterEach(() => {
   for (const each of opened.splice(0)) each.close();
 });
 
-function given(projections: Derivations = derivations): TestDatabase & { appender: BatchAppender } {
+function given(projections: Derivations = derivations): TestDatabase & { appender: TestAppender } {
   const each = openTestDatabase(projections);
   opened.push(each);
-  return { ...each, appender: new BatchAppender(each.database, projections) };
+  return { ...each, appender: appenderOf(each.database, projections) };
 }
 
 const call = (id: string, event = 'call.ringing', more: object = {}) =>
@@ -185,10 +189,10 @@ describe('a batch', () => {
 });
 
 /** A second connection to the same file, like that of another process. */
-function openTestDatabaseAt(path: string): BatchAppender {
+function openTestDatabaseAt(path: string): TestAppender {
   const database = openDatabase(path, derivations);
   opened.push({ path, database, rows: () => [], close: () => database.close() });
-  return new BatchAppender(database, derivations);
+  return appenderOf(database, derivations);
 }
 
 describe('a repeated body', () => {
@@ -590,7 +594,7 @@ describe('a table of the current version that lacks events', () => {
 
   it('ends up with the same rows as one that never lagged', () => {
     const { database, rows } = lagging(LOG_READ_EVENTS_MAX - 10);
-    new BatchAppender(database, derivations).append([call('other')]);
+    appenderOf(database, derivations).append([call('other')]);
     const live = rows('SELECT * FROM calls ORDER BY call_uuid');
     const failures = rows('SELECT * FROM failures ORDER BY seq');
     const bodies = new EventLog(database).stored(0, 1000).map(({ body }) => body);
@@ -611,7 +615,7 @@ describe('a table ahead of its log', () => {
     for (const id of ['d', 'e', 'f']) assert.deepEqual(appender.append([call(id)]).lagging, every);
     assert.equal(appender.head().seq, 5);
     fromOutside(path, 'UPDATE storage_probe SET tried_at = 0'); // by another connection: everything is checked again
-    assert.deepEqual(new BatchAppender(reopened(path), derivations).append([]).lagging, every);
+    assert.deepEqual(appenderOf(reopened(path), derivations).append([]).lagging, every);
     assert.deepEqual(rows("SELECT call_uuid FROM calls WHERE call_uuid IN ('d', 'e', 'f')"), []);
   });
 });
@@ -627,7 +631,7 @@ describe('a table that was dropped', () => {
     ]);
     assert.deepEqual([errorsOf(outcomes), lagging], [[null, null], ['calls']]);
     assert.equal(rows('SELECT * FROM sms_messages').length, 1);
-    assert.deepEqual(new BatchAppender(reopened(path), derivations).append([]).lagging, ['calls']);
+    assert.deepEqual(appenderOf(reopened(path), derivations).append([]).lagging, ['calls']);
   });
 });
 

@@ -15,20 +15,19 @@ import {
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
+import { EngineError } from '../../../src/core/engine-error.ts';
 import { BUSY_TIMEOUT_MS, WAL_CHECKPOINT_BYTES } from '../../../src/core/limits.ts';
 import type { Derivations } from '../../../src/core/tables/projection.ts';
-import { BatchAppender } from '../../../src/engines/sqlite/append-batch.ts';
 import {
-  DatabaseRefused,
   openDatabase,
   openReadOnly,
   prepareDatabaseFile,
   settleWal,
 } from '../../../src/engines/sqlite/file/database.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from '../../../src/engines/sqlite/file/schema.ts';
-import { updateViews } from '../../../src/engines/sqlite/log/views.ts';
+import { updateViews } from '../../../src/engines/sqlite/file/views.ts';
 import { derivations } from '../../../src/projections/index.ts';
-import { modeOf, openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { appenderOf, modeOf, openTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { delivery } from '../../support/events.ts';
 import { query, temporaryFolder } from '../../support/receiver.ts';
 
@@ -57,7 +56,7 @@ const RINGING = delivery({ event: 'call.ringing', data: { call_uuid: 'c1' } });
 function makeDatabase(path: string, events = 1): void {
   prepareDatabaseFile(path);
   const database = openDatabase(path, derivations);
-  const appender = new BatchAppender(database, derivations);
+  const appender = appenderOf(database, derivations);
   appender.append(
     Array.from({ length: events }, (_, n) =>
       delivery({ event: 'call.ringing', data: { call_uuid: `c${n}` } }),
@@ -71,7 +70,7 @@ function refusal(open: () => unknown): string {
   try {
     open();
   } catch (error) {
-    assert.ok(error instanceof DatabaseRefused, String(error));
+    assert.ok(error instanceof EngineError && error.kind === 'refused', String(error));
     assert.doesNotMatch(error.message, /\n/);
     return error.message;
   }
@@ -106,7 +105,7 @@ describe('a fresh database', () => {
 
   it('is readable and writable only by its owner, and so are its side files', () =>
     withDatabase(({ path, database }) => {
-      new BatchAppender(database, derivations).append([RINGING]);
+      appenderOf(database, derivations).append([RINGING]);
       for (const suffix of ['', '-wal', '-shm']) assert.equal(modeOf(path + suffix), '0600', suffix);
     }));
 
@@ -148,7 +147,7 @@ describe('a fresh database', () => {
       assert.deepEqual(views, ['events_json', ...derivations.views.map(({ name }) => name)].toSorted());
       for (const view of views) assert.deepEqual(rows(`SELECT * FROM ${view}`), [], String(view));
 
-      new BatchAppender(database, derivations).append(
+      appenderOf(database, derivations).append(
         [
           { event: 'call.completed', data: { call_uuid: 'c1', duration: 90, cost: 0.0125 } },
           { event: 'sms.delivered', data: { message_id: 'm1' } },
@@ -168,7 +167,7 @@ describe('a fresh database', () => {
 describe('the event log', () => {
   it('refuses UPDATE and DELETE of any event', () =>
     withDatabase(({ database, rows }) => {
-      new BatchAppender(database, derivations).append([RINGING]);
+      appenderOf(database, derivations).append([RINGING]);
       const before = rows('SELECT * FROM events');
       for (const sql of [
         "UPDATE events SET path = '/x'",
@@ -183,7 +182,7 @@ describe('the event log', () => {
 
   it('refuses a second event with the same body or the same seq', () =>
     withDatabase(({ database }) => {
-      new BatchAppender(database, derivations).append([RINGING]);
+      appenderOf(database, derivations).append([RINGING]);
       const insert = (seq: number, digest: string) =>
         database.exec(
           `INSERT INTO events (seq, body_time_ms, body_sha256, body, path, signed_at, received_at_ms, chain)
@@ -421,7 +420,7 @@ describe('settling the WAL', () => {
   it('is complete unless another connection is still reading an earlier state', () => {
     const test = openTestDatabase();
     const append = (n: number) =>
-      new BatchAppender(test.database, derivations).append([delivery({ event: 'call.dtmf', data: { n } })]);
+      appenderOf(test.database, derivations).append([delivery({ event: 'call.dtmf', data: { n } })]);
     append(1);
     const reader = new Sqlite(test.path, { readonly: true });
     reader.exec('BEGIN');

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from '../../../src/core/limits.ts';
-import { BatchAppender } from '../../../src/engines/sqlite/append-batch.ts';
 import { EventLog } from '../../../src/engines/sqlite/log/event-log.ts';
 import { derivations } from '../../../src/projections/index.ts';
-import { openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { appenderOf, openTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { delivery, T0_S } from '../../support/events.ts';
 
 const opened: TestDatabase[] = [];
@@ -16,7 +15,7 @@ afterEach(() => {
 function logOf(sizes: readonly number[]): EventLog {
   const each = openTestDatabase();
   opened.push(each);
-  const appender = new BatchAppender(each.database, derivations);
+  const appender = appenderOf(each.database, derivations);
   for (const [index, size] of sizes.entries())
     appender.append([
       delivery({

@@ -6,16 +6,16 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
+import type { RebuildProgress } from '../../../src/core/engine/engine.ts';
 import type { Delivery } from '../../../src/core/event/delivery.ts';
 import { REBUILD_FOLD_EVENTS } from '../../../src/core/limits.ts';
 import type { Derivations, Projection } from '../../../src/core/tables/projection.ts';
-import { BatchAppender } from '../../../src/engines/sqlite/append-batch.ts';
 import { openDatabase, prepareDatabaseFile } from '../../../src/engines/sqlite/file/database.ts';
-import { checkTables } from '../../../src/engines/sqlite/rebuild/check-tables.ts';
-import type { RebuildProgress } from '../../../src/engines/sqlite/rebuild/next-tables.ts';
-import { NewerTable, RebuildUnderWay, rebuild } from '../../../src/engines/sqlite/rebuild/rebuild.ts';
+import { checkTables } from '../../../src/engines/sqlite/rebuild/compare.ts';
+import { rebuild } from '../../../src/engines/sqlite/rebuild/rebuild.ts';
 import { calls } from '../../../src/projections/calls.ts';
 import { derivations } from '../../../src/projections/index.ts';
+import { appenderOf } from '../../support/database.ts';
 import { deliver, query, startReceiver, temporaryFolder, until } from '../../support/receiver.ts';
 
 const T0_S = 1_795_000_000;
@@ -66,7 +66,7 @@ function filledDatabase(count: number): { path: string; remove: () => void } {
   const path = join(folder.path, 'irisx.db');
   prepareDatabaseFile(path);
   const database = openDatabase(path, derivations);
-  const appender = new BatchAppender(database, derivations);
+  const appender = appenderOf(database, derivations);
   for (let n = 0; n < count; n += 500) {
     appender.append(Array.from({ length: Math.min(500, count - n) }, (_, index) => delivery(n + index)));
   }
@@ -143,7 +143,7 @@ describe('a rebuild', () => {
       message('nul', [0x41, 0x00, 0x42]),
       Buffer.alloc(0),
     ];
-    const { outcomes } = new BatchAppender(database, derivations).append(
+    const { outcomes } = appenderOf(database, derivations).append(
       bodies.map((body) => ({ ...delivery(0), body })),
     );
     const rows = database.prepare('SELECT message_id FROM sms_messages ORDER BY 1').pluck().all();
@@ -250,7 +250,7 @@ describe('a rebuild', () => {
     let second: Promise<unknown> | undefined;
     await rebuildNow(path, {
       onProgress() {
-        second ??= assert.rejects(rebuildNow(path), RebuildUnderWay);
+        second ??= assert.rejects(rebuildNow(path), { name: 'EngineError', kind: 'busy' });
       },
     });
     await second;
@@ -347,7 +347,7 @@ describe('a server', () => {
     assert.deepEqual(query(path, "SELECT * FROM calls WHERE call_uuid = 'for later'"), []);
     await receiver.close();
 
-    await assert.rejects(rebuildNow(path), NewerTable);
+    await assert.rejects(rebuildNow(path), { name: 'EngineError', kind: 'refused' });
     await rebuildNow(path, { derivations: newerDerivations, projections: newerDerivations.projections });
     assert.equal(query(path, "SELECT note FROM calls WHERE call_uuid = 'for later'")[0]?.['note'], 'new');
     remove();

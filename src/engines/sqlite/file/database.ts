@@ -8,19 +8,14 @@ import { accessSync, closeSync, constants, existsSync, openSync, statSync } from
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Sqlite, { type Database } from 'better-sqlite3';
+import { EngineError } from '../../../core/engine-error.ts';
 import { BUSY_TIMEOUT_MS, WAL_CHECKPOINT_BYTES } from '../../../core/limits.ts';
 import { makeFolder } from '../../../core/make-folder.ts';
 import type { Derivations } from '../../../core/tables/projection.ts';
-import { createTableSql } from '../log/projection-table.ts';
-import { createViews } from '../log/views.ts';
 import { addonProblem } from './addon-problem.ts';
-import { APPLICATION_ID, failuresTable, SCHEMA, SCHEMA_VERSION } from './schema.ts';
+import { APPLICATION_ID, createTableSql, failuresTable, SCHEMA, SCHEMA_VERSION } from './schema.ts';
 import { faultText, storageFault } from './storage-fault.ts';
-
-/** The file cannot be used. `message` is one line for the operator: what, where, and what to do. */
-export class DatabaseRefused extends Error {
-  override name = 'DatabaseRefused';
-}
+import { createViews } from './views.ts';
 
 const RETRIES_MAX = 20;
 const RETRY_MS = 100;
@@ -28,7 +23,7 @@ const RETRY_MS = 100;
 /**
  * Creates the file (0600; its side files get the same mode) and its folder if they are missing. Call it before this
  * process has any connection to the file: closing a descriptor would drop SQLite's locks.
- * @throws DatabaseRefused if the path is not a file or cannot be created
+ * @throws EngineError if the path is not a file or cannot be created
  */
 export function prepareDatabaseFile(path: string): void {
   try {
@@ -40,14 +35,17 @@ export function prepareDatabaseFile(path: string): void {
       throw refused(path, error, 'cannot be created', 'check that its folder exists and is writable');
   }
   if (!statSync(path).isFile()) {
-    throw new DatabaseRefused(`${path} is not a file: set DATABASE_URL to the path of a database file`);
+    throw new EngineError(
+      'refused',
+      `${path} is not a file: set DATABASE_URL to the path of a database file`,
+    );
   }
 }
 
 /**
  * Opens the server's writing connection, or a rebuild's. Durable: WAL with `synchronous=FULL`, no automatic checkpoint.
  * @returns a connection that the caller must close
- * @throws DatabaseRefused
+ * @throws EngineError
  */
 export function openDatabase(path: string, derivations: Derivations): Database {
   let database: Database | undefined;
@@ -67,7 +65,7 @@ export function openDatabase(path: string, derivations: Derivations): Database {
  * A process that died before its fsync, or because the fsync failed, leaves events that can be read but may never
  * reach the disk. A repetition of such an event would be acknowledged without a write. A checkpoint writes them again.
  * @returns whether everything readable is fsynced; false if another process's read blocked the checkpoint
- * @throws DatabaseRefused
+ * @throws EngineError
  */
 export function settleWal(database: Database, path: string): boolean {
   try {
@@ -95,7 +93,7 @@ export function checkpointState(database: Database): { busy: number; log: number
 /**
  * Opens a read-only connection, for verification and reports. A file in WAL mode can be read even if this user cannot
  * write to its folder, provided that SQLite accepts URIs (`SQLITE_USE_URI=1` in the environment when it is loaded).
- * @throws DatabaseRefused, also if the file does not exist or contains no log yet
+ * @throws EngineError, also if the file does not exist or contains no log yet
  */
 export function openReadOnly(path: string): Database {
   try {
@@ -114,7 +112,7 @@ function opened(name: string, path: string): Database {
   const database = new Sqlite(name, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
   try {
     if (checkMarks(database, path))
-      throw new DatabaseRefused(`${path} is empty: start the server once to create the schema`);
+      throw new EngineError('refused', `${path} is empty: start the server once to create the schema`);
     return database;
   } catch (error) {
     database.close();
@@ -147,12 +145,14 @@ function checkMarks(database: Database, path: string): boolean {
   }))();
   if (applicationId === 0 && version === 0 && tables === 0) return true;
   if (applicationId !== APPLICATION_ID) {
-    throw new DatabaseRefused(
+    throw new EngineError(
+      'refused',
       `${path} is a database of another program (application_id ${applicationId}, ${tables} objects): set DATABASE_URL to another file`,
     );
   }
   if (version > SCHEMA_VERSION) {
-    throw new DatabaseRefused(
+    throw new EngineError(
+      'refused',
       `${path} was written by a newer version of this program (schema ${version}, this one knows ${SCHEMA_VERSION}): update the program`,
     );
   }
@@ -174,7 +174,8 @@ function setPragmas(database: Database, path: string): void {
   for (const [name, value] of Object.entries({ journal_mode: 'wal', ...wanted })) {
     const found = database.pragma(name, { simple: true });
     if (found !== value) {
-      throw new DatabaseRefused(
+      throw new EngineError(
+        'refused',
         `${path}: PRAGMA ${name} is ${found} instead of ${value}: SQLite would not write durably`,
       );
     }
@@ -217,10 +218,10 @@ function createSchema(database: Database, derivations: Derivations): void {
   create.immediate();
 }
 
-function refusal(path: string, error: unknown): DatabaseRefused {
-  if (error instanceof DatabaseRefused) return error;
+function refusal(path: string, error: unknown): EngineError {
+  if (error instanceof EngineError) return error;
   const addon = addonProblem(error);
-  if (addon !== undefined) return new DatabaseRefused(addon, { cause: error });
+  if (addon !== undefined) return new EngineError('refused', addon, { cause: error });
   const code = (error as { code?: string }).code ?? '';
   if (code === 'SQLITE_NOTADB') {
     return refused(
@@ -258,6 +259,6 @@ function refusal(path: string, error: unknown): DatabaseRefused {
   );
 }
 
-function refused(path: string, error: unknown, what: string, hint: string): DatabaseRefused {
-  return new DatabaseRefused(`${path} ${what}: ${hint} (${faultText(error)})`, { cause: error });
+function refused(path: string, error: unknown, what: string, hint: string): EngineError {
+  return new EngineError('refused', `${path} ${what}: ${hint} (${faultText(error)})`, { cause: error });
 }

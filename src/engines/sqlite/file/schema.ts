@@ -1,7 +1,9 @@
 /**
  * The fixed part of the database file: its identifying marks, the event log, the failures and the state of the
- * projections. The projections' tables are created from their definitions (projection-table.ts).
+ * projections. The projections' tables are created from their definitions.
  */
+
+import type { Projection } from '../../../core/tables/projection.ts';
 
 /** `application_id` of our files: "IRSX" in ASCII. */
 export const APPLICATION_ID = 0x49525358;
@@ -69,4 +71,11 @@ export function failuresTable(name: string): string {
   error TEXT    NOT NULL,
   UNIQUE (seq, stage)
 ) STRICT`;
+}
+
+/** @param table the name to create it under: `calls`, `calls_next` or `temp.calls` */
+export function createTableSql(projection: Projection, table: string): string {
+  const columns = Object.entries(projection.columns).map(([name, type]) => `  ${name} ${type}`);
+  const generated = Object.entries(projection.generated ?? {}).map(([name, type]) => `  ${name} ${type}`);
+  return `CREATE TABLE ${table} (\n${[...columns, ...generated].join(',\n')}\n) STRICT`;
 }

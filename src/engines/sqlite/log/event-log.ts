@@ -3,35 +3,18 @@
  * because it is the head's seq + 1, read inside the appending transaction.
  */
 
-import assert from 'node:assert';
 import type { Database, Statement } from 'better-sqlite3';
-import { CHAIN_GENESIS, type ChainedColumns, chainLink } from '../../../core/event/chain.ts';
+import { CHAIN_GENESIS } from '../../../core/event/chain.ts';
 import type { RecordedDelivery } from '../../../core/event/event.ts';
 import {
   type Failure,
   type HandlerEvent,
   type Head,
-  PARSE_STAGE,
   type StoredEvent,
   WRITER_STAGE,
 } from '../../../core/event/recorded-event.ts';
 import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from '../../../core/limits.ts';
-
-/** An event's columns except `chain`, which the log computes. `seq` is the head's seq + 1. */
-export interface NewEvent extends ChainedColumns {
-  readonly body: Uint8Array;
-}
-
-/** The first recording of a body that was received again. */
-export interface FirstRecording {
-  readonly seq: number;
-  readonly type: string | null;
-  readonly event_header: string | null;
-}
-
-export type Appended =
-  | { readonly kind: 'appended'; readonly head: Head }
-  | { readonly kind: 'duplicate'; readonly first: FirstRecording };
+import type { KnownEvent } from '../../../core/tables/append.ts';
 
 const REPLACEMENT_CHARACTER = '\ufffd';
 
@@ -54,7 +37,7 @@ const COLUMNS = `
 export class EventLog {
   readonly #head: Statement<[], Head>;
   readonly #insert: Statement;
-  readonly #first: Statement<[number, Uint8Array], FirstRecording>;
+  readonly #first: Statement<[number, Uint8Array], Omit<KnownEvent, 'errors'>>;
   readonly #range: Statement<[number, number, number], RecordedDelivery & { readonly body: string }>;
   readonly #body: Statement<[number], Uint8Array>;
   readonly #stored: Statement<[number, number], StoredEvent>;
@@ -69,8 +52,7 @@ export class EventLog {
     this.#head = database.prepare('SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1');
     this.#insert = database.prepare(`
       INSERT INTO events (${COLUMNS})
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-      ON CONFLICT (body_time_ms, body_sha256) DO NOTHING`);
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#first = database.prepare(
       'SELECT seq, type, event_header FROM events WHERE body_time_ms = ? AND body_sha256 = ?',
     );
@@ -107,14 +89,16 @@ export class EventLog {
     return this.#head.get() ?? { seq: 0, chain: CHAIN_GENESIS };
   }
 
-  /**
-   * Appends within the caller's transaction, unless the same body is in the log already.
-   * @param head the log's last event at this point of the transaction
-   */
-  append(event: NewEvent, head: Head): Appended {
-    const chain = chainLink(head.chain, event);
+  /** The event with the same body; undefined if the log has none. */
+  known(bodyTimeMs: number, bodySha256: Uint8Array): KnownEvent | undefined {
+    const first = this.#first.get(bodyTimeMs, bodySha256);
+    return first && { ...first, errors: this.failuresOf(first.seq).map(({ error }) => error) };
+  }
+
+  /** Inserts an event within the caller's transaction. @throws SqliteError also if the log has its seq or its body */
+  insert(event: StoredEvent): void {
     // By position, in the order of COLUMNS: named parameters would cost as much as the insert itself.
-    const { changes } = this.#insert.run(
+    this.#insert.run(
       event.seq,
       event.body_time_ms,
       event.body_sha256,
@@ -127,15 +111,8 @@ export class EventLog {
       event.received_at_ms,
       event.event_header,
       event.event_id_header,
-      chain,
+      event.chain,
     );
-    if (changes === 1) return { kind: 'appended', head: { seq: event.seq, chain } };
-    const first = this.#first.get(event.body_time_ms, event.body_sha256);
-    assert(
-      first !== undefined,
-      'an event was rejected as a duplicate, but its first recording is not in the log',
-    );
-    return { kind: 'duplicate', first };
   }
 
   /** Returns the next deliveries with `after` < seq ≤ `upTo`, in order: as many as are read at once. */
@@ -168,20 +145,14 @@ export class EventLog {
     return this.#chain.get(seq) ?? new Uint8Array();
   }
 
-  /** Records that `stage` could not use event `seq`. */
-  addFailure(seq: number, stage: string, error: string): void {
+  /** Records a failure, within the caller's transaction. */
+  addFailure({ seq, stage, error }: Failure): void {
     this.#addFailure.run(seq, stage, error);
   }
 
   /** Returns the events with `after` < seq ≤ `upTo` that were appended but not folded, and why. */
   unfolded(after: number, upTo: number): { readonly seq: number; readonly error: string }[] {
     return this.#unfolded.all(after, upTo);
-  }
-
-  /** Why the table of a projection does not have an event, if `failures` has a reason for it; null if it has none. */
-  failureFor(seq: number, projection: string): string | null {
-    const stages = [PARSE_STAGE, WRITER_STAGE, projection];
-    return this.#failures.all(seq).find(({ stage }) => stages.includes(stage))?.error ?? null;
   }
 
   /** What `failures` records for an event, ordered by error. */
@@ -192,12 +163,6 @@ export class EventLog {
   /** When an event was received; undefined if there is no such event. */
   receivedAtMs(seq: number): number | undefined {
     return this.#receivedAt.get(seq);
-  }
-
-  /** The errors that `failures` has for an event, as one text; null if there are none. */
-  failureOf(seq: number): string | null {
-    const errors = new Set(this.#failures.all(seq).map(({ error }) => error));
-    return errors.size === 0 ? null : [...errors].join('; ');
   }
 }
 

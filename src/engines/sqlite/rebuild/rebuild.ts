@@ -5,66 +5,52 @@
  */
 
 import type { Database } from 'better-sqlite3';
+import type { RebuildProgress, RebuildResult } from '../../../core/engine/engine.ts';
+import { EngineError } from '../../../core/engine-error.ts';
 import { PARSE_STAGE, WRITER_STAGE } from '../../../core/event/recorded-event.ts';
 import { REBUILD_REMAINDER_EVENTS_MAX } from '../../../core/limits.ts';
 import type { Derivations, Projection } from '../../../core/tables/projection.ts';
 import { openDatabase } from '../file/database.ts';
 import { lockFile } from '../file/file-lock.ts';
+import { withoutViews } from '../file/views.ts';
 import { WriteTransactions } from '../file/write-transactions.ts';
 import { EventLog } from '../log/event-log.ts';
-import { ProjectionStates } from '../log/projection-state.ts';
-import { withoutViews } from '../log/views.ts';
-import { cleanLeftovers, exchangeTable, NextTables, type RebuildProgress } from './next-tables.ts';
+import { TableStates } from '../log/table-states.ts';
+import { cleanLeftovers, exchangeTable } from './leftovers.ts';
 import { Pace } from './pace.ts';
+import { SideTables } from './side-tables.ts';
 
 export interface RebuildOptions {
   readonly databasePath: string;
   readonly derivations: Derivations;
   /** The projections of `derivations` to rebuild. */
   readonly projections: readonly Projection[];
-  readonly onProgress?: (progress: RebuildProgress) => void;
+  readonly onProgress?: ((progress: RebuildProgress) => void) | undefined;
   /** Waits for `ms` milliseconds; the process may do other work meanwhile. */
   readonly pause: (ms: number) => Promise<void>;
   /** Monotonic milliseconds. */
   readonly monotonicMs: () => number;
 }
 
-export interface RebuildResult {
-  /** The tables reflect the log up to this event. */
-  readonly seq: number;
-  /** Number of rows by projection. */
-  readonly rows: Readonly<Record<string, number>>;
-  readonly failures: number;
-}
-
-/** The table was made by newer code: a rebuild never downgrades it. */
-export class NewerTable extends Error {
-  override name = 'NewerTable';
-}
-
-/** Another process or thread is rebuilding the same database. */
-export class RebuildUnderWay extends Error {
-  override name = 'RebuildUnderWay';
-}
-
-/** @throws NewerTable */
-function refuseNewer(database: Database, projections: readonly Projection[]): void {
-  const newer = new ProjectionStates(database).problems(projections).find(({ kind }) => kind === 'newer');
-  if (newer !== undefined) throw new NewerTable(newer.text);
+/** A rebuild never downgrades a table that newer code has made. */
+function refuseNewer(states: TableStates, projections: readonly Projection[]): void {
+  const newer = states.problems(projections).find(({ kind }) => kind === 'newer');
+  if (newer !== undefined) throw new EngineError('refused', newer.text);
 }
 
 /**
  * @returns when the new tables are live and the old ones are gone
- * @throws NewerTable, RebuildUnderWay, DatabaseRefused, or what node:fs or SQLite throws; then the live tables are
- *   unchanged
+ * @throws EngineError, `busy` if another rebuild is in progress, and what node:fs or SQLite throws; then the live
+ *   tables are unchanged
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   const { databasePath, derivations, onProgress = () => {}, pause, monotonicMs } = options;
   const database = openDatabase(databasePath, derivations);
   try {
     const log = new EventLog(database);
-    const projections = projectionsToRebuild(database, log, options);
-    refuseNewer(database, projections);
+    const states = new TableStates(database, log);
+    const projections = projectionsToRebuild(states, log, options);
+    refuseNewer(states, projections);
     const unlock = lockRebuild(databasePath);
     try {
       // Nothing needs to be durable before the swap, whose fsync covers all of it.
@@ -73,11 +59,10 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
       const pace = new Pace(database, transactions, pause, monotonicMs);
       await cleanLeftovers(database, derivations, pace, onProgress);
       const isWhole = projections.length === derivations.projections.length;
-      const next = new NextTables(database, projections, log, isWhole);
-      await pace.write(() => {
-        next.create();
-        return 0;
-      });
+      const nameOf = (table: string) => `main.${table}_next`;
+      const next = transactions.run(
+        () => new SideTables({ database, log, projections, nameOf, withUnfolded: isWhole }),
+      );
       for (
         let head = log.head().seq;
         head - next.folded > REBUILD_REMAINDER_EVENTS_MAX;
@@ -88,7 +73,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
         onProgress({ phase: 'fold', done: next.folded, total: head });
       }
       database.pragma('synchronous = FULL');
-      const seq = transactions.run(() => swap(database, derivations, projections, next, log));
+      const seq = transactions.run(() => swap(database, derivations, projections, next, states, log));
       database.pragma('synchronous = NORMAL');
       await cleanLeftovers(database, derivations, pace, onProgress);
       const count = (name: string) =>
@@ -108,22 +93,20 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
  * a rebuild of all tables folds it.
  */
 function projectionsToRebuild(
-  database: Database,
+  states: TableStates,
   log: EventLog,
   { derivations, projections }: RebuildOptions,
 ): readonly Projection[] {
   const all = derivations.projections;
   if (log.unfolded(0, log.head().seq).length === 0) return projections;
-  return new ProjectionStates(database).problems(all).some(({ kind }) => kind === 'newer')
-    ? projections
-    : all;
+  return states.problems(all).some(({ kind }) => kind === 'newer') ? projections : all;
 }
 
 function lockRebuild(databasePath: string): () => void {
   const path = `${databasePath}-rebuild`;
   const unlock = lockFile(path);
   if (unlock === undefined)
-    throw new RebuildUnderWay(`a rebuild is already in progress (${path} is locked): wait until it ends`);
+    throw new EngineError('busy', `a rebuild is already in progress (${path} is locked): wait until it ends`);
   return unlock;
 }
 
@@ -132,13 +115,14 @@ function swap(
   database: Database,
   derivations: Derivations,
   projections: readonly Projection[],
-  next: NextTables,
+  next: SideTables,
+  states: TableStates,
   log: EventLog,
 ): number {
-  refuseNewer(database, projections);
+  refuseNewer(states, projections);
   const { seq } = log.head();
   while (next.folded < seq) next.fold(seq);
-  next.write(Number.POSITIVE_INFINITY);
+  next.write();
   const rebuilt = [PARSE_STAGE, WRITER_STAGE, ...projections.map(({ name }) => name)];
   if (projections.length < derivations.projections.length) {
     database

@@ -5,41 +5,24 @@
  */
 
 import type { Database } from 'better-sqlite3';
+import type { OnProgress, TableCheck, TablesCheck } from '../../../core/engine/engine.ts';
 import type { Derivations, Projection } from '../../../core/tables/projection.ts';
+import { tableProblem } from '../../../core/tables/table-problem.ts';
 import { openReadOnly } from '../file/database.ts';
 import { EventLog } from '../log/event-log.ts';
-import { ProjectionStates, tableProblem } from '../log/projection-state.ts';
-import { columnsOf } from '../log/projection-table.ts';
+import { columnsOf } from '../log/rows.ts';
+import { TableStates } from '../log/table-states.ts';
 import { TemporaryTables } from './temporary-tables.ts';
-
-export interface TableCheck {
-  readonly name: string;
-  readonly rows: number;
-  /** One line per difference, at most DIFFERENCES_LISTED_MAX lines. */
-  readonly differences: string[];
-  /** All differences, including those not listed. */
-  readonly differenceCount: number;
-}
 
 const DIFFERENCES_LISTED_MAX = 10;
 /** Maximum number of events folded within the snapshot: a fraction of a second's work. */
 const SNAPSHOT_EVENTS_MAX = 5_000;
 
-/** The result of a comparison. */
-export interface TablesCheck {
-  /** The log's last event when the tables were compared. */
-  readonly seq: number;
-  /** One check per projection and one for `failures`; the tables are correct if every difference count is 0. */
-  readonly checks: readonly TableCheck[];
-  /** Events that are in the log but not folded. They are not differences: a rebuild folds them. */
-  readonly unfolded: readonly number[];
-}
-
-/** @throws DatabaseRefused, Error if the log cannot be read, and what SQLite throws */
+/** @throws EngineError, also if the log cannot be read, and what SQLite throws */
 export function checkTables(
   databasePath: string,
   derivations: Derivations,
-  onProgress: (done: number, total: number) => void = () => {},
+  onProgress: OnProgress = () => {},
 ): TablesCheck {
   for (;;) {
     const database = openReadOnly(databasePath);
@@ -56,7 +39,7 @@ export function checkTables(
 function compareAll(
   database: Database,
   projections: readonly Projection[],
-  onProgress: (done: number, total: number) => void,
+  onProgress: OnProgress,
 ): TablesCheck | undefined {
   const log = new EventLog(database);
   const again = new TemporaryTables(database, projections, { withUnfolded: false, onProgress });
@@ -67,7 +50,7 @@ function compareAll(
     again.fold(seq);
     const unfolded = log.unfolded(0, seq).map((event) => event.seq);
     if (again.unfolded().join() !== unfolded.join()) return undefined;
-    const states = new ProjectionStates(database, log).read();
+    const states = new TableStates(database, log).read();
     const checks = projections.map((projection) => {
       const problem = tableProblem(projection, states, seq);
       if (problem !== undefined) return broken(projection.name, problem.text);

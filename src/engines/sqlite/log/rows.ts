@@ -1,0 +1,166 @@
+/**
+ * The rows of one projection's table: loads those that a fold needs, keeps what a fold has changed, and writes it once,
+ * because a call's next event usually follows soon. All SQL on these tables follows from the projection's definition.
+ */
+
+import type { Database, Statement } from 'better-sqlite3';
+import type { Failure } from '../../../core/event/recorded-event.ts';
+import { ROWS_KEPT_BYTES_MAX } from '../../../core/limits.ts';
+import { columnChecks } from '../../../core/tables/column-check.ts';
+import { type ChangedRow, foldEvent } from '../../../core/tables/fold.ts';
+import { reasonOf } from '../../../core/tables/prepare.ts';
+import type { Projection, Row, Value } from '../../../core/tables/projection.ts';
+import { engineError, faultText, storageFault } from '../file/storage-fault.ts';
+
+/** The columns that are not generated, in order. */
+export function columnsOf(projection: Projection): string[] {
+  return Object.keys(projection.columns);
+}
+
+/** A row as the table has it, or will have it after write(). */
+interface KeptRow {
+  readonly row: Row;
+  /** Approximate size in memory; 0 until it has been written. */
+  readonly bytes: number;
+}
+
+export class Rows {
+  readonly projection: Projection;
+  readonly #database: Database;
+  readonly #select: Statement<[string], Row>;
+  readonly #upsert: Statement<Value[]>;
+  readonly #columns: string[];
+  /** In the order in which they were written. */
+  readonly #kept = new Map<string, KeptRow>();
+  /** Total size of the kept rows that have been written. */
+  #keptBytes = 0;
+  /** What write() must write, by key. */
+  readonly #changed = new Map<string, ChangedRow>();
+
+  /** Prepares the statements: the table must exist and have the projection's version. */
+  constructor(database: Database, projection: Projection, table: string) {
+    this.projection = projection;
+    this.#database = database;
+    this.#columns = columnsOf(projection);
+    columnChecks(projection); // refuses a column that no row could be checked against
+    const columns = this.#columns.join(', ');
+    const others = this.#columns.filter((column) => column !== projection.key);
+    try {
+      this.#select = database.prepare(`SELECT ${columns} FROM ${table} WHERE ${projection.key} = ?`);
+      this.#upsert = database.prepare(
+        `INSERT INTO ${table} (${columns})
+         VALUES (${this.#columns.map(() => '?').join(', ')})
+         ON CONFLICT (${projection.key}) DO UPDATE SET ${others.map((c) => `${c} = excluded.${c}`).join(', ')}`,
+      );
+    } catch (error) {
+      if (storageFault(error) !== 'other') throw error;
+      const hint = `increase the version of the projection ${projection.name} when its columns change`;
+      throw new Error(
+        `the columns of the table ${table} differ from this code: ${hint} (${faultText(error)})`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  /** The rows of these keys, as far as they exist, with the changes that are not written yet. */
+  load(keys: Iterable<string>): Map<string, Row> {
+    const rows = new Map<string, Row>();
+    for (const key of keys) {
+      const row = this.#kept.get(key)?.row ?? this.#select.get(key);
+      if (row !== undefined) rows.set(key, row);
+    }
+    return rows;
+  }
+
+  /** Takes over what a fold has changed. It is in the table only after write(). */
+  change(changed: readonly ChangedRow[]): void {
+    for (const change of changed) {
+      const { key, row } = change;
+      this.#keptBytes -= this.#kept.get(key)?.bytes ?? 0;
+      this.#kept.set(key, { row, bytes: 0 });
+      const earlier = this.#changed.get(key);
+      this.#changed.set(
+        key,
+        earlier === undefined
+          ? change
+          : { key, before: earlier.before, row, events: [...earlier.events, ...change.events] },
+      );
+    }
+  }
+
+  /**
+   * Writes changed rows, in the order of their first change, within the caller's transaction.
+   * @param onFailure receives the events that the table refuses
+   * @param rowsMax maximum number of rows to write
+   * @returns the number of rows written
+   * @throws only errors that storageFault() classifies as storage faults; call forget() then
+   */
+  write(onFailure: (failure: Failure) => void, rowsMax: number = Number.POSITIVE_INFINITY): number {
+    let written = 0;
+    for (const [key, change] of this.#changed) {
+      if (written === rowsMax) return written;
+      this.#kept.delete(key);
+      if (this.#writeProblem(change.row) === undefined) this.#keep(key, change.row);
+      else this.#writeEach(change, onFailure);
+      this.#changed.delete(key);
+      written += 1;
+    }
+    for (const [key, { bytes }] of this.#kept) {
+      if (this.#keptBytes <= ROWS_KEPT_BYTES_MAX) break;
+      this.#keptBytes -= bytes;
+      this.#kept.delete(key);
+    }
+    return written;
+  }
+
+  #keep(key: string, row: Row): void {
+    const bytes = bytesOf(row);
+    this.#keptBytes += bytes;
+    this.#kept.set(key, { row, bytes });
+  }
+
+  /** The row violates a constraint of its table. Folding and writing event by event finds the one that causes it. */
+  #writeEach({ key, before, events }: ChangedRow, onFailure: (failure: Failure) => void): void {
+    let last = before;
+    for (const event of events) {
+      const folded = foldEvent(this.projection, last, event, key);
+      const error = 'error' in folded ? folded.error : this.#writeProblem(folded.row);
+      if (error !== undefined) onFailure({ seq: event.seq, stage: this.projection.name, error });
+      else if ('row' in folded) last = folded.row;
+    }
+  }
+
+  /**
+   * @returns why the table refuses the row; undefined if it is written
+   * @throws storage faults, and any error of a trigger that has rolled back the caller's transaction
+   */
+  #writeProblem(row: Row): string | undefined {
+    try {
+      this.#upsert.run(...this.#columns.map((column) => row[column] as Value));
+      return undefined;
+    } catch (error) {
+      if (storageFault(error) !== 'other' || !this.#database.inTransaction) throw error;
+      return reasonOf(engineError(error));
+    }
+  }
+
+  /** Drops what is in memory: after a rollback, or when another connection may have written to the table. */
+  forget(): void {
+    this.#kept.clear();
+    this.#keptBytes = 0;
+    this.#changed.clear();
+  }
+}
+
+const VALUE_BYTES = 16;
+
+function bytesOf(row: Row): number {
+  let bytes = 0;
+  for (const name in row) {
+    const value = row[name];
+    bytes += VALUE_BYTES + (typeof value === 'string' ? value.length : 0);
+  }
+  return bytes;
+}
