@@ -19,14 +19,14 @@ export interface FoldingEvent {
 /** The rows before the fold, by projection and key: all that the events belong to, as far as they exist. */
 export type RowsBefore = ReadonlyMap<Projection, ReadonlyMap<string, Row>>;
 
-/** A row that a fold has changed. */
+/** A row that a fold has changed. It belongs to the caller, who may add what later folds change. */
 export interface ChangedRow {
   readonly key: string;
   /** Undefined if the fold has made the row. */
   readonly before: Row | undefined;
-  readonly row: Row;
+  row: Row;
   /** The events folded into it, in order. */
-  readonly events: readonly Event[];
+  readonly events: Event[];
 }
 
 export interface Folded {
@@ -35,15 +35,15 @@ export interface Folded {
   readonly failures: readonly Failure[];
 }
 
-/** The keys of the rows that the events belong to: these rows must be loaded before the fold. */
-export function keysOf(events: readonly FoldingEvent[]): Map<Projection, Set<string>> {
-  const keys = new Map<Projection, Set<string>>();
+/** The keys of the rows that the events belong to, with repetitions: these rows must be loaded before the fold. */
+export function keysOf(events: readonly FoldingEvent[]): Map<Projection, string[]> {
+  const keys = new Map<Projection, string[]>();
   for (const { prepared } of events)
     for (const { projection, key } of prepared.rows) {
       if (key === undefined) continue;
       const ofProjection = keys.get(projection);
-      if (ofProjection === undefined) keys.set(projection, new Set([key]));
-      else ofProjection.add(key);
+      if (ofProjection === undefined) keys.set(projection, [key]);
+      else ofProjection.push(key);
     }
   return keys;
 }
@@ -51,11 +51,12 @@ export function keysOf(events: readonly FoldingEvent[]): Map<Projection, Set<str
 /** @param rows their projections are those to fold into; the rows of other tables are left alone */
 export function fold(events: readonly FoldingEvent[], rows: RowsBefore): Folded {
   const failures: Failure[] = [];
-  const changes = new Map([...rows.keys()].map((projection) => [projection, new Map<string, Change>()]));
+  const changes = new Map([...rows.keys()].map((projection) => [projection, new Map<string, ChangedRow>()]));
   for (const { seq, prepared } of events) {
     if (prepared.failure !== undefined) failures.push({ seq, ...prepared.failure });
     if (prepared.content === undefined) continue;
-    const event: Event = { ...prepared.content, seq };
+    const { type, tabled, occurredAtMs, fields } = prepared.content;
+    const event: Event = { seq, type, tabled, occurredAtMs, fields };
     for (const place of prepared.rows) {
       const { projection, key } = place;
       const changed = changes.get(projection);
@@ -79,13 +80,6 @@ export function fold(events: readonly FoldingEvent[], rows: RowsBefore): Folded 
     changed: new Map([...changes].map(([projection, changed]) => [projection, [...changed.values()]])),
     failures,
   };
-}
-
-interface Change {
-  readonly key: string;
-  readonly before: Row | undefined;
-  row: Row;
-  readonly events: Event[];
 }
 
 /** @returns the row with the event folded in, or why the projection cannot use the event */

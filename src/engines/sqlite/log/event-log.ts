@@ -36,7 +36,9 @@ const COLUMNS = `
 /** Prepared statements on one connection. */
 export class EventLog {
   readonly #head: Statement<[], Head>;
-  readonly #insert: Statement;
+  readonly #database: Database;
+  /** Prepared with the first insert: a connection that shows an earlier moment has a view in place of the table. */
+  #insert: Statement | undefined;
   readonly #first: Statement<[number, Uint8Array], Omit<KnownEvent, 'errors'>>;
   readonly #range: Statement<[number, number, number], RecordedDelivery & { readonly body: string }>;
   readonly #body: Statement<[number], Uint8Array>;
@@ -50,9 +52,7 @@ export class EventLog {
 
   constructor(database: Database) {
     this.#head = database.prepare('SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1');
-    this.#insert = database.prepare(`
-      INSERT INTO events (${COLUMNS})
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#database = database;
     this.#first = database.prepare(
       'SELECT seq, type, event_header FROM events WHERE body_time_ms = ? AND body_sha256 = ?',
     );
@@ -98,6 +98,9 @@ export class EventLog {
   /** Inserts an event within the caller's transaction. @throws SqliteError also if the log has its seq or its body */
   insert(event: StoredEvent): void {
     // By position, in the order of COLUMNS: named parameters would cost as much as the insert itself.
+    this.#insert ??= this.#database.prepare(
+      `INSERT INTO events (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
     this.#insert.run(
       event.seq,
       event.body_time_ms,

@@ -65,28 +65,28 @@ export class Rows {
   }
 
   /** The rows of these keys, as far as they exist, with the changes that are not written yet. */
-  load(keys: Iterable<string>): Map<string, Row> {
+  load(keys: readonly string[]): Map<string, Row> {
     const rows = new Map<string, Row>();
     for (const key of keys) {
+      if (rows.has(key)) continue;
       const row = this.#kept.get(key)?.row ?? this.#select.get(key);
       if (row !== undefined) rows.set(key, row);
     }
     return rows;
   }
 
-  /** Takes over what a fold has changed. It is in the table only after write(). */
+  /** Takes over what a fold has changed, objects included. It is in the table only after write(). */
   change(changed: readonly ChangedRow[]): void {
     for (const change of changed) {
       const { key, row } = change;
       this.#keptBytes -= this.#kept.get(key)?.bytes ?? 0;
       this.#kept.set(key, { row, bytes: 0 });
       const earlier = this.#changed.get(key);
-      this.#changed.set(
-        key,
-        earlier === undefined
-          ? change
-          : { key, before: earlier.before, row, events: [...earlier.events, ...change.events] },
-      );
+      if (earlier === undefined) this.#changed.set(key, change);
+      else {
+        earlier.row = row;
+        earlier.events.push(...change.events);
+      }
     }
   }
 

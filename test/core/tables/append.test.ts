@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { CHAIN_GENESIS, chainLink } from '../../../src/core/event/chain.ts';
+import type { Delivery } from '../../../src/core/event/delivery.ts';
+import type { Head } from '../../../src/core/event/recorded-event.ts';
+import { append, type KnownEvent } from '../../../src/core/tables/append.ts';
+import { prepare, prepareUnfolded } from '../../../src/core/tables/prepare.ts';
+import { derivations } from '../../../src/projections/index.ts';
+import { delivery, T0_MS, T0_S } from '../../support/events.ts';
+
+const EMPTY: Head = { seq: 0, chain: CHAIN_GENESIS };
+const prepared = (each: Delivery) => prepare(each, derivations.projections);
+const ringing = (id: string, more: Partial<Delivery> = {}) => ({
+  ...delivery({ event: 'call.ringing', timestamp: T0_S, data: { call_uuid: id } }),
+  ...more,
+});
+const appended = (
+  batch: readonly Delivery[],
+  head = EMPTY,
+  known: readonly (KnownEvent | undefined)[] = [],
+) => append(batch.map(prepared), head, known);
+
+describe('a batch, planned without a database', () => {
+  it('continues the sequence and the chain of the head that it is given', () => {
+    const head = { seq: 41, chain: new Uint8Array(32).fill(7) };
+    const { events, head: last } = appended([ringing('a'), ringing('b')], head);
+    assert.deepEqual(
+      events.map(({ seq }) => seq),
+      [42, 43],
+    );
+    const [first, second] = events.map(({ stored }) => stored);
+    assert.ok(first !== undefined && second !== undefined);
+    assert.deepEqual(first.chain, chainLink(head.chain, first));
+    assert.deepEqual(second.chain, chainLink(first.chain, second));
+    assert.deepEqual(last, { seq: 43, chain: second.chain });
+    assert.equal(first.body_time_ms, T0_MS);
+  });
+
+  it('leaves the head as it is if there is nothing to append', () => {
+    assert.deepEqual(appended([]).head, EMPTY);
+    const known = { seq: 7, type: 'call.ringing', event_header: null, errors: [] };
+    assert.deepEqual(appended([ringing('a')], { seq: 9, chain: CHAIN_GENESIS }, [known]).head.seq, 9);
+  });
+
+  it('finds duplicates within it: the copies get the seq, the type and the errors of the first', () => {
+    const bare = (eventHeader: string | null) => delivery('{"call_uuid":"a"}', { eventHeader });
+    const { events, outcomes } = appended([
+      bare('call.ringing'),
+      ringing('b'),
+      bare('call.completed'),
+      bare(null),
+    ]);
+    assert.equal(events.length, 2);
+    assert.deepEqual(
+      outcomes([{ seq: 1, stage: 'calls', error: 'a reason' }]).map((outcome) => [
+        outcome.seq,
+        outcome.duplicate,
+        outcome.type,
+        outcome.error,
+        outcome.otherEventHeader,
+      ]),
+      [
+        [1, false, 'call.ringing', 'a reason', false],
+        [2, false, 'call.ringing', null, false],
+        [1, true, 'call.ringing', 'a reason', true],
+        [1, true, 'call.ringing', 'a reason', true],
+      ],
+    );
+  });
+
+  it('answers what the log has already with what the log says of it', () => {
+    const known = { seq: 3, type: 'call.busy', event_header: 'call.busy', errors: ['b', 'a', 'b'] };
+    const { events, outcomes } = appended([ringing('a'), ringing('b')], { seq: 8, chain: CHAIN_GENESIS }, [
+      known,
+    ]);
+    assert.deepEqual(
+      events.map(({ seq }) => seq),
+      [9],
+    );
+    assert.deepEqual(outcomes([]).at(0), {
+      kind: 'recorded',
+      seq: 3,
+      duplicate: true,
+      type: 'call.busy',
+      error: 'a; b',
+      otherEventHeader: true,
+    });
+  });
+
+  it('joins several failures of one event, each reason once', () => {
+    const failures = ['z', 'a', 'z'].map((error, index) => ({ seq: 1, stage: `stage ${index}`, error }));
+    assert.equal(appended([ringing('a')]).outcomes(failures)[0]?.error, 'a; z');
+  });
+});
+
+describe('a delivery prepared without being folded', () => {
+  it('has every column of the log, and a failure that quotes nothing', () => {
+    const defect = Object.assign(new Error('text of the delivery'), { code: 'E_DEFECT' });
+    const unfolded = prepareUnfolded(ringing('a'), defect);
+    const { event, ...columns } = unfolded;
+    const { event: folded, ...expected } = prepared(ringing('a'));
+    assert.deepEqual(columns, expected);
+    assert.equal(folded.rows.length, 1);
+    assert.deepEqual(event, {
+      failure: { stage: 'writer', error: 'the receiver failed on this event (E_DEFECT)' },
+      content: undefined,
+      rows: [],
+    });
+  });
+});

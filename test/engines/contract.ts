@@ -1,0 +1,479 @@
+/**
+ * What any engine must do, stated through its interface alone. An engine's test calls engineContract() with a way to
+ * open it on an empty log.
+ */
+
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import type { BatchResult, Engine, EngineWriter } from '../../src/core/engine/engine.ts';
+import { CHAIN_GENESIS } from '../../src/core/event/chain.ts';
+import type { Delivery } from '../../src/core/event/delivery.ts';
+import { linkProblem } from '../../src/core/inspect/verify-log.ts';
+import { BATCH_DELIVERIES_MAX, LOG_READ_EVENTS_MAX } from '../../src/core/limits.ts';
+import { prepare } from '../../src/core/tables/prepare.ts';
+import type { Derivations, Projection } from '../../src/core/tables/projection.ts';
+import { derivations as ours } from '../../src/projections/index.ts';
+import { delivery, T0_MS, T0_S } from '../support/events.ts';
+
+export interface TestLog {
+  /** An engine on this log: several of them are like several processes. */
+  engine(derivations?: Derivations): Engine;
+  /** Closes what is left and removes the log. */
+  remove(): Promise<void>;
+}
+
+interface Given {
+  readonly engine: Engine;
+  readonly writer: EngineWriter;
+  readonly another: (derivations?: Derivations) => Engine;
+  readonly append: (...deliveries: readonly Delivery[]) => Promise<BatchResult>;
+}
+
+const [CALLS] = ours.projections as readonly [Projection];
+const call = (id: string, event = 'call.ringing', more: object = {}) =>
+  delivery({ event, timestamp: T0_S, data: { call_uuid: id, ...more } });
+const calls = (count: number, prefix = 'c') => Array.from({ length: count }, (_, n) => call(`${prefix}${n}`));
+const batchOf = (deliveries: readonly Delivery[], { projections } = ours) =>
+  deliveries.map((each) => prepare(each, projections));
+
+/** Our projections, with this one instead of the one of the same name. */
+function withProjection(changed: Partial<Projection> & { readonly name: string }): Derivations {
+  const projections = ours.projections.map((each) =>
+    each.name === changed.name ? { ...each, ...changed } : each,
+  );
+  return { ...ours, projections };
+}
+
+/** @param open a new, empty log */
+export function engineContract(name: string, open: () => Promise<TestLog>): void {
+  const ends: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  });
+
+  async function given(derivations: Derivations = ours): Promise<Given> {
+    const log = await open();
+    ends.push(() => log.remove());
+    const engine = log.engine(derivations);
+    await engine.prepare();
+    const writer = await engine.openWriter();
+    ends.push(() => writer.close());
+    return {
+      engine,
+      writer,
+      another: (other = derivations) => log.engine(other),
+      append: (...deliveries) => writer.append(batchOf(deliveries, derivations)),
+    };
+  }
+
+  async function readerOf(engine: Engine) {
+    const reader = await engine.openReader();
+    ends.push(() => reader.close());
+    return reader;
+  }
+
+  /** The differences between the tables and the log. */
+  const differencesOf = async (engine: Engine) =>
+    (await engine.check()).checks.flatMap(({ differences }) => differences);
+
+  describe(`${name}: an empty log`, () => {
+    it('has a head at seq 0, no events, and tables that reflect it', async () => {
+      const { engine, writer } = await given();
+      const reader = await readerOf(engine);
+      assert.equal((await writer.head()).seq, 0);
+      assert.deepEqual(Buffer.from((await reader.head()).chain), Buffer.from(CHAIN_GENESIS));
+      assert.deepEqual(await reader.stored(0), []);
+      assert.deepEqual(await reader.tableProblems(), []);
+      assert.equal(await reader.reflectedSeq(), 0);
+      assert.equal(await reader.receivedAtMs(1), undefined);
+      assert.deepEqual(await engine.consumers(), []);
+    });
+  });
+
+  describe(`${name}: an append`, () => {
+    it('can be read by every reader when it returns, with the exact bytes and a sound chain', async () => {
+      const { engine, append, writer } = await given();
+      const odd = { ...call('a'), body: Buffer.from([0x7b, 0xff, 0x00, 0x7d]), signature: null };
+      const { outcomes } = await append(call('a'), odd);
+      assert.deepEqual(
+        outcomes.map(({ seq, duplicate, error }) => [seq, duplicate, error]),
+        [
+          [1, false, null],
+          [2, false, 'the body is not valid UTF-8'],
+        ],
+      );
+      const reader = await readerOf(engine);
+      const stored = await reader.stored(0);
+      assert.deepEqual(
+        stored.map(({ body }) => Buffer.from(body)),
+        [call('a').body, odd.body].map((body) => Buffer.from(body)),
+      );
+      let chain = CHAIN_GENESIS;
+      for (const event of stored) {
+        assert.equal(linkProblem(event, chain), undefined);
+        chain = event.chain;
+      }
+      assert.deepEqual(Buffer.from((await writer.head()).chain), Buffer.from(chain));
+      assert.deepEqual(Buffer.from(await reader.chainOf(2)), Buffer.from(chain));
+      assert.equal(await reader.receivedAtMs(1), T0_MS + 250);
+    });
+
+    it('of one body again records it once, in one batch, in the next, and from another process', async () => {
+      const { append, another } = await given();
+      const first = await append(call('a'), call('a'));
+      const second = await append(call('b'), call('a'));
+      const other = await another().openWriter();
+      ends.push(() => other.close());
+      const third = await other.append(batchOf([call('b'), call('c')]));
+      assert.deepEqual(
+        [first, second, third].flatMap(({ outcomes }) =>
+          outcomes.map(({ seq, duplicate }) => [seq, duplicate]),
+        ),
+        [
+          [1, false],
+          [1, true],
+          [2, false],
+          [1, true],
+          [2, true],
+          [3, false],
+        ],
+      );
+    });
+
+    it('by two processes in turn gives one sequence without gaps, and each folds what the other left', async () => {
+      const { engine, append, another } = await given();
+      const other = await another().openWriter();
+      ends.push(() => other.close());
+      for (let n = 0; n < 10; n++) {
+        await append(call(`a${n}`), call('shared', 'call.ringing', { from: `+1555000${n}` }));
+        await other.append(batchOf([call(`b${n}`), call('shared', 'call.ringing', { to: `+1666000${n}` })]));
+      }
+      const reader = await readerOf(engine);
+      const seqs = (await reader.stored(0, 100)).map(({ seq }) => seq);
+      assert.deepEqual(
+        seqs,
+        Array.from({ length: 40 }, (_, index) => index + 1),
+      );
+      assert.equal((await reader.row(CALLS, 'shared'))?.['event_count'], 20);
+      assert.deepEqual(await differencesOf(engine), []);
+    });
+
+    it('of an empty batch changes nothing and tells the state of the tables', async () => {
+      const { append } = await given();
+      assert.deepEqual(await append(), { outcomes: [], lagging: [], isBehind: false });
+    });
+
+    it('of a full batch keeps every row', async () => {
+      const { engine, append } = await given();
+      await append(...calls(BATCH_DELIVERIES_MAX));
+      const reader = await readerOf(engine);
+      assert.deepEqual(await reader.query('SELECT count(*) AS n FROM calls'), [{ n: BATCH_DELIVERIES_MAX }]);
+    });
+  });
+
+  describe(`${name}: a failure`, () => {
+    it('is recorded with its stage, is answered, and changes no row', async () => {
+      const { engine, append } = await given();
+      await append(call('a'));
+      const bad = call('a', 'call.completed', { duration: -1 });
+      const { outcomes } = await append(bad, delivery('[]'), call('b'));
+      const reason = 'duration must be a number ≥ 0, got -1';
+      assert.deepEqual(
+        outcomes.map(({ error }) => error),
+        [reason, 'the body must be a JSON object, got a list', null],
+      );
+      const reader = await readerOf(engine);
+      assert.deepEqual(await reader.failuresOf(2), [{ seq: 2, stage: 'calls', error: reason }]);
+      assert.equal((await reader.failuresOf(3))[0]?.stage, 'parse');
+      assert.equal((await reader.row(CALLS, 'a'))?.['status'], 'ringing');
+      assert.equal((await append(bad)).outcomes[0]?.error, reason);
+    });
+
+    it('of a projection that throws is a failure of that event only', async () => {
+      const broken = withProjection({
+        name: 'calls',
+        fold: (row, event, key) => {
+          if (key === 'bad') throw new TypeError('oops');
+          return CALLS.fold(row, event, key);
+        },
+      });
+      const { append } = await given(broken);
+      const { outcomes } = await append(call('a'), call('bad'), call('b'));
+      assert.deepEqual(
+        outcomes.map(({ error }) => error),
+        [null, 'the projection failed: oops', null],
+      );
+    });
+  });
+
+  describe(`${name}: a reader`, () => {
+    it('reads ranges in order, at most as many as asked for and as are read at once', async () => {
+      const { engine, append } = await given();
+      await append(...calls(LOG_READ_EVENTS_MAX + 5));
+      const reader = await readerOf(engine);
+      assert.equal((await reader.stored(0)).length, LOG_READ_EVENTS_MAX);
+      assert.deepEqual(
+        (await reader.forHandlers(3, 2)).map(({ seq, type, signedAt }) => [seq, type, signedAt]),
+        [
+          [4, 'call.ringing', T0_S],
+          [5, 'call.ringing', T0_S],
+        ],
+      );
+      assert.deepEqual(await reader.forHandlers(LOG_READ_EVENTS_MAX + 5, 10), []);
+    });
+
+    it('has one snapshot of the log and its tables, whatever is appended meanwhile', async () => {
+      const { engine, append } = await given();
+      await append(call('a'));
+      const reader = await readerOf(engine);
+      await reader.atOneMoment(async (moment) => {
+        assert.equal((await moment.head()).seq, 1);
+        await append(call('b'), call('a', 'call.completed'));
+        assert.equal((await moment.head()).seq, 1);
+        assert.equal((await moment.row(CALLS, 'a'))?.['status'], 'ringing');
+        assert.equal(await moment.row(CALLS, 'b'), undefined);
+      });
+      assert.equal((await reader.head()).seq, 3);
+      assert.equal((await reader.row(CALLS, 'a'))?.['status'], 'completed');
+    });
+
+    it('gives its snapshots one after another, and goes on after one that failed', async () => {
+      const { engine } = await given();
+      const reader = await readerOf(engine);
+      const failing = reader.atOneMoment(async () => Promise.reject(new Error('mine')));
+      const heads = [1, 2, 3].map(() => reader.atOneMoment(async (moment) => (await moment.head()).seq));
+      await assert.rejects(failing, /mine/);
+      assert.deepEqual(await Promise.all(heads), [0, 0, 0]);
+    });
+
+    it('notices what others commit', async () => {
+      const { engine, append } = await given();
+      const reader = await readerOf(engine);
+      const before = await reader.version();
+      assert.equal(await reader.version(), before);
+      await append(call('a'));
+      assert.notEqual(await reader.version(), before);
+    });
+
+    it('searches newest first by type, prefix, value and failure', async () => {
+      const { engine, append } = await given();
+      await append(
+        call('one'),
+        call('two', 'call.completed', { duration: -1 }),
+        call('one', 'call.busy'),
+        delivery('{}'),
+      );
+      const reader = await readerOf(engine);
+      const every = {
+        from: 1,
+        before: 5,
+        limit: 10,
+        types: undefined,
+        typePrefix: undefined,
+        subject: undefined,
+        failedOnly: false,
+      };
+      const find = async (condition: object) =>
+        (await reader.search({ ...every, ...condition })).map(({ seq }) => seq);
+      assert.deepEqual(await find({}), [4, 3, 2, 1]);
+      assert.deepEqual(await find({ types: ['call.ringing', 'call.busy'] }), [3, 1]);
+      assert.deepEqual(await find({ typePrefix: 'call.' }), [3, 2, 1]);
+      assert.deepEqual(await find({ subject: 'one' }), [3, 1]);
+      assert.deepEqual(await find({ failedOnly: true }), [4, 2]);
+      assert.deepEqual(await find({ from: 2, before: 4, limit: 1 }), [3]);
+      assert.deepEqual(await reader.naming('two', 1, 4, 10), [2]);
+      assert.deepEqual(await reader.failedNaming('calls', 'two', 10), [2]);
+      const stepMs = 1000;
+      assert.deepEqual(await reader.countsByTime(0, 1, stepMs), [
+        { step: Math.floor((T0_MS + 250) / stepMs), type: 'call.ringing', count: 1 },
+      ]);
+    });
+
+    it('takes parameters in order, and refuses to write', async () => {
+      const { engine, append } = await given();
+      await append(call('a'), call('b'));
+      const reader = await readerOf(engine);
+      assert.deepEqual(
+        await reader.query('SELECT call_uuid FROM calls WHERE call_uuid = ? OR 1 = ?', 'b', 2),
+        [{ call_uuid: 'b' }],
+      );
+      await assert.rejects(reader.query('DELETE FROM calls'), { name: 'EngineError' });
+      await assert.rejects(reader.query('SELECT nothing FROM nowhere'), {
+        name: 'EngineError',
+        kind: 'statement',
+      });
+      assert.equal((await reader.query('SELECT 1 AS one'))[0]?.['one'], 1);
+    });
+
+    it('shows an earlier moment, while the live tables go on', async () => {
+      const { engine, append } = await given();
+      await append(call('a'), call('a', 'call.answered'));
+      await append(call('a', 'call.completed'), call('b'));
+      const past = await engine.openReaderAsOf(2, () => {});
+      ends.push(() => past.close());
+      assert.deepEqual(await past.query('SELECT call_uuid, status FROM calls'), [
+        { call_uuid: 'a', status: 'answered' },
+      ]);
+      assert.deepEqual(await past.query('SELECT max(seq) AS last FROM events'), [{ last: 2 }]);
+    });
+
+    it('of a log that does not exist is refused', async () => {
+      const log = await open();
+      ends.push(() => log.remove());
+      await assert.rejects(log.engine().openReader(), { name: 'EngineError', kind: 'refused' });
+    });
+  });
+
+  describe(`${name}: a table of other code`, () => {
+    it('is left alone and reported, whether older or newer', async () => {
+      const { engine, append, another } = await given();
+      await append(call('a'));
+      for (const version of [CALLS.version + 1, CALLS.version - 1]) {
+        const derivations = withProjection({ name: 'calls', version });
+        const other = await another(derivations).openWriter();
+        const { lagging, outcomes } = await other.append(batchOf([call(`v${version}`)], derivations));
+        assert.deepEqual([lagging, outcomes[0]?.error], [['calls'], null]);
+        await other.close();
+      }
+      const reader = await readerOf(engine);
+      assert.deepEqual(
+        (await reader.tableProblems()).map(({ projection, kind }) => [projection.name, kind]),
+        [['calls', 'behind']],
+      );
+      assert.equal(await reader.reflectedSeq(), 1);
+      assert.deepEqual((await append(call('b'))).lagging, []);
+      assert.deepEqual(await differencesOf(engine), []);
+    });
+
+    it('that is newer is never rebuilt', async () => {
+      const { append, another } = await given();
+      await append(call('a'));
+      const older = withProjection({ name: 'calls', version: CALLS.version - 1 });
+      await assert.rejects(another(older).rebuild({ projections: older.projections }), { kind: 'refused' });
+    });
+  });
+
+  describe(`${name}: a rebuild`, () => {
+    it('beside appends gives the rows that live folding gives, and loses none', async () => {
+      const { engine, append } = await given();
+      for (let n = 0; n < 20; n++) await append(...calls(100, `c${n}-`));
+      let rebuilt = false;
+      const rebuilding = engine.rebuild({ projections: ours.projections }).finally(() => {
+        rebuilt = true;
+      });
+      let beside = 0;
+      while (!rebuilt) {
+        await append(call(`d${beside++}`), call('c0-0', 'call.completed', { duration: 5 }));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const { seq, rows } = await rebuilding;
+      assert.ok(beside > 0 && seq >= 2000);
+      assert.ok((rows['calls'] ?? 0) >= 2000);
+      await append(call('last'));
+      assert.deepEqual(await differencesOf(engine), []);
+      const reader = await readerOf(engine);
+      assert.deepEqual(await reader.query('SELECT count(*) AS n FROM calls'), [{ n: 2000 + beside + 1 }]);
+    });
+
+    it('shows changed columns, and is done by one process at a time', async () => {
+      const { append, another } = await given();
+      await append(call('a'));
+      const derivations = withProjection({
+        name: 'calls',
+        version: CALLS.version + 1,
+        columns: { ...CALLS.columns, added: 'TEXT' },
+        fold: (row, event, key) => ({ ...CALLS.fold(row, event, key), added: `x${event.seq}` }),
+      });
+      const engine = another(derivations);
+      const [first, second] = await Promise.allSettled([
+        engine.rebuild({ projections: derivations.projections }),
+        engine.rebuild({ projections: derivations.projections }),
+      ]);
+      assert.equal(first.status, 'fulfilled');
+      assert.equal(second.status === 'rejected' && second.reason.kind, 'busy');
+      const reader = await readerOf(engine);
+      assert.deepEqual(await reader.query('SELECT added FROM calls'), [{ added: 'x1' }]);
+      assert.deepEqual(await differencesOf(engine), []);
+    });
+  });
+
+  describe(`${name}: a comparison`, () => {
+    it('finds rows that no event explains, and passes when they are rebuilt', async () => {
+      const { another, append } = await given(
+        withProjection({
+          name: 'calls',
+          fold: (row, event, key) => ({ ...CALLS.fold(row, event, key), tenant_id: 'wrong' }),
+        }),
+      );
+      await append(call('a'), call('b'));
+      const engine = another(ours);
+      assert.deepEqual((await differencesOf(engine)).length, 2);
+      await engine.rebuild({ projections: ours.projections });
+      assert.deepEqual(await differencesOf(engine), []);
+    });
+  });
+
+  describe(`${name}: the state of consumers`, () => {
+    const failed = (seq: number, nextAtMs: number | null = 1000) =>
+      ({ consumer: 'c', seq, attempts: 1, error: 'x', failedAtMs: 500, nextAtMs, isAlone: false }) as const;
+
+    it('keeps positions and failed runs, and is shown without being opened', async () => {
+      const { engine } = await given();
+      const runs = await engine.openRuns();
+      ends.push(() => runs.close());
+      assert.equal(await runs.position('c'), undefined);
+      const chain = Buffer.alloc(32, 1);
+      await runs.moveTo('c', 0, Buffer.alloc(0));
+      const position = await runs.position('c');
+      assert.ok(position !== undefined);
+      const changes = {
+        position: { ...position, seq: 4, chain },
+        failed: [failed(2), failed(3, null)],
+        ended: [],
+      };
+      assert.equal(await runs.write('c', changes), true);
+      assert.deepEqual(
+        (await runs.due('c', 1000, 10)).map(({ seq }) => seq),
+        [2],
+      );
+      assert.deepEqual(await runs.due('c', 999, 10), []);
+      assert.equal(await runs.nextAtMs('c', 999), 1000);
+      const [consumer] = await engine.consumers();
+      assert.deepEqual([consumer?.seq, consumer?.waiting, consumer?.dead], [4, 1, 1]);
+    });
+
+    it('drops results of runs that a person has overtaken', async () => {
+      const { engine } = await given();
+      const runs = await engine.openRuns();
+      ends.push(() => runs.close());
+      await runs.moveTo('c', 9, Buffer.alloc(32, 1));
+      const position = await runs.position('c');
+      assert.ok(position !== undefined);
+      await runs.replayFrom('c', 5, Buffer.alloc(32, 2));
+      assert.equal(
+        await runs.write('c', {
+          position: { ...position, seq: 12 },
+          failed: [failed(3), failed(11)],
+          ended: [],
+        }),
+        false,
+      );
+      assert.equal((await runs.position('c'))?.seq, 4);
+      assert.deepEqual(
+        (await runs.failed(10)).map(({ seq }) => seq),
+        [3],
+      );
+    });
+
+    it('is led by one process at a time', async () => {
+      const { engine, another } = await given();
+      const release = await engine.leadRuns();
+      assert.ok(release !== undefined);
+      assert.equal(await another().leadRuns(), undefined);
+      await release();
+      const next = await another().leadRuns();
+      assert.ok(next !== undefined);
+      await next();
+    });
+  });
+}
