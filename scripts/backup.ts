@@ -2,10 +2,9 @@
 
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { backup } from '../src/engines/sqlite/backup.ts';
+import { engineOf } from '../src/engines/engine-of.ts';
 import { derivations } from '../src/projections/index.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
@@ -36,18 +35,14 @@ async function main({ positionals }: Arguments<Record<never, never>>): Promise<n
   const progress = createProgress();
   const startedMs = performance.now();
   try {
-    const { head, handlersPath, leftOut } = await backup({
-      databasePath,
+    const { head, runsPath, leftOut } = await engineOf(databasePath, derivations).backup({
       targetPath: realTarget(target),
-      derivations,
       onProgress: (step, done, total) => progress.report(step, done, total),
-      pause: async (ms) => void (await wait(ms)),
-      monotonicMs: () => performance.now(),
     });
     progress.clear();
     const lines = [
       `${target}: ${counted(head.seq, 'event')}, copied and checked in ${duration(performance.now() - startedMs)}`,
-      ...(handlersPath === undefined ? [] : [`${target}.handlers: the state of the handlers`]),
+      ...(runsPath === undefined ? [] : [`${target}.handlers: the state of the handlers`]),
       ...(leftOut.length === 0 ? [] : [`not included: your own tables ${leftOut.join(', ')}`]),
       `head: seq ${head.seq}, chain ${Buffer.from(head.chain).toString('hex')}`,
     ];

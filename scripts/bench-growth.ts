@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { IRISX } from '../src/core/packaging.ts';
-import { rebuild } from '../src/engines/sqlite/rebuild/rebuild.ts';
+import { engineOf } from '../src/engines/engine-of.ts';
 import { derivations } from '../src/projections/index.ts';
 import { RECEIVER, startContestant } from './bench/contestants.ts';
 import { loadServer, runBeside } from './bench/measure.ts';
@@ -138,13 +138,7 @@ async function whileRebuilding<T>(path: string, work: () => Promise<T>): Promise
 
 async function rebuildRates(path: string, events: number) {
   const startedMs = performance.now();
-  await rebuild({
-    databasePath: path,
-    derivations,
-    projections: derivations.projections,
-    pause: () => Promise.resolve(), // nobody else writes here
-    monotonicMs: () => performance.now(),
-  });
+  await engineOf(path, derivations).rebuild({ projections: derivations.projections });
   const rebuiltPerSecond = (events * 1000) / (performance.now() - startedMs);
   const database = new Sqlite(path, { readonly: true });
   try {

@@ -7,10 +7,10 @@
 import { statSync } from 'node:fs';
 import { ADMIN_TOKEN_FILE, adminToken, adminTokenPath } from './config/admin-token.ts';
 import type { Config } from './config/config.ts';
-import type { Counters } from './core/counters.ts';
-import { watchEventLoop } from './core/event-loop-delay.ts';
 import type { Log } from './core/logger.ts';
-import type { Snapshot } from './core/snapshot.ts';
+import type { Counters } from './core/metrics/counters.ts';
+import { watchEventLoop } from './core/metrics/event-loop-delay.ts';
+import type { Snapshot } from './core/metrics/snapshot.ts';
 import type { Writer } from './core/writer/writer.ts';
 import { type AdminServer, openAdmin } from './http/admin/admin.ts';
 import { urlHost } from './http/listen.ts';

@@ -5,9 +5,9 @@
 
 import type { AddressInfo } from 'node:net';
 import type { Config } from './config/config.ts';
-import { createCounters } from './core/counters.ts';
 import { BUFFERED_BODIES_BYTES_MAX } from './core/limits.ts';
 import { createLogger, LOG_LEVELS } from './core/logger.ts';
+import { createCounters } from './core/metrics/counters.ts';
 import { HandlersRefused } from './core/runs/handler.ts';
 import { Writer } from './core/writer/writer.ts';
 import type { WriterHead } from './core/writer/writer-messages.ts';

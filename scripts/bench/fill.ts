@@ -5,30 +5,27 @@
 
 import { BATCH_DELIVERIES_MAX } from '../../src/core/limits.ts';
 import { prepare } from '../../src/core/tables/prepare.ts';
-import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
-import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
+import { engineOf } from '../../src/engines/engine-of.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { sampleBatches } from './sample-batches.ts';
 
 const [, , path = '', count = '0', seed = '1'] = process.argv;
-const BATCHES_PER_CHECKPOINT = 50;
 /** Five million sample events span four days. */
 const FIRST_MS_AGO = 30 * 24 * 3_600_000;
 
-prepareDatabaseFile(path);
-const database = openDatabase(path, derivations);
-const appender = new BatchAppender(database, derivations.projections);
+const engine = engineOf(path, derivations);
+await engine.prepare();
+const writer = await engine.openWriter();
 const nowMs = Date.now();
-const lastMs = database
-  .prepare('SELECT max(body_time_ms) FROM events WHERE body_time_ms < ?')
-  .pluck()
-  .get(nowMs - FIRST_MS_AGO / 2);
-const startedAtMs = Number(lastMs ?? nowMs - FIRST_MS_AGO);
-let batches = 0;
+const reader = await engine.openReader();
+const [found] = await reader.query(
+  'SELECT max(body_time_ms) AS last FROM events WHERE body_time_ms < ?',
+  nowMs - FIRST_MS_AGO / 2,
+);
+await reader.close();
+const startedAtMs = Number(found?.['last'] ?? nowMs - FIRST_MS_AGO);
 for (const batch of sampleBatches(Number(count), BATCH_DELIVERIES_MAX, Number(seed), startedAtMs)) {
-  appender.append(batch.map((each) => prepare(each, derivations.projections)));
-  batches += 1;
-  if (batches % BATCHES_PER_CHECKPOINT === 0) database.pragma('wal_checkpoint(PASSIVE)');
+  await writer.append(batch.map((delivery) => prepare(delivery, derivations.projections)));
+  await writer.idle();
 }
-database.pragma('wal_checkpoint(TRUNCATE)');
-database.close();
+await writer.close();

@@ -3,12 +3,12 @@
  * answer immediately.
  */
 
-import type { Counters } from '../core/counters.ts';
 import type { Delivery, Recorded } from '../core/event/delivery.ts';
 import { familyOf } from '../core/event/event-types.ts';
 import { matchesSignature } from '../core/event/signature.ts';
 import { VERIFY_OVER_LIMIT_BYTES_MAX } from '../core/limits.ts';
 import { harmless, type Log } from '../core/logger.ts';
+import type { Counters } from '../core/metrics/counters.ts';
 import type { Writer } from '../core/writer/writer.ts';
 import { type Answer, answerOutcome, type RefusalCode, refuse, tooManyRequests } from './answers.ts';
 import { headerText, readClaim } from './claim.ts';

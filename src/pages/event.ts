@@ -3,8 +3,8 @@
 import { indentedJson } from '../core/event/indented-json.ts';
 import type { StoredEvent } from '../core/event/recorded-event.ts';
 import type { Explainer, Explanation } from '../core/inspect/explain.ts';
+import type { Snapshot } from '../core/metrics/snapshot.ts';
 import type { Page } from '../core/page.ts';
-import type { Snapshot } from '../core/snapshot.ts';
 import type { Value } from '../core/tables/projection.ts';
 import type { EventLog } from '../engines/sqlite/log/event-log.ts';
 import { time, whole } from './format.ts';

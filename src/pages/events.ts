@@ -1,8 +1,8 @@
 /** The events page: newest first, with a filter and paging. */
 
 import { DOCUMENTED_TYPES } from '../core/event/event-types.ts';
+import type { Snapshot } from '../core/metrics/snapshot.ts';
 import type { Page } from '../core/page.ts';
-import type { Snapshot } from '../core/snapshot.ts';
 import type { EventSearch, Found, FoundEvent } from '../engines/sqlite/log/event-search.ts';
 import { time, whole } from './format.ts';
 import { foreignShort, type Html, html } from './html.ts';

@@ -2,8 +2,8 @@
 
 import type { Database } from 'better-sqlite3';
 import { Explainer } from '../core/inspect/explain.ts';
+import type { Snapshot } from '../core/metrics/snapshot.ts';
 import type { Page } from '../core/page.ts';
-import type { Snapshot } from '../core/snapshot.ts';
 import { EventLog } from '../engines/sqlite/log/event-log.ts';
 import { EventSearch } from '../engines/sqlite/log/event-search.ts';
 import { derivations } from '../projections/index.ts';

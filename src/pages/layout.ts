@@ -1,8 +1,8 @@
 /** The layout of every page: header, navigation and footer. */
 
 import { PAGE_REFRESH_S } from '../core/limits.ts';
+import type { Snapshot } from '../core/metrics/snapshot.ts';
 import type { Page } from '../core/page.ts';
-import type { Snapshot } from '../core/snapshot.ts';
 import { duration } from './format.ts';
 import { type Html, html } from './html.ts';
 

@@ -2,8 +2,8 @@
 
 import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
+import type { Snapshot } from '../core/metrics/snapshot.ts';
 import type { Page } from '../core/page.ts';
-import type { Snapshot } from '../core/snapshot.ts';
 import { EventLog } from '../engines/sqlite/log/event-log.ts';
 import { EventTimes } from '../engines/sqlite/log/event-times.ts';
 import type { ConsumerState } from '../engines/sqlite/run-store.ts';

@@ -13,9 +13,9 @@ import {
   HANDLERS_UNYIELDING_MS,
 } from '../core/limits.ts';
 import type { Log } from '../core/logger.ts';
+import type { ConsumerPosition } from '../core/metrics/snapshot.ts';
 import { HandlersRefused } from '../core/runs/handler.ts';
 import { type FromHandlers, SharedState, type ToHandlers } from '../core/runs/handlers-messages.ts';
-import type { ConsumerPosition } from '../core/snapshot.ts';
 import type { ForwardOptions } from '../handlers/forward.ts';
 import type { HandlersThreadData } from './handlers-thread.ts';
 import { startThread } from './threads.ts';

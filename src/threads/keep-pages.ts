@@ -6,8 +6,8 @@
 import type { Worker } from 'node:worker_threads';
 import { PAGE_MS_MAX, PAGES_HEAP_BYTES, PAGES_IDLE_MS, PAGES_WAITING_MAX } from '../core/limits.ts';
 import type { Log } from '../core/logger.ts';
+import type { Snapshot } from '../core/metrics/snapshot.ts';
 import type { Page } from '../core/page.ts';
-import type { Snapshot } from '../core/snapshot.ts';
 import type { PageAnswer, PageAsked } from './pages-thread.ts';
 import { startThread } from './threads.ts';
 

@@ -2,8 +2,8 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { lowerPriority, NICENESS } from '../core/low-priority.ts';
+import type { Snapshot } from '../core/metrics/snapshot.ts';
 import type { Page } from '../core/page.ts';
-import type { Snapshot } from '../core/snapshot.ts';
 import { openReadOnly } from '../engines/sqlite/file/database.ts';
 import { faultText } from '../engines/sqlite/file/storage-fault.ts';
 import { createPages, type MakePage } from '../pages/index.ts';

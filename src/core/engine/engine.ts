@@ -29,6 +29,11 @@ export interface Engine {
   leadRuns(): Promise<(() => Promise<void>) | undefined>;
   /** Rebuilds tables while others write. Of several at once, the later ones fail with `busy`. */
   rebuild(options: RebuildOptions): Promise<RebuildResult>;
+  /**
+   * Copies the log and the state of the consumers into new files, builds the tables there, and checks all of it.
+   * @throws EngineError `refused` if the backup was not made: partial files have been removed
+   */
+  backup(options: BackupOptions): Promise<BackupResult>;
   /** Compares the tables with the log, and writes nothing. */
   check(onProgress?: OnProgress): Promise<TablesCheck>;
   /** What the storage takes, in bytes; undefined for what does not exist. */
@@ -86,6 +91,21 @@ export interface RebuildResult {
   /** Number of rows by projection. */
   readonly rows: Readonly<Record<string, number>>;
   readonly failures: number;
+}
+
+export interface BackupOptions {
+  /** Must not exist yet. */
+  readonly targetPath: string;
+  readonly onProgress: (step: 'copying' | 'tables' | 'checking', done: number, total: number) => void;
+}
+
+export interface BackupResult {
+  /** The last event in the backup. */
+  readonly head: Head;
+  /** Path of the copied state of the consumers; undefined if there is no such state. */
+  readonly runsPath: string | undefined;
+  /** The user's own tables, which are not in the backup. */
+  readonly leftOut: readonly string[];
 }
 
 export interface TableCheck {

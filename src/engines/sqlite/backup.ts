@@ -7,6 +7,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
+import type { BackupOptions, BackupResult } from '../../core/engine/engine.ts';
 import { EngineError } from '../../core/engine-error.ts';
 import { CHAIN_GENESIS } from '../../core/event/chain.ts';
 import type { Head } from '../../core/event/recorded-event.ts';
@@ -25,25 +26,13 @@ import { checkTables } from './rebuild/compare.ts';
 import { rebuild } from './rebuild/rebuild.ts';
 import { runStorePath } from './run-store-file.ts';
 
-export interface BackupOptions {
+export interface BackupSource {
   readonly databasePath: string;
-  /** Must not exist yet. */
-  readonly targetPath: string;
   readonly derivations: Derivations;
-  readonly onProgress: (step: 'copying' | 'tables' | 'checking', done: number, total: number) => void;
   /** Waits; milliseconds. */
   readonly pause: (ms: number) => Promise<void>;
   /** Monotonic milliseconds. */
   readonly monotonicMs: () => number;
-}
-
-export interface BackupResult {
-  /** The last event in the backup. */
-  readonly head: Head;
-  /** Path of the copied handlers' state; undefined if there is no such state. */
-  readonly handlersPath: string | undefined;
-  /** The user's own tables, which are not in the backup. */
-  readonly leftOut: readonly string[];
 }
 
 /** Path of the handlers' state that belongs to a backup. */
@@ -55,15 +44,12 @@ export function backupHandlersPath(targetPath: string): string {
  * @returns when the backup is complete, checked and fsynced
  * @throws EngineError `refused`: the backup was not made; the message says why, and partial files have been removed
  */
-export async function backup(options: BackupOptions): Promise<BackupResult> {
-  const { databasePath, targetPath } = options;
+export async function backup(source: BackupSource, options: BackupOptions): Promise<BackupResult> {
+  const { targetPath } = options;
   const handlersPath = backupHandlersPath(targetPath);
   const folder = dirname(targetPath);
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw new EngineError(
-      'refused',
-      `the folder ${folder} does not exist: create it, or choose another name`,
-    );
+    throw refused(`the folder ${folder} does not exist: create it, or choose another name`);
 
   const partialPath = `${targetPath}.partial`;
   const partialHandlersPath = `${handlersPath}.partial`;
@@ -71,19 +57,16 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
   try {
     for (const path of [targetPath, handlersPath])
       if (existsSync(path))
-        throw new EngineError(
-          'refused',
-          `${path} already exists: choose another name, or move the file away`,
-        );
+        throw refused(`${path} already exists: choose another name, or move the file away`);
     removeFiles(partialPath, partialHandlersPath); // left by a killed backup
-    const hasHandlers = copyHandlers(runStorePath(databasePath), partialHandlersPath);
-    const copied = await copyAndCheck(options, partialPath);
+    const hasHandlers = copyHandlers(runStorePath(source.databasePath), partialHandlersPath);
+    const copied = await copyAndCheck(source, options.onProgress, partialPath);
     if (hasHandlers) syncFile(partialHandlersPath);
     syncFile(partialPath);
     if (hasHandlers) renameSync(partialHandlersPath, handlersPath);
     renameSync(partialPath, targetPath);
     syncFolder(folder);
-    return { ...copied, handlersPath: hasHandlers ? handlersPath : undefined };
+    return { ...copied, runsPath: hasHandlers ? handlersPath : undefined };
   } catch (error) {
     throw refusal(error, targetPath);
   } finally {
@@ -93,23 +76,25 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
   }
 }
 
+function refused(text: string, cause?: unknown): EngineError {
+  return new EngineError('refused', text, { cause });
+}
+
 function locked(lockPath: string, targetPath: string): () => void {
   try {
     const unlock = lockFile(lockPath);
     if (unlock !== undefined) return unlock;
   } catch (error) {
-    throw new EngineError('refused', `${targetPath} cannot be written: ${faultText(error)}`, {
-      cause: error,
-    });
+    throw refused(`${targetPath} cannot be written: ${faultText(error)}`, error);
   }
-  throw new EngineError('refused', `another backup to ${targetPath} is in progress: wait until it ends`);
+  throw refused(`another backup to ${targetPath} is in progress: wait until it ends`);
 }
 
 async function copyAndCheck(
-  options: BackupOptions,
+  { databasePath, derivations, pause, monotonicMs }: BackupSource,
+  onProgress: BackupOptions['onProgress'],
   partialPath: string,
 ): Promise<Pick<BackupResult, 'head' | 'leftOut'>> {
-  const { databasePath, derivations, onProgress, pause, monotonicMs } = options;
   const source = openReadOnly(databasePath);
   try {
     prepareDatabaseFile(partialPath);
@@ -117,7 +102,7 @@ async function copyAndCheck(
     copy.pragma('synchronous = OFF'); // syncFile() syncs the whole file before it is renamed
     let leftOut: readonly string[];
     try {
-      await copyEvents(source, copy, options);
+      await copyEvents(source, copy, onProgress, pause);
       leftOut = copyForeignViews(source, copy, derivations);
     } finally {
       copy.close();
@@ -142,7 +127,8 @@ async function copyAndCheck(
 async function copyEvents(
   source: Database,
   copy: Database,
-  { onProgress, pause }: BackupOptions,
+  onProgress: BackupOptions['onProgress'],
+  pause: BackupSource['pause'],
 ): Promise<void> {
   const [from, to] = [new EventLog(source), new EventLog(copy)];
   let head: Head = { seq: 0, chain: CHAIN_GENESIS };
@@ -174,8 +160,7 @@ function storedAfter(log: EventLog, { seq }: Head) {
 }
 
 function damaged(seq: number, reason: string): EngineError {
-  return new EngineError(
-    'refused',
+  return refused(
     `the log is damaged: seq ${seq}: ${reason}; keep the last good backup and run \`${IRISX} verify\` for a full report`,
   );
 }
@@ -249,11 +234,10 @@ function refusal(error: unknown, targetPath: string): Error {
   if (error instanceof EngineError && error.kind === 'refused') return error;
   const { code } = error as { code?: string };
   const isFull = storageFault(error) === 'full' || code === 'ENOSPC';
-  return new EngineError(
-    'refused',
+  return refused(
     isFull
       ? `the disk is full: a backup is about as large as the database; choose another place than ${targetPath}`
       : `the backup failed: ${faultText(error)}`,
-    { cause: error },
+    error,
   );
 }

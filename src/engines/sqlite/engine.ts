@@ -1,12 +1,13 @@
 /** The engine for one machine: the log and its tables in one SQLite file, the state of the consumers in another. */
 
 import { existsSync, statSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import type { Engine } from '../../core/engine/engine.ts';
 import { EngineError, engineFault } from '../../core/engine-error.ts';
 import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
 import type { Derivations } from '../../core/tables/projection.ts';
+import { backup } from './backup.ts';
 import { openReadOnly, prepareDatabaseFile } from './file/database.ts';
 import { lockFile } from './file/file-lock.ts';
 import { faultText } from './file/storage-fault.ts';
@@ -21,6 +22,12 @@ import { openWriter } from './writer.ts';
 /** @param databasePath absolute; the other files are next to it */
 export function createSqliteEngine(databasePath: string, derivations: Derivations): Engine {
   const { projections } = derivations;
+  const source = {
+    databasePath,
+    derivations,
+    pause: async (ms: number) => void (await wait(ms)),
+    monotonicMs: () => performance.now(),
+  };
   const runsPath = runStorePath(databasePath);
   const openReader = () => createReader(openReadOnly(databasePath), projections);
   const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size;
@@ -58,16 +65,8 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
       const unlock = lockFile(runStoreLockPath(databasePath));
       return unlock === undefined ? undefined : async () => unlock();
     },
-    async rebuild({ projections: chosen, onProgress }) {
-      return await rebuild({
-        databasePath,
-        derivations,
-        projections: chosen,
-        onProgress,
-        pause: async (ms) => void (await pause(ms)),
-        monotonicMs: () => performance.now(),
-      });
-    },
+    rebuild: async (options) => rebuild({ ...source, ...options }),
+    backup: async (options) => backup(source, options),
     check: async (onProgress) => checkTables(databasePath, derivations, onProgress),
     sizes: async () => ({
       database: sizeOf(databasePath),

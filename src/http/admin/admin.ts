@@ -11,8 +11,8 @@ import {
   REQUEST_TIMEOUT_MS,
 } from '../../core/limits.ts';
 import type { Log } from '../../core/logger.ts';
+import type { Snapshot } from '../../core/metrics/snapshot.ts';
 import type { Page } from '../../core/page.ts';
-import type { Snapshot } from '../../core/snapshot.ts';
 import { splitTarget } from '../exchange.ts';
 import { listen } from '../listen.ts';
 import { type AdminAccess, createAdminAccess } from './admin-access.ts';

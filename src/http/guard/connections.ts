@@ -2,9 +2,9 @@
 
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Counters } from '../../core/counters.ts';
 import { CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT_MAX, REPEATED_WARNING_MS } from '../../core/limits.ts';
 import type { Log } from '../../core/logger.ts';
+import type { Counters } from '../../core/metrics/counters.ts';
 import { type AddressRanges, clientOf, normalAddress } from './address-ranges.ts';
 
 export interface ConnectionsOptions {

@@ -1,7 +1,7 @@
 /** Measures how late the main thread's timers fire. An answer that is ready at that moment is delayed as much. */
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
-import { EVENT_LOOP_LOOK_MS, EVENT_LOOP_WINDOW_MS } from './limits.ts';
+import { EVENT_LOOP_LOOK_MS, EVENT_LOOP_WINDOW_MS } from '../limits.ts';
 import type { EventLoopDelay } from './snapshot.ts';
 
 export interface EventLoopWatch {

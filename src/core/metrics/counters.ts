@@ -1,6 +1,6 @@
 /** Counters since the start, by name. The metrics and the last log line both read them. */
 
-import { tabledType } from './event/event-types.ts';
+import { tabledType } from '../event/event-types.ts';
 import { createHistogram, type Histogram } from './histogram.ts';
 import type { DeliveryCount } from './snapshot.ts';
 
