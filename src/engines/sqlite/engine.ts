@@ -8,6 +8,7 @@ import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
 import type { Derivations } from '../../core/tables/projection.ts';
 import { openReadOnly, prepareDatabaseFile } from './file/database.ts';
 import { lockFile } from './file/file-lock.ts';
+import { atEdge, engineError } from './file/storage-fault.ts';
 import { createReader } from './reader.ts';
 import { checkTables } from './rebuild/check-tables.ts';
 import { rebuild } from './rebuild/rebuild.ts';
@@ -24,10 +25,15 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
 
   return {
     prepare: async () => prepareDatabaseFile(databasePath),
-    openReader: async () => openReader(),
+    openReader: async () => atEdge(openReader),
     async openReaderAsOf(seq, onProgress) {
       const database = openReadOnly(databasePath);
-      standAsOf(database, projections, seq, onProgress);
+      try {
+        atEdge(() => standAsOf(database, projections, seq, onProgress));
+      } catch (error) {
+        database.close();
+        throw error;
+      }
       return createReader(database, projections);
     },
     openWriter: async () => {
@@ -38,28 +44,34 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
     },
     async consumers() {
       if (!existsSync(runsPath)) return [];
-      const database = new Sqlite(runsPath, { readonly: true, timeout: BUSY_TIMEOUT_MS });
-      try {
-        return consumerStates(database);
-      } finally {
-        database.close();
-      }
+      return atEdge(() => {
+        const database = new Sqlite(runsPath, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+        try {
+          return consumerStates(database);
+        } finally {
+          database.close();
+        }
+      });
     },
     async leadRuns() {
       const unlock = lockFile(runStoreLockPath(databasePath));
       return unlock === undefined ? undefined : async () => unlock();
     },
     async rebuild({ projections: chosen, onProgress }) {
-      return await rebuild({
-        databasePath,
-        derivations,
-        projections: chosen,
-        ...(onProgress !== undefined && { onProgress }),
-        pause: async (ms) => void (await pause(ms)),
-        monotonicMs: () => performance.now(),
-      });
+      try {
+        return await rebuild({
+          databasePath,
+          derivations,
+          projections: chosen,
+          ...(onProgress !== undefined && { onProgress }),
+          pause: async (ms) => void (await pause(ms)),
+          monotonicMs: () => performance.now(),
+        });
+      } catch (error) {
+        throw engineError(error);
+      }
     },
-    check: async (onProgress) => checkTables(databasePath, derivations, onProgress),
+    check: async (onProgress) => atEdge(() => checkTables(databasePath, derivations, onProgress)),
     sizes: async () => ({
       database: sizeOf(databasePath),
       wal: sizeOf(`${databasePath}-wal`),
