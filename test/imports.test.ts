@@ -91,7 +91,6 @@ it('all SQL on events and failures is in the modules that own those tables', () 
   const owners = [
     'src/engines/sqlite/log/event-log.ts',
     'src/engines/sqlite/log/event-search.ts',
-    'src/engines/sqlite/log/event-times.ts',
     'src/engines/sqlite/file/schema.ts',
     'src/projections/report-views.ts',
     'src/engines/sqlite/rebuild/rebuild.ts',

@@ -2,8 +2,8 @@
 
 import { isUtf8 } from 'node:buffer';
 import { indentedJson } from '../../src/core/event/indented-json.ts';
-import { harmless } from '../../src/core/logger.ts';
 import type { StoredEvent } from '../../src/core/event/recorded-event.ts';
+import { harmless } from '../../src/core/logger.ts';
 import { alignedLines } from './aligned-lines.ts';
 
 /** @param failure the reason recorded in the table `failures` */

@@ -9,7 +9,7 @@ import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { CHAIN_GENESIS } from '../../core/event/chain.ts';
 import type { Head } from '../../core/event/recorded-event.ts';
-import { integrityProblems, linkProblem, verifyLog } from '../../core/inspect/verify-log.ts';
+import { linkProblem, verifyLog } from '../../core/inspect/verify-log.ts';
 import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
 import { makeFile } from '../../core/make-file.ts';
 import { syncFolder } from '../../core/make-folder.ts';
@@ -20,6 +20,7 @@ import { lockFile } from './file/file-lock.ts';
 import { faultText, storageFault } from './file/storage-fault.ts';
 import { EventLog } from './log/event-log.ts';
 import { foreignObjects } from './log/views.ts';
+import { createReader } from './reader.ts';
 import { checkTables } from './rebuild/check-tables.ts';
 import { rebuild } from './rebuild/rebuild.ts';
 import { runStorePath } from './run-store-file.ts';
@@ -126,7 +127,7 @@ async function copyAndCheck(
       pause,
       monotonicMs,
     });
-    const head = check(partialPath, derivations, onProgress);
+    const head = await check(partialPath, derivations, onProgress);
     makeOneFile(partialPath, derivations);
     return { head, leftOut };
   } finally {
@@ -182,12 +183,16 @@ function copyForeignViews(source: Database, copy: Database, derivations: Derivat
   return tables;
 }
 
-function check(partialPath: string, derivations: Derivations, onProgress: BackupOptions['onProgress']): Head {
-  const copy = openReadOnly(partialPath);
+async function check(
+  partialPath: string,
+  derivations: Derivations,
+  onProgress: BackupOptions['onProgress'],
+): Promise<Head> {
+  const copy = createReader(openReadOnly(partialPath), derivations.projections);
   try {
-    const [problem] = integrityProblems(copy);
+    const [problem] = await copy.damage();
     if (problem !== undefined) throw new Error(`SQLite finds the copy damaged: ${problem}`);
-    const { head, sequence, chain } = verifyLog(new EventLog(copy), [], (done, total) =>
+    const { head, sequence, chain } = await verifyLog(copy, [], (done, total) =>
       onProgress('checking', done, 2 * total),
     );
     const fault = sequence ?? chain;
@@ -199,7 +204,7 @@ function check(partialPath: string, derivations: Derivations, onProgress: Backup
     if (wrong.length > 0) throw new Error(`tables of the copy differ from its log: ${wrong.join(', ')}`);
     return head;
   } finally {
-    copy.close();
+    await copy.close();
   }
 }
 
