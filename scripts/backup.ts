@@ -30,7 +30,7 @@ async function main({ positionals }: Arguments<Record<never, never>>): Promise<n
   if (target === undefined || target === '' || more.length > 0)
     throw new UsageError('give exactly one FILE to write');
   const { databasePath } = readEnvironment();
-  requireDatabase({ databasePath });
+  await requireDatabase({ databasePath });
   lowerPriority(NICENESS.reading);
   const progress = createProgress();
   const startedMs = performance.now();

@@ -2,14 +2,12 @@
 
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Database } from 'better-sqlite3';
-import type { StoredEvent } from '../src/core/event/recorded-event.ts';
+import type { FoundEvent, Reader } from '../src/core/engine/reader.ts';
+import { failureText, type StoredEvent } from '../src/core/event/recorded-event.ts';
+import { type EventFilter, type Found, findEvents } from '../src/core/inspect/event-search.ts';
+import { firstFrom } from '../src/core/inspect/event-times.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { openReadOnly } from '../src/engines/sqlite/file/database.ts';
-import { EventLog } from '../src/engines/sqlite/log/event-log.ts';
-import { type EventFilter, EventSearch, type FoundEvent } from '../src/engines/sqlite/log/event-search.ts';
-import { EventTimes } from '../src/engines/sqlite/log/event-times.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
@@ -73,13 +71,12 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   const [command, ...rest] = positionals;
   if (values.output !== undefined && values.output !== 'json' && values.output !== 'table')
     throw new UsageError(`--output must be table or json, not ${JSON.stringify(values.output)}`);
-  const config = readEnvironment();
-  requireDatabase(config);
-  const database = openReadOnly(config.databasePath);
+  const engine = await requireDatabase(readEnvironment());
+  const reader = await engine.openReader();
   try {
-    if (command === 'show') return await show(database, seqOf(rest), values);
-    if (command === 'raw') return raw(database, seqOf(rest));
-    if (command === 'export') return await exportAll(database, rest, values);
+    if (command === 'show') return await show(reader, seqOf(rest), values);
+    if (command === 'raw') return await raw(reader, seqOf(rest));
+    if (command === 'export') return await exportAll(reader, rest, values);
     if (command !== 'list' && command !== 'tail')
       throw new UsageError(
         command === undefined
@@ -87,16 +84,15 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
           : `unknown command ${JSON.stringify(command)}; commands: list, tail, show, raw, export`,
       );
     if (rest.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(rest[0])}`);
-    return await (command === 'list' ? list : tail)(database, values);
+    return await (command === 'list' ? list : tail)(reader, values);
   } finally {
-    database.close();
+    await reader.close();
   }
 }
 
-async function list(database: Database, values: Values): Promise<number> {
-  const search = new EventSearch(database);
+async function list(reader: Reader, values: Values): Promise<number> {
   const filter = filterOf(values);
-  const { after, before } = rangeOf(database, values);
+  const { after, before } = await rangeOf(reader, values);
   const isJson = values.output === 'json';
   // A program that reads the output would not notice missing events.
   const limit = isJson && values.limit === undefined ? Number.POSITIVE_INFINITY : limitOf(values);
@@ -104,7 +100,8 @@ async function list(database: Database, values: Values): Promise<number> {
   let count = 0;
   let next: number | undefined = before;
   do {
-    const piece = search.find(filter, { after, before: next }, Math.min(limit - count, LIST_PIECE_EVENTS));
+    const pieceLimit = Math.min(limit - count, LIST_PIECE_EVENTS);
+    const piece: Found = await findEvents(reader, filter, { after, before: next }, pieceLimit);
     if (isJson) await printJson(piece.events);
     else found.push(...piece.events);
     count += piece.events.length;
@@ -116,32 +113,31 @@ async function list(database: Database, values: Values): Promise<number> {
   return 0;
 }
 
-async function exportAll(database: Database, rest: readonly string[], values: Values): Promise<number> {
+async function exportAll(reader: Reader, rest: readonly string[], values: Values): Promise<number> {
   const { type, subject, failed, limit, output } = values;
   if (rest.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(rest[0])}`);
   for (const [name, value] of Object.entries({ type, subject, failed, limit }))
     if (value !== undefined)
       throw new UsageError(`--${name} cannot be used with export, which writes every event of its range`);
   if (output === 'table') throw new UsageError('export writes JSON, not a table');
-  await exportEvents(new EventLog(database), rangeOf(database, values), process.stdout);
+  await exportEvents(reader, await rangeOf(reader, values), process.stdout);
   return 0;
 }
 
-async function tail(database: Database, values: Values): Promise<number> {
+async function tail(reader: Reader, values: Values): Promise<number> {
   const filter = filterOf(values);
-  const search = new EventSearch(database);
   const limit = values.limit === undefined ? Number.POSITIVE_INFINITY : limitOf(values);
-  const times = new EventTimes(database);
-  let last = values.after === undefined ? times.headSeq() : seqOption('--after', values.after);
+  let last = values.after === undefined ? (await reader.head()).seq : seqOption('--after', values.after);
   let shown = 0;
   for (let version: unknown; shown < limit; await wait(TAIL_LOOK_MS)) {
-    const found = database.pragma('data_version', { simple: true });
+    const found = await reader.version();
     if (found === version) continue;
     version = found;
-    for (const head = times.headSeq(); last < head && shown < limit; ) {
-      const before = Math.min(head, last + TAIL_PIECE_EVENTS) + 1;
-      const events = search.find(filter, { after: last, before }, TAIL_PIECE_EVENTS).events.toReversed();
-      const some = events.slice(0, limit - shown);
+    const head = await reader.head();
+    while (last < head.seq && shown < limit) {
+      const before = Math.min(head.seq, last + TAIL_PIECE_EVENTS) + 1;
+      const { events } = await findEvents(reader, filter, { after: last, before }, TAIL_PIECE_EVENTS);
+      const some = events.toReversed().slice(0, limit - shown);
       if (values.output === 'json') await printJson(some);
       else print(some.map(lineOf));
       shown += some.length;
@@ -151,24 +147,24 @@ async function tail(database: Database, values: Values): Promise<number> {
   return 0;
 }
 
-async function show(database: Database, seq: number, values: Values): Promise<number> {
-  const log = new EventLog(database);
-  const event = eventAt(log, seq);
-  const failure = log.failureOf(seq);
+async function show(reader: Reader, seq: number, values: Values): Promise<number> {
+  const event = await eventAt(reader, seq);
+  const failure = failureText((await reader.failuresOf(seq)).map(({ error }) => error));
   if (values.output === 'json') await printJson([eventMembers(event, failure)]);
   else print(eventLines(event, failure));
   return 0;
 }
 
-function raw(database: Database, seq: number): number {
-  process.stdout.write(eventAt(new EventLog(database), seq).body);
+async function raw(reader: Reader, seq: number): Promise<number> {
+  const { body } = await eventAt(reader, seq);
+  process.stdout.write(body);
   return 0;
 }
 
-function eventAt(log: EventLog, seq: number): StoredEvent {
-  const [event] = log.stored(seq - 1, 1);
+async function eventAt(reader: Reader, seq: number): Promise<StoredEvent> {
+  const [event] = await reader.stored(seq - 1, 1);
   if (event?.seq === seq) return event;
-  throw new Error(`there is no event ${seq}: the log's last event is seq ${log.head().seq}`);
+  throw new Error(`there is no event ${seq}: the log's last event is seq ${(await reader.head()).seq}`);
 }
 
 function filterOf(values: Values): EventFilter {
@@ -181,15 +177,14 @@ function filterOf(values: Values): EventFilter {
   return { type, subject, failedOnly: values.failed === true };
 }
 
-function rangeOf(database: Database, values: Values): { after: number; before: number } {
-  const times = new EventTimes(database);
+async function rangeOf(reader: Reader, values: Values): Promise<{ after: number; before: number }> {
   const since = timeOption('--since', values.since);
   const until = timeOption('--until', values.until);
   const after = values.after === undefined ? 0 : seqOption('--after', values.after);
   const before = values.before === undefined ? Number.MAX_SAFE_INTEGER : seqOption('--before', values.before);
   return {
-    after: Math.max(after, since === undefined ? 0 : times.firstFrom(since) - 1),
-    before: Math.min(before, until === undefined ? Number.MAX_SAFE_INTEGER : times.firstFrom(until)),
+    after: Math.max(after, since === undefined ? 0 : (await firstFrom(reader, since)) - 1),
+    before: Math.min(before, until === undefined ? Number.MAX_SAFE_INTEGER : await firstFrom(reader, until)),
   };
 }
 

@@ -1,6 +1,7 @@
 /** `./irisx explain`: shows whether something has arrived, and why its row looks the way it does. */
 
-import type { Database } from 'better-sqlite3';
+import type { Reader } from '../src/core/engine/reader.ts';
+import { failureText } from '../src/core/event/recorded-event.ts';
 import {
   type ExplainedColumn,
   Explainer,
@@ -9,8 +10,6 @@ import {
 } from '../src/core/inspect/explain.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { openReadOnly } from '../src/engines/sqlite/file/database.ts';
-import { EventLog } from '../src/engines/sqlite/log/event-log.ts';
 import { derivations } from '../src/projections/index.ts';
 import { recordingsOf } from '../src/projections/recordings-of-call.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
@@ -39,7 +38,7 @@ const OPTIONS = { output: { type: 'string' } } as const;
 
 const VALUE_CHARS_MAX = 100;
 
-function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
+async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
   const [kind, id, ...more] = positionals;
   if (
     kind === undefined ||
@@ -53,40 +52,41 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
     throw new UsageError(`--output must be table or json, not ${JSON.stringify(values.output)}`);
   if (kind === 'seq' && !/^[1-9]\d{0,14}$/.test(id))
     throw new UsageError(`${JSON.stringify(id)} is not a seq: give a whole number from 1`);
-  const config = readEnvironment();
-  requireDatabase(config);
-  const database = openReadOnly(config.databasePath);
+  const engine = await requireDatabase(readEnvironment());
+  const reader = await engine.openReader();
   try {
-    noteTableProblems(database);
-    const explainer = new Explainer(database, derivations.projections);
-    const keys = kind === 'seq' ? keysOfSeq(database, explainer, Number(id)) : keysOf(database, kind, id);
-    const found = keys.flatMap((key) => explainer.explain(key) ?? []);
-    if (found.length === 0) return notFound(explainer, kind, id);
+    await noteTableProblems(reader);
+    const explainer = new Explainer(reader, derivations.projections);
+    const keys =
+      kind === 'seq' ? await keysOfSeq(reader, explainer, Number(id)) : await keysOf(reader, kind, id);
+    const found: Explanation[] = [];
+    for (const key of keys) {
+      const explanation = await explainer.explain(key);
+      if (explanation !== undefined) found.push(explanation);
+    }
+    if (found.length === 0) return await notFound(explainer, kind, id);
     if (values.output === 'json') process.stdout.write(`${JSON.stringify(found)}\n`);
     else
       print(found.flatMap((explanation, index) => [...(index === 0 ? [] : ['']), ...linesOf(explanation)]));
     return 0;
   } finally {
-    database.close();
+    await reader.close();
   }
 }
 
 /** The row itself, and for a call its recordings. */
-function keysOf(database: Database, kind: string, id: string): RowKey[] {
+async function keysOf(reader: Reader, kind: string, id: string): Promise<RowKey[]> {
   const key = { table: TABLES[kind as keyof typeof TABLES], key: id };
   if (kind !== 'call') return [key];
-  return [
-    key,
-    ...recordingsOf(database, id).map((recording) => ({ table: TABLES.recording, key: recording })),
-  ];
+  const recordings = await recordingsOf(reader, id);
+  return [key, ...recordings.map((recording) => ({ table: TABLES.recording, key: recording }))];
 }
 
-function keysOfSeq(database: Database, explainer: Explainer, seq: number): RowKey[] {
-  const log = new EventLog(database);
-  const [event] = log.forHandlers(seq - 1, 1);
+async function keysOfSeq(reader: Reader, explainer: Explainer, seq: number): Promise<RowKey[]> {
+  const [event] = await reader.forHandlers(seq - 1, 1);
   if (event?.seq !== seq)
-    throw new Error(`there is no event ${seq}: the log's last event is seq ${log.head().seq}`);
-  const failure = log.failureOf(seq);
+    throw new Error(`there is no event ${seq}: the log's last event is seq ${(await reader.head()).seq}`);
+  const failure = failureText((await reader.failuresOf(seq)).map(({ error }) => error));
   print([
     `seq ${seq}: ${harmless(event.type ?? 'no type')}, received ${shownTime(event.receivedAtMs)} at ${event.path}`,
     ...(failure === null ? [] : [`unusable: ${harmless(failure)}`]),
@@ -95,20 +95,25 @@ function keysOfSeq(database: Database, explainer: Explainer, seq: number): RowKe
   return explainer.rowsOf(seq);
 }
 
-function notFound(explainer: Explainer, kind: string, id: string): number {
+async function notFound(explainer: Explainer, kind: string, id: string): Promise<number> {
   if (kind === 'seq') {
     print(['it does not belong to any row']);
     return 0;
   }
-  const elsewhere = Object.entries(TABLES).find(
-    ([other, table]) => other !== kind && explainer.explain({ table, key: id }) !== undefined,
-  );
+  const elsewhere = await kindElsewhere(explainer, kind, id);
   const hint =
     elsewhere === undefined
       ? `${IRISX} events list --subject ID searches all bodies for it`
-      : `events for ${elsewhere[0]} with this id have: ${IRISX} explain ${elsewhere[0]} ${harmless(id)}`;
+      : `events for ${elsewhere} with this id have: ${IRISX} explain ${elsewhere} ${harmless(id)}`;
   print([`no event for ${kind} ${JSON.stringify(harmless(id))} has arrived; ${hint}`]);
   return 1;
+}
+
+/** Another kind of row that events with this id belong to. */
+async function kindElsewhere(explainer: Explainer, kind: string, id: string): Promise<string | undefined> {
+  for (const [other, table] of Object.entries(TABLES))
+    if (other !== kind && (await explainer.explain({ table, key: id })) !== undefined) return other;
+  return undefined;
 }
 
 function linesOf({ table, key, events, columns, differing, lookedAtFrom }: Explanation): string[] {

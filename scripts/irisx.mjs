@@ -22,13 +22,15 @@ module.enableCompileCache();
 // Under `node --watch`, a thread would send its module paths along with its messages. `npm run dev` watches folders.
 delete process.env.WATCH_REPORT_DEPENDENCIES;
 
-const { runCommandLine } = await import('./commands.ts').catch((error) => {
-  const [missing, importer] = error.message.split(' imported from ');
-  if (error.code !== 'ERR_MODULE_NOT_FOUND' || !missing.startsWith('Cannot find package')) throw error;
+try {
+  const { runCommandLine } = await import('./commands.ts');
+  await runCommandLine({
+    bench: ['compares the server’s speed with alternatives', () => import('./bench.ts')],
+    'bench:growth': ['measures speed and size as the log grows', () => import('./bench-growth.ts')],
+    'bench:soak': ['measures memory over a million deliveries', () => import('./bench-soak.ts')],
+  });
+} catch (error) {
+  const [missing, importer] = String(error?.message).split(' imported from ');
+  if (error?.code !== 'ERR_MODULE_NOT_FOUND' || !missing.startsWith('Cannot find package')) throw error;
   refuse(`${missing}, which ${importer} needs: run npm ci in ${root}`);
-});
-await runCommandLine({
-  bench: ['compares the server’s speed with alternatives', () => import('./bench.ts')],
-  'bench:growth': ['measures speed and size as the log grows', () => import('./bench-growth.ts')],
-  'bench:soak': ['measures memory over a million deliveries', () => import('./bench-soak.ts')],
-});
+}

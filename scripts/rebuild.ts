@@ -1,13 +1,9 @@
 /** `./irisx rebuild`: rebuilds the tables from the log while the server runs, or only compares them. */
 
-import { setTimeout as wait } from 'node:timers/promises';
-import type { Config } from '../src/config/config.ts';
+import type { Engine, RebuildProgress } from '../src/core/engine/engine.ts';
 import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import type { Projection } from '../src/core/tables/projection.ts';
-import { checkTables } from '../src/engines/sqlite/rebuild/check-tables.ts';
-import type { RebuildProgress } from '../src/engines/sqlite/rebuild/next-tables.ts';
-import { rebuild } from '../src/engines/sqlite/rebuild/rebuild.ts';
 import { derivations } from '../src/projections/index.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
@@ -37,21 +33,20 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   if (unknown !== undefined) {
     throw new UsageError(`unknown table ${JSON.stringify(unknown)}; tables: ${NAMES.join(', ')}`);
   }
-  const config = readEnvironment();
-  requireDatabase(config);
+  const engine = await requireDatabase(readEnvironment());
   const isMeant = (name: string) => positionals.length === 0 || positionals.includes(name);
-  if (values.check === true) return check(config, isMeant);
+  if (values.check === true) return check(engine, isMeant);
   await rebuildTables(
-    config,
+    engine,
     derivations.projections.filter(({ name }) => isMeant(name)),
   );
   return 0;
 }
 
-function check({ databasePath }: Config, isMeant: (name: string) => boolean): number {
+async function check(engine: Engine, isMeant: (name: string) => boolean): Promise<number> {
   const progress = createProgress();
   try {
-    const { checks, unfolded } = checkTables(databasePath, derivations, (done, total) =>
+    const { checks, unfolded } = await engine.check((done, total) =>
       progress.report('comparing', done, total),
     );
     progress.clear();
@@ -68,18 +63,14 @@ const PHASES: Readonly<Record<RebuildProgress['phase'], string>> = {
   clean: 'removing the old tables',
 };
 
-async function rebuildTables({ databasePath }: Config, projections: readonly Projection[]): Promise<void> {
+async function rebuildTables(engine: Engine, projections: readonly Projection[]): Promise<void> {
   lowerPriority(NICENESS.writing);
   const progress = createProgress();
   const startedMs = performance.now();
   try {
-    const { seq, rows, failures } = await rebuild({
-      databasePath,
-      derivations,
+    const { seq, rows, failures } = await engine.rebuild({
       projections,
       onProgress: ({ phase, done, total }) => progress.report(PHASES[phase], done, total),
-      pause: async (ms) => void (await wait(ms)),
-      monotonicMs: () => performance.now(),
     });
     const ms = performance.now() - startedMs;
     progress.clear();

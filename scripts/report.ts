@@ -1,13 +1,11 @@
 /** `./irisx report`: reports from the tables for a terminal, spreadsheet or program; also as of an earlier event. */
 
-import type { Database } from 'better-sqlite3';
+import type { Engine } from '../src/core/engine/engine.ts';
+import type { Reader } from '../src/core/engine/reader.ts';
+import { firstFrom } from '../src/core/inspect/event-times.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import type { Value } from '../src/core/tables/projection.ts';
-import { openReadOnly } from '../src/engines/sqlite/file/database.ts';
-import { EventTimes } from '../src/engines/sqlite/log/event-times.ts';
-import { standAsOf } from '../src/engines/sqlite/stand-as-of.ts';
-import { derivations } from '../src/projections/index.ts';
 import {
   type ColumnKind,
   GROUPINGS,
@@ -59,7 +57,7 @@ const OPTIONS = {
 const TEXT_CHARS_MAX = 60;
 const NOTHING = '–';
 
-function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
+async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
   const names = positionals.length === 0 ? REPORT_NAMES : positionals.map(nameOf);
   const format = oneOf('--format', values.format ?? 'table', FORMATS);
   const by = oneOf('--by', values.by ?? 'day', GROUPINGS) as Grouping;
@@ -72,22 +70,34 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
   if (sinceMs !== undefined && untilMs !== undefined && sinceMs >= untilMs)
     throw new UsageError('--until must be later than --since');
 
-  const config = readEnvironment();
-  requireDatabase(config);
-  const database = openReadOnly(config.databasePath);
+  const engine = await requireDatabase(readEnvironment());
+  const asOf = values['as-of'] === undefined ? undefined : await seqAt(engine, values['as-of']);
+  const reader = asOf === undefined ? await engine.openReader() : await readerAsOf(engine, asOf);
   try {
-    const asOf = values['as-of'] === undefined ? undefined : standAt(database, values['as-of']);
-    if (asOf === undefined) noteTableProblems(database);
+    if (asOf === undefined) await noteTableProblems(reader);
     const scope = { sinceMs, untilMs, by };
-    const reports = database.transaction(() =>
-      names.map((name) => ({ name, report: makeReport(database, name, scope) })),
-    )();
+    const reports = await reader.atOneMoment((moment) => makeReports(moment, names, scope));
     const print = { table: printTable, csv: printCsv, json: printJson }[format as 'table' | 'csv' | 'json'];
     for (const { name, report } of reports) print(name, report, scope, asOf);
     return 0;
   } finally {
-    database.close();
+    await reader.close();
   }
+}
+
+interface NamedReport {
+  readonly name: ReportName;
+  readonly report: Report;
+}
+
+async function makeReports(
+  reader: Reader,
+  names: readonly ReportName[],
+  scope: ReportScope,
+): Promise<readonly NamedReport[]> {
+  const reports: NamedReport[] = [];
+  for (const name of names) reports.push({ name, report: await makeReport(reader, name, scope) });
+  return reports;
 }
 
 function nameOf(text: string): ReportName {
@@ -102,22 +112,27 @@ function oneOf(option: string, text: string, allowed: readonly string[]): string
   throw new UsageError(`${option} must be one of ${allowed.join(', ')}, not ${JSON.stringify(text)}`);
 }
 
-/** Folds the tables as of `text`, a seq or a time. @returns the seq that it stands for */
-function standAt(database: Database, text: string): number {
-  const times = new EventTimes(database);
-  const head = times.headSeq();
-  const isSeq = /^\d{1,15}$/.test(text);
-  const seq = isSeq ? Number(text) : times.firstFrom((timeOption('--as-of', text) ?? 0) + 1) - 1;
-  if (seq > head) throw new UsageError(`--as-of ${text}: the log's last event is seq ${head}`);
+/** The seq that `text`, a seq or a time, stands for. */
+async function seqAt(engine: Engine, text: string): Promise<number> {
+  const reader = await engine.openReader();
+  try {
+    const head = await reader.head();
+    const isSeq = /^\d{1,15}$/.test(text);
+    const seq = isSeq ? Number(text) : (await firstFrom(reader, (timeOption('--as-of', text) ?? 0) + 1)) - 1;
+    if (seq > head.seq) throw new UsageError(`--as-of ${text}: the log's last event is seq ${head.seq}`);
+    return seq;
+  } finally {
+    await reader.close();
+  }
+}
+
+async function readerAsOf(engine: Engine, seq: number): Promise<Reader> {
   const progress = createProgress();
   try {
-    standAsOf(database, derivations.projections, seq, (done, total) =>
-      progress.report('folding', done, total),
-    );
+    return await engine.openReaderAsOf(seq, (done, total) => progress.report('folding', done, total));
   } finally {
     progress.clear();
   }
-  return seq;
 }
 
 function printTable(name: ReportName, report: Report, scope: ReportScope, asOf: number | undefined): void {

@@ -3,9 +3,9 @@
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
+import { errorText } from '../src/core/engine-error.ts';
 import { generateSignature, matchesSignature } from '../src/core/event/signature.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { faultText } from '../src/engines/sqlite/file/storage-fault.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { knownSecrets, readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';
 
@@ -85,7 +85,7 @@ async function readBytes(file: string): Promise<Buffer> {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new Error(`${file} cannot be read: ${faultText(error)}`, { cause: error });
+    throw new Error(`${file} cannot be read: ${errorText(error)}`, { cause: error });
   }
 }
 

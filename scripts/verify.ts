@@ -1,23 +1,18 @@
 /** `./irisx verify`: checks the whole database file, also while the server runs, and prints one line per check. */
 
 import type { Config } from '../src/config/config.ts';
+import type { Engine } from '../src/core/engine/engine.ts';
+import { errorText } from '../src/core/engine-error.ts';
 import {
   type Anchor,
   anchorProblem,
   type Fault,
-  integrityProblems,
   type LogVerification,
   type Signed,
   verifyLog,
 } from '../src/core/inspect/verify-log.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { openReadOnly } from '../src/engines/sqlite/file/database.ts';
-import { faultText } from '../src/engines/sqlite/file/storage-fault.ts';
-import { EventLog } from '../src/engines/sqlite/log/event-log.ts';
-import { readingPauses } from '../src/engines/sqlite/log/reading-pauses.ts';
-import { checkTables } from '../src/engines/sqlite/rebuild/check-tables.ts';
-import { derivations } from '../src/projections/index.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { knownSecrets, readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, grouped } from './cli/numbers.ts';
@@ -52,10 +47,10 @@ interface Finding {
 const DETAILS_MAX = 20;
 const STATE_CHARS = 7;
 
-function main({ values }: Arguments<typeof OPTIONS>): number {
+async function main({ values }: Arguments<typeof OPTIONS>): Promise<number> {
   const anchor = values.anchor === undefined ? undefined : readAnchor(values.anchor);
   const config = readEnvironment(values.secret);
-  requireDatabase(config);
+  const engine = await requireDatabase(config);
 
   const progress = createProgress();
   let isGood = true;
@@ -66,26 +61,21 @@ function main({ values }: Arguments<typeof OPTIONS>): number {
     process.stdout.write(`${[`${state.padEnd(STATE_CHARS)} ${name}: ${text}`, ...shown].join('\n')}\n`);
   };
 
-  const database = openReadOnly(config.databasePath);
+  const reader = await engine.openReader();
   try {
-    report('file', fileFinding(integrityProblems(database)));
-    const log = new EventLog(database);
+    report('file', fileFinding(await reader.damage()));
     const known = namedSecrets(config, values.secret !== undefined);
     const secrets = known.map(({ secret }) => secret);
-    const pause = readingPauses(database);
-    const found = verifyLog(log, secrets, (done, total) => {
-      pause();
-      progress.report('log', done, total);
-    });
+    const found = await verifyLog(reader, secrets, (done, total) => progress.report('log', done, total));
     report('sequence', sequenceFinding(found));
     report('chain', chainFinding(found));
     report('signatures', signaturesFinding(found, known));
-    if (anchor !== undefined) report('anchor', anchorFinding(anchor, anchorProblem(log, anchor)));
-    report('tables', tablesFinding(config, progress));
+    if (anchor !== undefined) report('anchor', anchorFinding(anchor, await anchorProblem(reader, anchor)));
+    report('tables', await tablesFinding(engine, progress));
     process.stdout.write(`head: seq ${found.head.seq}, chain ${hexOf(found.head.chain)}\n`);
   } finally {
     progress.clear();
-    database.close();
+    await reader.close();
   }
   return isGood ? 0 : 1;
 }
@@ -170,11 +160,9 @@ function anchorFinding({ seq }: Anchor, problem: string | undefined): Finding {
   return { state: 'FAILED', text: problem };
 }
 
-function tablesFinding({ databasePath }: Config, progress: Progress): Finding {
+async function tablesFinding(engine: Engine, progress: Progress): Promise<Finding> {
   try {
-    const { checks, unfolded } = checkTables(databasePath, derivations, (done, total) =>
-      progress.report('tables', done, total),
-    );
+    const { checks, unfolded } = await engine.check((done, total) => progress.report('tables', done, total));
     const wrong = checks.filter(({ differenceCount }) => differenceCount > 0);
     if (wrong.length > 0) {
       const names = wrong.map(({ name }) => name).join(', ');
@@ -184,7 +172,7 @@ function tablesFinding({ databasePath }: Config, progress: Progress): Finding {
     const text = `they match the log (rows: ${sizes})`;
     return { state: 'ok', text, details: unfoldedLines(unfolded) };
   } catch (error) {
-    return { state: 'FAILED', text: `they cannot be compared: ${faultText(error)}` };
+    return { state: 'FAILED', text: `they cannot be compared: ${errorText(error)}` };
   }
 }
 

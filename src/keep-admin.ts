@@ -4,7 +4,6 @@
  * stored.
  */
 
-import { statSync } from 'node:fs';
 import { ADMIN_TOKEN_FILE, adminToken, adminTokenPath } from './config/admin-token.ts';
 import type { Config } from './config/config.ts';
 import type { Log } from './core/logger.ts';
@@ -12,10 +11,12 @@ import type { Counters } from './core/metrics/counters.ts';
 import { watchEventLoop } from './core/metrics/event-loop-delay.ts';
 import type { Snapshot } from './core/metrics/snapshot.ts';
 import type { Writer } from './core/writer/writer.ts';
+import { engineOf } from './engines/engine-of.ts';
 import { type AdminServer, openAdmin } from './http/admin/admin.ts';
 import { urlHost } from './http/listen.ts';
 import type { HttpServer } from './http/server.ts';
 import { askForToken, STYLE_SHEET } from './pages/entrance.ts';
+import { derivations } from './projections/index.ts';
 import type { Handling } from './threads/keep-handling.ts';
 import { keepPages } from './threads/keep-pages.ts';
 
@@ -80,7 +81,7 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
       ...admin,
       token,
       snapshot,
-      fileSizes: () => ({ database: sizeOf(databasePath), wal: sizeOf(`${databasePath}-wal`) }),
+      sizes: engineOf(databasePath, derivations).sizes,
       page: pages.make,
       askForToken: (query, isWrong) => askForToken(place, query, isWrong),
       style: STYLE_SHEET,
@@ -117,8 +118,4 @@ function keptToken(databasePath: string, log: Log): string | undefined {
     );
     return undefined;
   }
-}
-
-function sizeOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.size;
 }

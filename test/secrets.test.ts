@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { secretUse, secretUseText } from '../src/core/inspect/secret-use.ts';
 import { SECRET_USE_EVENTS_MAX } from '../src/core/limits.ts';
+import { engineOf } from '../src/engines/engine-of.ts';
+import { derivations } from '../src/projections/index.ts';
 import { type SampleDatabase, sampleDatabase } from './scripts/sample-database.ts';
 import { type ProgramFolder, programFolder } from './support/program.ts';
 import { deliver, SECRET, temporaryFolder, until } from './support/receiver.ts';
@@ -78,14 +80,21 @@ describe('the last use of each secret', () => {
     database = sampleDatabase();
   });
   afterEach(() => database.remove());
-  const use = (secrets: string[]) => secretUse(database.path, secrets);
+  async function use(secrets: string[], path = database.path) {
+    const reader = await engineOf(path, derivations).openReader();
+    try {
+      return await secretUse(reader, secrets);
+    } finally {
+      await reader.close();
+    }
+  }
 
-  it('is searched for back to the limit', () => {
+  it('is searched for back to the limit', async () => {
     database.append(1, 'older');
     database.append(120, 'old');
     database.append(SECRET_USE_EVENTS_MAX - 60, 'new');
     database.append(3, null);
-    const found = use(['new', 'old', 'older']);
+    const found = await use(['new', 'old', 'older']);
     assert.deepEqual(
       found.lastUses.map((last) => last?.seq),
       [SECRET_USE_EVENTS_MAX + 61, 121, undefined],
@@ -94,24 +103,24 @@ describe('the last use of each secret', () => {
     assert.match(secretUseText(found), /secret 3 signed none of the last 10,000 events: if/);
   });
 
-  it('is searched for no further than needed', () => {
+  it('is searched for no further than needed', async () => {
     database.append(200, 'old');
     database.append(10, 'new');
-    assert.equal(use(['new', 'old']).eventsLookedAt, 11);
+    assert.equal((await use(['new', 'old'])).eventsLookedAt, 11);
   });
 
-  it('does not suggest removing the first secret, which is the newest', () => {
+  it('does not suggest removing the first secret, which is the newest', async () => {
     database.append(2, 'old');
-    const found = use(['new', 'old']);
+    const found = await use(['new', 'old']);
     assert.match(
       secretUseText(found),
       /^2 secrets: secret 1 signed none of the last 2 events; secret 2 last signed seq 2 \(2026-01-05 09:00 UTC\)$/,
     );
   });
 
-  it('is an error if the log cannot be read', () => {
+  it('is an error if the log cannot be read', async () => {
     const folder = temporaryFolder();
-    assert.throws(() => secretUse(join(folder.path, 'none.db'), ['a', 'b']), /none\.db/);
+    await assert.rejects(use(['a', 'b'], join(folder.path, 'none.db')), /none\.db/);
     folder.remove();
   });
 });

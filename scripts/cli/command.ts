@@ -4,10 +4,9 @@
  */
 
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import Database from 'better-sqlite3';
 import { ConfigError, EX_CONFIG } from '../../src/config/config.ts';
+import { EngineError, errorText } from '../../src/core/engine-error.ts';
 import { IRISX } from '../../src/core/packaging.ts';
-import { faultText, storageFault } from '../../src/engines/sqlite/file/storage-fault.ts';
 
 /** The command line is wrong; `message` says how, in one line. */
 export class UsageError extends Error {
@@ -75,7 +74,7 @@ export function commandLine<O extends Options>(
 }
 
 function fail(error: unknown): void {
-  process.stderr.write(`${faultText(error)}${whatToDo(error)}\n`);
+  process.stderr.write(`${errorText(error)}${whatToDo(error)}\n`);
   process.exitCode = exitCodeOf(error);
 }
 
@@ -101,18 +100,18 @@ function usageProblem({ code, message }: NodeJS.ErrnoException): string {
   return `${option} needs a value`;
 }
 
-/** Our own errors already say what to do; SQLite's errors on an open database do not. */
+/** Our own errors already say what to do; those of a database, which have a code, do not. */
 function whatToDo(error: unknown): string {
   if (error instanceof UsageError) return '; see --help';
-  if (!(error instanceof Database.SqliteError)) return '';
-  switch (storageFault(error)) {
+  if (!(error instanceof EngineError) || error.code === undefined) return '';
+  switch (error.kind) {
     case 'lost':
       return `; run ${IRISX} verify to find the damage; docs/OPERATIONS.md explains how to restore a backup`;
     case 'full':
       return '; free some space on the disk of the database, then try again';
     case 'busy':
       return '; another process has locked the database: stop it, or try again';
-    case 'other':
+    default:
       return '';
   }
 }

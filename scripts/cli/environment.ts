@@ -4,7 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { type Config, loadEnvFile, readConfig } from '../../src/config/config.ts';
 import { developmentSecretPath } from '../../src/config/development-secret.ts';
-import { openReadOnly } from '../../src/engines/sqlite/file/database.ts';
+import type { Engine } from '../../src/core/engine/engine.ts';
+import { engineOf } from '../../src/engines/engine-of.ts';
+import { derivations } from '../../src/projections/index.ts';
 import { EX_FAILED, UsageError } from './command.ts';
 
 const NO_SECRETS = {
@@ -53,12 +55,15 @@ export function serverUrl({ port, host }: Config): string {
   return `http://${name}:${port}/webhooks`;
 }
 
-/** @throws Error if the database file does not exist, DatabaseRefused if it contains no log */
-export function requireDatabase({ databasePath }: Pick<Config, 'databasePath'>): void {
+/** @returns the engine of the database @throws Error if there is no database, or if it contains no log */
+export async function requireDatabase({ databasePath }: Pick<Config, 'databasePath'>): Promise<Engine> {
   if (!existsSync(databasePath)) {
     throw new Error(
       `there is no database ${relative('', databasePath)}: start the server once, or set DATABASE_URL`,
     );
   }
-  openReadOnly(databasePath).close();
+  const engine = engineOf(databasePath, derivations);
+  const reader = await engine.openReader();
+  await reader.close();
+  return engine;
 }

@@ -2,9 +2,9 @@
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import type { Reader } from '../../src/core/engine/reader.ts';
 import type { StoredEvent } from '../../src/core/event/recorded-event.ts';
 import { IRISX } from '../../src/core/packaging.ts';
-import type { EventLog } from '../../src/engines/sqlite/log/event-log.ts';
 import { bodyMember } from './shown-event.ts';
 
 /**
@@ -12,13 +12,13 @@ import { bodyMember } from './shown-event.ts';
  * @throws Error if an event is missing or cannot be read; all events before it have been written
  */
 export async function exportEvents(
-  log: EventLog,
+  reader: Reader,
   { after, before }: { readonly after: number; readonly before: number },
   to: Writable,
 ): Promise<void> {
-  const last = Math.min(log.head().seq, before - 1);
+  const last = Math.min((await reader.head()).seq, before - 1);
   for (let seq = after; seq < last; ) {
-    const events = log.stored(seq);
+    const events = await reader.stored(seq);
     if (events.length === 0) throw damaged(seq + 1);
     for (const event of events) {
       if (event.seq !== seq + 1) throw damaged(seq + 1);

@@ -6,8 +6,8 @@
 
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
+import { errorText } from '../../src/core/engine-error.ts';
 import { IRISX } from '../../src/core/packaging.ts';
-import { faultText } from '../../src/engines/sqlite/file/storage-fault.ts';
 import type { Delivery } from './post.ts';
 
 const KEPT_HEADERS = /^x-irisx-event(-id)?$/i;
@@ -26,7 +26,7 @@ export function readRecordedFile(file: string): RecordedFile {
   try {
     bytes = readFileSync(file); // as text, a file could have 512 MiB at most
   } catch (error) {
-    throw new Error(`${file} cannot be read: ${faultText(error)}`, { cause: error });
+    throw new Error(`${file} cannot be read: ${errorText(error)}`, { cause: error });
   }
   function* deliveries(): Generator<Delivery> {
     let number = 0;

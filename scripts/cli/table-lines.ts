@@ -1,8 +1,8 @@
 /** The comparison of a table with the log, as lines for people. */
 
+import type { TableCheck } from '../../src/core/engine/engine.ts';
 import { harmless } from '../../src/core/logger.ts';
 import { IRISX } from '../../src/core/packaging.ts';
-import type { TableCheck } from '../../src/engines/sqlite/rebuild/check-tables.ts';
 import { counted } from './numbers.ts';
 
 /** One line, plus one for each listed difference. */

@@ -1,11 +1,8 @@
 /** Warnings for commands that read the tables. */
 
-import type { Database } from 'better-sqlite3';
-import { ProjectionStates } from '../../src/engines/sqlite/log/projection-state.ts';
-import { derivations } from '../../src/projections/index.ts';
+import type { Reader } from '../../src/core/engine/reader.ts';
 
 /** Prints a line on standard error for each table that does not reflect the log: its rows must not look up to date. */
-export function noteTableProblems(database: Database): void {
-  for (const { text } of new ProjectionStates(database).problems(derivations.projections))
-    process.stderr.write(`note: ${text}\n`);
+export async function noteTableProblems(reader: Reader): Promise<void> {
+  for (const { text } of await reader.tableProblems()) process.stderr.write(`note: ${text}\n`);
 }

@@ -1,12 +1,12 @@
 /** The page of one event: its body, its metadata, and the rows that it changed. */
 
+import type { Reader } from '../core/engine/reader.ts';
 import { indentedJson } from '../core/event/indented-json.ts';
-import type { StoredEvent } from '../core/event/recorded-event.ts';
+import { failureText, type StoredEvent } from '../core/event/recorded-event.ts';
 import type { Explainer, Explanation } from '../core/inspect/explain.ts';
 import type { Snapshot } from '../core/metrics/snapshot.ts';
 import type { Page } from '../core/page.ts';
 import type { Value } from '../core/tables/projection.ts';
-import type { EventLog } from '../engines/sqlite/log/event-log.ts';
 import { time, whole } from './format.ts';
 import { foreign, foreignShort, type Html, html } from './html.ts';
 import { page } from './layout.ts';
@@ -16,17 +16,22 @@ const BODY_CHARS_MAX = 200_000;
 const VALUE_CHARS_MAX = 2_000;
 
 /** @returns undefined if there is no such event */
-export function eventPage(
-  log: EventLog,
+export async function eventPage(
+  reader: Reader,
   explainer: Explainer,
   seq: number,
   snapshot: Snapshot,
-): Page | undefined {
-  const [event] = log.stored(seq - 1, 1);
+): Promise<Page | undefined> {
+  const [event] = await reader.stored(seq - 1, 1);
   if (event?.seq !== seq) return undefined;
-  const failure = log.failureOf(seq);
-  const rows = explainer.rowsOf(seq).flatMap((row) => explainer.explain(row) ?? []);
-  const neighbours = [seq - 1, seq + 1].filter((other) => other >= 1 && other <= log.head().seq);
+  const failure = failureText((await reader.failuresOf(seq)).map(({ error }) => error));
+  const rows: Explanation[] = [];
+  for (const row of await explainer.rowsOf(seq)) {
+    const explanation = await explainer.explain(row);
+    if (explanation !== undefined) rows.push(explanation);
+  }
+  const head = await reader.head();
+  const neighbours = [seq - 1, seq + 1].filter((other) => other >= 1 && other <= head.seq);
   const title = `Event ${seq} ${event.type ?? ''}`;
   const main = html`
 <section>

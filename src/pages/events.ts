@@ -1,9 +1,10 @@
 /** The events page: newest first, with a filter and paging. */
 
+import type { FoundEvent, Reader } from '../core/engine/reader.ts';
 import { DOCUMENTED_TYPES } from '../core/event/event-types.ts';
+import { type Found, findEvents } from '../core/inspect/event-search.ts';
 import type { Snapshot } from '../core/metrics/snapshot.ts';
 import type { Page } from '../core/page.ts';
-import type { EventSearch, Found, FoundEvent } from '../engines/sqlite/log/event-search.ts';
 import { time, whole } from './format.ts';
 import { foreignShort, type Html, html } from './html.ts';
 import { page } from './layout.ts';
@@ -14,11 +15,12 @@ const FAILURE_CHARS_MAX = 120;
 const FILTER_CHARS_MAX = 256;
 
 /** @param query its parameters `type`, `subject`, `failed` and `before` are used */
-export function eventsPage(search: EventSearch, query: URLSearchParams, snapshot: Snapshot): Page {
+export async function eventsPage(reader: Reader, query: URLSearchParams, snapshot: Snapshot): Promise<Page> {
   const given = (name: string) => query.get(name)?.trim().slice(0, FILTER_CHARS_MAX) || undefined;
   const filter = { type: given('type'), subject: given('subject'), failedOnly: query.get('failed') === '1' };
   const before = /^[1-9]\d{0,14}$/.exec(query.get('before') ?? '')?.[0];
-  const found = search.find(
+  const found = await findEvents(
+    reader,
     filter,
     { before: before === undefined ? undefined : Number(before) },
     EVENTS_A_PAGE,

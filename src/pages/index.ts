@@ -1,11 +1,11 @@
 /** The admin pages by path. */
 
-import type { Database } from 'better-sqlite3';
+import type { Engine } from '../core/engine/engine.ts';
+import type { Reader } from '../core/engine/reader.ts';
+import { findEvents } from '../core/inspect/event-search.ts';
 import { Explainer } from '../core/inspect/explain.ts';
 import type { Snapshot } from '../core/metrics/snapshot.ts';
 import type { Page } from '../core/page.ts';
-import { EventLog } from '../engines/sqlite/log/event-log.ts';
-import { EventSearch } from '../engines/sqlite/log/event-search.ts';
 import { derivations } from '../projections/index.ts';
 import { eventPage } from './event.ts';
 import { eventsPage, eventTable } from './events.ts';
@@ -14,32 +14,31 @@ import { page } from './layout.ts';
 import { createOverview } from './overview.ts';
 
 export interface PagesOptions {
-  /** A read-only connection. */
-  readonly database: Database;
-  readonly databasePath: string;
+  readonly engine: Engine;
+  readonly reader: Reader;
+  /** Shown on the overview, if the database is a file. */
+  readonly databasePath?: string;
   /** Wall clock, milliseconds. */
   readonly now: () => number;
 }
 
 const LATEST_EVENTS = 15;
 
-/** @param path without query */
-export type MakePage = (path: string, query: string, snapshot: Snapshot) => Page;
+/** Call it for one page after another. @param path without query */
+export type MakePage = (path: string, query: string, snapshot: Snapshot) => Promise<Page>;
 
 export function createPages(options: PagesOptions): MakePage {
-  const { database } = options;
-  const log = new EventLog(database);
-  const search = new EventSearch(database);
-  const explainer = new Explainer(database, derivations.projections);
-  const latest = () => eventTable(search.find({}, {}, LATEST_EVENTS).events);
+  const { reader } = options;
+  const explainer = new Explainer(reader, derivations.projections);
+  const latest = async () => eventTable((await findEvents(reader, {}, {}, LATEST_EVENTS)).events);
   const overview = createOverview({ ...options, latest });
 
-  return (path, query, snapshot) => {
+  return async (path, query, snapshot) => {
     const parameters = new URLSearchParams(query);
     if (path === '/') return overview(parameters, snapshot);
-    if (path === '/events') return eventsPage(search, parameters, snapshot);
+    if (path === '/events') return eventsPage(reader, parameters, snapshot);
     const seq = /^\/events\/([1-9]\d{0,14})$/.exec(path)?.[1];
-    const found = seq === undefined ? undefined : eventPage(log, explainer, Number(seq), snapshot);
+    const found = seq === undefined ? undefined : await eventPage(reader, explainer, Number(seq), snapshot);
     return found ?? notFound(seq, snapshot);
   };
 }

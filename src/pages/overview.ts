@@ -1,16 +1,20 @@
 /** The first page: deliveries, outcomes, and the state of the receiver. */
 
-import { statSync } from 'node:fs';
-import type { Database } from 'better-sqlite3';
+import type { Engine, Sizes } from '../core/engine/engine.ts';
+import type { Reader } from '../core/engine/reader.ts';
+import type { ConsumerState } from '../core/engine/run-store.ts';
+import type { Head } from '../core/event/recorded-event.ts';
 import type { Snapshot } from '../core/metrics/snapshot.ts';
 import type { Page } from '../core/page.ts';
-import { EventLog } from '../engines/sqlite/log/event-log.ts';
-import { EventTimes } from '../engines/sqlite/log/event-times.ts';
-import type { ConsumerState } from '../engines/sqlite/run-store.ts';
-import { runStorePath } from '../engines/sqlite/run-store-file.ts';
 import { barChart } from './bars.ts';
-import { consumersOf } from './consumers.ts';
-import { type Failure, Figures, type StatusCount } from './figures.ts';
+import {
+  callFigures,
+  type FailureFigures,
+  failureFigures,
+  optOutFigures,
+  type StatusCount,
+  smsFigures,
+} from './figures.ts';
 import { bytes, duration, money, percent, time, whole } from './format.ts';
 import { foreign, foreignShort, type Html, html } from './html.ts';
 import { page } from './layout.ts';
@@ -39,32 +43,36 @@ const ERROR_CHARS_MAX = 160;
 const NO_DELIVERY = new Set(['healthy', 'challenge', 'endpoints', 'connections_refused']);
 
 export interface OverviewOptions {
-  readonly database: Database;
-  readonly databasePath: string;
+  readonly engine: Engine;
+  readonly reader: Reader;
+  /** Shown if the database is a file. */
+  readonly databasePath?: string;
   /** Wall clock, milliseconds. */
   readonly now: () => number;
   /** The latest events, as the events page shows them. */
-  readonly latest: () => Html;
+  readonly latest: () => Promise<Html>;
 }
 
 /** @returns a function that makes the page; `query` may select a time window */
 export function createOverview(
   options: OverviewOptions,
-): (query: URLSearchParams, snapshot: Snapshot) => Page {
-  const { database, databasePath } = options;
-  const log = new EventLog(database);
-  const tally = new Tally(new EventTimes(database));
-  const figures = new Figures(database);
+): (query: URLSearchParams, snapshot: Snapshot) => Promise<Page> {
+  const { engine, reader, databasePath } = options;
+  const tally = new Tally(reader);
 
-  return (query, snapshot) => {
+  return async (query, snapshot) => {
     const nowMs = options.now();
     const window = WINDOWS.find(({ name }) => name === query.get('window')) ?? WINDOWS[0];
     const sinceMs = nowMs - window.ms;
-    const bars = tally.bars(sinceMs, nowMs, window.stepMs);
-    const calls = figures.calls(sinceMs);
-    const sms = figures.sms(sinceMs);
-    const optOuts = figures.optOuts(sinceMs);
-    const head = log.head();
+    const bars = await tally.bars(sinceMs, nowMs, window.stepMs);
+    const calls = await callFigures(reader, sinceMs);
+    const sms = await smsFigures(reader, sinceMs);
+    const optOuts = await optOutFigures(reader, sinceMs);
+    const failed = await failureFigures(reader);
+    const latest = await options.latest();
+    const head = await reader.head();
+    const consumers = await engine.consumers();
+    const sizes = await engine.sizes();
     const events = bars.reduce(
       (sum, { counts, uncounted }) => counts.reduce((a, b) => a + b, sum + uncounted),
       0,
@@ -91,10 +99,10 @@ ${tile('opted out', whole(optOuts.recent), `of ${whole(optOuts.all)} in total`)}
 <section class="half"><h2>Calls by outcome</h2>${statuses(calls.outcomes)}</section>
 <section class="half"><h2>Messages by status</h2>${statuses(sms.statuses)}</section>
 <section class="half"><h2>Answers <small>since the start, ${time(snapshot.startedAtMs)}</small></h2>${answers(snapshot)}</section>
-<section class="half"><h2>Failures <small>in the log, but not usable for a table</small></h2>${failures(figures.failures())}</section>
-<section><h2>Latest events <small><a href="/events">all, with filters</a></small></h2>${options.latest()}</section>
-<section class="half"><h2>Handlers</h2>${handlers(consumersOf(runStorePath(databasePath)), head.seq)}</section>
-<section class="half"><h2>Log</h2>${logState(databasePath, head, snapshot)}</section>`;
+<section class="half"><h2>Failures <small>in the log, but not usable for a table</small></h2>${failures(failed)}</section>
+<section><h2>Latest events <small><a href="/events">all, with filters</a></small></h2>${latest}</section>
+<section class="half"><h2>Handlers</h2>${handlers(consumers, head.seq)}</section>
+<section class="half"><h2>Log</h2>${logState(head, sizes, databasePath, snapshot)}</section>`;
     return page({ title: 'Overview', refreshes: true, snapshot, main });
   };
 
@@ -131,9 +139,9 @@ function answers({ counts, statuses: byStatus }: Snapshot): Html {
 <tbody>${rows.map(([code, count]) => html`<tr><td>${code.replaceAll('_', ' ')}</td><td class="number">${whole(count)}</td></tr>`)}</tbody></table>`;
 }
 
-function failures(found: readonly Failure[]): Html {
+function failures(found: readonly FailureFigures[]): Html {
   if (found.length === 0) return none('None.');
-  const row = ({ stage, error, count, lastSeq }: Failure) =>
+  const row = ({ stage, error, count, lastSeq }: FailureFigures) =>
     html`<tr><td>${stage}</td><td class="long">${foreignShort(error, ERROR_CHARS_MAX)}</td><td class="number">${whole(count)}</td><td class="number"><a href="/events/${lastSeq}">${lastSeq}</a></td></tr>`;
   return html`<div class="scroll"><table><thead><tr><th>stage</th><th>reason</th><th class="number">events</th><th class="number">last seq</th></tr></thead>
 <tbody>${found.map(row)}</tbody></table></div>`;
@@ -148,21 +156,22 @@ function handlers(consumers: readonly ConsumerState[], headSeq: number): Html {
 }
 
 function logState(
-  databasePath: string,
-  { seq, chain }: { seq: number; chain: Uint8Array },
+  { seq, chain }: Head,
+  { database, wal, runs }: Sizes,
+  databasePath: string | undefined,
   snapshot: Snapshot,
 ): Html {
   const { eventLoopDelay, queued } = snapshot;
-  const size = (path: string) => {
-    const found = statSync(path, { throwIfNoEntry: false })?.size;
-    return found === undefined ? 'none' : bytes(found);
-  };
+  const size = (found: number | undefined) => (found === undefined ? 'none' : bytes(found));
   const rows: [string, Html | string][] = [
     ['last event', html`seq ${whole(seq)}`],
     ['chain', html`<code>${Buffer.from(chain).toString('hex')}</code>`],
-    ['database', html`${size(databasePath)} · <code>${foreign(databasePath)}</code>`],
-    ['write-ahead log', size(`${databasePath}-wal`)],
-    ["handlers' state", size(runStorePath(databasePath))],
+    [
+      'database',
+      html`${size(database)}${databasePath !== undefined && html` · <code>${foreign(databasePath)}</code>`}`,
+    ],
+    ['write-ahead log', size(wal)],
+    ["handlers' state", size(runs)],
     ['waiting for the writer', whole(queued)],
     [
       'event loop delay',

@@ -4,8 +4,9 @@
  * between pages; until then its total is computed from the seqs.
  */
 
+import type { Reader, TimeCount } from '../core/engine/reader.ts';
 import { familyOf, tabledType } from '../core/event/event-types.ts';
-import type { EventTimes } from '../engines/sqlite/log/event-times.ts';
+import { firstFrom } from '../core/inspect/event-times.ts';
 
 export const FAMILIES = ['call', 'sms', 'recording', 'other'] as const;
 export type Family = (typeof FAMILIES)[number];
@@ -29,82 +30,103 @@ export const TALLY_STEP_MS = 60_000;
 const EVENTS_AT_ONCE = 5_000;
 
 export class Tally {
-  readonly #times: EventTimes;
+  readonly #reader: Pick<Reader, 'head' | 'receivedAtMs' | 'countsByTime'>;
   /** By the start of the time step, as a number of steps since 1970. */
   readonly #counts = new Map<number, number[]>();
   /** The events with #from < seq ≤ #to have been counted. */
-  #from: number;
-  #to: number;
+  #from = 0;
+  /** Beyond any log before the first page. */
+  #to = Number.POSITIVE_INFINITY;
   /** All events after this one should be counted. */
-  #wanted: number;
+  #wanted = 0;
+  /** The start of the next piece in the background. */
   #later: NodeJS.Immediate | undefined;
+  /** The last piece in the background; rejected if it failed. */
+  #background: Promise<void> = Promise.resolve();
 
-  constructor(times: EventTimes) {
-    this.#times = times;
-    this.#from = times.headSeq();
-    this.#to = this.#from;
-    this.#wanted = this.#from;
+  constructor(reader: Pick<Reader, 'head' | 'receivedAtMs' | 'countsByTime'>) {
+    this.#reader = reader;
   }
 
   /**
+   * Call it again only when the last call has ended.
    * @param stepMs a multiple of TALLY_STEP_MS
    * @returns the bars from the one that contains `sinceMs` to the one that contains `untilMs`, including empty ones
+   * @throws EngineError, also if counting failed in the background since the last call
    */
-  bars(sinceMs: number, untilMs: number, stepMs: number): Bar[] {
-    this.#countNew();
-    this.#wanted = Math.min(this.#wanted, this.#times.firstFrom(sinceMs) - 1);
-    this.#countBack(TALLY_PAGE_MS);
+  async bars(sinceMs: number, untilMs: number, stepMs: number): Promise<Bar[]> {
+    await this.#stopBackground();
+    await this.#countNew();
+    this.#wanted = Math.min(this.#wanted, (await firstFrom(this.#reader, sinceMs)) - 1);
+    await this.#countBack(TALLY_PAGE_MS);
     const bars: { startMs: number; counts: number[]; uncounted: number }[] = [];
     const firstMs = Math.floor(sinceMs / stepMs) * stepMs;
     for (let startMs = firstMs; startMs <= untilMs; startMs += stepMs)
       bars.push({
         startMs,
         counts: FAMILIES.map(() => 0),
-        uncounted: this.#uncounted(startMs, startMs + stepMs),
+        uncounted: await this.#uncounted(startMs, startMs + stepMs),
       });
     for (const [step, counts] of this.#counts) {
       const bar = bars[Math.floor((step * TALLY_STEP_MS - firstMs) / stepMs)];
       if (bar === undefined) continue;
       for (const [family, count] of counts.entries()) bar.counts[family] = (bar.counts[family] ?? 0) + count;
     }
+    this.#goOnInBackground();
     return bars;
   }
 
   /** The number of events in this period that have not been counted yet. */
-  #uncounted(startMs: number, endMs: number): number {
+  async #uncounted(startMs: number, endMs: number): Promise<number> {
     if (this.#from <= this.#wanted) return 0;
-    const [first, end] = [this.#times.firstFrom(startMs), this.#times.firstFrom(endMs)];
+    const first = await firstFrom(this.#reader, startMs);
+    const end = await firstFrom(this.#reader, endMs);
     return Math.max(0, Math.min(end, this.#from + 1) - Math.max(first, this.#wanted + 1));
   }
 
-  #countNew(): void {
-    const head = this.#times.headSeq();
-    if (head < this.#to) this.#begin(head); // the file was restored to an earlier state
+  async #countNew(): Promise<void> {
+    const { seq: head } = await this.#reader.head();
+    if (head < this.#to) this.#begin(head); // the first page, or the file was restored to an earlier state
     while (this.#to < head) {
       const upTo = Math.min(head, this.#to + EVENTS_AT_ONCE);
-      this.#count(this.#to, upTo);
+      this.#add(await this.#reader.countsByTime(this.#to, upTo, TALLY_STEP_MS));
       this.#to = upTo;
     }
   }
 
-  /** Counts back to #wanted: at least one piece, then more for up to `ms`. The rest is counted later, in pieces. */
-  #countBack(ms: number): void {
+  /** Counts back to #wanted: at least one piece, if there is any, then more for up to `ms`. */
+  async #countBack(ms: number): Promise<void> {
     const untilMs = performance.now() + ms;
     while (this.#from > this.#wanted) {
       const after = Math.max(this.#wanted, this.#from - EVENTS_AT_ONCE);
-      this.#count(after, this.#from);
+      this.#add(await this.#reader.countsByTime(after, this.#from, TALLY_STEP_MS));
       this.#from = after;
       if (performance.now() > untilMs) break;
     }
+  }
+
+  /** Counts the rest back to #wanted, one piece per turn of the event loop, so that a page waits for one at most. */
+  #goOnInBackground(): void {
     if (this.#from <= this.#wanted) return;
-    this.#later ??= setImmediate(() => {
-      this.#later = undefined;
-      this.#countBack(0);
+    this.#later = setImmediate(() => {
+      this.#background = this.#countBack(0).then(() => this.#goOnInBackground());
+      this.#background.catch(() => {}); // thrown by #stopBackground()
     });
   }
 
-  #count(after: number, upTo: number): void {
-    for (const { step, type, count } of this.#times.counts(after, upTo, TALLY_STEP_MS)) {
+  /** Waits for the piece that is being counted, so that nothing else counts at the same time. */
+  async #stopBackground(): Promise<void> {
+    const last = this.#background;
+    this.#background = Promise.resolve();
+    try {
+      await last;
+    } finally {
+      clearImmediate(this.#later);
+    }
+  }
+
+  #add(found: readonly TimeCount[]): void {
+    for (const { step, type, count } of found) {
       let counts = this.#counts.get(step);
       if (counts === undefined) {
         counts = FAMILIES.map(() => 0);

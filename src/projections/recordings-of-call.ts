@@ -1,11 +1,12 @@
 /** Finds a call's recordings, which are separate rows. */
 
-import type { Database } from 'better-sqlite3';
+import type { Reader } from '../core/engine/reader.ts';
 
 /** @returns their keys, in order of arrival */
-export function recordingsOf(database: Database, callUuid: string): string[] {
-  return database
-    .prepare('SELECT recording_id FROM recordings WHERE call_uuid = ? ORDER BY first_seq')
-    .pluck()
-    .all(callUuid) as string[];
+export async function recordingsOf(reader: Pick<Reader, 'query'>, callUuid: string): Promise<string[]> {
+  const found = await reader.query(
+    'SELECT recording_id FROM recordings WHERE call_uuid = ? ORDER BY first_seq',
+    callUuid,
+  );
+  return found.map((row) => row['recording_id'] as string);
 }

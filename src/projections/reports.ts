@@ -1,9 +1,9 @@
 /**
- * The reports: their columns, rows and groups. Each is one SELECT on the given connection. Its tables are the live
- * ones, or temporary ones that show an earlier moment (core/stand-as-of.ts).
+ * The reports: their columns, rows and groups. Each is one SELECT over the given reader, which shows the live tables or
+ * those of an earlier moment.
  */
 
-import type { Database } from 'better-sqlite3';
+import type { Reader } from '../core/engine/reader.ts';
 import type { Value } from '../core/tables/projection.ts';
 import { CALL_TIME_MS, SMS_TIME_MS } from './report-views.ts';
 
@@ -46,7 +46,7 @@ interface Grouped {
 
 interface Listed {
   readonly columns: readonly ReportColumn[];
-  /** Uses the parameters @since and @until. */
+  /** Has the columns by their names, and the parameters since and until, in this order. */
   readonly sql: string;
 }
 
@@ -104,8 +104,8 @@ const LISTED = {
       { name: 'phone_number', kind: 'text' },
       { name: 'last_keyword', kind: 'text' },
     ],
-    sql: `SELECT opted_out_at_ms, phone_number, last_keyword FROM contacts
-      WHERE opted_out = 1 AND opted_out_at_ms >= @since AND opted_out_at_ms < @until
+    sql: `SELECT opted_out_at_ms AS opted_out_at, phone_number, last_keyword FROM contacts
+      WHERE opted_out = 1 AND opted_out_at_ms >= ? AND opted_out_at_ms < ?
       ORDER BY opted_out_at_ms, phone_number`,
   },
   failures: {
@@ -117,10 +117,11 @@ const LISTED = {
       { name: 'last_seq', kind: 'count' },
       { name: 'last_received', kind: 'time' },
     ],
-    sql: `SELECT stage, error, count(*) AS events, min(seq), max(seq), max(received_at_ms)
+    sql: `SELECT stage, error AS reason, count(*) AS events, min(seq) AS first_seq, max(seq) AS last_seq,
+        max(received_at_ms) AS last_received
       FROM failures JOIN events USING (seq)
-      WHERE received_at_ms >= @since AND received_at_ms < @until
-      GROUP BY stage, error ORDER BY events DESC, max(seq) DESC`,
+      WHERE received_at_ms >= ? AND received_at_ms < ?
+      GROUP BY stage, error ORDER BY count(*) DESC, max(seq) DESC`,
   },
 } as const satisfies Readonly<Record<string, Listed>>;
 
@@ -135,28 +136,39 @@ export function hasGroups(name: ReportName): boolean {
 /** Later than any time in an event. */
 const NEVER_MS = 8.64e15;
 
-/** Runs one statement, or two if there is a total: call it in a transaction for a consistent view. */
-export function makeReport(database: Database, name: ReportName, scope: ReportScope): Report {
-  const range = { since: scope.sinceMs ?? -NEVER_MS, until: scope.untilMs ?? NEVER_MS };
-  const rowsOf = (sql: string) => database.prepare<[typeof range], Value[]>(sql).raw().all(range);
+/** Runs one statement, or two if there is a total: give it a reader at one moment for a consistent view. */
+export async function makeReport(
+  reader: Pick<Reader, 'query'>,
+  name: ReportName,
+  scope: ReportScope,
+): Promise<Report> {
   if (!isGrouped(name)) {
     const { columns, sql } = LISTED[name];
-    return { columns, rows: rowsOf(sql), total: undefined };
+    return { columns, rows: await rowsOf(reader, sql, columns, scope), total: undefined };
   }
   const grouped: Grouped = GROUPED[name];
+  const columns: readonly ReportColumn[] = [
+    { name: scope.by, kind: 'text' },
+    ...grouped.columns.map(({ name: column, kind }) => ({ name: column, kind })),
+  ];
   const select = (group: string) => `
-    SELECT ${group} AS "group", ${grouped.columns.map((column) => `${column.sql} AS ${column.name}`).join(', ')}
+    SELECT ${group} AS "${scope.by}", ${grouped.columns.map(({ sql, name: column }) => `${sql} AS ${column}`).join(', ')}
     FROM ${grouped.table}
-    WHERE ${grouped.at} >= @since AND ${grouped.at} < @until
-    GROUP BY "group" ORDER BY "group"`;
-  return {
-    columns: [
-      { name: scope.by, kind: 'text' },
-      ...grouped.columns.map(({ name: column, kind }) => ({ name: column, kind })),
-    ],
-    rows: rowsOf(select(groupSql(grouped, scope.by))),
-    total: rowsOf(select("'total'"))[0],
-  };
+    WHERE ${grouped.at} >= ? AND ${grouped.at} < ?
+    GROUP BY 1 ORDER BY 1`;
+  const rows = await rowsOf(reader, select(groupSql(grouped, scope.by)), columns, scope);
+  const [total] = await rowsOf(reader, select("'total'"), columns, scope);
+  return { columns, rows, total };
+}
+
+async function rowsOf(
+  reader: Pick<Reader, 'query'>,
+  sql: string,
+  columns: readonly ReportColumn[],
+  { sinceMs = -NEVER_MS, untilMs = NEVER_MS }: ReportScope,
+): Promise<Value[][]> {
+  const found = await reader.query(sql, sinceMs, untilMs);
+  return found.map((row) => columns.map(({ name }) => row[name] as Value));
 }
 
 function isGrouped(name: ReportName): name is keyof typeof GROUPED {

@@ -1,12 +1,13 @@
 /** Entry of the admin pages thread: reads the log, its tables and the handlers' state. Writes nothing. */
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { errorText } from '../core/engine-error.ts';
 import { lowerPriority, NICENESS } from '../core/low-priority.ts';
 import type { Snapshot } from '../core/metrics/snapshot.ts';
 import type { Page } from '../core/page.ts';
-import { openReadOnly } from '../engines/sqlite/file/database.ts';
-import { faultText } from '../engines/sqlite/file/storage-fault.ts';
+import { engineOf } from '../engines/engine-of.ts';
 import { createPages, type MakePage } from '../pages/index.ts';
+import { derivations } from '../projections/index.ts';
 
 export interface PageAsked {
   readonly id: number;
@@ -26,18 +27,19 @@ if (parentPort === null) throw new Error('pages-thread must run as a worker thre
 const port = parentPort;
 lowerPriority(NICENESS.reading); // pages must not take processor time from receiving
 const databasePath = workerData as string;
+const engine = engineOf(databasePath, derivations);
 let makePage: MakePage | undefined;
+let turn: Promise<void> = Promise.resolve();
 
 port.on('message', (asked: PageAsked) => {
-  const answer: PageAnswer = answerTo(asked);
-  port.postMessage(answer);
+  turn = turn.then(async () => port.postMessage(await answerTo(asked)));
 });
 
-function answerTo({ id, path, query, snapshot }: PageAsked): PageAnswer {
+async function answerTo({ id, path, query, snapshot }: PageAsked): Promise<PageAnswer> {
   try {
-    makePage ??= createPages({ database: openReadOnly(databasePath), databasePath, now: Date.now });
-    return { id, page: makePage(path, query, snapshot) };
+    makePage ??= createPages({ engine, reader: await engine.openReader(), databasePath, now: Date.now });
+    return { id, page: await makePage(path, query, snapshot) };
   } catch (error) {
-    return { id, problem: faultText(error) };
+    return { id, problem: errorText(error) };
   }
 }

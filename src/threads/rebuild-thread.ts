@@ -1,12 +1,11 @@
 /** Entry of the rebuild thread: reports why tables lag, rebuilds those that a rebuild fixes, and reports the result. */
 
-import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { Engine } from '../core/engine/engine.ts';
+import { EngineError, errorText } from '../core/engine-error.ts';
 import { lowerPriority, NICENESS } from '../core/low-priority.ts';
-import { openReadOnly } from '../engines/sqlite/file/database.ts';
-import { faultText } from '../engines/sqlite/file/storage-fault.ts';
-import { ProjectionStates, type TableProblem } from '../engines/sqlite/log/projection-state.ts';
-import { RebuildUnderWay, rebuild } from '../engines/sqlite/rebuild/rebuild.ts';
+import type { TableProblem } from '../core/tables/table-problem.ts';
+import { engineOf } from '../engines/engine-of.ts';
 import { derivations } from '../projections/index.ts';
 
 export type FromRebuild =
@@ -18,39 +17,40 @@ export type FromRebuild =
   | { readonly kind: 'under-way' | 'failed'; readonly text: string };
 
 /** Rebuilds the tables that a rebuild fixes. @returns the result */
-async function run(databasePath: string, send: (message: FromRebuild) => void): Promise<FromRebuild> {
+async function run(engine: Engine, send: (message: FromRebuild) => void): Promise<FromRebuild> {
   const startMs = performance.now();
   try {
-    const problems = problemsOf(databasePath);
+    const problems = await problemsOf(engine);
     send({ kind: 'problems', texts: problems.map(({ text }) => text) });
     const projections = problems
       .filter(({ kind }) => kind !== 'newer' && kind !== 'behind')
       .map(({ projection }) => projection);
     if (projections.length === 0) return { kind: 'nothing' };
-    const { seq, rows } = await rebuild({
-      databasePath,
-      derivations,
-      projections,
-      pause: async (ms) => void (await pause(ms)),
-      monotonicMs: () => performance.now(),
-    });
+    const { seq, rows } = await engine.rebuild({ projections });
     const ms = Math.round(performance.now() - startMs);
     return { kind: 'done', names: Object.keys(rows), events: seq, ms };
   } catch (error) {
-    return { kind: error instanceof RebuildUnderWay ? 'under-way' : 'failed', text: faultText(error) };
+    return { kind: isUnderWay(error) ? 'under-way' : 'failed', text: errorText(error) };
   }
 }
 
-function problemsOf(databasePath: string): TableProblem[] {
-  const database = openReadOnly(databasePath);
+/** Whether another process is rebuilding. If the storage is busy for another reason, the error has a code. */
+function isUnderWay(error: unknown): boolean {
+  return error instanceof EngineError && error.kind === 'busy' && error.code === undefined;
+}
+
+async function problemsOf(engine: Engine): Promise<readonly TableProblem[]> {
+  const reader = await engine.openReader();
   try {
-    return new ProjectionStates(database).problems(derivations.projections);
+    return await reader.tableProblems();
   } finally {
-    database.close();
+    await reader.close();
   }
 }
 
 if (parentPort === null) throw new Error('rebuild-thread must run as a worker thread');
 lowerPriority(NICENESS.writing);
 const port = parentPort;
-port.postMessage(await run(workerData as string, (message) => port.postMessage(message)));
+port.postMessage(
+  await run(engineOf(workerData as string, derivations), (message) => port.postMessage(message)),
+);

@@ -3,6 +3,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { secretUse, secretUseText } from '../core/inspect/secret-use.ts';
 import { lowerPriority, NICENESS } from '../core/low-priority.ts';
+import { engineOf } from '../engines/engine-of.ts';
+import { derivations } from '../projections/index.ts';
 
 /** The data passed to the thread. */
 export interface SecretsThreadData {
@@ -13,4 +15,6 @@ export interface SecretsThreadData {
 if (parentPort === null) throw new Error('secrets-thread must run as a worker thread');
 lowerPriority(NICENESS.reading);
 const { databasePath, secrets } = workerData as SecretsThreadData;
-parentPort.postMessage(secretUseText(secretUse(databasePath, secrets)));
+const reader = await engineOf(databasePath, derivations).openReader();
+parentPort.postMessage(secretUseText(await secretUse(reader, secrets)));
+await reader.close();

@@ -215,7 +215,7 @@ fault(
         statSync(`${folder.databasePath}-wal`).size >= bytes,
         'the write that did not fit was the last one',
       );
-      checkLeft(folder.databasePath, ledger);
+      await checkLeft(folder.databasePath, ledger);
     }
     const program = folder.start(env);
     await load.finish();

@@ -87,7 +87,7 @@ async function killAtWrite({ folder, ledger }: Fault, port: number, suffix: stri
   // strace counts the calls of each thread separately, so there may be more in total.
   const writes = callsOn(file, log).filter(({ name }) => name === 'pwrite64').length;
   assert.ok(writes >= when, `killed at write ${writes} of ${when}`);
-  checkLeft(folder.databasePath, ledger);
+  await checkLeft(folder.databasePath, ledger);
 }
 
 async function startAndStop({ folder }: Fault, port: number): Promise<void> {

@@ -60,7 +60,7 @@ for (const [id, signal, ending] of [
       process.kill(pid(), 'SIGTERM');
       await holder.exit;
       checkLines(holder.output());
-      const { events, acknowledged } = checkLog(folder.databasePath, ledger);
+      const { events, acknowledged } = await checkLog(folder.databasePath, ledger);
       assert.equal(load.counts.refused, 0, 'connections refused');
       const { broken, silenceMs } = load.counts;
       given.report(

@@ -83,7 +83,7 @@ async function moveUnderLoad(given: Fault, { what, move }: Move, index: number):
   assert.match(await endsLost(program), /moved, replaced or deleted/, what);
   await load.stop();
   // Everything acknowledged so far must be in whichever file was the database then.
-  checkLog(moved ?? folder.databasePath, ledger);
+  await checkLog(moved ?? folder.databasePath, ledger);
 
   const next = folder.start({ PORT: String(port) });
   const newLedger = openLedger(join(folder.path, `new-ledger-${index}`));

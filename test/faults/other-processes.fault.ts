@@ -48,7 +48,7 @@ fault('B11a', 'two and four servers on one file under load keep one sound log', 
       loads.every(({ counts }) => counts.tookMs.length === EVENTS / count),
       'all took part',
     );
-    checkLog(folder.databasePath, ledger);
+    await checkLog(folder.databasePath, ledger);
     for (const [index, program] of programs.slice(1).entries()) {
       program.kill('SIGTERM');
       assert.equal((await ended(program)).code, 0, `${index}: ${program.output()}`);

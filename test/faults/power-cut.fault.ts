@@ -39,7 +39,7 @@ fault(
   ['strace'],
   async (given) => {
     const calls = await record(given, { walRestarts: 2 });
-    const { lost, damaged } = cutAtRandom(given, calls, IMAGES);
+    const { lost, damaged } = await cutAtRandom(given, calls, IMAGES);
     assert.deepEqual([lost.length, damaged.length], [0, 0], `lost, damaged: ${lost[0] ?? damaged[0]}`);
     given.report(
       IMAGES,
@@ -51,7 +51,7 @@ fault(
 fault('A2b', 'with synchronous=NORMAL the same case loses events', ['strace'], async (given) => {
   const preload = new URL('../support/synchronous-normal.mjs', import.meta.url).href;
   const calls = await record(given, { walRestarts: 0, env: { NODE_OPTIONS: `--import=${preload}` } });
-  const { atStake, lost, damaged } = cutAtRandom(given, calls, IMAGES_UNSYNCED);
+  const { atStake, lost, damaged } = await cutAtRandom(given, calls, IMAGES_UNSYNCED);
   assert.ok(
     lost.length > atStake / 5,
     `A2 would not notice: only ${lost.length} of ${atStake} images lost events`,
@@ -128,7 +128,7 @@ interface Found {
   readonly damaged: string[];
 }
 
-function cutAtRandom(given: Fault, calls: readonly DiskCall[], count: number): Found {
+async function cutAtRandom(given: Fault, calls: readonly DiskCall[], count: number): Promise<Found> {
   const { folder, random } = given;
   const found: Found = { atStake: 0, lost: [], damaged: [] };
   const disk = openCrashDisk(calls);
@@ -141,7 +141,10 @@ function cutAtRandom(given: Fault, calls: readonly DiskCall[], count: number): F
     writeImage(disk.cut(random), imagePath);
     // The time of an entry is rounded down, so an entry in the same millisecond may be later than the cut.
     const acknowledged = entries.filter(({ atMs }) => atMs + 1 <= startedMs);
-    const problem = problemOf(join(imagePath, relative(folder.path, folder.databasePath)), acknowledged);
+    const problem = await problemOf(
+      join(imagePath, relative(folder.path, folder.databasePath)),
+      acknowledged,
+    );
     rmSync(imagePath, { recursive: true });
     if (acknowledged.length > 0) found.atStake += 1;
     if (problem === undefined) continue;
@@ -178,7 +181,7 @@ function cutsOf({ random, ledger }: Fault, calls: readonly DiskCall[], count: nu
 const AFTERWARDS = delivery({ event: 'call.dtmf', data: { after: 'the power cut' } });
 
 /** Opens the files as a writer does, appends a delivery, and checks everything. @returns what is wrong */
-function problemOf(databasePath: string, acknowledged: Entry[]): string | undefined {
+async function problemOf(databasePath: string, acknowledged: Entry[]): Promise<string | undefined> {
   try {
     prepareDatabaseFile(databasePath);
     const database = openDatabase(databasePath, derivations);
@@ -186,7 +189,7 @@ function problemOf(databasePath: string, acknowledged: Entry[]): string | undefi
       database.pragma('synchronous = OFF'); // no second power cut follows
       updateViews(database, derivations);
       appenderOf(database, derivations).append([AFTERWARDS]);
-      checkLog(databasePath, { entries: () => acknowledged }, []);
+      await checkLog(databasePath, { entries: () => acknowledged }, []);
     } finally {
       database.close();
     }

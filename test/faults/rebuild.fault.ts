@@ -49,7 +49,7 @@ fault(
       if (signal === null) continue; // it ended before the kill
       kills += 1;
       left[leftBy(databasePath)] += 1;
-      checkLog(databasePath, ledger);
+      await checkLog(databasePath, ledger);
     }
 
     assert.deepEqual(await once(startRebuild(databasePath), 'exit'), [0, null]);

@@ -73,7 +73,7 @@ async function endHeldUp(
   await startLoad({ port, ledger, connections: 4, next: sampleDeliveries(given.seed, 200) }).done;
   await holdUp(port, program);
   const ms = await terminate(program, msMax);
-  const { acknowledged } = checkLog(folder.databasePath, ledger);
+  const { acknowledged } = await checkLog(folder.databasePath, ledger);
   given.report(1, `exit 0 after ${ms.toFixed(0)} ms, 0 of ${acknowledged} lost`);
 }
 
@@ -116,7 +116,7 @@ fault('B10f', 'SIGTERM while the writer is inside a slow commit waits for it', [
   await until(() => writes() > writesBefore, 'a commit has written');
   const ms = await terminate(program);
   await Promise.all(answers);
-  const { acknowledged } = checkLog(folder.databasePath, ledger);
+  const { acknowledged } = await checkLog(folder.databasePath, ledger);
   assert.equal(acknowledged, bodies.length);
   given.report(1, `exit 0 after ${ms.toFixed(0)} ms, ${acknowledged} of ${bodies.length} answered 200`);
 });

@@ -39,7 +39,7 @@ export function appenderOf(database: Database, { projections }: Derivations): Te
       return { outcomes: [...outcomes], ...tables };
     },
     head: () => appender.head(),
-    writer: { append: async (batch) => atEdge(() => appender.append(batch)) },
+    writer: { append: (batch) => atEdge(() => appender.append(batch)) },
   };
 }
 

@@ -20,18 +20,18 @@ export function checkLog(
   databasePath: string,
   ledger: Pick<Ledger, 'entries'>,
   secrets: readonly string[] = [SECRET],
-): Sound {
+): Promise<Sound> {
   return checkSoundLog(databasePath, ledger, secrets);
 }
 
 /** I1 to I4 on a copy of what a killed process has left. Repairing the original is left to the next start. */
-export function checkLeft(databasePath: string, ledger: Pick<Ledger, 'entries'>): Sound {
+export async function checkLeft(databasePath: string, ledger: Pick<Ledger, 'entries'>): Promise<Sound> {
   const folder = temporaryFolder();
   try {
     const copy = join(folder.path, 'copy.db');
     for (const suffix of ['', '-wal'])
       if (existsSync(databasePath + suffix)) copyFileSync(databasePath + suffix, copy + suffix);
-    return checkLog(copy, ledger);
+    return await checkLog(copy, ledger);
   } finally {
     folder.remove();
   }
@@ -99,7 +99,7 @@ export async function checkInvariants(program: Program, port: number, ledger: Le
   const exit = await program.exit;
   assert.deepEqual(exit, { code: 0, signal: null }, `its end: ${program.output()}${program.errors()}`);
   checkLines(program.output() + program.errors());
-  return { ...checkLog(program.databasePath, ledger), recoveryMs, memoryBytes };
+  return { ...(await checkLog(program.databasePath, ledger)), recoveryMs, memoryBytes };
 }
 
 /** Checks that a program whose database can no longer be trusted prints one line and kills itself. @returns the line */

@@ -79,7 +79,7 @@ export async function startReceiver(options: TestOptions = {}): Promise<TestRece
     async close() {
       await receiver.close();
       if (options.isNotSound !== true)
-        checkSoundLog(databasePath, { entries: () => acknowledged.get(url) ?? [] }, []);
+        await checkSoundLog(databasePath, { entries: () => acknowledged.get(url) ?? [] }, []);
       folder?.remove();
     },
   };

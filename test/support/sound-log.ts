@@ -5,9 +5,8 @@
 
 import assert from 'node:assert/strict';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { integrityProblems, verifyLog } from '../../src/core/inspect/verify-log.ts';
-import { EventLog } from '../../src/engines/sqlite/log/event-log.ts';
-import { checkTables } from '../../src/engines/sqlite/rebuild/compare.ts';
+import { verifyLog } from '../../src/core/inspect/verify-log.ts';
+import { engineOf } from '../../src/engines/engine-of.ts';
 import { derivations } from '../../src/projections/index.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -22,21 +21,23 @@ export interface Sound {
  * I1 to I4, on a file that a server may have open.
  * @param secrets all secrets with which its events may be signed; if empty, signatures are not checked
  */
-export function checkSoundLog(
+export async function checkSoundLog(
   databasePath: string,
   ledger: Pick<Ledger, 'entries'>,
   secrets: readonly string[],
-): Sound {
+): Promise<Sound> {
+  const engine = engineOf(databasePath, derivations);
+  const reader = await engine.openReader();
   const database = new Sqlite(databasePath, { readonly: true });
   try {
-    assert.deepEqual(integrityProblems(database), [], 'I4: integrity_check');
-    const { events, sequence, chain, signatures } = verifyLog(new EventLog(database), secrets);
+    assert.deepEqual(await reader.damage(), [], 'I4: integrity_check');
+    const { events, sequence, chain, signatures } = await verifyLog(reader, secrets);
     assert.deepEqual({ sequence, chain, signatures }, NO_FAULT, 'I2: the log verifies');
     const distinct = 'SELECT count(DISTINCT body_sha256) FROM events WHERE seq <= ?'; // more may have arrived meanwhile
     const bodies = database.prepare(distinct).pluck().get(events);
     assert.equal(bodies, events, 'I2: every body is there once');
     const acknowledged = checkAcknowledged(database, ledger);
-    const { checks } = checkTables(databasePath, derivations);
+    const { checks } = await engine.check();
     assert.deepEqual(
       checks.flatMap(({ differences }) => differences),
       [],
@@ -45,6 +46,7 @@ export function checkSoundLog(
     return { events, acknowledged };
   } finally {
     database.close();
+    await reader.close();
   }
 }
 

@@ -1,10 +1,8 @@
 /** Checks a log as a user who may only read: node verify-as-nobody.ts DATABASE. Prints what was found as JSON. */
 
 import Sqlite from 'better-sqlite3';
-import { integrityProblems, verifyLog } from '../../src/core/inspect/verify-log.ts';
-import { openReadOnly } from '../../src/engines/sqlite/file/database.ts';
-import { EventLog } from '../../src/engines/sqlite/log/event-log.ts';
-import { checkTables } from '../../src/engines/sqlite/rebuild/compare.ts';
+import { verifyLog } from '../../src/core/inspect/verify-log.ts';
+import { engineOf } from '../../src/engines/engine-of.ts';
 import { derivations } from '../../src/projections/index.ts';
 
 const NOBODY = 65_534;
@@ -15,10 +13,11 @@ if (process.getuid?.() === 0) {
   process.setgid?.(NOBODY);
   process.setuid?.(NOBODY);
 }
-const database = openReadOnly(path);
-const problems = integrityProblems(database);
-const { events } = verifyLog(new EventLog(database), []);
-database.close();
-const { checks } = checkTables(path, derivations);
+const engine = engineOf(path, derivations);
+const reader = await engine.openReader();
+const problems = await reader.damage();
+const { events } = await verifyLog(reader, []);
+await reader.close();
+const { checks } = await engine.check();
 const differences = checks.flatMap((check) => check.differences);
 process.stdout.write(JSON.stringify({ problems, events, differences }));

@@ -2,12 +2,10 @@
  * Explains why a row has its values: folds its events again one by one and finds the event that set each column.
  */
 
-import type { Database } from 'better-sqlite3';
-import { EventLog } from '../../engines/sqlite/log/event-log.ts';
-import { EventSearch } from '../../engines/sqlite/log/event-search.ts';
+import type { Reader } from '../engine/reader.ts';
 import { type Event, interpret, readBody } from '../event/event.ts';
 import { FieldError } from '../event/fields.ts';
-import { type HandlerEvent, WRITER_STAGE } from '../event/recorded-event.ts';
+import { type Failure, type HandlerEvent, PARSE_STAGE, WRITER_STAGE } from '../event/recorded-event.ts';
 import { EXPLAIN_EVENTS_MAX, EXPLAIN_RANGE_EVENTS_MAX } from '../limits.ts';
 import type { Projection, Row, Value } from '../tables/projection.ts';
 
@@ -49,28 +47,23 @@ export interface Explanation extends RowKey {
 const INNER_COLUMNS = new Set(['value_times_ms', 'status_at_ms']);
 
 export class Explainer {
-  readonly #log: EventLog;
-  readonly #database: Database;
+  readonly #reader: Reader;
   readonly #projections: readonly Projection[];
-  readonly #search: EventSearch;
   readonly #rangeEventsMax: number;
 
-  /** @param database may be a read-only connection */
   constructor(
-    database: Database,
+    reader: Reader,
     projections: readonly Projection[],
     rangeEventsMax: number = EXPLAIN_RANGE_EVENTS_MAX,
   ) {
-    this.#database = database;
-    this.#rangeEventsMax = rangeEventsMax;
-    this.#log = new EventLog(database);
-    this.#search = new EventSearch(database);
+    this.#reader = reader;
     this.#projections = projections;
+    this.#rangeEventsMax = rangeEventsMax;
   }
 
   /** The rows that an event belongs to, even if it could not be folded into them. */
-  rowsOf(seq: number): RowKey[] {
-    const [recorded] = this.#log.forHandlers(seq - 1, 1);
+  async rowsOf(seq: number): Promise<RowKey[]> {
+    const [recorded] = await this.#reader.forHandlers(seq - 1, 1);
     const event = recorded?.seq === seq ? eventOf(recorded) : undefined;
     if (event === undefined) return [];
     return this.#projections.flatMap((projection) => {
@@ -80,24 +73,24 @@ export class Explainer {
   }
 
   /** @returns undefined if there is neither a row nor an event for it */
-  explain(row: RowKey): Explanation | undefined {
+  async explain(row: RowKey): Promise<Explanation | undefined> {
     // In one snapshot, so that the row matches its events.
-    return this.#database.transaction(() => this.#explained(row))();
+    return this.#reader.atOneMoment((moment) => this.#explained(moment, row));
   }
 
-  #explained({ table, key }: RowKey): Explanation | undefined {
+  async #explained(moment: Reader, { table, key }: RowKey): Promise<Explanation | undefined> {
     const projection = this.#projections.find(({ name }) => name === table);
     if (projection === undefined) return undefined;
-    const held = this.#row(projection, key);
-    const { seqs, lookedAtFrom } = this.#seqsOf(projection, key, held);
+    const held = await moment.row(projection, key);
+    const { seqs, lookedAtFrom } = await this.#seqsOf(moment, projection, key, held);
     const events: ExplainedEvent[] = [];
     const setBy = new Map<string, number>();
     let row: Row | undefined;
     for (const seq of seqs) {
-      const [recorded] = this.#log.forHandlers(seq - 1, 1);
+      const [recorded] = await moment.forHandlers(seq - 1, 1);
       const event = recorded?.seq === seq ? eventOf(recorded) : undefined;
       if (recorded === undefined || event === undefined || keyOf(projection, event) !== key) continue;
-      const failure = this.#log.failureFor(seq, table);
+      const failure = failureFor(table, await moment.failuresOf(seq));
       const next = failure === null ? folded(projection, row, event, key) : undefined;
       events.push({
         seq,
@@ -119,29 +112,32 @@ export class Explainer {
     return { table, key, events, columns, differing, lookedAtFrom };
   }
 
-  #row({ name, key: column }: Projection, key: string): Row | undefined {
-    return this.#database.prepare<[string], Row>(`SELECT * FROM ${name} WHERE ${column} = ?`).get(key);
-  }
-
   /** Events that may belong to a row, in the order of the log. */
-  #seqsOf(
+  async #seqsOf(
+    moment: Reader,
     { name, columns }: Projection,
     key: string,
     row: Row | undefined,
-  ): { readonly seqs: readonly number[]; readonly lookedAtFrom: number } {
-    const seqs = [name, WRITER_STAGE].flatMap((stage) =>
-      this.#search.failedNaming(stage, key, EXPLAIN_EVENTS_MAX),
-    );
+  ): Promise<{ readonly seqs: readonly number[]; readonly lookedAtFrom: number }> {
+    const seqs: number[] = [];
+    for (const stage of [name, WRITER_STAGE])
+      seqs.push(...(await moment.failedNaming(stage, key, EXPLAIN_EVENTS_MAX)));
     let lookedAtFrom = 1;
     if (row !== undefined) {
       const upTo = Number(row['last_seq']);
       const first = 'first_seq' in columns ? Number(row['first_seq']) : 1;
       const from = Math.max(first, upTo - this.#rangeEventsMax + 1);
       if (from > first) lookedAtFrom = from;
-      seqs.push(...this.#search.naming(key, from, upTo, EXPLAIN_EVENTS_MAX));
+      seqs.push(...(await moment.naming(key, from, upTo, EXPLAIN_EVENTS_MAX)));
     }
     return { seqs: [...new Set(seqs)].sort((one, other) => one - other), lookedAtFrom };
   }
+}
+
+/** Why the table of a projection does not have an event, by what `failures` records for it; null if it has no reason. */
+function failureFor(projection: string, failures: readonly Failure[]): string | null {
+  const stages = [PARSE_STAGE, WRITER_STAGE, projection];
+  return failures.find(({ stage }) => stages.includes(stage))?.error ?? null;
 }
 
 function columnsOf(projection: Projection, row: Row, setBy: ReadonlyMap<string, number>): ExplainedColumn[] {

@@ -1,7 +1,6 @@
 /** Finds when each of several secrets was last used: this shows when an old one can be removed. */
 
-import { openReadOnly } from '../../engines/sqlite/file/database.ts';
-import { EventLog } from '../../engines/sqlite/log/event-log.ts';
+import type { Reader } from '../engine/reader.ts';
 import { signerOf } from '../event/signature.ts';
 import { SECRET_USE_EVENTS_MAX } from '../limits.ts';
 
@@ -20,27 +19,24 @@ export interface SecretUse {
 
 /**
  * Reads the log backwards until a use of each secret is found.
- * @throws Error if the log cannot be read
+ * @throws EngineError if the log cannot be read
  */
-export function secretUse(databasePath: string, secrets: readonly string[]): SecretUse {
-  const database = openReadOnly(databasePath);
-  try {
-    const log = new EventLog(database);
-    const lastUses: (LastUse | undefined)[] = secrets.map(() => undefined);
-    const head = log.head().seq;
-    const end = Math.max(0, head - SECRET_USE_EVENTS_MAX);
-    let seq = head;
-    for (; seq > end && lastUses.includes(undefined); seq--) {
-      const [event] = log.stored(seq - 1, 1);
-      if (event?.seq !== seq) continue;
-      const signature = Buffer.from(event.signature ?? []).toString('hex');
-      const signer = signerOf(event.body, signature, String(event.signed_at), secrets);
-      if (signer >= 0) lastUses[signer] ??= { seq, receivedAtMs: event.received_at_ms };
-    }
-    return { lastUses, eventsLookedAt: head - seq };
-  } finally {
-    database.close();
+export async function secretUse(
+  reader: Pick<Reader, 'head' | 'stored'>,
+  secrets: readonly string[],
+): Promise<SecretUse> {
+  const lastUses: (LastUse | undefined)[] = secrets.map(() => undefined);
+  const { seq: head } = await reader.head();
+  const end = Math.max(0, head - SECRET_USE_EVENTS_MAX);
+  let seq = head;
+  for (; seq > end && lastUses.includes(undefined); seq--) {
+    const [event] = await reader.stored(seq - 1, 1);
+    if (event?.seq !== seq) continue;
+    const signature = Buffer.from(event.signature ?? []).toString('hex');
+    const signer = signerOf(event.body, signature, String(event.signed_at), secrets);
+    if (signer >= 0) lastUses[signer] ??= { seq, receivedAtMs: event.received_at_ms };
   }
+  return { lastUses, eventsLookedAt: head - seq };
 }
 
 /** One line for the log, without any part of a secret. */

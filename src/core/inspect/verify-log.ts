@@ -1,12 +1,12 @@
 /**
- * Checks the log for consistency: `seq`, body, time, chain and signature of every event up to the head. It uses a
- * read-only connection while the server keeps running. Any problem with the file is returned as a value, not thrown.
+ * Checks the log for consistency: `seq`, body, time, chain and signature of every event up to the head, while the
+ * server keeps running. Any problem with the log is returned as a value, not thrown.
  */
 
 import { createHash } from 'node:crypto';
-import type { Database } from 'better-sqlite3';
-import { faultText } from '../../engines/sqlite/file/storage-fault.ts';
-import type { EventLog } from '../../engines/sqlite/log/event-log.ts';
+import type { OnProgress } from '../engine/engine.ts';
+import type { Reader } from '../engine/reader.ts';
+import { errorText } from '../engine-error.ts';
 import { bodyTimeMs } from '../event/body-time.ts';
 import { CHAIN_GENESIS, chainLink } from '../event/chain.ts';
 import { readBody } from '../event/event.ts';
@@ -50,11 +50,11 @@ export interface LogVerification {
  * @param onProgress called between reads
  * @param secrets all secrets that the log's signatures may have been made with; if empty, signatures are not checked
  */
-export function verifyLog(
-  log: EventLog,
+export async function verifyLog(
+  reader: Pick<Reader, 'head' | 'stored' | 'rest'>,
   secrets: readonly string[],
-  onProgress: (done: number, total: number) => void = () => {},
-): LogVerification {
+  onProgress: OnProgress = () => {},
+): Promise<LogVerification> {
   const sequence = new Faults();
   const chain = new Faults();
   const signatures = new Faults();
@@ -64,9 +64,9 @@ export function verifyLog(
   let unsigned = 0;
 
   try {
-    const end = log.head().seq;
+    const { seq: end } = await reader.head();
     for (let isMore = true; isMore; ) {
-      const read = log.stored(head.seq).filter(({ seq }) => seq <= end);
+      const read = (await reader.stored(head.seq)).filter(({ seq }) => seq <= end);
       for (const event of read) {
         // Only happens in a damaged file, where continuing might never end.
         if (event.seq <= head.seq || !(event.chain instanceof Uint8Array))
@@ -80,10 +80,11 @@ export function verifyLog(
         events += 1;
       }
       isMore = read.length > 0;
+      await reader.rest();
       onProgress(head.seq, end);
     }
   } catch (error) {
-    chain.add(head.seq + 1, `the log cannot be read from here on: ${faultText(error)}`);
+    chain.add(head.seq + 1, `the log cannot be read from here on: ${errorText(error)}`);
   }
   return {
     head,
@@ -104,25 +105,18 @@ export interface Anchor {
 }
 
 /** @returns why the log no longer contains the anchor; undefined if it does */
-export function anchorProblem(log: EventLog, anchor: Anchor): string | undefined {
+export async function anchorProblem(
+  reader: Pick<Reader, 'head' | 'stored'>,
+  anchor: Anchor,
+): Promise<string | undefined> {
   try {
-    const end = log.head();
+    const end = await reader.head();
     if (end.seq < anchor.seq) return `the log ends with seq ${end.seq}: its tail is missing`;
-    const found = anchor.seq === 0 ? CHAIN_GENESIS : linkOf(log, anchor.seq);
+    const found = anchor.seq === 0 ? CHAIN_GENESIS : await linkOf(reader, anchor.seq);
     if (found === undefined) return `seq ${anchor.seq} is missing`;
     return hexOf(found) === anchor.chain ? undefined : `seq ${anchor.seq} has a different chain`;
   } catch (error) {
-    return `the log cannot be read: ${faultText(error)}`;
-  }
-}
-
-/** The problems that SQLite finds in the file itself; empty if there are none. */
-export function integrityProblems(database: Database): string[] {
-  try {
-    const found = database.prepare('PRAGMA integrity_check').pluck().all() as string[];
-    return found.length === 1 && found[0] === 'ok' ? [] : found.flatMap((text) => text.split('\n'));
-  } catch (error) {
-    return [faultText(error)];
+    return `the log cannot be read: ${errorText(error)}`;
   }
 }
 
@@ -150,7 +144,7 @@ export function linkProblem(event: StoredEvent, previous: Uint8Array): string | 
       ? undefined
       : 'its chain does not match its columns and the event before it';
   } catch (error) {
-    return `its columns cannot be read: ${faultText(error)}`; // a damaged page can give values of any type
+    return `its columns cannot be read: ${errorText(error)}`; // a damaged page can give values of any type
   }
 }
 
@@ -168,12 +162,12 @@ function countSignature(
     signed[signer] = { events: before.events + 1, lastSeq: event.seq };
     return undefined;
   } catch (error) {
-    return `its columns cannot be read: ${faultText(error)}`;
+    return `its columns cannot be read: ${errorText(error)}`;
   }
 }
 
-function linkOf(log: EventLog, seq: number): Uint8Array | undefined {
-  const [event] = log.stored(seq - 1, 1);
+async function linkOf(reader: Pick<Reader, 'stored'>, seq: number): Promise<Uint8Array | undefined> {
+  const [event] = await reader.stored(seq - 1, 1);
   return event?.seq === seq ? event.chain : undefined;
 }
 

@@ -11,7 +11,7 @@ import type { BackupOptions, BackupResult } from '../../core/engine/engine.ts';
 import { EngineError } from '../../core/engine-error.ts';
 import { CHAIN_GENESIS } from '../../core/event/chain.ts';
 import type { Head } from '../../core/event/recorded-event.ts';
-import { integrityProblems, linkProblem, verifyLog } from '../../core/inspect/verify-log.ts';
+import { linkProblem, verifyLog } from '../../core/inspect/verify-log.ts';
 import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
 import { makeFile } from '../../core/make-file.ts';
 import { syncFolder } from '../../core/make-folder.ts';
@@ -22,6 +22,7 @@ import { lockFile } from './file/file-lock.ts';
 import { faultText, storageFault } from './file/storage-fault.ts';
 import { foreignObjects } from './file/views.ts';
 import { EventLog } from './log/event-log.ts';
+import { createReader } from './reader.ts';
 import { checkTables } from './rebuild/compare.ts';
 import { rebuild } from './rebuild/rebuild.ts';
 import { runStorePath } from './run-store-file.ts';
@@ -115,7 +116,7 @@ async function copyAndCheck(
       pause,
       monotonicMs,
     });
-    const head = check(partialPath, derivations, onProgress);
+    const head = await check(partialPath, derivations, onProgress);
     makeOneFile(partialPath, derivations);
     return { head, leftOut };
   } finally {
@@ -172,12 +173,16 @@ function copyForeignViews(source: Database, copy: Database, derivations: Derivat
   return tables;
 }
 
-function check(partialPath: string, derivations: Derivations, onProgress: BackupOptions['onProgress']): Head {
-  const copy = openReadOnly(partialPath);
+async function check(
+  partialPath: string,
+  derivations: Derivations,
+  onProgress: BackupOptions['onProgress'],
+): Promise<Head> {
+  const copy = createReader(openReadOnly(partialPath), derivations.projections);
   try {
-    const [problem] = integrityProblems(copy);
+    const [problem] = await copy.damage();
     if (problem !== undefined) throw new Error(`SQLite finds the copy damaged: ${problem}`);
-    const { head, sequence, chain } = verifyLog(new EventLog(copy), [], (done, total) =>
+    const { head, sequence, chain } = await verifyLog(copy, [], (done, total) =>
       onProgress('checking', done, 2 * total),
     );
     const fault = sequence ?? chain;
@@ -189,7 +194,7 @@ function check(partialPath: string, derivations: Derivations, onProgress: Backup
     if (wrong.length > 0) throw new Error(`tables of the copy differ from its log: ${wrong.join(', ')}`);
     return head;
   } finally {
-    copy.close();
+    await copy.close();
   }
 }
 

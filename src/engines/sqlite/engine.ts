@@ -10,7 +10,7 @@ import type { Derivations } from '../../core/tables/projection.ts';
 import { backup } from './backup.ts';
 import { openReadOnly, prepareDatabaseFile } from './file/database.ts';
 import { lockFile } from './file/file-lock.ts';
-import { faultText } from './file/storage-fault.ts';
+import { atEdge, faultText } from './file/storage-fault.ts';
 import { createReader } from './reader.ts';
 import { checkTables } from './rebuild/compare.ts';
 import { rebuild } from './rebuild/rebuild.ts';
@@ -34,10 +34,15 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
 
   return {
     prepare: async () => prepareDatabaseFile(databasePath),
-    openReader: async () => openReader(),
+    openReader: () => atEdge(openReader),
     async openReaderAsOf(seq, onProgress) {
       const database = openReadOnly(databasePath);
-      standAsOf(database, projections, seq, onProgress);
+      try {
+        await atEdge(() => standAsOf(database, projections, seq, onProgress));
+      } catch (error) {
+        database.close();
+        throw error;
+      }
       return createReader(database, projections);
     },
     async openWriter() {
@@ -54,20 +59,23 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
     },
     async consumers() {
       if (!existsSync(runsPath)) return [];
-      const database = new Sqlite(runsPath, { readonly: true, timeout: BUSY_TIMEOUT_MS });
-      try {
-        return consumerStates(database);
-      } finally {
-        database.close();
-      }
+      return atEdge(() => {
+        const database = new Sqlite(runsPath, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+        try {
+          return consumerStates(database);
+        } finally {
+          database.close();
+        }
+      });
     },
-    async leadRuns() {
-      const unlock = lockFile(runStoreLockPath(databasePath));
-      return unlock === undefined ? undefined : async () => unlock();
-    },
-    rebuild: async (options) => rebuild({ ...source, ...options }),
-    backup: async (options) => backup(source, options),
-    check: async (onProgress) => checkTables(databasePath, derivations, onProgress),
+    leadRuns: () =>
+      atEdge(() => {
+        const unlock = lockFile(runStoreLockPath(databasePath));
+        return unlock && (async () => unlock());
+      }),
+    rebuild: (options) => atEdge(() => rebuild({ ...source, ...options })),
+    backup: (options) => atEdge(() => backup(source, options)),
+    check: (onProgress) => atEdge(() => checkTables(databasePath, derivations, onProgress)),
     sizes: async () => ({
       database: sizeOf(databasePath),
       wal: sizeOf(`${databasePath}-wal`),

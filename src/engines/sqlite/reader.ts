@@ -5,57 +5,61 @@
 
 import type { Database } from 'better-sqlite3';
 import type { Reader, SearchPiece, SqlValue } from '../../core/engine/reader.ts';
+import { EngineError } from '../../core/engine-error.ts';
 import type { Projection, Row } from '../../core/tables/projection.ts';
 import { atEdge, faultText } from './file/storage-fault.ts';
 import { EventLog } from './log/event-log.ts';
 import { EventSearch } from './log/event-search.ts';
-import { EventTimes } from './log/event-times.ts';
 import { readingPauses } from './log/reading-pauses.ts';
 import { TableStates } from './log/table-states.ts';
 
 /** @param database a read-only connection, which the reader closes */
 export function createReader(database: Database, projections: readonly Projection[]): Reader {
-  const log = new EventLog(database);
-  const states = new TableStates(database, log);
-  const search = new EventSearch(database);
-  const times = new EventTimes(database);
-  const version = database.prepare('PRAGMA data_version').pluck();
-  const rest = readingPauses(database);
+  // On demand, so that a table that is missing or damaged only fails what reads it.
+  const log = onDemand(() => new EventLog(database));
+  const states = onDemand(() => new TableStates(database, log()));
+  const search = onDemand(() => new EventSearch(database));
+  const version = onDemand(() => database.prepare('PRAGMA data_version').pluck());
+  const rest = onDemand(() => readingPauses(database));
   let turn: Promise<unknown> = Promise.resolve();
 
   const within: Reader = {
-    head: async () => atEdge(() => log.head()),
-    stored: async (after, limit) => atEdge(() => log.stored(after, limit)),
-    forHandlers: async (after, limit) => atEdge(() => log.forHandlers(after, limit)),
-    chainOf: async (seq) => atEdge(() => log.chainOf(seq)),
-    receivedAtMs: async (seq) => atEdge(() => log.receivedAtMs(seq)),
-    failuresOf: async (seq) => atEdge(() => log.failuresOf(seq)),
-    unfolded: async (after, upTo) => atEdge(() => log.unfolded(after, upTo).map(({ seq }) => seq)),
-    search: async (piece: SearchPiece) => atEdge(() => search.piece(piece)),
-    naming: async (id, from, upTo, limit) => atEdge(() => search.naming(id, from, upTo, limit)),
-    failedNaming: async (stage, id, limit) => atEdge(() => search.failedNaming(stage, id, limit)),
-    countsByTime: async (after, upTo, stepMs) => atEdge(() => times.counts(after, upTo, stepMs)),
-    tableProblems: async () => atEdge(() => states.problems(projections)),
-    reflectedSeq: async () => atEdge(() => states.reflectedSeq(projections)),
-    row: async ({ name, key: column }, key) =>
+    head: () => atEdge(() => log().head()),
+    stored: (after, limit) => atEdge(() => log().stored(after, limit)),
+    forHandlers: (after, limit) => atEdge(() => log().forHandlers(after, limit)),
+    chainOf: (seq) => atEdge(() => log().chainOf(seq)),
+    receivedAtMs: (seq) => atEdge(() => log().receivedAtMs(seq)),
+    failuresOf: (seq) => atEdge(() => log().failuresOf(seq)),
+    unfolded: (after, upTo) =>
+      atEdge(() =>
+        log()
+          .unfolded(after, upTo)
+          .map(({ seq }) => seq),
+      ),
+    search: (piece: SearchPiece) => atEdge(() => search().piece(piece)),
+    naming: (id, from, upTo, limit) => atEdge(() => search().naming(id, from, upTo, limit)),
+    failedNaming: (stage, id, limit) => atEdge(() => search().failedNaming(stage, id, limit)),
+    countsByTime: (after, upTo, stepMs) => atEdge(() => search().countsByTime(after, upTo, stepMs)),
+    tableProblems: () => atEdge(() => states().problems(projections)),
+    reflectedSeq: () => atEdge(() => states().reflectedSeq(projections)),
+    row: ({ name, key: column }, key) =>
       atEdge(() => database.prepare<[string], Row>(`SELECT * FROM ${name} WHERE ${column} = ?`).get(key)),
-    query: async (sql: string, ...values: readonly SqlValue[]) =>
-      atEdge(() => database.prepare<SqlValue[], Record<string, unknown>>(sql).all(...values)),
+    query: (sql: string, ...values: readonly SqlValue[]) => atEdge(() => rowsOf(database, sql, values)),
     damage: async () => damageOf(database),
-    version: async () => atEdge(() => version.get()),
-    rest: async () => rest(),
+    version: () => atEdge(() => version().get()),
+    rest: () => atEdge(() => rest()()),
     atOneMoment: (work) => work(within),
-    close: async () => atEdge(() => void database.close()),
+    close: () => atEdge(() => void database.close()),
   };
 
   /** One after another: a connection has at most one transaction. */
   function atOneMoment<T>(work: (reader: Reader) => Promise<T>): Promise<T> {
     const result = turn.then(async () => {
-      atEdge(() => database.exec('BEGIN'));
+      await atEdge(() => database.exec('BEGIN'));
       try {
         return await work(within);
       } finally {
-        if (database.inTransaction) database.exec('COMMIT');
+        if (database.inTransaction) atEdge(() => database.exec('COMMIT'));
       }
     });
     turn = result.catch(() => {});
@@ -63,6 +67,24 @@ export function createReader(database: Database, projections: readonly Projectio
   }
 
   return { ...within, atOneMoment };
+}
+
+function onDemand<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/** @throws EngineError also for what the driver refuses by itself, such as too few values or a statement that writes */
+function rowsOf(database: Database, sql: string, values: readonly SqlValue[]): Record<string, unknown>[] {
+  try {
+    return database.prepare<SqlValue[], Record<string, unknown>>(sql).all(...values);
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new EngineError('statement', error.message, { cause: error });
+  }
 }
 
 function damageOf(database: Database): readonly string[] {

@@ -26,7 +26,7 @@ export function openWriter(path: string, derivations: Derivations): EngineWriter
   updateViews(database, derivations);
   const appender = new BatchAppender(database, derivations.projections);
 
-  function atEdge<T>(work: () => T): T {
+  async function atEdge<T>(work: () => T): Promise<T> {
     try {
       return work();
     } catch (error) {
@@ -48,15 +48,15 @@ export function openWriter(path: string, derivations: Derivations): EngineWriter
   }
 
   return {
-    head: async () => atEdge(() => appender.head()),
-    append: async (batch) =>
+    head: () => atEdge(() => appender.head()),
+    append: (batch) =>
       atEdge(() => {
         const result = appender.append(batch);
         checkFiles(); // nobody would look for events in a file that was moved away
         return result;
       }),
-    idle: async () => atEdge(checkpoint),
-    probe: async () =>
+    idle: () => atEdge(checkpoint),
+    probe: () =>
       atEdge(() => {
         database.pragma('wal_checkpoint(PASSIVE)'); // lets a full WAL start over
         appender.transactions.run(() => writeProbe(database));
@@ -64,7 +64,7 @@ export function openWriter(path: string, derivations: Derivations): EngineWriter
     drain() {
       appender.transactions.waitMaxMs = DRAIN_BUSY_TIMEOUT_MS;
     },
-    close: async () =>
+    close: () =>
       atEdge(() => {
         checkFiles(); // SQLite removes side files by name, which could hit another database's files
         const head = appender.head();

@@ -4,6 +4,7 @@
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Sizes } from '../../core/engine/engine.ts';
 import {
   ADMIN_CONNECTIONS_MAX,
   HEADERS_BYTES_MAX,
@@ -16,7 +17,7 @@ import type { Page } from '../../core/page.ts';
 import { splitTarget } from '../exchange.ts';
 import { listen } from '../listen.ts';
 import { type AdminAccess, createAdminAccess } from './admin-access.ts';
-import { type FileSizes, metricsText } from './metrics-text.ts';
+import { metricsText } from './metrics-text.ts';
 
 export interface AdminOptions {
   readonly host: string;
@@ -24,7 +25,7 @@ export interface AdminOptions {
   readonly port: number;
   readonly token: string;
   readonly snapshot: () => Snapshot;
-  readonly fileSizes: () => FileSizes;
+  readonly sizes: () => Promise<Sizes>;
   /** Never rejects. @param path without query */
   readonly page: (path: string, query: string) => Promise<Page>;
   /** The page that asks for the token. @param isWrong whether a wrong token was given */
@@ -98,7 +99,7 @@ async function answer(
     return { ...text(405, 'Only GET is allowed.'), headers: { Allow: 'GET, HEAD' } };
   if (path === '/ready') return ready(options.snapshot());
   if (path === '/metrics') {
-    const body = metricsText(options.snapshot(), options.fileSizes(), process.memoryUsage.rss());
+    const body = metricsText(options.snapshot(), await options.sizes(), process.memoryUsage.rss());
     return { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body };
   }
   if (path === '/style.css') return options.style;

@@ -1,20 +1,15 @@
 /** The metrics in Prometheus text format. Every name begins with `irisx_`, except standard process metrics. */
 
+import type { Sizes } from '../../core/engine/engine.ts';
 import type { HistogramCounts } from '../../core/metrics/histogram.ts';
 import type { Snapshot } from '../../core/metrics/snapshot.ts';
 import { REFUSALS } from '../answers.ts';
-
-/** Sizes in bytes; undefined if there is no such file. */
-export interface FileSizes {
-  readonly database: number | undefined;
-  readonly wal: number | undefined;
-}
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number];
 
 /** @param rssBytes resident memory of the process */
-export function metricsText(snapshot: Snapshot, files: FileSizes, rssBytes: number): string {
+export function metricsText(snapshot: Snapshot, sizes: Sizes, rssBytes: number): string {
   const { counts, deliveries, eventLoopDelay, consumers, headSeq } = snapshot;
   const count = (name: string) => counts[name] ?? 0;
   return [
@@ -56,8 +51,8 @@ export function metricsText(snapshot: Snapshot, files: FileSizes, rssBytes: numb
     ]),
     gauge('irisx_tables_behind', 'Tables that lack events of the log.', [[{}, snapshot.lagging.length]]),
     gauge('irisx_log_head_seq', 'The last event of the log that this process knows of.', [[{}, headSeq]]),
-    gauge('irisx_database_bytes', 'Size of the database file.', [[{}, files.database ?? 0]]),
-    gauge('irisx_wal_bytes', 'Size of its write-ahead log.', [[{}, files.wal ?? 0]]),
+    gauge('irisx_database_bytes', 'Size of the database file.', [[{}, sizes.database ?? 0]]),
+    gauge('irisx_wal_bytes', 'Size of its write-ahead log.', [[{}, sizes.wal ?? 0]]),
     gauge('irisx_event_loop_delay_seconds', 'Delay of the main thread, over the last one to two minutes.', [
       [{ quantile: '0.5' }, eventLoopDelay.p50S],
       [{ quantile: '0.99' }, eventLoopDelay.p99S],

@@ -41,9 +41,9 @@ export function engineError(error: unknown): unknown {
 }
 
 /** Runs `work` at the edge of this engine. @throws engineError() of what `work` throws */
-export function atEdge<T>(work: () => T): T {
+export async function atEdge<T>(work: () => T | Promise<T>): Promise<T> {
   try {
-    return work();
+    return await work();
   } catch (error) {
     throw engineError(error);
   }

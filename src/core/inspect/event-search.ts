@@ -1,0 +1,70 @@
+/**
+ * Finds events for a person: by type, by an id in the body or by failure, newest first. Types and bodies are not
+ * indexed, because an index would slow down the writer. A search reads the log backwards in pieces, up to a limit, and
+ * returns where to continue.
+ */
+
+import type { FoundEvent, Reader, SearchPiece } from '../engine/reader.ts';
+import { SPELLINGS_WITH_TABLE, tabledType } from '../event/event-types.ts';
+import { SEARCH_EVENTS_MAX, SEARCH_PIECE_EVENTS } from '../limits.ts';
+
+export interface EventFilter {
+  /** One type under any of its spellings, or a prefix such as `call.*`, compared with the type as sent. */
+  readonly type?: string | undefined;
+  /** A text or a number in the body, for example a call's id or a phone number. */
+  readonly subject?: string | undefined;
+  readonly failedOnly?: boolean;
+}
+
+/** Both ends are exclusive; an undefined end means the log's. */
+export interface SeqRange {
+  readonly after?: number | undefined;
+  readonly before?: number | undefined;
+}
+
+export interface Found {
+  /** Newest first. */
+  readonly events: readonly FoundEvent[];
+  /** Continue the search before this seq; undefined if the whole range has been searched. */
+  readonly before: number | undefined;
+}
+
+/** @returns up to `limit` events of the range; fewer once SEARCH_EVENTS_MAX events have been searched */
+export async function findEvents(
+  reader: Pick<Reader, 'head' | 'search'>,
+  filter: EventFilter,
+  range: SeqRange,
+  limit: number,
+): Promise<Found> {
+  const conditions = conditionsOf(filter);
+  const events: FoundEvent[] = [];
+  const first = (range.after ?? 0) + 1;
+  let before = Math.min(range.before ?? Number.POSITIVE_INFINITY, (await reader.head()).seq + 1);
+  const last = Math.max(first, before - SEARCH_EVENTS_MAX);
+  while (before > last && events.length < limit) {
+    const from = Math.max(last, before - SEARCH_PIECE_EVENTS);
+    events.push(...(await reader.search({ ...conditions, from, before, limit: limit - events.length })));
+    before = events.length < limit ? from : (events.at(-1)?.seq ?? from);
+  }
+  return { events, before: before > first ? before : undefined };
+}
+
+function conditionsOf({
+  type,
+  subject,
+  failedOnly = false,
+}: EventFilter): Omit<SearchPiece, 'from' | 'before' | 'limit'> {
+  const isFamily = type?.endsWith('.*') === true;
+  return {
+    types: type === undefined || isFamily ? undefined : spellingsOf(type),
+    typePrefix: isFamily ? type?.slice(0, -1) : undefined,
+    subject,
+    failedOnly,
+  };
+}
+
+function spellingsOf(type: string): string[] {
+  const name = tabledType(type);
+  if (name === undefined) return [type];
+  return SPELLINGS_WITH_TABLE.filter((spelling) => tabledType(spelling) === name);
+}
