@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/core/event': ['src/core'],
   'src/core/tables': ['src/core', 'src/core/event'],
   'src/core/engine': ['src/core', 'src/core/event', 'src/core/tables'],
+  'src/core/metrics': ['src/core', 'src/core/event', 'src/core/writer'],
   'src/core/writer': ['src/core', 'src/core/event', 'src/core/tables', 'src/core/engine'],
   'src/core/runs': ['src/core', 'src/core/event', 'src/core/tables', 'src/core/engine'],
   'src/core/inspect': ['src/core', 'src/core/event', 'src/core/tables', 'src/core/engine'],

@@ -83,7 +83,7 @@ export interface Reader {
   version(): Promise<unknown>;
   /** Call it between the reads of a long reading: it pauses now and then, so that the writer's storage stays small. */
   rest(): Promise<void>;
-  /** Gives `work` one snapshot of the log and its tables. Other calls on this reader wait until it has ended. */
+  /** Gives `work` one snapshot of the log and its tables. Other calls meanwhile may see that snapshot, too. */
   atOneMoment<T>(work: (reader: Reader) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }

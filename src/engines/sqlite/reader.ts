@@ -59,7 +59,7 @@ export function createReader(database: Database, projections: readonly Projectio
       try {
         return await work(within);
       } finally {
-        if (database.inTransaction) atEdge(() => database.exec('COMMIT'));
+        if (database.inTransaction) await atEdge(() => database.exec('COMMIT'));
       }
     });
     turn = result.catch(() => {});
