@@ -8,11 +8,12 @@ import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
 import type { Derivations } from '../../core/tables/projection.ts';
 import { openReadOnly, prepareDatabaseFile } from './file/database.ts';
 import { lockFile } from './file/file-lock.ts';
+import { atEdge } from './file/storage-fault.ts';
 import { createReader } from './reader.ts';
 import { checkTables } from './rebuild/check-tables.ts';
 import { rebuild } from './rebuild/rebuild.ts';
-import { consumerStates } from './run-store.ts';
 import { runStoreLockPath, runStorePath } from './run-store-file.ts';
+import { consumerStates, SqliteRunStore } from './runs.ts';
 import { standAsOf } from './stand-as-of.ts';
 
 /** @param databasePath absolute; the other files are next to it */
@@ -33,9 +34,7 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
     openWriter: async () => {
       throw new Error('not yet');
     },
-    openRuns: async () => {
-      throw new Error('not yet');
-    },
+    openRuns: async () => atEdge(() => new SqliteRunStore(runsPath)),
     async consumers() {
       if (!existsSync(runsPath)) return [];
       const database = new Sqlite(runsPath, { readonly: true, timeout: BUSY_TIMEOUT_MS });
@@ -46,7 +45,7 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
       }
     },
     async leadRuns() {
-      const unlock = lockFile(runStoreLockPath(databasePath));
+      const unlock = atEdge(() => lockFile(runStoreLockPath(databasePath)));
       return unlock === undefined ? undefined : async () => unlock();
     },
     async rebuild({ projections: chosen, onProgress }) {
