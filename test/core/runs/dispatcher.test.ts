@@ -70,7 +70,7 @@ function given(events: number, type = 'call.ringing') {
   const faults: unknown[] = [];
 
   /** Acts as a new process: its own connection to the state, and runs that the test ends one by one. */
-  async function dispatch(more: Partial<Consumer> = {}) {
+  async function dispatch(more: Partial<Consumer> = {}, isCautious = false) {
     const store = new SqliteRunStore(storePath);
     opened.push(store);
     const started: Started[] = [];
@@ -96,7 +96,7 @@ function given(events: number, type = 'call.ringing') {
       random: () => NO_JITTER,
       tools: { log: (level, text) => void lines.push(`${level} ${text}`), query: async () => [] },
       onFault: (error) => void faults.push(error),
-      isCautious: false,
+      isCautious,
       onSettled() {},
       onUnderWay: (seqs) => void underWay.push(seqs),
     });
@@ -111,11 +111,11 @@ function given(events: number, type = 'call.ringing') {
     return { dispatcher, store, started, seqs, running, end, position };
   }
   /** A consumer positioned before the first event. */
-  const fromStart = async (more: Partial<Consumer> = {}) => {
+  const fromStart = async (more: Partial<Consumer> = {}, isCautious = false) => {
     const store = new SqliteRunStore(storePath);
     await store.moveTo('handlers', 0, new Uint8Array());
     await store.close();
-    return dispatch(more);
+    return dispatch(more, isCautious);
   };
   return { append, clock, dispatch, faults, fromStart, lines, reader, storePath, tables, test };
 }
@@ -459,6 +459,60 @@ describe('a dispatcher', () => {
     assert.deepEqual(after.seqs(), []);
     assert.equal(await after.position(), 5);
     assert.match(lines.at(-1) ?? '', /^warn handlers: event 3, the last one seen, is not in this log/);
+  });
+
+  it('does one thing after the other, even if it is asked for several at once', async () => {
+    const { fromStart, faults } = given(300);
+    const ended: number[] = [];
+    const { dispatcher, position } = await fromStart({
+      run: async (_logged, { seq }) => {
+        ended.push(seq);
+      },
+    });
+    while (ended.length < 300) {
+      await Promise.all([
+        dispatcher.pump(),
+        dispatcher.reload(),
+        dispatcher.noteRunning(),
+        dispatcher.pump(),
+      ]);
+      await pass(RUN_STATE_WRITE_MS);
+    }
+    assert.deepEqual(
+      ended,
+      Array.from({ length: 300 }, (_, index) => index + 1),
+    );
+    await closed(dispatcher);
+    assert.equal(await position(), 300);
+    assert.deepEqual(faults, []);
+  });
+
+  it('after a crash stores the result of each run before it starts another', async () => {
+    const { fromStart, storePath } = given(4);
+    const store = new SqliteRunStore(storePath);
+    opened.push(store);
+    const positions: Promise<Position | undefined>[] = [];
+    const run = () => void positions.push(store.position('handlers'));
+    const { dispatcher } = await fromStart({ run }, true);
+    await dispatcher.pump();
+    await settle();
+    const seqs = (await Promise.all(positions)).map((position) => position?.seq);
+    assert.deepEqual(seqs, [0, 1, 2, 3]);
+  });
+
+  it('starts nothing more once it closes, even if it is about to start a run', async () => {
+    const { fromStart } = given(3);
+    let closing: Promise<void> | undefined;
+    const wants = () => {
+      closing = dispatcher.close(0);
+      return true;
+    };
+    const { dispatcher, seqs } = await fromStart({ wants });
+    await dispatcher.pump();
+    await pass(0);
+    await closing;
+    assert.notEqual(closing, undefined);
+    assert.deepEqual(seqs(), []);
   });
 
   it('waits for runs in progress when it closes, but not forever', async () => {
