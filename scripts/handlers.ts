@@ -70,7 +70,7 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
       await printAbsences(store, reader);
       return code;
     }
-    if (command === 'status') return none(rest) ?? (await status(store, reader, await isServed(engine)));
+    if (command === 'status') return none(rest) ?? (await status(store, reader, engine));
     if (command === 'failed') return none(rest) ?? (await failed(store));
     if (command === 'retry') {
       const code = await retry(store, values.all === true, rest.map(seqOf));
@@ -108,15 +108,11 @@ function none(rest: readonly string[]): undefined {
   return undefined;
 }
 
-/** Whether a server runs the consumers at this moment. */
-async function isServed(engine: Engine): Promise<boolean> {
+async function status(store: RunStore, reader: Reader, engine: Engine): Promise<number> {
+  const head = (await reader.head()).seq;
   const giveUpLead = await engine.leadRuns();
   await giveUpLead?.();
-  return giveUpLead === undefined;
-}
-
-async function status(store: RunStore, reader: Reader, isServed: boolean): Promise<number> {
-  const head = (await reader.head()).seq;
+  const isServed = giveUpLead === undefined;
   const consumers = await store.consumers();
   const rows = consumers.map((consumer) => [
     consumer.name,
