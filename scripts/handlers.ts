@@ -1,15 +1,12 @@
 /** `./irisx handlers`: shows the progress and the failed runs of handlers and forwarding; retries or skips runs. */
 
-import { existsSync } from 'node:fs';
+import type { Engine } from '../src/core/engine/engine.ts';
+import type { Reader } from '../src/core/engine/reader.ts';
+import type { ConsumerState, RunStore } from '../src/core/engine/run-store.ts';
 import { RUN_ATTEMPTS_MAX } from '../src/core/limits.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import { absenceOf } from '../src/core/runs/starting-position.ts';
-import { openReadOnly } from '../src/engines/sqlite/file/database.ts';
-import { lockFile } from '../src/engines/sqlite/file/file-lock.ts';
-import { EventLog } from '../src/engines/sqlite/log/event-log.ts';
-import { type ConsumerState, RunStore } from '../src/engines/sqlite/run-store.ts';
-import { runStoreLockPath, runStorePath } from '../src/engines/sqlite/run-store-file.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
@@ -45,7 +42,7 @@ const OPTIONS = {
 const FAILED_MAX = 1000;
 const ERROR_CHARS_MAX = 200;
 
-function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
+async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
   const [command, ...rest] = positionals;
   const replayFrom = values['replay-from'];
   if ((command === undefined) === (replayFrom === undefined))
@@ -56,44 +53,43 @@ function main({ values, positionals }: Arguments<typeof OPTIONS>): number {
     throw new UsageError('--only is for --replay-from');
 
   const config = readEnvironment();
-  requireDatabase(config);
-  const path = runStorePath(config.databasePath);
-  if (!existsSync(path)) {
+  const engine = await requireDatabase(config);
+  if ((await engine.sizes()).runs === undefined) {
     throw new Error(
       'no handler has run yet: set HANDLERS or FORWARD_URL, or write one in src/handlers, and start the server',
     );
   }
-  const store = new RunStore(path);
-  const database = openReadOnly(config.databasePath);
+  const store = await engine.openRuns();
+  const reader = await engine.openReader();
   try {
-    const log = new EventLog(database);
     if (replayFrom !== undefined) {
-      const code = replay(store, log, seqOf(replayFrom), values.only);
-      printAbsences(store, log);
+      const code = await replay(store, reader, seqOf(replayFrom), values.only);
+      await printAbsences(store, reader);
       return code;
     }
-    if (command === 'status') return none(rest) ?? status(store, log, config.databasePath);
-    if (command === 'failed') return none(rest) ?? failed(store);
+    if (command === 'status') return none(rest) ?? (await status(store, reader, engine));
+    if (command === 'failed') return none(rest) ?? (await failed(store));
     if (command === 'retry') {
-      const code = retry(store, values.all === true, rest.map(seqOf));
-      printAbsences(store, log);
+      const code = await retry(store, values.all === true, rest.map(seqOf));
+      await printAbsences(store, reader);
       return code;
     }
-    if (command === 'skip') return skip(store, rest.map(seqOf));
-    if (command === 'resume') return resume(store, log, rest, values.from);
+    if (command === 'skip') return await skip(store, rest.map(seqOf));
+    if (command === 'resume') return await resume(store, reader, rest, values.from);
     throw new UsageError(
       `unknown command ${JSON.stringify(command)}; commands: status, failed, retry, skip, resume`,
     );
   } finally {
-    database.close();
-    store.close();
+    await reader.close();
+    await store.close();
   }
 }
 
 /** Runs of a consumer that was away for too long do not start before it is resumed. */
-function printAbsences(store: RunStore, log: EventLog): void {
-  for (const consumer of store.consumers()) {
-    const absence = absenceOf(consumer, log.head().seq, Date.now());
+async function printAbsences(store: RunStore, reader: Reader): Promise<void> {
+  const { seq } = await reader.head();
+  for (const consumer of await store.consumers()) {
+    const absence = absenceOf(consumer, seq, Date.now());
     if (absence !== undefined) print([absence]);
   }
 }
@@ -109,12 +105,12 @@ function none(rest: readonly string[]): undefined {
   return undefined;
 }
 
-function status(store: RunStore, log: EventLog, databasePath: string): number {
-  const head = log.head().seq;
-  const unlock = lockFile(runStoreLockPath(databasePath));
-  unlock?.();
-  const isServed = unlock === undefined;
-  const consumers = store.consumers();
+async function status(store: RunStore, reader: Reader, engine: Engine): Promise<number> {
+  const head = (await reader.head()).seq;
+  const giveUpLead = await engine.leadRuns();
+  await giveUpLead?.();
+  const isServed = giveUpLead === undefined;
+  const consumers = await store.consumers();
   const rows = consumers.map((consumer) => [
     consumer.name,
     stateOf(consumer, isServed),
@@ -126,7 +122,7 @@ function status(store: RunStore, log: EventLog, databasePath: string): number {
   print(alignedLines(['consumer', 'state', 'seq', 'behind', 'waiting', 'dead'], rows, [2, 3, 4, 5]));
   const server = isServed ? 'a server is running' : 'no server is running';
   print([`the log's last event is seq ${grouped(head)}; ${server}`]);
-  printAbsences(store, log);
+  await printAbsences(store, reader);
   return 0;
 }
 
@@ -136,24 +132,24 @@ function stateOf({ state }: ConsumerState, isServed: boolean): string {
   return state === 'stopped' ? 'not configured' : state;
 }
 
-function resume(
+async function resume(
   store: RunStore,
-  log: EventLog,
+  reader: Reader,
   [name = '', ...more]: readonly string[],
   from: string | undefined,
-): number {
-  const consumer = store.consumer(name);
+): Promise<number> {
+  const consumer = await store.consumer(name);
   if (consumer === undefined || more.length > 0) {
-    const names = store.consumers().map((each) => each.name);
+    const names = (await store.consumers()).map((each) => each.name);
     throw new UsageError(`resume needs one of ${names.join(', ')}`);
   }
   if (from !== 'stopped' && from !== 'now') throw new UsageError('resume needs --from stopped or --from now');
-  const head = log.head();
+  const head = await reader.head();
   if (absenceOf(consumer, head.seq, Date.now()) === undefined) {
     print([`${name} is not held up: there is nothing to resume`]);
     return 1;
   }
-  store.resume(name, from === 'now' ? head : undefined, Date.now());
+  await store.resume(name, from === 'now' ? head : undefined, Date.now());
   const missed = counted(Math.max(0, head.seq - consumer.seq), 'event');
   print([
     from === 'now'
@@ -163,8 +159,8 @@ function resume(
   return 0;
 }
 
-function failed(store: RunStore): number {
-  const runs = store.failed(FAILED_MAX + 1);
+async function failed(store: RunStore): Promise<number> {
+  const runs = await store.failed(FAILED_MAX + 1);
   const nowMs = Date.now();
   const rows = runs
     .slice(0, FAILED_MAX)
@@ -181,16 +177,16 @@ function failed(store: RunStore): number {
   return 0;
 }
 
-function retry(store: RunStore, isAll: boolean, seqs: readonly number[]): number {
+async function retry(store: RunStore, isAll: boolean, seqs: readonly number[]): Promise<number> {
   if (isAll === seqs.length > 0) throw new UsageError('retry needs SEQ … or --all');
-  const count = store.retry(isAll ? undefined : seqs, Date.now());
+  const count = await store.retry(isAll ? undefined : seqs, Date.now());
   print([`${counted(count, 'run')} will be tried again now`]);
   return isAll ? 0 : told(seqs, count);
 }
 
-function skip(store: RunStore, seqs: readonly number[]): number {
+async function skip(store: RunStore, seqs: readonly number[]): Promise<number> {
   if (seqs.length === 0) throw new UsageError('skip needs SEQ …');
-  const count = store.skip(seqs);
+  const count = await store.skip(seqs);
   print([`${counted(count, 'run')} will not be tried again`]);
   return told(seqs, count);
 }
@@ -202,13 +198,19 @@ function told(seqs: readonly number[], count: number): number {
   return 1;
 }
 
-function replay(store: RunStore, log: EventLog, from: number, only: string | undefined): number {
-  const names = store.consumers().map(({ name }) => name);
+async function replay(
+  store: RunStore,
+  reader: Reader,
+  from: number,
+  only: string | undefined,
+): Promise<number> {
+  const names = (await store.consumers()).map(({ name }) => name);
   if (only !== undefined && !names.includes(only))
     throw new UsageError(`--only must be ${names.join(' or ')}, not ${JSON.stringify(only)}`);
-  const head = log.head().seq;
+  const head = (await reader.head()).seq;
   if (from > head + 1) throw new UsageError(`--replay-from must be from 1 to ${head + 1}, not ${from}`);
-  for (const name of only === undefined ? names : [only]) store.replayFrom(name, from, log.chainOf(from - 1));
+  const chain = await reader.chainOf(from - 1);
+  for (const name of only === undefined ? names : [only]) await store.replayFrom(name, from, chain);
   print([`${counted(head - from + 1, 'event')} from seq ${from} onward will run again`]);
   return 0;
 }

@@ -7,6 +7,7 @@ import { asRunFailed, type Consumer } from '../core/runs/consumer.ts';
 import { HandlersRefused } from '../core/runs/handler.ts';
 import { type FromHandlers, SharedState } from '../core/runs/handlers-messages.ts';
 import { runHandlers } from '../core/runs/run-handlers.ts';
+import { engineOf } from '../engines/engine-of.ts';
 import { offerDriver } from '../engines/sqlite/file/offer-driver.ts';
 import { faultText } from '../engines/sqlite/file/storage-fault.ts';
 import { type ForwardOptions, forwardConsumer } from '../handlers/forward.ts';
@@ -56,11 +57,10 @@ try {
   else {
     runHandlers({
       port,
-      databasePath: data.databasePath,
+      engine: engineOf(data.databasePath, derivations),
       consumers,
       shared: new SharedState(data.shared),
       log,
-      projections: derivations.projections,
       onFault: (error) => die(error, false),
       dead: data.dead,
     });

@@ -47,7 +47,7 @@ function contextOf(signal: AbortSignal = new AbortController().signal): HandlerC
     body: '',
     signal,
     log() {},
-    query: () => [],
+    query: async () => [],
   };
 }
 

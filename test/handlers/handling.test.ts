@@ -8,8 +8,8 @@ import Sqlite from 'better-sqlite3';
 import { CONSUMER_ABSENCE_MS, REBUILD_RETRY_MS } from '../../src/core/limits.ts';
 import { lockFile } from '../../src/engines/sqlite/file/file-lock.ts';
 import { rebuild } from '../../src/engines/sqlite/rebuild/rebuild.ts';
-import { RunStore } from '../../src/engines/sqlite/run-store.ts';
 import { runStorePath } from '../../src/engines/sqlite/run-store-file.ts';
+import { SqliteRunStore } from '../../src/engines/sqlite/runs.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { appenderOf } from '../support/database.ts';
 import { delivery } from '../support/events.ts';
@@ -75,9 +75,9 @@ const completed = (id: string) => ({
 
 describe('a handler', () => {
   it('is called with the normalized data and with the context of the event', async () => {
-    const { seen, start } = given(`export function handleCallCompleted(data, context) {
+    const { seen, start } = given(`export async function handleCallCompleted(data, context) {
       const { signal, log, query, ...plain } = context;
-      note('completed', data, { ...plain, aborted: signal.aborted, rows: query('SELECT call_uuid, status FROM calls WHERE call_uuid = ?', data.call_uuid) });
+      note('completed', data, { ...plain, aborted: signal.aborted, rows: await query('SELECT call_uuid, status FROM calls WHERE call_uuid = ?', data.call_uuid) });
     }`);
     const receiver = await start();
     const answer = await deliver(receiver, completed('call-1'));
@@ -208,6 +208,24 @@ describe('a handler', () => {
     await deliver(receiver, completed('next'));
     await until(() => seen().length === 2, 'both have run');
     const told = /WARN handlers: a promise that no run awaits was rejected: Error: nobody waits; await it/;
+    await until(() => receiver.lines.some((line) => told.test(line)), 'it is logged');
+    assert.ok(!receiver.lines.some((line) => line.includes('has ended')), receiver.lines.join('\n'));
+  });
+
+  it('fails if a query that it awaits is wrong; one that it does not await causes only a warning', async () => {
+    const { seen, start, state } = given(`export async function handleCallCompleted(data, { query }) {
+      if (data.call_uuid === 'careless') void query('SELECT * FROM nowhere');
+      if (data.call_uuid === 'careful') await query('DELETE FROM calls RETURNING call_uuid');
+      note('completed', data, { rows: await query('SELECT count(*) AS n FROM calls') });
+    }`);
+    const receiver = await start();
+    for (const id of ['careless', 'careful', 'next']) await deliver(receiver, completed(id));
+    await until(() => seen().length === 2, 'two have run');
+    await until(() => state('SELECT * FROM failed_runs').length === 1, 'one has failed');
+    const [failed] = state('SELECT seq, error FROM failed_runs');
+    assert.equal(failed?.['seq'], 2);
+    assert.match(String(failed?.['error']), /readonly database/);
+    const told = /WARN handlers: a promise that no run awaits was rejected: .*no such table: nowhere/;
     await until(() => receiver.lines.some((line) => told.test(line)), 'it is logged');
     assert.ok(!receiver.lines.some((line) => line.includes('has ended')), receiver.lines.join('\n'));
   });
@@ -407,8 +425,8 @@ it('handlers that wait for a table of this version make the receiver bring it up
 });
 
 it('a handler sees an event only after its table reflects it; forwarding does not wait', async () => {
-  const { databasePath, seen, start } = given(`export function handleSmsReceived(data, context) {
-    const [row] = context.query('SELECT opted_out FROM contacts WHERE phone_number = ?', data.from_number);
+  const { databasePath, seen, start } = given(`export async function handleSmsReceived(data, context) {
+    const [row] = await context.query('SELECT opted_out FROM contacts WHERE phone_number = ?', data.from_number);
     note('received', data, { optedOut: row?.opted_out });
   }`);
   const stop = (id: string) => ({
@@ -445,7 +463,7 @@ it('a handler sees an event only after its table reflects it; forwarding does no
 
 it('a handler does not see an event that no table has, before a rebuild and a retry', async () => {
   const { databasePath, seen, start, state } = given(
-    "export function handleCallCompleted(data, { query }) { note('completed', data, query('SELECT status FROM calls')[0]); }",
+    "export async function handleCallCompleted(data, { query }) { note('completed', data, (await query('SELECT status FROM calls'))[0]); }",
   );
   const receiver = await start();
   const database = new Sqlite(databasePath);
@@ -467,9 +485,9 @@ it('a handler does not see an event that no table has, before a rebuild and a re
     pause: async () => {},
     monotonicMs: () => performance.now(),
   });
-  const store = new RunStore(runStorePath(databasePath));
-  store.retry([1], Date.now());
-  store.close();
+  const store = new SqliteRunStore(runStorePath(databasePath));
+  await store.retry([1], Date.now());
+  await store.close();
   await until(() => seen().length === 1, 'it has run');
 });
 
@@ -487,8 +505,8 @@ it('forwarding that is configured again after a long absence posts nothing until
   const without = await startReceiver({ databasePath });
   for (const id of ['a', 'b']) await deliver(without, completed(id));
   await without.close();
-  const store = new RunStore(runStorePath(databasePath));
-  store.setState('forward', 'running', Date.now() - CONSUMER_ABSENCE_MS - 60_000);
+  const store = new SqliteRunStore(runStorePath(databasePath));
+  await store.setState('forward', 'running', Date.now() - CONSUMER_ABSENCE_MS - 60_000);
 
   const receiver = await startReceiver({ databasePath, env });
   receivers.push(receiver);
@@ -500,13 +518,13 @@ it('forwarding that is configured again after a long absence posts nothing until
     'it is logged',
   );
   await deliver(receiver, completed('c'));
-  store.resume('forward', undefined, Date.now());
+  await store.resume('forward', undefined, Date.now());
   await until(() => target.came.length === 3, 'all are posted now');
   assert.deepEqual(
     target.came.map(({ body }) => (JSON.parse(body) as { seq: number }).seq),
     [1, 2, 3],
   );
-  store.close();
+  await store.close();
 });
 
 describe('forwarding in a receiver', () => {

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
-import { RunStore } from '../../src/engines/sqlite/run-store.ts';
 import { runStorePath } from '../../src/engines/sqlite/run-store-file.ts';
+import { SqliteRunStore } from '../../src/engines/sqlite/runs.ts';
 import { IRISX_PROGRAM } from '../support/program.ts';
 import { deliver, query, startReceiver, temporaryFolder, until } from '../support/receiver.ts';
 import { type Finished, runScript } from './run-script.ts';
@@ -91,10 +91,10 @@ describe('a backup', () => {
 
   it('includes the state of the handlers, which continue where they were', async () => {
     database.append(30);
-    const store = new RunStore(runStorePath(database.path));
+    const store = new SqliteRunStore(runStorePath(database.path));
     const [link] = query(database.path, 'SELECT chain FROM events WHERE seq = 20');
-    store.moveTo('handlers', 20, link?.['chain'] as Uint8Array);
-    store.close();
+    await store.moveTo('handlers', 20, link?.['chain'] as Uint8Array);
+    await store.close();
     const { stdout } = await backup(target);
     assert.ok(stdout.includes(`${target}.handlers: the state of the handlers`), stdout);
     assert.equal(statSync(`${target}.handlers`).mode & 0o777, 0o600);

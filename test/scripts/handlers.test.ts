@@ -6,10 +6,11 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
 import { EX_CONFIG } from '../../src/config/config.ts';
+import type { FailedRun, RunStore } from '../../src/core/engine/run-store.ts';
 import { CONSUMER_ABSENCE_MS } from '../../src/core/limits.ts';
 import { lockFile } from '../../src/engines/sqlite/file/file-lock.ts';
-import { type FailedRun, RunStore } from '../../src/engines/sqlite/run-store.ts';
 import { runStoreLockPath, runStorePath } from '../../src/engines/sqlite/run-store-file.ts';
+import { SqliteRunStore } from '../../src/engines/sqlite/runs.ts';
 import { runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
 
@@ -22,12 +23,12 @@ beforeEach(() => {
 });
 afterEach(() => database.remove());
 
-function withStore<T>(use: (store: RunStore) => T): T {
-  const store = new RunStore(runStorePath(database.path));
+async function withStore<T>(use: (store: RunStore) => Promise<T>): Promise<T> {
+  const store = new SqliteRunStore(runStorePath(database.path));
   try {
-    return use(store);
+    return await use(store);
   } finally {
-    store.close();
+    await store.close();
   }
 }
 
@@ -43,17 +44,17 @@ const failed = (seq: number, more: Partial<FailedRun> = {}): FailedRun => ({
 });
 
 /** Handlers are at seq 15, forwarding at the end. Of the handlers' runs, 3 is dead and 5 and 7 wait. */
-function stateOfServer(): void {
-  withStore((store) => {
-    store.moveTo('handlers', 15, new Uint8Array());
-    store.moveTo('forward', EVENTS, new Uint8Array());
+async function stateOfServer(): Promise<void> {
+  await withStore(async (store) => {
+    await store.moveTo('handlers', 15, new Uint8Array());
+    await store.moveTo('forward', EVENTS, new Uint8Array());
     const runs = [
       failed(3, { attempts: 12, nextAtMs: null }),
       failed(5),
       failed(7, { nextAtMs: Date.now() + 3_600_000, error: 'two\nlines' }),
     ];
     const position = { seq: 15, chain: new Uint8Array(), generation: 1 };
-    store.write('handlers', { position, failed: runs, ended: [] });
+    await store.write('handlers', { position, failed: runs, ended: [] });
   });
 }
 
@@ -73,7 +74,7 @@ describe('./irisx handlers', () => {
   });
 
   it('status shows how far each consumer has got, and whether a server is running them', async () => {
-    stateOfServer();
+    await stateOfServer();
     const { code, lines } = await handlers('status');
     assert.equal(code, 0);
     assert.deepEqual(lines, [
@@ -82,7 +83,7 @@ describe('./irisx handlers', () => {
       'handlers  stopped   15       5        2     1',
       "the log's last event is seq 20; no server is running",
     ]);
-    withStore((store) => store.setState('handlers', 'running', Date.now()));
+    await withStore((store) => store.setState('handlers', 'running', Date.now()));
     const unlock = lockFile(runStoreLockPath(database.path));
     assert.deepEqual((await handlers('status')).lines.slice(1), [
       'forward   not configured   20       0        0     0',
@@ -93,13 +94,15 @@ describe('./irisx handlers', () => {
   });
 
   describe('resume', () => {
-    const away = () => {
-      stateOfServer();
-      withStore((store) => store.setState('handlers', 'running', Date.now() - CONSUMER_ABSENCE_MS - 1000));
+    const away = async () => {
+      await stateOfServer();
+      await withStore((store) =>
+        store.setState('handlers', 'running', Date.now() - CONSUMER_ABSENCE_MS - 1000),
+      );
     };
 
     it('is suggested by status after a long absence', async () => {
-      away();
+      await away();
       const { lines } = await handlers('status');
       assert.match(
         lines.at(-1) ?? '',
@@ -108,24 +111,24 @@ describe('./irisx handlers', () => {
     });
 
     it('--from stopped keeps the position and the failed runs', async () => {
-      away();
+      await away();
       const { code, lines } = await handlers('resume', 'handlers', '--from', 'stopped');
       assert.deepEqual([code, lines], [0, ['handlers runs the 5 events it missed']]);
-      const state = withStore((store) => store.consumer('handlers'));
+      const state = await withStore((store) => store.consumer('handlers'));
       assert.deepEqual([state?.seq, state?.waiting, state?.dead], [15, 2, 1]);
       assert.equal((await handlers('resume', 'handlers', '--from', 'stopped')).code, 1, 'only once');
     });
 
     it('--from now moves the position to the end and makes the failed runs dead', async () => {
-      away();
+      await away();
       const { code, lines } = await handlers('resume', 'handlers', '--from', 'now');
       assert.deepEqual([code, lines], [0, ['handlers continues after seq 20; 5 events skipped']]);
-      const state = withStore((store) => store.consumer('handlers'));
+      const state = await withStore((store) => store.consumer('handlers'));
       assert.deepEqual([state?.seq, state?.waiting, state?.dead], [20, 0, 3]);
     });
 
     it('refuses missing and unknown arguments', async () => {
-      away();
+      await away();
       for (const [args, text] of [
         [['resume'], /resume needs one of forward, handlers/],
         [['resume', 'forwarding', '--from', 'now'], /resume needs one of forward, handlers/],
@@ -143,7 +146,7 @@ describe('./irisx handlers', () => {
   });
 
   it('failed lists the failed runs, one line each', async () => {
-    stateOfServer();
+    await stateOfServer();
     const { lines } = await handlers('failed');
     const cells = lines.map((line) => line.trim().split(/ {2,}/));
     assert.deepEqual(cells.slice(0, 3), [
@@ -153,56 +156,52 @@ describe('./irisx handlers', () => {
     ]);
     assert.match(cells[3]?.join('|') ?? '', /^7\|handlers\|2\|in (60 min 0|59 min 5\d) s\|two\\u000alines$/);
     assert.equal(new Set(lines.map((line) => line.search(/error|TypeError|two/))).size, 1, lines.join('\n'));
-    withStore((store) => store.skip([3, 5, 7]));
+    await withStore((store) => store.skip([3, 5, 7]));
     assert.deepEqual((await handlers('failed')).lines, ['no run has failed']);
   });
 
   it('retry makes runs due, one by one or all', async () => {
-    stateOfServer();
+    await stateOfServer();
     const { code, lines } = await handlers('retry', '3', '9');
     assert.equal(code, 1);
     assert.equal(lines[0], '1 run will be tried again now');
     assert.match(lines[1] ?? '', /^the others have no failed run/);
-    const dead = () => withStore((store) => store.failed(9).filter(({ nextAtMs }) => nextAtMs === null));
-    assert.deepEqual(dead(), []);
+    const dead = () =>
+      withStore(async (store) => (await store.failed(9)).filter(({ nextAtMs }) => nextAtMs === null));
+    assert.deepEqual(await dead(), []);
     assert.equal((await handlers('retry', '--all')).lines[0], '3 runs will be tried again now');
     assert.deepEqual(
-      withStore((store) => store.failed(9).map(({ attempts }) => attempts)),
+      await withStore(async (store) => (await store.failed(9)).map(({ attempts }) => attempts)),
       [0, 0, 0],
     );
   });
 
   it('skip drops a run', async () => {
-    stateOfServer();
+    await stateOfServer();
     assert.deepEqual((await handlers('skip', '5')).lines, ['1 run will not be tried again']);
-    assert.deepEqual(
-      withStore((store) => store.failed(9).map(({ seq }) => seq)),
-      [3, 7],
-    );
+    assert.deepEqual(await withStore(async (store) => (await store.failed(9)).map(({ seq }) => seq)), [3, 7]);
   });
 
   it('--replay-from moves one consumer, or all', async () => {
-    stateOfServer();
-    const seqs = () => withStore((store) => store.consumers().map(({ name, seq }) => `${name} ${seq}`));
+    await stateOfServer();
+    const seqs = () =>
+      withStore(async (store) => (await store.consumers()).map(({ name, seq }) => `${name} ${seq}`));
     assert.deepEqual((await handlers('--replay-from', '5', '--only', 'forward')).lines, [
       '16 events from seq 5 onward will run again',
     ]);
-    assert.deepEqual(seqs(), ['forward 4', 'handlers 15']);
+    assert.deepEqual(await seqs(), ['forward 4', 'handlers 15']);
     await handlers('--replay-from', '1');
-    assert.deepEqual(seqs(), ['forward 0', 'handlers 0']);
-    assert.equal(
-      withStore((store) => store.failed(9).length),
-      0,
-    );
+    assert.deepEqual(await seqs(), ['forward 0', 'handlers 0']);
+    assert.equal(await withStore(async (store) => (await store.failed(9)).length), 0);
     assert.deepEqual((await handlers('--replay-from', '21')).lines, [
       '0 events from seq 21 onward will run again',
     ]);
-    assert.deepEqual(seqs(), ['forward 20', 'handlers 20']);
+    assert.deepEqual(await seqs(), ['forward 20', 'handlers 20']);
   });
 
   it('refuses invalid arguments, and changes nothing', async () => {
-    stateOfServer();
-    const before = withStore((store) => [store.consumers(), store.failed(9)]);
+    await stateOfServer();
+    const before = await withStore(async (store) => [await store.consumers(), await store.failed(9)]);
     const wrong: [RegExp, ...string[]][] = [
       [/give a command \(status, failed, retry, skip, resume\) or --replay-from SEQ/],
       [/give a command/, 'status', '--replay-from', '3'],
@@ -224,7 +223,7 @@ describe('./irisx handlers', () => {
       assert.match(stderr, message);
     }
     assert.deepEqual(
-      withStore((store) => [store.consumers(), store.failed(9)]),
+      await withStore(async (store) => [await store.consumers(), await store.failed(9)]),
       before,
     );
   });

@@ -1,5 +1,6 @@
 /** A consumer receives events from the log, each at least once. Handlers are one consumer, forwarding is another. */
 
+import { EngineError } from '../engine-error.ts';
 import type { EventContent } from '../event/event.ts';
 import type { Json } from '../event/fields.ts';
 import { RUN_ERROR_CHARS_MAX } from '../limits.ts';
@@ -58,5 +59,6 @@ export function asRunFailed(thrown: unknown): RunFailed {
 function textOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown ?? 'it failed without an error value');
   const { name, message, cause } = thrown;
-  return `${name}: ${message}${cause instanceof Error ? ` (${cause.message})` : ''}`;
+  const isSaid = thrown instanceof EngineError; // by its message
+  return `${name}: ${message}${cause instanceof Error && !isSaid ? ` (${cause.message})` : ''}`;
 }

@@ -2,31 +2,22 @@
  * Takes one consumer through the log: starts its runs in order of `seq`, several at a time, retries failed ones later,
  * and stores its position. Delivery is at least once: the position passes an event only after its run has succeeded or
  * has been stored as failed. A user's code sees an event only after the tables reflect it.
+ *
+ * All that changes its state is done in turns, one after another. While a turn awaits something, a run may end or
+ * close() may be called: both are only noted then, and #canStart() takes them into account.
  */
 
-import type { EventLog } from '../../engines/sqlite/log/event-log.ts';
-import type { FailedRun, Position, RunStore } from '../../engines/sqlite/run-store.ts';
+import type { FailedRun } from '../engine/run-store.ts';
 import type { HandlerEvent } from '../event/recorded-event.ts';
 import { HANDLER_READ_EVENTS_MAX, RUN_STATE_WRITE_MS, RUNS_AHEAD_EVENTS_MAX } from '../limits.ts';
-import { IRISX } from '../packaging.ts';
-import { type Consumer, RunFailed } from './consumer.ts';
+import type { RunFailed } from './consumer.ts';
 import { DueRuns } from './due-runs.ts';
-import { failedRun, suspectedRun } from './failed-run.ts';
-import { Run, type RunTools } from './run.ts';
-import { absenceOf, startingPosition } from './starting-position.ts';
+import { Progress, type ProgressOptions } from './progress.ts';
+import { Run } from './run.ts';
 import { TableGate } from './table-gate.ts';
+import { Turns } from './turns.ts';
 
-export interface DispatcherOptions {
-  readonly consumer: Consumer;
-  readonly log: EventLog;
-  readonly store: RunStore;
-  /** Wall clock, milliseconds. */
-  readonly now: () => number;
-  /** From 0 to below 1. */
-  readonly random: () => number;
-  readonly tools: RunTools;
-  /** Returns the last event that the tables reflect. */
-  readonly reflectedSeq: () => number;
+export interface DispatcherOptions extends ProgressOptions {
   /** Called if the dispatcher itself fails, not a run: the thread must end. */
   readonly onFault: (error: unknown) => void;
   /** The previous thread died: the result of each run is written at once, so that another crash cannot lose it. */
@@ -37,18 +28,16 @@ export interface DispatcherOptions {
   readonly onUnderWay: (seqs: readonly number[]) => void;
 }
 
-/** Maximum number of events that one pump() handles before it yields. */
+/** Maximum number of events that one turn handles before it yields. */
 const LOOKS_MAX = 256;
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #consumer: Consumer;
-  readonly #store: RunStore;
+  readonly #progress: Progress;
   /** Undefined if its code does not read the tables. */
   readonly #gate: TableGate | undefined;
-  #position: Position;
-  /** Whether it was stopped for too long: nothing runs until an operator resumes it. */
-  #isHeldUp: boolean;
+  /** What a turn throws is a fault of the receiver. Errors in a consumer's code fail its run or end the thread. */
+  readonly #turns: Turns;
   /** The next event to handle. */
   #next: number;
   /** Runs started before a replay that covers their events: their results are not stored. */
@@ -57,46 +46,58 @@ export class Dispatcher {
   #failedBefore: Set<number>;
   /** Events read ahead, starting with `#next`. */
   #ahead: HandlerEvent[] = [];
+  /** By seq, until their result is recorded. */
   readonly #underWay = new Map<number, Run>();
-  /** Results not written yet. */
-  #failed: FailedRun[] = [];
-  #ended: number[] = [];
+  /** How many of them have ended: the turns that record them are still to come. */
+  #unrecorded = 0;
   #writing: NodeJS.Timeout | undefined;
   readonly #due: DueRuns;
   #isRetryNext = false;
-  #pump: NodeJS.Immediate | undefined;
+  #pumping: NodeJS.Immediate | undefined;
   #closing: { readonly whenIdle: () => void } | undefined;
 
   /** Starts at the consumer's stored position. A new consumer starts at the end of the log and skips earlier events. */
-  constructor(options: DispatcherOptions) {
-    this.#options = options;
-    this.#consumer = options.consumer;
-    this.#store = options.store;
-    if (options.consumer.isForeign) {
-      const { log, reflectedSeq, tools } = options;
-      this.#gate = new TableGate({ consumer: options.consumer.name, log, reflectedSeq, tell: tools.log });
-    }
-    this.#position = startingPosition(options);
-    this.#next = this.#position.seq + 1;
-    this.#failedBefore = this.#failedBeyond();
-    options.onSettled(this.#position.seq);
-    const { store, now } = options;
-    const onTime = () => this.#guarded(() => this.pump());
-    this.#due = new DueRuns({ consumer: this.#consumer.name, store, now, onTime });
-    this.#isHeldUp = this.#holdUp();
+  static async open(options: DispatcherOptions): Promise<Dispatcher> {
+    const progress = await Progress.open(options);
+    options.onSettled(progress.seq);
+    return new Dispatcher(options, progress, await progress.failedBeyond());
   }
 
-  /** Starts every run that can start now. Later runs start by themselves, but new events need another call. */
-  pump(): void {
-    clearImmediate(this.#pump);
-    this.#pump = undefined;
-    if (this.#closing !== undefined || this.#isHeldUp) return;
+  private constructor(options: DispatcherOptions, progress: Progress, failedBefore: Set<number>) {
+    const { consumer, now, onFault, reader, store, tools } = options;
+    this.#options = options;
+    this.#progress = progress;
+    if (consumer.isForeign) this.#gate = new TableGate({ consumer: consumer.name, reader, tell: tools.log });
+    this.#turns = new Turns(onFault);
+    this.#next = progress.seq + 1;
+    this.#failedBefore = failedBefore;
+    const onTime = () => {
+      void this.#turns.take(async () => {
+        this.#due.lookAgain();
+        await this.#startRuns();
+      });
+    };
+    this.#due = new DueRuns({ consumer: consumer.name, store, now, onTime });
+  }
+
+  /**
+   * Starts every run that can start now. Later runs start by themselves, but new events need another call.
+   * @returns when that is done; never rejects
+   */
+  pump(): Promise<void> {
+    return this.#turns.take(() => this.#startRuns());
+  }
+
+  async #startRuns(): Promise<void> {
+    clearImmediate(this.#pumping);
+    this.#pumping = undefined;
+    if (this.#closing !== undefined || this.#progress.isHeldUp) return;
     if (this.#due.isTimeToLook) {
-      this.#write();
-      this.#due.look(this.#underWay);
+      await this.#write();
+      await this.#due.look(this.#underWay);
     }
     let looks = 0;
-    while (this.#canStart() && this.#startOne()) {
+    while (this.#canStart() && (await this.#startOne())) {
       looks += 1;
       if (looks === LOOKS_MAX) {
         this.#pumpSoon();
@@ -106,34 +107,26 @@ export class Dispatcher {
     this.#writeSoon();
   }
 
-  /** Call it when another connection has changed the state: runs may be due, or the position may have moved. */
-  reload(): void {
+  /**
+   * Call it when another connection has changed the state: runs may be due, or the position may have moved.
+   * @returns when that is done; never rejects
+   */
+  reload(): Promise<void> {
+    return this.#turns.take(() => this.#readState());
+  }
+
+  async #readState(): Promise<void> {
     this.#due.lookAgain();
-    const position = this.#store.position(this.#consumer.name);
-    if (position === undefined) return;
-    if (position.generation !== this.#position.generation) this.#goBackTo(position);
-    if (this.#isHeldUp) this.#isHeldUp = this.#holdUp();
+    if (await this.#progress.reload()) await this.#goBack();
   }
 
   /** A person has moved the position: all later events run again, including those running now. */
-  #goBackTo(position: Position): void {
-    for (const run of this.#underWay.values()) if (run.seq > position.seq) this.#superseded.add(run);
-    this.#failed = this.#failed.filter(({ seq }) => seq <= position.seq);
-    this.#ended = this.#ended.filter((seq) => seq <= position.seq);
-    this.#position = position;
-    this.#next = position.seq + 1;
-    this.#failedBefore = this.#failedBeyond();
+  async #goBack(): Promise<void> {
+    const { seq } = this.#progress;
+    for (const run of this.#underWay.values()) if (run.seq > seq) this.#superseded.add(run);
+    this.#next = seq + 1;
     this.#ahead = [];
-  }
-
-  /** Stores whether the consumer may run. @returns true if it must wait for an operator */
-  #holdUp(): boolean {
-    const { log, store, now, tools } = this.#options;
-    const { name } = this.#consumer;
-    const absence = absenceOf(store.consumer(name), log.head().seq, now());
-    store.setState(name, absence === undefined ? 'running' : 'held up', now());
-    if (absence !== undefined && !this.#isHeldUp) tools.log('warn', absence);
-    return absence !== undefined;
+    this.#failedBefore = await this.#progress.failedBeyond();
   }
 
   /** Whether events are waiting for the tables. */
@@ -141,166 +134,145 @@ export class Dispatcher {
     return this.#gate?.isWaiting ?? false;
   }
 
-  /** Stores that it is still running. A later absence counts from this time. */
-  noteRunning(): void {
-    if (!this.#isHeldUp) this.#store.setState(this.#consumer.name, 'running', this.#options.now());
+  /** Stores that it is still running. A later absence counts from this time. @returns when that is done; never rejects */
+  noteRunning(): Promise<void> {
+    return this.#turns.take(() => this.#progress.noteRunning());
   }
 
   /**
    * Records which runs were in progress in a thread that died. A single event is to blame. If there were several, the
    * culprit is unknown, so each is retried with no other run at the same time.
+   * @returns when that is stored; never rejects
    */
-  blame(seqs: readonly number[], reason: string): void {
-    const isKnown = seqs.length === 1;
-    for (const seq of seqs) {
-      const attempts = this.#store.failedRun(this.#consumer.name, seq)?.attempts ?? 0;
-      if (isKnown) this.#noteFailure({ seq, attempt: attempts + 1, isAlone: true }, new RunFailed(reason));
-      else this.#failed.push(suspectedRun(this.#consumer.name, seq, attempts, reason, this.#options.now()));
-    }
-    this.#write();
-    this.#failedBefore = this.#failedBeyond();
+  blame(seqs: readonly number[], reason: string): Promise<void> {
+    return this.#turns.take(async () => {
+      await this.#progress.noteDeath(seqs, reason);
+      await this.#write();
+      this.#failedBefore = await this.#progress.failedBeyond();
+    });
   }
 
   /** Starts no more runs. @returns when all runs have ended, or after `waitMs`; the state has been written by then */
   async close(waitMs: number): Promise<void> {
-    const idle = new Promise<void>((resolve) => {
+    await new Promise<void>((resolve) => {
       this.#closing = { whenIdle: resolve };
       setTimeout(resolve, this.#underWay.size === 0 ? 0 : waitMs);
     });
-    this.#due.close();
-    clearImmediate(this.#pump);
-    await idle;
     for (const run of this.#underWay.values()) run.giveUp('the receiver is shutting down');
-    this.#write();
+    await this.#turns.take(async () => {
+      this.#due.close();
+      clearImmediate(this.#pumping);
+      await this.#write();
+    });
   }
 
+  /** Ask again after each await, right before the start. */
   #canStart(): boolean {
-    if (this.#underWay.size >= this.#consumer.runsMax) return false;
+    if (this.#closing !== undefined) return false;
+    // The result of a run that has ended must be stored first. The turn that stores it pumps again.
+    if (this.#options.isCautious && this.#unrecorded > 0) return false;
+    if (this.#underWay.size >= this.#options.consumer.runsMax) return false;
     for (const run of this.#underWay.values()) if (run.isAlone) return false;
     // No run starts while another runs alone, or before a due run that must run alone.
     return this.#underWay.size === 0 || this.#due.first?.isAlone !== true;
   }
 
   /** Alternates between retries and new events. @returns whether an event was handled */
-  #startOne(): boolean {
+  async #startOne(): Promise<boolean> {
     const next = this.#due.first;
     const isRetry = next !== undefined && (next.isAlone || this.#isRetryNext);
     this.#isRetryNext = !isRetry;
     if (isRetry) return this.#startRetry();
-    return this.#startNew() || this.#startRetry();
+    return (await this.#startNew()) || (await this.#startRetry());
   }
 
-  #startRetry(): boolean {
-    const { first } = this.#due;
-    if (first === undefined || this.#gate?.mustWait(first.seq)) return false;
-    const failed = this.#due.take();
-    if (failed === undefined) return false;
-    const [event] = this.#options.log.forHandlers(failed.seq - 1, 1);
+  async #startRetry(): Promise<boolean> {
+    const failed = this.#due.first;
+    if (failed === undefined || (await this.#gate?.mustWait(failed.seq))) return false;
+    const [event] = await this.#options.reader.forHandlers(failed.seq - 1, 1);
+    const isUnfolded = await this.#gate?.isUnfolded(failed.seq);
+    if (!this.#canStart()) return false;
+    this.#due.take();
     if (event?.seq !== failed.seq)
-      this.#ended.push(failed.seq); // the log was restored to an earlier state
-    else if (this.#gate?.isUnfolded(failed.seq)) this.#noteUnfolded(failed.seq, failed.attempts + 1);
+      this.#progress.noteEnd(failed.seq); // the log was restored to an earlier state
+    else if (isUnfolded) this.#progress.noteUnfolded(failed.seq, failed.attempts + 1);
     else this.#start(event, failed);
     return true;
   }
 
-  #startNew(): boolean {
+  async #startNew(): Promise<boolean> {
     if (this.#next - this.#settledSeq() > RUNS_AHEAD_EVENTS_MAX) return false;
     if (this.#ahead.length === 0) {
-      this.#ahead = this.#options.log.forHandlers(this.#next - 1, HANDLER_READ_EVENTS_MAX);
+      this.#ahead = await this.#options.reader.forHandlers(this.#next - 1, HANDLER_READ_EVENTS_MAX);
     }
     const [event] = this.#ahead;
     // After a replay, an earlier run of the same event must end first: an event has only one run at a time.
-    if (event === undefined || this.#underWay.has(event.seq) || this.#gate?.mustWait(event.seq)) return false;
+    if (event === undefined || this.#underWay.has(event.seq)) return false;
+    if (await this.#gate?.mustWait(event.seq)) return false;
+    const isRun =
+      !this.#failedBefore.has(event.seq) && event.type !== null && this.#options.consumer.wants(event.type);
+    const isUnfolded = isRun && (await this.#gate?.isUnfolded(event.seq));
+    if (!this.#canStart()) return false;
     this.#ahead.shift();
     this.#next = event.seq + 1;
-    const isNew = !this.#failedBefore.delete(event.seq);
-    if (!isNew || event.type === null || !this.#consumer.wants(event.type)) return true;
-    if (this.#gate?.isUnfolded(event.seq)) this.#noteUnfolded(event.seq, 1);
-    else this.#start(event, undefined);
+    this.#failedBefore.delete(event.seq);
+    if (isUnfolded) this.#progress.noteUnfolded(event.seq, 1);
+    else if (isRun) this.#start(event, undefined);
     return true;
   }
 
-  #noteUnfolded(seq: number, attempt: number): void {
-    const text = `no table has this event, because it could not be folded: run ${IRISX} rebuild first`;
-    this.#noteFailure({ seq, attempt, isAlone: false }, new RunFailed(text, { isFinal: true }));
-  }
-
-  #failedBeyond(): Set<number> {
-    return new Set(this.#store.failedSeqsAfter(this.#consumer.name, this.#position.seq));
-  }
-
   #start(event: HandlerEvent, failed: FailedRun | undefined): void {
+    const { consumer, tools } = this.#options;
     const run = new Run({
       event,
-      consumer: this.#consumer,
+      consumer,
       failed,
-      tools: this.#options.tools,
-      onEnd: (ended, error) => this.#guarded(() => this.#finish(ended, error)),
+      tools,
+      onEnd: (ended, error) => {
+        this.#unrecorded += 1;
+        void this.#turns.take(() => this.#finish(ended, error));
+      },
     });
     this.#underWay.set(run.seq, run);
     this.#tellUnderWay();
     run.start();
   }
 
-  #finish(run: Run, error: RunFailed | undefined): void {
+  async #finish(run: Run, error: RunFailed | undefined): Promise<void> {
+    const { seq, attempt, isAlone, isRetry } = run;
+    this.#unrecorded -= 1;
     if (!this.#superseded.delete(run)) {
-      if (error !== undefined) this.#noteFailure(run, error);
-      else if (run.isRetry) this.#ended.push(run.seq);
+      if (error !== undefined) this.#progress.noteFailure({ seq, attempt, isAlone, error });
+      else if (isRetry) this.#progress.noteEnd(seq);
     }
-    this.#underWay.delete(run.seq);
-    this.#tellUnderWay();
+    this.#underWay.delete(seq);
     // The next run, or something this run left behind, may kill the thread: this result must be stored by then.
-    if (run.isAlone || this.#options.isCautious) this.#write();
+    if (isAlone || this.#options.isCautious) await this.#write();
     else this.#writeSoon();
+    this.#tellUnderWay();
     if (this.#closing === undefined) this.#pumpSoon();
     else if (this.#underWay.size === 0) this.#closing.whenIdle();
   }
 
-  #noteFailure({ seq, attempt, isAlone }: Pick<Run, 'seq' | 'attempt' | 'isAlone'>, error: RunFailed): void {
-    const { now, random, tools } = this.#options;
-    const consumer = this.#consumer.name;
-    const { run, level, text } = failedRun({ consumer, seq, attempt, isAlone, error }, now(), random());
-    this.#failed.push(run);
-    tools.log(level, text);
-  }
-
   #pumpSoon(): void {
-    this.#pump ??= setImmediate(() => this.#guarded(() => this.pump()));
+    this.#pumping ??= setImmediate(() => void this.pump());
   }
 
   #writeSoon(): void {
-    if (this.#closing !== undefined || !this.#hasChanges()) return;
-    this.#writing ??= setTimeout(() => this.#guarded(() => this.#write()), RUN_STATE_WRITE_MS);
+    if (this.#closing !== undefined || !this.#progress.hasChanges(this.#settledSeq())) return;
+    const write = () => void this.#turns.take(() => this.#write());
+    this.#writing ??= setTimeout(write, RUN_STATE_WRITE_MS);
   }
 
-  /** An error in `work` is a fault of the receiver. Errors in a consumer's code fail its run or end the thread. */
-  #guarded(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      this.#options.onFault(error);
-    }
-  }
-
-  #hasChanges(): boolean {
-    return this.#settledSeq() !== this.#position.seq || this.#failed.length > 0 || this.#ended.length > 0;
-  }
-
-  #write(): void {
+  async #write(): Promise<void> {
     clearTimeout(this.#writing);
     this.#writing = undefined;
-    if (!this.#hasChanges()) return;
-    const seq = this.#settledSeq();
-    const { generation } = this.#position;
-    const position = { seq, chain: this.#options.log.chainOf(seq), generation };
-    const [failed, ended] = [this.#failed, this.#ended];
-    const isOurs = this.#store.write(this.#consumer.name, { position, failed, ended });
-    this.#failed = [];
-    this.#ended = [];
-    this.#position = position;
-    if (!isOurs) this.reload();
-    this.#options.onSettled(this.#position.seq);
-    for (const { nextAtMs } of failed) if (nextAtMs !== null) this.#due.expect(nextAtMs);
+    const settledSeq = this.#settledSeq();
+    if (!this.#progress.hasChanges(settledSeq)) return;
+    const { dueAtMs, isOurs } = await this.#progress.write(settledSeq);
+    if (!isOurs) await this.#readState();
+    this.#options.onSettled(this.#progress.seq);
+    for (const atMs of dueAtMs) this.#due.expect(atMs);
   }
 
   /** The highest seq up to which no new event is still running. */
@@ -311,6 +283,6 @@ export class Dispatcher {
   }
 
   #tellUnderWay(): void {
-    if (this.#consumer.isForeign) this.#options.onUnderWay([...this.#underWay.keys()]);
+    if (this.#options.consumer.isForeign) this.#options.onUnderWay([...this.#underWay.keys()]);
   }
 }

@@ -1,6 +1,6 @@
 /** The failed runs of one consumer that are due, and the timer for the next one. */
 
-import type { FailedRun, RunStore } from '../../engines/sqlite/run-store.ts';
+import type { FailedRun, RunStore } from '../engine/run-store.ts';
 import { HANDLER_READ_EVENTS_MAX, RUN_RETRY_LAST_MS } from '../limits.ts';
 
 export interface DueRunsOptions {
@@ -8,14 +8,14 @@ export interface DueRunsOptions {
   readonly store: RunStore;
   /** Wall clock, milliseconds. */
   readonly now: () => number;
-  /** Called when failed runs may be due. */
+  /** Called when failed runs may be due. Call `lookAgain` then: the timer may have fired slightly early. */
   readonly onTime: () => void;
 }
 
 export class DueRuns {
   readonly #options: DueRunsOptions;
   #due: FailedRun[] = [];
-  /** When to read the state file again. */
+  /** When to read the stored state again. */
   #lookAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
@@ -28,27 +28,28 @@ export class DueRuns {
     return this.#due[0];
   }
 
-  take(): FailedRun | undefined {
-    return this.#due.shift();
+  /** Removes the first. */
+  take(): void {
+    this.#due.shift();
   }
 
-  /** Whether the state file may have due runs. Write ended runs to it before `look`, or they are found again. */
+  /** Whether the stored state may have due runs. Write ended runs to it before `look`, or they are found again. */
   get isTimeToLook(): boolean {
     return this.#due.length === 0 && this.#options.now() >= this.#lookAtMs;
   }
 
   /** Reads the due runs, in order of seq, except those in progress. If there are none, waits for the next one. */
-  look(underWay: ReadonlyMap<number, unknown>): void {
+  async look(underWay: ReadonlyMap<number, unknown>): Promise<void> {
     const { store, consumer, now } = this.#options;
     const nowMs = now();
-    // Runs in progress are still due in the file: they must not use up the limit.
-    this.#due = store
-      .due(consumer, nowMs, HANDLER_READ_EVENTS_MAX + underWay.size)
+    // Runs in progress are still stored as due: they must not use up the limit.
+    const due = await store.due(consumer, nowMs, HANDLER_READ_EVENTS_MAX + underWay.size);
+    this.#due = due
       .filter(({ seq }) => !underWay.has(seq))
       .sort((one, other) => Number(other.isAlone) - Number(one.isAlone));
     if (this.#due.length > 0) return;
     this.#lookAtMs = Number.POSITIVE_INFINITY;
-    const nextAtMs = store.nextAtMs(consumer, nowMs);
+    const nextAtMs = await store.nextAtMs(consumer, nowMs);
     if (nextAtMs !== undefined) this.expect(nextAtMs);
   }
 
@@ -58,14 +59,10 @@ export class DueRuns {
     this.#lookAtMs = atMs;
     clearTimeout(this.#timer);
     const waitMs = Math.max(0, atMs - this.#options.now());
-    const look = () => {
-      this.lookAgain(); // a timer may fire slightly early
-      this.#options.onTime();
-    };
-    this.#timer = setTimeout(look, Math.min(waitMs, RUN_RETRY_LAST_MS));
+    this.#timer = setTimeout(this.#options.onTime, Math.min(waitMs, RUN_RETRY_LAST_MS));
   }
 
-  /** The state file has changed or a run is due: it must be read again. */
+  /** The stored state has changed or a run is due: it must be read again. */
   lookAgain(): void {
     this.#due = [];
     this.#lookAtMs = Number.NEGATIVE_INFINITY;

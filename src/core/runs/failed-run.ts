@@ -1,6 +1,6 @@
 /** Turns a run's failure into its stored state (when it is retried, if at all) and its log line. */
 
-import type { FailedRun } from '../../engines/sqlite/run-store.ts';
+import type { FailedRun } from '../engine/run-store.ts';
 import { RUN_ATTEMPTS_MAX, RUN_RETRY_LAST_MS } from '../limits.ts';
 import type { LogLevel } from '../logger.ts';
 import { IRISX } from '../packaging.ts';

@@ -42,8 +42,8 @@ export interface HandlerContext {
   readonly signal: AbortSignal;
   /** Writes a line to the server's log, with the event's seq. */
   readonly log: (level: LogLevel, message: string) => void;
-  /** Runs a read-only query on the log and its tables. The tables reflect this event. */
-  readonly query: (sql: string, ...values: readonly unknown[]) => Record<string, unknown>[];
+  /** Runs a read-only query on the log and its tables. The tables reflect this event. Await the rows. */
+  readonly query: (sql: string, ...values: readonly unknown[]) => Promise<Record<string, unknown>[]>;
 }
 
 /** Called for each event of its type, at least once. A run that throws or rejects is retried later. */

@@ -1,32 +1,27 @@
 /**
- * The handlers' thread. It takes the lock that only one process per log can hold, opens the log read-only, opens the
- * state file, and runs one dispatcher per consumer. This process's commits wake it; once per second it polls for
+ * The handlers' thread. It takes the lead that only one process per log can have, opens the log read-only and the state
+ * of the consumers, and runs one dispatcher per consumer. This process's commits wake it; once per second it polls for
  * changes by other processes.
  */
 
 import type { MessagePort } from 'node:worker_threads';
-import type { Database } from 'better-sqlite3';
-import { openReadOnly } from '../../engines/sqlite/file/database.ts';
-import { lockFile } from '../../engines/sqlite/file/file-lock.ts';
-import { EventLog } from '../../engines/sqlite/log/event-log.ts';
-import { ProjectionStates } from '../../engines/sqlite/log/projection-state.ts';
-import { RunStore } from '../../engines/sqlite/run-store.ts';
-import { runStoreLockPath, runStorePath } from '../../engines/sqlite/run-store-file.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Reader, SqlValue } from '../engine/reader.ts';
+import type { RunStore } from '../engine/run-store.ts';
 import { CONSUMER_NOTE_MS, HANDLERS_CLOSE_MS, HANDLERS_LOOK_MS, HANDLERS_WAKE_MS } from '../limits.ts';
 import type { LogLevel } from '../logger.ts';
-import type { Projection } from '../tables/projection.ts';
 import type { Consumer } from './consumer.ts';
 import { Dispatcher } from './dispatcher.ts';
+import type { HandlerContext } from './handler.ts';
 import type { FromHandlers, SharedState, ToHandlers } from './handlers-messages.ts';
+import { Turns } from './turns.ts';
 
 export interface HandlersOptions {
   readonly port: MessagePort;
-  readonly databasePath: string;
+  readonly engine: Engine;
   readonly consumers: readonly Consumer[];
   readonly shared: SharedState;
   readonly log: (level: LogLevel, text: string) => void;
-  /** The projections whose tables a user's code may read. */
-  readonly projections: readonly Projection[];
   /** Called if the receiver's own code fails, not a consumer's: the thread must end. */
   readonly onFault: (error: unknown) => void;
   /** The events in progress when the previous thread died, and why it died. */
@@ -34,18 +29,20 @@ export interface HandlersOptions {
 }
 
 interface Running {
-  readonly database: Database;
+  readonly reader: Reader;
   readonly store: RunStore;
   readonly dispatchers: readonly Dispatcher[];
-  readonly unlock: () => void;
+  readonly giveUpLead: () => Promise<void>;
 }
 
 /** Runs until `close`. */
 export function runHandlers(options: HandlersOptions): void {
-  const { port, databasePath, consumers, shared, log, onFault, dead } = options;
+  const { port, engine, consumers, shared, log, onFault, dead } = options;
   const say = (message: FromHandlers) => port.postMessage(message);
+  const turns = new Turns(onFault);
   let running: Running | undefined;
   let isStarted = false;
+  let isLooking = false;
   let wakes: NodeJS.Timeout | undefined;
   let logVersion: unknown;
   let stateVersion: unknown;
@@ -53,67 +50,65 @@ export function runHandlers(options: HandlersOptions): void {
 
   const look = setInterval(() => {
     shared.beat();
-    guarded(lookForOthers);
+    if (isLooking) return;
+    isLooking = true;
+    void turns.take(lookForOthers);
   }, HANDLERS_LOOK_MS);
 
   port.on('message', (message: ToHandlers) => {
-    if (message.kind === 'start') guarded(start);
-    else if (message.kind === 'wake') wakes ??= setTimeout(() => guarded(wake), HANDLERS_WAKE_MS);
-    else close().catch(onFault);
+    if (message.kind === 'start') void turns.take(start);
+    else if (message.kind === 'wake') wakes ??= setTimeout(() => void turns.take(wake), HANDLERS_WAKE_MS);
+    else {
+      clearInterval(look);
+      clearTimeout(wakes);
+      port.removeAllListeners('message');
+      void turns.take(close);
+    }
   });
 
-  function guarded(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      onFault(error);
-    }
-  }
-
-  /** Checks for changes by other processes, and for a lock that has become free. */
-  function lookForOthers(): void {
-    if (isStarted && running === undefined) begin();
+  /** Checks for changes by other processes, and for a lead that has become free. */
+  async function lookForOthers(): Promise<void> {
+    isLooking = false;
+    if (isStarted && running === undefined) await begin();
     if (running === undefined) return;
-    const { database, store, dispatchers } = running;
-    if (performance.now() >= noteAtMs) noteRunning(dispatchers);
+    const { reader, store, dispatchers } = running;
+    if (performance.now() >= noteAtMs) await noteRunning(dispatchers);
     if (dispatchers.some(({ isWaiting }) => isWaiting)) say({ kind: 'waiting' });
-    const found = [database.pragma('data_version', { simple: true }), store.dataVersion()];
+    const found = [await reader.version(), await store.version()];
     if (found[0] === logVersion && found[1] === stateVersion) return;
-    if (found[1] !== stateVersion) for (const dispatcher of dispatchers) dispatcher.reload();
+    if (found[1] !== stateVersion) await Promise.all(dispatchers.map((dispatcher) => dispatcher.reload()));
     [logVersion, stateVersion] = found;
-    for (const dispatcher of dispatchers) dispatcher.pump();
+    await pump();
   }
 
-  function noteRunning(dispatchers: readonly Dispatcher[]): void {
+  async function noteRunning(dispatchers: readonly Dispatcher[]): Promise<void> {
     noteAtMs = performance.now() + CONSUMER_NOTE_MS;
-    for (const dispatcher of dispatchers) dispatcher.noteRunning();
+    await Promise.all(dispatchers.map((dispatcher) => dispatcher.noteRunning()));
   }
 
-  function start(): void {
+  async function start(): Promise<void> {
     isStarted = true;
-    begin();
+    await begin();
     say({ kind: 'started' });
   }
 
-  /** Starts running the handlers, unless another process has the lock. */
-  function begin(): void {
-    const unlock = lockFile(runStoreLockPath(databasePath));
-    if (unlock === undefined) return;
-    const store = new RunStore(runStorePath(databasePath));
-    store.stopAll();
-    const database = openReadOnly(databasePath);
-    const states = new ProjectionStates(database);
-    const query = (sql: string, ...values: readonly unknown[]) =>
-      database.prepare<unknown[], Record<string, unknown>>(sql).all(...values);
-    const dispatchers = consumers.map((consumer, index) => {
-      const dispatcher = new Dispatcher({
+  /** Starts running the handlers, unless another process leads. */
+  async function begin(): Promise<void> {
+    const giveUpLead = await engine.leadRuns();
+    if (giveUpLead === undefined) return;
+    const store = await engine.openRuns();
+    await store.stopAll();
+    const reader = await engine.openReader();
+    const query: HandlerContext['query'] = (sql, ...values) => reader.query(sql, ...(values as SqlValue[]));
+    const dispatchers: Dispatcher[] = [];
+    for (const [index, consumer] of consumers.entries()) {
+      const dispatcher = await Dispatcher.open({
         consumer,
-        log: new EventLog(database),
+        reader,
         store,
         now: Date.now,
         random: Math.random,
         tools: { log, query },
-        reflectedSeq: () => states.reflectedSeq(options.projections),
         onFault,
         isCautious: dead !== undefined,
         onSettled: (seq) => shared.setSettled(index, seq),
@@ -121,31 +116,32 @@ export function runHandlers(options: HandlersOptions): void {
           shared.underWay = seqs;
         },
       });
-      if (consumer.isForeign && dead !== undefined) dispatcher.blame(dead.seqs, dead.reason);
-      return dispatcher;
-    });
+      if (consumer.isForeign && dead !== undefined) await dispatcher.blame(dead.seqs, dead.reason);
+      dispatchers.push(dispatcher);
+    }
     shared.underWay = [];
-    running = { database, store, dispatchers, unlock };
+    running = { reader, store, dispatchers, giveUpLead };
     noteAtMs = performance.now() + CONSUMER_NOTE_MS;
-    wake();
+    await wake();
   }
 
-  function wake(): void {
+  async function wake(): Promise<void> {
     wakes = undefined;
     shared.askForWaking();
-    for (const dispatcher of running?.dispatchers ?? []) dispatcher.pump();
+    await pump();
+  }
+
+  async function pump(): Promise<void> {
+    await Promise.all((running?.dispatchers ?? []).map((dispatcher) => dispatcher.pump()));
   }
 
   async function close(): Promise<void> {
-    clearInterval(look);
-    clearTimeout(wakes);
-    port.removeAllListeners('message');
     const dispatchers = running?.dispatchers ?? [];
     await Promise.all(dispatchers.map((dispatcher) => dispatcher.close(HANDLERS_CLOSE_MS)));
-    noteRunning(dispatchers);
-    running?.database.close();
-    running?.store.close();
-    running?.unlock();
+    await noteRunning(dispatchers);
+    await running?.reader.close();
+    await running?.store.close();
+    await running?.giveUpLead();
     say({ kind: 'closed' });
     port.close();
   }

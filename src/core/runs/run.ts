@@ -1,6 +1,6 @@
 /** One attempt of a consumer to handle one event: its parameters, its timeout and its single result. */
 
-import type { FailedRun } from '../../engines/sqlite/run-store.ts';
+import type { FailedRun } from '../engine/run-store.ts';
 import { interpret, readBody } from '../event/event.ts';
 import type { HandlerEvent } from '../event/recorded-event.ts';
 import { asRunFailed, type Consumer, RunFailed } from './consumer.ts';
@@ -57,8 +57,9 @@ export class Run {
     );
   }
 
-  /** Stops waiting for the run, and aborts its signal. */
+  /** Stops waiting for the run, and aborts its signal. From now on, it does not end. */
   giveUp(reason: string): void {
+    if (this.#hasEnded) return;
     this.#hasEnded = true;
     clearTimeout(this.#timeout);
     this.#abortFor(new Error(reason));

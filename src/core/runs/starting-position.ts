@@ -4,8 +4,8 @@
  * post old events.
  */
 
-import type { EventLog } from '../../engines/sqlite/log/event-log.ts';
-import type { ConsumerState, Position, RunStore } from '../../engines/sqlite/run-store.ts';
+import type { Reader } from '../engine/reader.ts';
+import type { ConsumerState, Position, RunStore } from '../engine/run-store.ts';
 import { CONSUMER_ABSENCE_MS } from '../limits.ts';
 import { IRISX } from '../packaging.ts';
 import type { Consumer } from './consumer.ts';
@@ -13,26 +13,27 @@ import type { RunTools } from './run.ts';
 
 export interface StartingPositionOptions {
   readonly consumer: Consumer;
-  readonly log: EventLog;
+  readonly reader: Reader;
   readonly store: RunStore;
   readonly tools: RunTools;
 }
 
 /** A new consumer skips the events that are already in the log. */
-export function startingPosition({ consumer, log, store, tools }: StartingPositionOptions): Position {
-  const head = log.head();
+export async function startingPosition(options: StartingPositionOptions): Promise<Position> {
+  const { consumer, reader, store, tools } = options;
+  const head = await reader.head();
   // In a restored log, new events get the numbers of lost ones: failed runs with these numbers are not about them.
-  store.forgetAfter(consumer.name, head.seq);
-  const position = store.position(consumer.name);
-  if (position !== undefined && Buffer.compare(position.chain, log.chainOf(position.seq)) === 0)
+  await store.forgetAfter(consumer.name, head.seq);
+  const position = await store.position(consumer.name);
+  if (position !== undefined && Buffer.compare(position.chain, await reader.chainOf(position.seq)) === 0)
     return position;
   if (position !== undefined)
     tools.log(
       'warn',
       `${consumer.name}: event ${position.seq}, the last one seen, is not in this log, which may have been restored from a backup; continuing after its end, seq ${head.seq}; to start earlier, run ${IRISX} handlers --replay-from SEQ`,
     );
-  store.moveTo(consumer.name, head.seq, log.chainOf(head.seq));
-  return store.position(consumer.name) as Position;
+  await store.moveTo(consumer.name, head.seq, await reader.chainOf(head.seq));
+  return (await store.position(consumer.name)) as Position;
 }
 
 /**

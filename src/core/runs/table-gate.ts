@@ -1,20 +1,18 @@
 /** Holds a user's handlers back until the tables reflect their event, so that a query never shows them stale rows. */
 
-import type { EventLog } from '../../engines/sqlite/log/event-log.ts';
+import type { Reader } from '../engine/reader.ts';
 import type { LogLevel } from '../logger.ts';
 
 export interface TableGateOptions {
   /** The consumer's name, for the log. */
   readonly consumer: string;
-  readonly log: EventLog;
-  /** Returns the last event that the tables reflect. */
-  readonly reflectedSeq: () => number;
+  readonly reader: Reader;
   readonly tell: (level: LogLevel, text: string) => void;
 }
 
 export class TableGate {
   readonly #options: TableGateOptions;
-  /** The last known result of `reflectedSeq`. */
+  /** The last event that the tables reflect, as last read. */
   #reflected = 0;
   #isWaiting = false;
 
@@ -28,9 +26,9 @@ export class TableGate {
   }
 
   /** Whether an event must wait. Logs when the waiting begins and ends. */
-  mustWait(seq: number): boolean {
+  async mustWait(seq: number): Promise<boolean> {
     if (seq <= this.#reflected) return false;
-    this.#reflected = this.#options.reflectedSeq();
+    this.#reflected = await this.#options.reader.reflectedSeq();
     const mustWait = seq > this.#reflected;
     if (mustWait === this.#isWaiting) return mustWait;
     this.#isWaiting = mustWait;
@@ -42,7 +40,7 @@ export class TableGate {
   }
 
   /** Whether no table has the event, because it was appended without being folded. */
-  isUnfolded(seq: number): boolean {
-    return this.#options.log.unfolded(seq - 1, seq).length > 0;
+  async isUnfolded(seq: number): Promise<boolean> {
+    return (await this.#options.reader.unfolded(seq - 1, seq)).length > 0;
   }
 }

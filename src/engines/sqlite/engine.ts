@@ -15,8 +15,8 @@ import { createReader } from './reader.ts';
 import { checkTables } from './rebuild/compare.ts';
 import { rebuild } from './rebuild/rebuild.ts';
 import { standAsOf } from './rebuild/temporary-tables.ts';
-import { consumerStates } from './run-store.ts';
 import { runStoreLockPath, runStorePath } from './run-store-file.ts';
+import { consumerStates, SqliteRunStore } from './runs.ts';
 import { openWriter } from './writer.ts';
 
 /** @param databasePath absolute; the other files are next to it */
@@ -54,9 +54,7 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
         throw new EngineError('refused', text, { cause: error });
       }
     },
-    openRuns: async () => {
-      throw new Error('not yet');
-    },
+    openRuns: () => atEdge(() => new SqliteRunStore(runsPath)),
     async consumers() {
       if (!existsSync(runsPath)) return [];
       return atEdge(() => {

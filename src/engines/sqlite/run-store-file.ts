@@ -2,6 +2,7 @@
 
 import { dirname, join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
+import { EngineError } from '../../core/engine-error.ts';
 import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
 import { makeFile } from '../../core/make-file.ts';
 import { faultText } from './file/storage-fault.ts';
@@ -44,15 +45,10 @@ export function runStoreLockPath(databasePath: string): string {
   return `${runStorePath(databasePath)}-lock`;
 }
 
-/** The file cannot be used. `message` is one line for the operator. */
-export class RunStoreRefused extends Error {
-  override name = 'RunStoreRefused';
-}
-
 /**
  * Opens the file, and creates it (0600) if it is missing.
  * @returns a connection that the caller must close
- * @throws RunStoreRefused if the file is another program's, newer or unusable; it is left unchanged
+ * @throws EngineError `refused` if the file is another program's, newer or unusable; it is left unchanged
  */
 export function openRunStoreFile(path: string): Database {
   let database: Database | undefined;
@@ -63,9 +59,9 @@ export function openRunStoreFile(path: string): Database {
     const version = database.pragma('user_version', { simple: true }) as number;
     const tables = database.prepare('SELECT count(*) FROM sqlite_master').pluck().get();
     if (id !== APPLICATION_ID && (id !== 0 || tables !== 0))
-      throw new RunStoreRefused(`${path} is a database of another program: move it away`);
+      throw refused(`${path} is a database of another program: move it away`);
     if (version > SCHEMA_VERSION)
-      throw new RunStoreRefused(`${path} was written by a newer version of this program: update the program`);
+      throw refused(`${path} was written by a newer version of this program: update the program`);
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = NORMAL');
     createSchema(database);
@@ -73,14 +69,13 @@ export function openRunStoreFile(path: string): Database {
     return database;
   } catch (error) {
     database?.close();
-    if (error instanceof RunStoreRefused) throw error;
-    throw new RunStoreRefused(
-      `${path} cannot be used as the state file of the handlers: ${faultText(error)}`,
-      {
-        cause: error,
-      },
-    );
+    if (error instanceof EngineError) throw error;
+    throw refused(`${path} cannot be used as the state file of the handlers: ${faultText(error)}`, error);
   }
+}
+
+function refused(message: string, cause?: unknown): EngineError {
+  return new EngineError('refused', message, { cause });
 }
 
 function createSchema(database: Database): void {

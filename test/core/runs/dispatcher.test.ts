@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
+import type { Reader } from '../../../src/core/engine/reader.ts';
+import type { FailedRun, Position } from '../../../src/core/engine/run-store.ts';
 import {
   CONSUMER_ABSENCE_MS,
   HANDLER_READ_EVENTS_MAX,
@@ -13,8 +15,8 @@ import {
 import { type Consumer, RunFailed } from '../../../src/core/runs/consumer.ts';
 import { Dispatcher } from '../../../src/core/runs/dispatcher.ts';
 import type { HandlerContext } from '../../../src/core/runs/handler.ts';
-import { EventLog } from '../../../src/engines/sqlite/log/event-log.ts';
-import { type FailedRun, type Position, RunStore } from '../../../src/engines/sqlite/run-store.ts';
+import { createReader } from '../../../src/engines/sqlite/reader.ts';
+import { SqliteRunStore } from '../../../src/engines/sqlite/runs.ts';
 import { derivations } from '../../../src/projections/index.ts';
 import { appenderOf, openTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { delivery, T0_S } from '../../support/events.ts';
@@ -24,13 +26,16 @@ const RUNS_MAX = 3;
 /** Turns off the jitter of delays: `random() + 0.5` is 1. */
 const NO_JITTER = 0.5;
 
-const opened: { close(): void }[] = [];
+/** The real one: when it calls back, no promise is left that could be settled. */
+const whenPromisesAreDone = setImmediate;
+
+const opened: { close(): unknown }[] = [];
 beforeEach(() => {
   mock.timers.enable({ apis: ['setTimeout', 'setImmediate', 'Date'], now: T0_S * 1000 });
 });
-afterEach(() => {
+afterEach(async () => {
   mock.timers.reset();
-  for (const each of opened.splice(0).reverse()) each.close();
+  for (const each of opened.splice(0).reverse()) await each.close();
 });
 
 /** A run that ends when the test says so. */
@@ -54,15 +59,18 @@ function given(events: number, type = 'call.ringing') {
   };
   append(events);
   const storePath = join(test.path, '..', 'handlers.db');
-  const log = new EventLog(test.database);
   const lines: string[] = [];
   const clock = { lateMs: 0 };
   const tables = { reflected: Number.MAX_SAFE_INTEGER };
+  const reader: Reader = {
+    ...createReader(test.database, derivations.projections),
+    reflectedSeq: async () => tables.reflected,
+  };
   const faults: unknown[] = [];
 
   /** Acts as a new process: its own connection to the state, and runs that the test ends one by one. */
-  function dispatch(more: Partial<Consumer> = {}) {
-    const store = new RunStore(storePath);
+  async function dispatch(more: Partial<Consumer> = {}, isCautious = false) {
+    const store = new SqliteRunStore(storePath);
     opened.push(store);
     const started: Started[] = [];
     const underWay: (readonly number[])[] = [];
@@ -79,16 +87,15 @@ function given(events: number, type = 'call.ringing') {
         }),
       ...more,
     };
-    const dispatcher = new Dispatcher({
+    const dispatcher = await Dispatcher.open({
       consumer,
-      log,
+      reader,
       store,
       now: () => Date.now() - clock.lateMs,
       random: () => NO_JITTER,
-      tools: { log: (level, text) => void lines.push(`${level} ${text}`), query: () => [] },
-      reflectedSeq: () => tables.reflected,
+      tools: { log: (level, text) => void lines.push(`${level} ${text}`), query: async () => [] },
       onFault: (error) => void faults.push(error),
-      isCautious: false,
+      isCautious,
       onSettled() {},
       onUnderWay: (seqs) => void underWay.push(seqs),
     });
@@ -99,23 +106,23 @@ function given(events: number, type = 'call.ringing') {
       started.findLast((run) => run.seq === seq)?.end(error);
       await settle();
     };
-    const position = () => store.position('handlers')?.seq;
+    const position = async () => (await store.position('handlers'))?.seq;
     return { dispatcher, store, started, seqs, running, end, position };
   }
   /** A consumer positioned before the first event. */
-  const fromStart = (more: Partial<Consumer> = {}) => {
-    const store = new RunStore(storePath);
-    store.moveTo('handlers', 0, new Uint8Array());
-    store.close();
-    return dispatch(more);
+  const fromStart = async (more: Partial<Consumer> = {}, isCautious = false) => {
+    const store = new SqliteRunStore(storePath);
+    await store.moveTo('handlers', 0, new Uint8Array());
+    await store.close();
+    return dispatch(more, isCautious);
   };
-  return { append, clock, dispatch, faults, fromStart, lines, log, storePath, tables, test };
+  return { append, clock, dispatch, faults, fromStart, lines, reader, storePath, tables, test };
 }
 
 /** Lets promises and immediates run. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) {
-    for (let n = 0; n < 10; n++) await Promise.resolve();
+    await new Promise((resolve) => whenPromisesAreDone(resolve));
     mock.timers.tick(0);
   }
 }
@@ -134,19 +141,19 @@ async function pass(ms: number): Promise<void> {
 describe('a dispatcher', () => {
   it('starts at the end of the log for a new consumer', async () => {
     const { append, dispatch } = given(5);
-    const { dispatcher, seqs, position } = dispatch();
-    dispatcher.pump();
+    const { dispatcher, seqs, position } = await dispatch();
+    await dispatcher.pump();
     assert.deepEqual(seqs(), []);
-    assert.equal(position(), 5);
+    assert.equal(await position(), 5);
     append(1);
-    dispatcher.pump();
+    await dispatcher.pump();
     assert.deepEqual(seqs(), [6]);
   });
 
   it('starts runs in order of seq, with a limited number at a time', async () => {
     const { fromStart } = given(5);
-    const { dispatcher, seqs, end } = fromStart();
-    dispatcher.pump();
+    const { dispatcher, seqs, end } = await fromStart();
+    await dispatcher.pump();
     assert.deepEqual(seqs(), [1, 2, 3]);
     await end(2);
     assert.deepEqual(seqs(), [1, 2, 3, 4]);
@@ -160,20 +167,20 @@ describe('a dispatcher', () => {
     const { append, fromStart } = given(1);
     append(300, 'call.dtmf');
     append(1);
-    const { dispatcher, seqs, end, position } = fromStart();
-    dispatcher.pump();
+    const { dispatcher, seqs, end, position } = await fromStart();
+    await dispatcher.pump();
     await end(1);
     await settle();
     assert.deepEqual(seqs(), [1, 302]);
     await end(302);
     await pass(RUN_STATE_WRITE_MS);
-    assert.equal(position(), 302);
+    assert.equal(await position(), 302);
   });
 
   it('tries a failed run again after one second, then two, and continues with the others meanwhile', async () => {
     const { fromStart } = given(4);
-    const { dispatcher, started, seqs, end, store } = fromStart({ runsMax: 1 });
-    dispatcher.pump();
+    const { dispatcher, started, seqs, end, store } = await fromStart({ runsMax: 1 });
+    await dispatcher.pump();
     await end(1, new TypeError('no'));
     assert.deepEqual(seqs(), [1, 2]);
     await end(2);
@@ -187,7 +194,7 @@ describe('a dispatcher', () => {
     await end(1, new Error('still no'));
     await pass(RUN_STATE_WRITE_MS);
     assert.deepEqual(
-      store.failed(9).map(({ seq, attempts, error }) => ({ seq, attempts, error })),
+      (await store.failed(9)).map(({ seq, attempts, error }) => ({ seq, attempts, error })),
       [{ seq: 1, attempts: 2, error: 'Error: still no' }],
     );
     await pass(2 * RUN_RETRY_FIRST_MS - RUN_STATE_WRITE_MS - 1);
@@ -196,13 +203,13 @@ describe('a dispatcher', () => {
     assert.equal(started.at(-1)?.attempt, 3);
     await end(1);
     await pass(RUN_STATE_WRITE_MS);
-    assert.deepEqual(store.failed(9), []);
+    assert.deepEqual(await store.failed(9), []);
   });
 
   it('tries again even if its timer fires ahead of the clock', async () => {
     const { clock, fromStart } = given(1);
-    const { dispatcher, seqs, end } = fromStart();
-    dispatcher.pump();
+    const { dispatcher, seqs, end } = await fromStart();
+    await dispatcher.pump();
     await end(1, new Error('no'));
     await pass(RUN_STATE_WRITE_MS);
     clock.lateMs = 1;
@@ -214,8 +221,8 @@ describe('a dispatcher', () => {
 
   it(`gives up after ${RUN_ATTEMPTS_MAX} attempts, and logs it`, async () => {
     const { fromStart, lines } = given(1);
-    const { dispatcher, started, end, store, position } = fromStart();
-    dispatcher.pump();
+    const { dispatcher, started, end, store, position } = await fromStart();
+    await dispatcher.pump();
     for (let attempt = 1; attempt <= RUN_ATTEMPTS_MAX; attempt++) {
       assert.equal(started.length, attempt);
       await end(1, new Error('never'));
@@ -223,10 +230,10 @@ describe('a dispatcher', () => {
       await pass(RUN_RETRY_LAST_MS);
     }
     assert.equal(started.length, RUN_ATTEMPTS_MAX);
-    const [dead] = store.failed(9);
+    const [dead] = await store.failed(9);
     assert.equal(dead?.nextAtMs, null);
     assert.equal(dead?.attempts, RUN_ATTEMPTS_MAX);
-    assert.equal(position(), 1);
+    assert.equal(await position(), 1);
     assert.match(
       lines.at(-1) ?? '',
       /^error handlers: seq 1 failed, attempt 12 of 12, no more retries: Error: never; to retry it, run \.\/irisx handlers retry 1/,
@@ -235,13 +242,13 @@ describe('a dispatcher', () => {
 
   it('never retries a final failure, and waits as long as a failure asks for', async () => {
     const { fromStart } = given(2);
-    const { dispatcher, seqs, end, store } = fromStart();
-    dispatcher.pump();
+    const { dispatcher, seqs, end, store } = await fromStart();
+    await dispatcher.pump();
     await end(1, new RunFailed('gone', { isFinal: true }));
     await end(2, new RunFailed('later', { retryAfterMs: 60_000 }));
     await pass(RUN_STATE_WRITE_MS);
     assert.deepEqual(
-      store.failed(9).map(({ nextAtMs, failedAtMs }) => nextAtMs && nextAtMs - failedAtMs),
+      (await store.failed(9)).map(({ nextAtMs, failedAtMs }) => nextAtMs && nextAtMs - failedAtMs),
       [null, 60_000],
     );
     await pass(59_000);
@@ -267,39 +274,39 @@ describe('a dispatcher', () => {
       [new Error('x'.repeat(1_000_000)), /^Error: x+$/],
     ];
     const { fromStart, lines } = given(odd.length);
-    const { dispatcher, end, store, position } = fromStart({ runsMax: odd.length });
-    dispatcher.pump();
+    const { dispatcher, end, store, position } = await fromStart({ runsMax: odd.length });
+    await dispatcher.pump();
     for (const [index, [thrown]] of odd.entries()) await end(index + 1, thrown);
     await pass(RUN_STATE_WRITE_MS);
-    const texts = store.failed(99).map(({ error }) => error);
+    const texts = (await store.failed(99)).map(({ error }) => error);
     assert.equal(texts.length, odd.length);
     for (const [index, [, text]] of odd.entries())
       typeof text === 'string' ? assert.equal(texts[index], text) : assert.match(texts[index] ?? '', text);
-    assert.equal(position(), odd.length);
+    assert.equal(await position(), odd.length);
     assert.ok(lines.every((line) => line.length < 1_100));
   });
 
   it('loses no failure and no position while the state cannot be written', async () => {
     const { faults, fromStart } = given(2);
-    const { dispatcher, store, end, position } = fromStart();
-    dispatcher.pump();
+    const { dispatcher, store, end, position } = await fromStart();
+    await dispatcher.pump();
     await end(1, new Error('bad'));
     const write = mock.method(store, 'write', () => {
       throw new Error('disk full');
     });
-    mock.timers.tick(RUN_STATE_WRITE_MS);
+    await pass(RUN_STATE_WRITE_MS);
     assert.match(String(faults), /disk full/);
     write.mock.restore();
-    assert.deepEqual([position(), store.failed(9).length], [0, 0]);
+    assert.deepEqual([await position(), (await store.failed(9)).length], [0, 0]);
     await end(2);
     await pass(RUN_STATE_WRITE_MS);
-    assert.deepEqual([position(), store.failed(9).map(({ seq }) => seq)], [2, [1]]);
+    assert.deepEqual([await position(), (await store.failed(9)).map(({ seq }) => seq)], [2, [1]]);
   });
 
   it('counts a run that takes too long as failed, aborts its signal, and ignores how it ends', async () => {
     const { fromStart } = given(1);
-    const { dispatcher, started, end, store } = fromStart();
-    dispatcher.pump();
+    const { dispatcher, started, end, store } = await fromStart();
+    await dispatcher.pump();
     await pass(TIMEOUT_MS - 1);
     assert.equal(started[0]?.context.signal.aborted, false);
     await pass(1);
@@ -307,21 +314,21 @@ describe('a dispatcher', () => {
     await end(1);
     await pass(RUN_STATE_WRITE_MS);
     assert.deepEqual(
-      store.failed(9).map(({ seq, error }) => [seq, error]),
+      (await store.failed(9)).map(({ seq, error }) => [seq, error]),
       [[1, `it took longer than ${TIMEOUT_MS} ms`]],
     );
   });
 
   it('after a crash reruns what had not ended and what follows, but nothing twice that had failed', async () => {
     const { dispatch, fromStart } = given(4);
-    const before = fromStart();
-    before.dispatcher.pump();
+    const before = await fromStart();
+    await before.dispatcher.pump();
     await before.end(2);
     await before.end(3, new Error('no'));
     await pass(RUN_STATE_WRITE_MS);
-    assert.equal(before.position(), 0, 'run 1 has not ended');
-    const after = dispatch();
-    after.dispatcher.pump();
+    assert.equal(await before.position(), 0, 'run 1 has not ended');
+    const after = await dispatch();
+    await after.dispatcher.pump();
     assert.deepEqual(after.seqs(), [1, 2, 4]);
     await pass(RUN_RETRY_FIRST_MS);
     await after.end(1);
@@ -331,26 +338,26 @@ describe('a dispatcher', () => {
 
   it('finds due runs even if as many as it reads at once are already in progress', async () => {
     const { dispatch, fromStart } = given(100);
-    const before = fromStart({ runsMax: 100 });
-    before.dispatcher.pump();
+    const before = await fromStart({ runsMax: 100 });
+    await before.dispatcher.pump();
     for (let seq = 1; seq <= 100; seq++) await before.end(seq, new Error('no'));
     await closed(before.dispatcher);
     await pass(RUN_RETRY_FIRST_MS);
-    const after = dispatch({ runsMax: HANDLER_READ_EVENTS_MAX });
-    after.dispatcher.pump();
+    const after = await dispatch({ runsMax: HANDLER_READ_EVENTS_MAX });
+    await after.dispatcher.pump();
     assert.equal(after.started.length, HANDLER_READ_EVENTS_MAX);
-    after.dispatcher.pump();
+    await after.dispatcher.pump();
     for (let n = 0; n < after.started.length; n++) await after.end(after.started[n]?.seq ?? 0);
     assert.equal(after.started.length, 100);
   });
 
   it('runs the new events of a restored log, even if earlier events with their seq had failed', async () => {
     const { append, dispatch, fromStart } = given(3);
-    const before = fromStart();
-    before.dispatcher.pump();
+    const before = await fromStart();
+    await before.dispatcher.pump();
     for (const seq of [1, 2, 3]) await before.end(seq);
     await closed(before.dispatcher);
-    const position = before.store.position('handlers') as Position;
+    const position = (await before.store.position('handlers')) as Position;
     const failed: FailedRun = {
       consumer: 'handlers',
       seq: 4,
@@ -360,18 +367,18 @@ describe('a dispatcher', () => {
       nextAtMs: null,
       isAlone: false,
     };
-    before.store.write('handlers', { position, failed: [failed], ended: [] });
-    const after = dispatch();
+    await before.store.write('handlers', { position, failed: [failed], ended: [] });
+    const after = await dispatch();
     append(1);
-    after.dispatcher.pump();
+    await after.dispatcher.pump();
     assert.deepEqual(after.seqs(), [4]);
-    assert.deepEqual(after.store.failed(9), []);
+    assert.deepEqual(await after.store.failed(9), []);
   });
 
   it(`runs at most ${RUNS_AHEAD_EVENTS_MAX} events ahead of the first that has not ended`, async () => {
     const { fromStart } = given(RUNS_AHEAD_EVENTS_MAX + 20);
-    const { dispatcher, started } = fromStart({ timeoutMs: 1e9 });
-    dispatcher.pump();
+    const { dispatcher, started } = await fromStart({ timeoutMs: 1e9 });
+    await dispatcher.pump();
     for (let turn = 0; turn < RUNS_AHEAD_EVENTS_MAX + 20; turn++) {
       for (const run of started.slice(1)) run.end();
       await settle();
@@ -381,23 +388,23 @@ describe('a dispatcher', () => {
 
   it('blames the only event in progress when its thread died', async () => {
     const { dispatch, fromStart } = given(3);
-    fromStart({ runsMax: 1 }).dispatcher.pump();
-    const { dispatcher, seqs, store } = dispatch();
-    dispatcher.blame([1], 'it did not yield');
-    dispatcher.pump();
+    await (await fromStart({ runsMax: 1 })).dispatcher.pump();
+    const { dispatcher, seqs, store } = await dispatch();
+    await dispatcher.blame([1], 'it did not yield');
+    await dispatcher.pump();
     assert.deepEqual(seqs(), [2, 3]);
     assert.deepEqual(
-      store.failed(9).map(({ seq, attempts, error }) => [seq, attempts, error]),
+      (await store.failed(9)).map(({ seq, attempts, error }) => [seq, attempts, error]),
       [[1, 1, 'it did not yield']],
     );
   });
 
   it('runs each of several suspects alone, without counting an attempt', async () => {
     const { dispatch, fromStart } = given(5);
-    fromStart().dispatcher.pump();
-    const { dispatcher, started, running, end } = dispatch();
-    dispatcher.blame([1, 2, 3], 'the thread died');
-    dispatcher.pump();
+    await (await fromStart()).dispatcher.pump();
+    const { dispatcher, started, running, end } = await dispatch();
+    await dispatcher.blame([1, 2, 3], 'the thread died');
+    await dispatcher.pump();
     for (const seq of [1, 2, 3]) {
       assert.deepEqual(running(), [seq]);
       assert.equal(started.at(-1)?.attempt, 1);
@@ -408,55 +415,109 @@ describe('a dispatcher', () => {
 
   it('reruns from the position that an operator has set, whatever is in progress', async () => {
     const { dispatch, fromStart, storePath } = given(3);
-    const { dispatcher, seqs, end, position } = fromStart({ runsMax: 1 });
-    dispatcher.pump();
+    const { dispatcher, seqs, end, position } = await fromStart({ runsMax: 1 });
+    await dispatcher.pump();
     await end(1);
     await end(2);
-    const person = new RunStore(storePath);
-    person.replayFrom('handlers', 1, new Uint8Array());
-    person.close();
-    dispatcher.reload();
+    const person = new SqliteRunStore(storePath);
+    await person.replayFrom('handlers', 1, new Uint8Array());
+    await person.close();
+    await dispatcher.reload();
     await end(3);
     assert.deepEqual(seqs(), [1, 2, 3, 1]);
     await end(1);
     await pass(RUN_STATE_WRITE_MS);
-    assert.equal(position(), 1);
+    assert.equal(await position(), 1);
     await closed(dispatcher);
-    assert.equal(dispatch().position(), 1);
+    assert.equal(await (await dispatch()).position(), 1);
   });
 
   it('does not overwrite a position that an operator has set, even before it has noticed', async () => {
     const { fromStart, storePath } = given(3);
-    const { dispatcher, end, position } = fromStart({ runsMax: 1 });
-    dispatcher.pump();
-    const person = new RunStore(storePath);
-    person.replayFrom('handlers', 1, new Uint8Array());
-    person.close();
+    const { dispatcher, end, position } = await fromStart({ runsMax: 1 });
+    await dispatcher.pump();
+    const person = new SqliteRunStore(storePath);
+    await person.replayFrom('handlers', 1, new Uint8Array());
+    await person.close();
     await end(1);
     await pass(RUN_STATE_WRITE_MS);
-    assert.equal(position(), 0);
+    assert.equal(await position(), 0);
   });
 
   it('continues at the end of the log if the log is not the one it knew', async () => {
     const { fromStart, dispatch, storePath, lines } = given(5);
-    const { dispatcher, end } = fromStart({ runsMax: 1 });
-    dispatcher.pump();
+    const { dispatcher, end } = await fromStart({ runsMax: 1 });
+    await dispatcher.pump();
     await end(1);
     await closed(dispatcher);
-    const store = new RunStore(storePath);
-    store.moveTo('handlers', 3, new Uint8Array(32));
-    store.close();
-    const after = dispatch();
-    after.dispatcher.pump();
+    const store = new SqliteRunStore(storePath);
+    await store.moveTo('handlers', 3, new Uint8Array(32));
+    await store.close();
+    const after = await dispatch();
+    await after.dispatcher.pump();
     assert.deepEqual(after.seqs(), []);
-    assert.equal(after.position(), 5);
+    assert.equal(await after.position(), 5);
     assert.match(lines.at(-1) ?? '', /^warn handlers: event 3, the last one seen, is not in this log/);
+  });
+
+  it('does one thing after the other, even if it is asked for several at once', async () => {
+    const { fromStart, faults } = given(300);
+    const ended: number[] = [];
+    const { dispatcher, position } = await fromStart({
+      run: async (_logged, { seq }) => {
+        ended.push(seq);
+      },
+    });
+    while (ended.length < 300) {
+      await Promise.all([
+        dispatcher.pump(),
+        dispatcher.reload(),
+        dispatcher.noteRunning(),
+        dispatcher.pump(),
+      ]);
+      await pass(RUN_STATE_WRITE_MS);
+    }
+    assert.deepEqual(
+      ended,
+      Array.from({ length: 300 }, (_, index) => index + 1),
+    );
+    await closed(dispatcher);
+    assert.equal(await position(), 300);
+    assert.deepEqual(faults, []);
+  });
+
+  it('after a crash stores the result of each run before it starts another', async () => {
+    const { fromStart, storePath } = given(4);
+    const store = new SqliteRunStore(storePath);
+    opened.push(store);
+    const positions: Promise<Position | undefined>[] = [];
+    const run = () => void positions.push(store.position('handlers'));
+    const { dispatcher } = await fromStart({ run }, true);
+    await dispatcher.pump();
+    await settle();
+    const seqs = (await Promise.all(positions)).map((position) => position?.seq);
+    assert.deepEqual(seqs, [0, 1, 2, 3]);
+  });
+
+  it('starts nothing more once it closes, even if it is about to start a run', async () => {
+    const { fromStart } = given(3);
+    let closing: Promise<void> | undefined;
+    const wants = () => {
+      closing = dispatcher.close(0);
+      return true;
+    };
+    const { dispatcher, seqs } = await fromStart({ wants });
+    await dispatcher.pump();
+    await pass(0);
+    await closing;
+    assert.notEqual(closing, undefined);
+    assert.deepEqual(seqs(), []);
   });
 
   it('waits for runs in progress when it closes, but not forever', async () => {
     const { fromStart } = given(5);
-    const { dispatcher, seqs, started, end, position } = fromStart();
-    dispatcher.pump();
+    const { dispatcher, seqs, started, end, position } = await fromStart();
+    await dispatcher.pump();
     const closing = dispatcher.close(1_000);
     await end(1);
     assert.deepEqual(seqs(), [1, 2, 3], 'starts no more runs');
@@ -464,7 +525,7 @@ describe('a dispatcher', () => {
     await pass(1_000);
     await closing;
     assert.equal(started[2]?.context.signal.aborted, true);
-    assert.equal(position(), 2);
+    assert.equal(await position(), 2);
   });
 });
 
@@ -472,45 +533,45 @@ describe('tables that lag', () => {
   it('hold up a user’s handlers until they reflect the event; events that they already reflect run', async () => {
     const { fromStart, tables, lines } = given(5);
     tables.reflected = 2;
-    const it = fromStart();
-    it.dispatcher.pump();
+    const it = await fromStart();
+    await it.dispatcher.pump();
     assert.deepEqual(it.seqs(), [1, 2]);
     await it.end(1);
     await it.end(2);
-    mock.timers.tick(RUN_STATE_WRITE_MS);
-    assert.equal(it.position(), 2);
-    it.dispatcher.pump();
+    await pass(RUN_STATE_WRITE_MS);
+    assert.equal(await it.position(), 2);
+    await it.dispatcher.pump();
     assert.deepEqual(it.seqs(), [1, 2]);
     assert.deepEqual(lines, [
       'warn handlers: events from seq 3 on are waiting for the tables, which reflect the log up to seq 2',
     ]);
     tables.reflected = 4;
-    it.dispatcher.pump();
+    await it.dispatcher.pump();
     assert.deepEqual(it.seqs(), [1, 2, 3, 4]);
     assert.equal(lines[1], 'info handlers: the tables now reflect seq 3: the waiting events run');
   });
 
   it('also hold up a retry: after a version bump the tables reflect nothing', async () => {
     const { dispatch, fromStart, tables } = given(1);
-    const before = fromStart();
-    before.dispatcher.pump();
+    const before = await fromStart();
+    await before.dispatcher.pump();
     await before.end(1, new Error('first attempt'));
     await closed(before.dispatcher);
     tables.reflected = 0;
-    const after = dispatch();
+    const after = await dispatch();
     await pass(RUN_RETRY_FIRST_MS);
-    after.dispatcher.pump();
+    await after.dispatcher.pump();
     assert.deepEqual(after.seqs(), []);
     tables.reflected = 1;
-    after.dispatcher.pump();
+    await after.dispatcher.pump();
     assert.deepEqual(after.seqs(), [1]);
   });
 
-  it('do not hold up forwarding, which reads no table', () => {
+  it('do not hold up forwarding, which reads no table', async () => {
     const { fromStart, tables } = given(3);
     tables.reflected = 0;
-    const it = fromStart({ isForeign: false });
-    it.dispatcher.pump();
+    const it = await fromStart({ isForeign: false });
+    await it.dispatcher.pump();
     assert.deepEqual(it.seqs(), [1, 2, 3]);
   });
 });
@@ -519,13 +580,13 @@ describe('a replay during a run of the same event', () => {
   /** Event 2 is running when a replay from event 1 is requested. */
   async function replayed() {
     const given3 = given(3);
-    const it = given3.fromStart();
-    it.dispatcher.pump();
+    const it = await given3.fromStart();
+    await it.dispatcher.pump();
     await it.end(1);
     await it.end(3);
-    const person = new RunStore(given3.storePath);
+    const person = new SqliteRunStore(given3.storePath);
     opened.push(person);
-    person.replayFrom('handlers', 1, new Uint8Array());
+    await person.replayFrom('handlers', 1, new Uint8Array());
     return { ...given3, ...it, person };
   }
 
@@ -535,58 +596,58 @@ describe('a replay during a run of the same event', () => {
       const fail = () => end(2, new RunFailed('for good', { isFinal: true }));
       if (order !== 'after') {
         await fail();
-        mock.timers.tick(RUN_STATE_WRITE_MS);
+        await pass(RUN_STATE_WRITE_MS);
       }
-      dispatcher.reload();
+      await dispatcher.reload();
       if (order === 'after') await fail();
-      dispatcher.pump();
+      await dispatcher.pump();
       assert.deepEqual(seqs(), [1, 2, 3, 1, 2, 3]);
       for (const seq of [1, 2, 3]) await end(seq);
-      mock.timers.tick(RUN_STATE_WRITE_MS);
-      assert.equal(position(), 3);
-      assert.deepEqual(store.failed(10), []);
+      await pass(RUN_STATE_WRITE_MS);
+      assert.equal(await position(), 3);
+      assert.deepEqual(await store.failed(10), []);
     });
 
   it('waits for the earlier run, whose result does not count for the later one', async () => {
     const { dispatcher, started, seqs, running, position } = await replayed();
-    dispatcher.reload();
-    dispatcher.pump();
+    await dispatcher.reload();
+    await dispatcher.pump();
     assert.deepEqual(seqs(), [1, 2, 3, 1], 'event 2 is still running');
     started.find(({ seq }) => seq === 2)?.end();
     await settle();
-    dispatcher.pump();
+    await dispatcher.pump();
     assert.deepEqual(seqs().slice(3), [1, 2, 3]);
     started[3]?.end();
     started[5]?.end();
     await settle();
-    mock.timers.tick(RUN_STATE_WRITE_MS);
+    await pass(RUN_STATE_WRITE_MS);
     assert.deepEqual(running(), [2]);
-    assert.equal(position(), 1, 'a crash now would run event 2 again');
+    assert.equal(await position(), 1, 'a crash now would run event 2 again');
   });
 
   it('keeps the failure of the later run if the earlier run succeeds', async () => {
     const { dispatch, fromStart, storePath } = given(1);
-    const before = fromStart();
-    before.dispatcher.pump();
+    const before = await fromStart();
+    await before.dispatcher.pump();
     await before.end(1, new Error('once'));
     await closed(before.dispatcher);
-    const it = dispatch();
+    const it = await dispatch();
     await pass(RUN_RETRY_FIRST_MS);
-    it.dispatcher.pump();
+    await it.dispatcher.pump();
     assert.deepEqual(it.seqs(), [1], 'a retry is running');
-    const person = new RunStore(storePath);
+    const person = new SqliteRunStore(storePath);
     opened.push(person);
-    person.replayFrom('handlers', 1, new Uint8Array());
-    it.dispatcher.reload();
+    await person.replayFrom('handlers', 1, new Uint8Array());
+    await it.dispatcher.reload();
     it.started[0]?.end();
     await settle();
-    it.dispatcher.pump();
+    await it.dispatcher.pump();
     assert.equal(it.started.length, 2);
     it.started[1]?.end(new Error('again'));
     await settle();
-    mock.timers.tick(RUN_STATE_WRITE_MS);
+    await pass(RUN_STATE_WRITE_MS);
     assert.deepEqual(
-      it.store.failed(10).map(({ seq, attempts, error }) => [seq, attempts, error]),
+      (await it.store.failed(10)).map(({ seq, attempts, error }) => [seq, attempts, error]),
       [[1, 1, 'Error: again']],
     );
   });
@@ -596,28 +657,28 @@ describe('a consumer that comes back', () => {
   /** A consumer that stopped `ms` ago; `events` more events have arrived since then. */
   async function away(ms: number, events: number) {
     const it = given(2);
-    const before = it.fromStart();
-    before.dispatcher.pump();
+    const before = await it.fromStart();
+    await before.dispatcher.pump();
     for (const seq of [1, 2]) await before.end(seq);
-    before.dispatcher.noteRunning();
+    await before.dispatcher.noteRunning();
     await closed(before.dispatcher);
     it.append(events);
     mock.timers.setTime(Date.now() + ms);
-    const after = it.dispatch();
-    after.dispatcher.pump();
+    const after = await it.dispatch();
+    await after.dispatcher.pump();
     return { ...it, ...after };
   }
 
   it('after a day continues where it stopped', async () => {
     const { seqs, store } = await away(CONSUMER_ABSENCE_MS, 2);
     assert.deepEqual(seqs(), [3, 4]);
-    assert.equal(store.consumer('handlers')?.state, 'running');
+    assert.equal((await store.consumer('handlers'))?.state, 'running');
   });
 
   it('after more than a day continues if it has missed nothing', async () => {
     const { append, dispatcher, seqs } = await away(CONSUMER_ABSENCE_MS + 1, 0);
     append(1);
-    dispatcher.pump();
+    await dispatcher.pump();
     assert.deepEqual(seqs(), [3]);
   });
 
@@ -626,57 +687,60 @@ describe('a consumer that comes back', () => {
     ['now', [5]],
   ] as const)
     it(`after more than a day waits for an operator, and logs that once (then --from ${from})`, async () => {
-      const { append, dispatch, dispatcher, lines, log, seqs, store } = await away(
+      const { append, dispatch, dispatcher, lines, reader, seqs, store } = await away(
         CONSUMER_ABSENCE_MS + 1,
         2,
       );
-      dispatcher.noteRunning();
-      dispatcher.reload();
-      dispatcher.pump();
+      await dispatcher.noteRunning();
+      await dispatcher.reload();
+      await dispatcher.pump();
       assert.deepEqual(seqs(), []);
-      assert.equal(store.consumer('handlers')?.state, 'held up');
+      assert.equal((await store.consumer('handlers'))?.state, 'held up');
       assert.equal(lines.length, 1);
       assert.match(
         lines[0] ?? '',
         /^warn handlers: last ran at 20\S+; events missed since then: 2, failed runs: 0; nothing/,
       );
       await closed(dispatcher);
-      const restarted = dispatch();
-      restarted.dispatcher.pump();
+      const restarted = await dispatch();
+      await restarted.dispatcher.pump();
       assert.deepEqual(restarted.seqs(), [], 'a restart does not end the wait');
-      const head = log.head();
-      store.resume('handlers', from === 'now' ? head : undefined, Date.now());
-      restarted.dispatcher.reload();
+      const head = await reader.head();
+      await store.resume('handlers', from === 'now' ? head : undefined, Date.now());
+      await restarted.dispatcher.reload();
       append(1);
-      restarted.dispatcher.pump();
+      await restarted.dispatcher.pump();
       assert.deepEqual(restarted.seqs(), expected);
     });
 
   it('resumed with --from now does not retry earlier failures', async () => {
-    const { dispatch, fromStart, log, store } = (() => {
+    const { dispatch, fromStart, reader, store } = (() => {
       const it = given(1);
-      return { ...it, store: new RunStore(it.storePath) };
+      return { ...it, store: new SqliteRunStore(it.storePath) };
     })();
     opened.push(store);
-    const before = fromStart();
-    before.dispatcher.pump();
+    const before = await fromStart();
+    await before.dispatcher.pump();
     await before.end(1, new Error('once'));
     await closed(before.dispatcher);
-    store.resume('handlers', log.head(), Date.now());
-    const after = dispatch();
+    await store.resume('handlers', await reader.head(), Date.now());
+    const after = await dispatch();
     await pass(RUN_RETRY_LAST_MS);
-    after.dispatcher.pump();
+    await after.dispatcher.pump();
     assert.deepEqual(after.seqs(), []);
-    assert.deepEqual([store.consumer('handlers')?.waiting, store.consumer('handlers')?.dead], [0, 1]);
+    assert.deepEqual(
+      [(await store.consumer('handlers'))?.waiting, (await store.consumer('handlers'))?.dead],
+      [0, 1],
+    );
   });
 });
 
 it('an error in the dispatcher itself is reported as its own, and never thrown into the thread', async () => {
   const { fromStart, faults } = given(1);
-  const it = fromStart();
-  it.dispatcher.pump();
-  it.store.close();
+  const it = await fromStart();
+  await it.dispatcher.pump();
+  await it.store.close();
   await it.end(1);
-  mock.timers.tick(RUN_STATE_WRITE_MS);
+  await pass(RUN_STATE_WRITE_MS);
   assert.match(String(faults[0]), /not open/);
 });

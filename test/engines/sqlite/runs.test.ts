@@ -3,9 +3,10 @@ import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
+import type { FailedRun } from '../../../src/core/engine/run-store.ts';
 import { RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../../src/core/limits.ts';
 import { lockFile } from '../../../src/engines/sqlite/file/file-lock.ts';
-import { type FailedRun, RunStore } from '../../../src/engines/sqlite/run-store.ts';
+import { SqliteRunStore } from '../../../src/engines/sqlite/runs.ts';
 import { modeOf } from '../../support/database.ts';
 import { temporaryFolder } from '../../support/receiver.ts';
 
@@ -21,8 +22,8 @@ function given() {
   opened.push(folder.remove);
   const path = join(folder.path, 'handlers.db');
   const open = () => {
-    const store = new RunStore(path);
-    opened.push(() => store.close());
+    const store = new SqliteRunStore(path);
+    opened.push(() => void store.close());
     return store;
   };
   return { path, open, store: open() };
@@ -42,19 +43,19 @@ const failed = (seq: number, more: Partial<FailedRun> = {}): FailedRun => ({
 const at = (seq: number, generation = 1) => ({ seq, chain: NONE, generation });
 
 describe('the state of the handlers', () => {
-  it('is a file that only its user can read, and so are its side files', () => {
+  it('is a file that only its user can read, and so are its side files', async () => {
     const { path, store } = given();
-    store.moveTo('handlers', 1, NONE);
+    await store.moveTo('handlers', 1, NONE);
     for (const suffix of ['', '-wal', '-shm']) assert.equal(modeOf(path + suffix), '0600');
   });
 
-  it('keeps positions and failed runs for the next process', () => {
+  it('keeps positions and failed runs for the next process', async () => {
     const { store, open } = given();
-    assert.equal(store.position('handlers'), undefined);
-    store.moveTo('handlers', 3, Buffer.from('abc'));
+    assert.equal(await store.position('handlers'), undefined);
+    await store.moveTo('handlers', 3, Buffer.from('abc'));
     const run = failed(5, { isAlone: true, nextAtMs: null });
     assert.equal(
-      store.write('handlers', {
+      await store.write('handlers', {
         position: { ...at(5), chain: Buffer.from('def') },
         failed: [run],
         ended: [],
@@ -62,75 +63,76 @@ describe('the state of the handlers', () => {
       true,
     );
     const later = open();
-    assert.deepEqual(later.position('handlers'), { seq: 5, chain: Buffer.from('def'), generation: 1 });
-    assert.deepEqual(later.failed(9), [run]);
-    assert.deepEqual(later.failedRun('handlers', 5), run);
-    assert.equal(later.failedRun('forward', 5), undefined);
-    assert.deepEqual(later.failedSeqsAfter('handlers', 4), [5]);
-    assert.deepEqual(later.failedSeqsAfter('handlers', 5), []);
+    assert.deepEqual(await later.position('handlers'), { seq: 5, chain: Buffer.from('def'), generation: 1 });
+    assert.deepEqual(await later.failed(9), [run]);
+    assert.deepEqual(await later.failedRun('handlers', 5), run);
+    assert.equal(await later.failedRun('forward', 5), undefined);
+    assert.deepEqual(await later.failedSeqsAfter('handlers', 4), [5]);
+    assert.deepEqual(await later.failedSeqsAfter('handlers', 5), []);
   });
 
-  it('refuses a position from before an operator moved it, and the outcomes of events that run again', () => {
+  it('refuses a position from before an operator moved it, and the outcomes of events that run again', async () => {
     const { store } = given();
-    store.moveTo('handlers', 4, NONE);
-    store.replayFrom('handlers', 3, NONE);
+    await store.moveTo('handlers', 4, NONE);
+    await store.replayFrom('handlers', 3, NONE);
     assert.equal(
-      store.write('handlers', { position: at(4), failed: [failed(2), failed(4)], ended: [] }),
+      await store.write('handlers', { position: at(4), failed: [failed(2), failed(4)], ended: [] }),
       false,
     );
-    assert.equal(store.position('handlers')?.seq, 2);
+    assert.equal((await store.position('handlers'))?.seq, 2);
     assert.deepEqual(
-      store.failed(9).map(({ seq }) => seq),
+      (await store.failed(9)).map(({ seq }) => seq),
       [2],
     );
   });
 
-  it('returns the due runs, longest overdue first, and the time of the next one', () => {
+  it('returns the due runs, longest overdue first, and the time of the next one', async () => {
     const { store } = given();
-    store.moveTo('handlers', 9, NONE);
+    await store.moveTo('handlers', 9, NONE);
     const runs = [
       failed(1, { nextAtMs: 300 }),
       failed(2, { nextAtMs: 100 }),
       failed(3, { nextAtMs: 301 }),
       failed(4, { nextAtMs: null }),
     ];
-    store.write('handlers', { position: at(9), failed: runs, ended: [] });
-    const due = (nowMs: number, limit = 9) => store.due('handlers', nowMs, limit).map(({ seq }) => seq);
-    assert.deepEqual(due(99), []);
-    assert.deepEqual(due(300), [2, 1]);
-    assert.deepEqual(due(300, 1), [2]);
-    assert.equal(store.nextAtMs('handlers', 300), 301);
-    assert.equal(store.nextAtMs('handlers', 301), undefined);
-    assert.deepEqual(due(-2 * RUN_RETRY_LAST_MS + 299), [1, 3], 'the clock was set back');
+    await store.write('handlers', { position: at(9), failed: runs, ended: [] });
+    const due = async (nowMs: number, limit = 9) =>
+      (await store.due('handlers', nowMs, limit)).map(({ seq }) => seq);
+    assert.deepEqual(await due(99), []);
+    assert.deepEqual(await due(300), [2, 1]);
+    assert.deepEqual(await due(300, 1), [2]);
+    assert.equal(await store.nextAtMs('handlers', 300), 301);
+    assert.equal(await store.nextAtMs('handlers', 301), undefined);
+    assert.deepEqual(await due(-2 * RUN_RETRY_LAST_MS + 299), [1, 3], 'the clock was set back');
   });
 
-  it('makes failed runs due with their full number of attempts, drops them, and returns how many', () => {
+  it('makes failed runs due with their full number of attempts, drops them, and returns how many', async () => {
     const { store } = given();
-    store.moveTo('handlers', 9, NONE);
+    await store.moveTo('handlers', 9, NONE);
     const runs = [failed(1, { nextAtMs: null, attempts: 12 }), failed(2), failed(3)];
-    store.write('handlers', { position: at(9), failed: runs, ended: [] });
-    assert.equal(store.retry([1, 8], 50), 1);
-    assert.deepEqual(store.failedRun('handlers', 1), failed(1, { attempts: 0, nextAtMs: 50 }));
-    assert.equal(store.retry(undefined, 60), 3);
-    assert.equal(store.skip([2, 3, 4]), 2);
+    await store.write('handlers', { position: at(9), failed: runs, ended: [] });
+    assert.equal(await store.retry([1, 8], 50), 1);
+    assert.deepEqual(await store.failedRun('handlers', 1), failed(1, { attempts: 0, nextAtMs: 50 }));
+    assert.equal(await store.retry(undefined, 60), 3);
+    assert.equal(await store.skip([2, 3, 4]), 2);
     assert.deepEqual(
-      store.failed(9).map(({ seq }) => seq),
+      (await store.failed(9)).map(({ seq }) => seq),
       [1],
     );
-    store.write('handlers', { position: at(9), failed: [], ended: [1] });
-    assert.deepEqual(store.failed(9), []);
+    await store.write('handlers', { position: at(9), failed: [], ended: [1] });
+    assert.deepEqual(await store.failed(9), []);
   });
 
-  it('drops failed runs from the start of a replay onward', () => {
+  it('drops failed runs from the start of a replay onward', async () => {
     const { store } = given();
-    store.moveTo('handlers', 9, NONE);
-    store.write('handlers', { position: at(9), failed: [failed(4), failed(5)], ended: [] });
-    store.replayFrom('handlers', 5, NONE);
+    await store.moveTo('handlers', 9, NONE);
+    await store.write('handlers', { position: at(9), failed: [failed(4), failed(5)], ended: [] });
+    await store.replayFrom('handlers', 5, NONE);
     assert.deepEqual(
-      store.failed(9).map(({ seq }) => seq),
+      (await store.failed(9)).map(({ seq }) => seq),
       [4],
     );
-    assert.deepEqual(store.consumers(), [
+    assert.deepEqual(await store.consumers(), [
       {
         name: 'handlers',
         seq: 4,
@@ -144,39 +146,39 @@ describe('the state of the handlers', () => {
     ]);
   });
 
-  it('cuts a long error', () => {
+  it('cuts a long error', async () => {
     const { store } = given();
-    store.moveTo('handlers', 1, NONE);
-    store.write('handlers', {
+    await store.moveTo('handlers', 1, NONE);
+    await store.write('handlers', {
       position: at(1),
       failed: [failed(1, { error: 'x'.repeat(5_000) })],
       ended: [],
     });
-    assert.equal(store.failed(1)[0]?.error.length, RUN_ERROR_CHARS_MAX);
+    assert.equal((await store.failed(1))[0]?.error.length, RUN_ERROR_CHARS_MAX);
   });
 
-  it('leaves another program’s file alone', () => {
+  it('leaves another program’s file alone', async () => {
     const { path, store } = given();
     const other = `${path}.other`;
     const foreign = new Sqlite(other);
     foreign.exec('CREATE TABLE theirs (a)');
     foreign.close();
-    assert.throws(
-      () => new RunStore(other),
-      /^RunStoreRefused: .* is a database of another program: move it away$/,
-    );
+    assert.throws(() => new SqliteRunStore(other), {
+      kind: 'refused',
+      message: `${other} is a database of another program: move it away`,
+    });
     writeFileSync(other, 'not a database at all, but long enough to be mistaken for one'.repeat(9));
     const { size } = statSync(other);
     assert.throws(
-      () => new RunStore(other),
+      () => new SqliteRunStore(other),
       /cannot be used as the state file of the handlers: file is not a database/,
     );
     assert.equal(statSync(other).size, size);
     const newer = new Sqlite(path);
     newer.pragma('user_version = 2');
     newer.close();
-    assert.throws(() => new RunStore(path), /written by a newer version of this program/);
-    assert.equal(store.position('handlers'), undefined);
+    assert.throws(() => new SqliteRunStore(path), /written by a newer version of this program/);
+    assert.equal(await store.position('handlers'), undefined);
   });
 });
 
@@ -195,7 +197,7 @@ describe('the lock of the handlers', () => {
   });
 });
 
-it('a state file made by earlier code is accepted, and stays usable for that code', () => {
+it('a state file made by earlier code is accepted, and stays usable for that code', async () => {
   const folder = temporaryFolder();
   const path = join(folder.path, 'handlers.db');
   const earlier = new Sqlite(path);
@@ -209,14 +211,17 @@ it('a state file made by earlier code is accepted, and stays usable for that cod
     ) STRICT;
     INSERT INTO consumers VALUES ('handlers', 7, x'', 1);
     PRAGMA application_id = 0x49525348; PRAGMA user_version = 1;`);
-  const store = new RunStore(path);
-  assert.deepEqual([store.consumer('handlers')?.seq, store.consumer('handlers')?.ranAtMs], [7, null]);
-  store.setState('handlers', 'running', 123);
+  const store = new SqliteRunStore(path);
   assert.deepEqual(
-    [store.consumer('handlers')?.state, store.consumer('handlers')?.ranAtMs],
+    [(await store.consumer('handlers'))?.seq, (await store.consumer('handlers'))?.ranAtMs],
+    [7, null],
+  );
+  await store.setState('handlers', 'running', 123);
+  assert.deepEqual(
+    [(await store.consumer('handlers'))?.state, (await store.consumer('handlers'))?.ranAtMs],
     ['running', 123],
   );
-  store.close();
+  await store.close();
   assert.equal(earlier.pragma('user_version', { simple: true }), 1);
   earlier.exec(
     "INSERT INTO consumers (name, settled_seq, settled_chain, generation) VALUES ('forward', 1, x'', 1)",
