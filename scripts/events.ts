@@ -3,7 +3,8 @@
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FoundEvent, Reader } from '../src/core/engine/reader.ts';
-import { failureText, type StoredEvent } from '../src/core/event/recorded-event.ts';
+import type { StoredEvent } from '../src/core/event/recorded-event.ts';
+import { failureText } from '../src/core/event/recorded-event.ts';
 import { type EventFilter, type Found, findEvents } from '../src/core/inspect/event-search.ts';
 import { firstFrom } from '../src/core/inspect/event-times.ts';
 import { harmless } from '../src/core/logger.ts';

@@ -6,22 +6,22 @@
 
 import { ADMIN_TOKEN_FILE, adminToken, adminTokenPath } from './config/admin-token.ts';
 import type { Config } from './config/config.ts';
+import type { Engine } from './core/engine/engine.ts';
 import type { Log } from './core/logger.ts';
 import type { Counters } from './core/metrics/counters.ts';
 import { watchEventLoop } from './core/metrics/event-loop-delay.ts';
 import type { Snapshot } from './core/metrics/snapshot.ts';
 import type { Writer } from './core/writer/writer.ts';
-import { engineOf } from './engines/engine-of.ts';
 import { type AdminServer, openAdmin } from './http/admin/admin.ts';
 import { urlHost } from './http/listen.ts';
 import type { HttpServer } from './http/server.ts';
 import { askForToken, STYLE_SHEET } from './pages/entrance.ts';
-import { derivations } from './projections/index.ts';
 import type { Handling } from './threads/keep-handling.ts';
 import { keepPages } from './threads/keep-pages.ts';
 
 export interface AdminOptions {
   readonly config: Pick<Config, 'admin' | 'databasePath'>;
+  readonly engine: Pick<Engine, 'sizes'>;
   readonly writer: Writer;
   readonly counters: Counters;
   readonly http: HttpServer;
@@ -81,7 +81,7 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
       ...admin,
       token,
       snapshot,
-      sizes: engineOf(databasePath, derivations).sizes,
+      sizes: options.engine.sizes,
       page: pages.make,
       askForToken: (query, isWrong) => askForToken(place, query, isWrong),
       style: STYLE_SHEET,

@@ -63,7 +63,8 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
   const log = createLogger({ level: config.logLevel, format: config.logFormat, now, write: writeLine });
   const counters = createCounters();
 
-  await engineOf(config.databasePath, derivations).prepare();
+  const engine = engineOf(config.databasePath, derivations);
+  await engine.prepare();
   const rebuilder = keepRebuilt(config.databasePath, log, () => writer.refresh());
   const handling = keepHandling({ databasePath: config.databasePath, ...config.handlers }, log, () =>
     writer.refresh(),
@@ -119,7 +120,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
     if (error instanceof HandlersRefused) throw error;
     throw new Error(listenProblem(error as NodeJS.ErrnoException, config), { cause: error });
   }
-  const admin = await keepAdmin({ config, writer, counters, http, handling, log, now, monotonicMs });
+  const admin = await keepAdmin({ config, engine, writer, counters, http, handling, log, now, monotonicMs });
   return {
     address,
     handledTypes: handling.types(),

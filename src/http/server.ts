@@ -21,7 +21,7 @@ import { type Answer, notFound, refuse, tooManyRequests } from './answers.ts';
 import { answerChallenge } from './challenge.ts';
 import { type Answered, answerClientError } from './client-error.ts';
 import { HEALTH_PATH, webhookEndpoint } from './endpoints.ts';
-import { type Exchange, requestId, splitTarget } from './exchange.ts';
+import { type Exchange, requestId, send, splitTarget } from './exchange.ts';
 import type { AddressRanges } from './guard/address-ranges.ts';
 import { clientsBySocket } from './guard/client.ts';
 import { limitConnections } from './guard/connections.ts';
@@ -29,7 +29,6 @@ import { answerHealth } from './health.ts';
 import { type ListenPlace, listen } from './listen.ts';
 import { type Door, receive } from './receive.ts';
 import type { RequestLog } from './request-log.ts';
-import { send } from './send.ts';
 import { watchUnderWay } from './under-way.ts';
 
 export interface HttpOptions {

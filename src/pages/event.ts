@@ -2,7 +2,8 @@
 
 import type { Reader } from '../core/engine/reader.ts';
 import { indentedJson } from '../core/event/indented-json.ts';
-import { failureText, type StoredEvent } from '../core/event/recorded-event.ts';
+import type { StoredEvent } from '../core/event/recorded-event.ts';
+import { failureText } from '../core/event/recorded-event.ts';
 import type { Explainer, Explanation } from '../core/inspect/explain.ts';
 import type { Snapshot } from '../core/metrics/snapshot.ts';
 import type { Page } from '../core/page.ts';

@@ -3,10 +3,10 @@
  */
 
 import type { Reader } from '../engine/reader.ts';
-import { type Event, interpret, readBody } from '../event/event.ts';
-import { FieldError } from '../event/fields.ts';
-import { type Failure, type HandlerEvent, PARSE_STAGE, WRITER_STAGE } from '../event/recorded-event.ts';
+import { type Failure, PARSE_STAGE, WRITER_STAGE } from '../event/recorded-event.ts';
 import { EXPLAIN_EVENTS_MAX, EXPLAIN_RANGE_EVENTS_MAX } from '../limits.ts';
+import { foldEvent } from '../tables/fold.ts';
+import { prepareRecorded } from '../tables/prepare.ts';
 import type { Projection, Row, Value } from '../tables/projection.ts';
 
 /** A row of a table, by its key. */
@@ -64,12 +64,10 @@ export class Explainer {
   /** The rows that an event belongs to, even if it could not be folded into them. */
   async rowsOf(seq: number): Promise<RowKey[]> {
     const [recorded] = await this.#reader.forHandlers(seq - 1, 1);
-    const event = recorded?.seq === seq ? eventOf(recorded) : undefined;
-    if (event === undefined) return [];
-    return this.#projections.flatMap((projection) => {
-      const key = keyOf(projection, event);
-      return key === undefined ? [] : [{ table: projection.name, key }];
-    });
+    if (recorded?.seq !== seq) return [];
+    return prepareRecorded(recorded, this.#projections).rows.flatMap(({ projection, key }) =>
+      key === undefined ? [] : [{ table: projection.name, key }],
+    );
   }
 
   /** @returns undefined if there is neither a row nor an event for it */
@@ -88,21 +86,18 @@ export class Explainer {
     let row: Row | undefined;
     for (const seq of seqs) {
       const [recorded] = await moment.forHandlers(seq - 1, 1);
-      const event = recorded?.seq === seq ? eventOf(recorded) : undefined;
-      if (recorded === undefined || event === undefined || keyOf(projection, event) !== key) continue;
+      if (recorded?.seq !== seq) continue;
+      const { content, rows } = prepareRecorded(recorded, [projection]);
+      if (content === undefined || rows[0]?.key !== key) continue;
       const failure = failureFor(table, await moment.failuresOf(seq));
-      const next = failure === null ? folded(projection, row, event, key) : undefined;
-      events.push({
-        seq,
-        type: event.type,
-        occurredAtMs: event.occurredAtMs,
-        receivedAtMs: recorded.receivedAtMs,
-        failure,
-      });
-      if (next === undefined) continue;
-      for (const [name, value] of Object.entries(next))
+      const { type, occurredAtMs } = content;
+      events.push({ seq, type, occurredAtMs, receivedAtMs: recorded.receivedAtMs, failure });
+      if (failure !== null) continue;
+      const folded = foldEvent(projection, row, { ...content, seq }, key);
+      if ('error' in folded) continue;
+      for (const [name, value] of Object.entries(folded.row))
         if (value !== (row?.[name] ?? null)) setBy.set(name, seq);
-      row = next;
+      row = folded.row;
     }
     if (events.length === 0 && held === undefined) return undefined;
     const columns = columnsOf(projection, row ?? {}, setBy);
@@ -145,27 +140,4 @@ function columnsOf(projection: Projection, row: Row, setBy: ReadonlyMap<string, 
     const seq = setBy.get(name);
     return seq === undefined || INNER_COLUMNS.has(name) ? [] : [{ name, value: row[name] ?? null, seq }];
   });
-}
-
-function eventOf(recorded: HandlerEvent): Event | undefined {
-  const interpretation = interpret(readBody(recorded.body, recorded.eventHeader), recorded.signedAt);
-  return interpretation.kind === 'event' ? { ...interpretation.event, seq: recorded.seq } : undefined;
-}
-
-function keyOf(projection: Projection, event: Event): string | undefined {
-  return unlessUnusable(() => projection.keyOf(event));
-}
-
-/** Undefined if the event has a value that the table cannot hold. */
-function folded(projection: Projection, row: Row | undefined, event: Event, key: string): Row | undefined {
-  return unlessUnusable(() => projection.fold(row, event, key));
-}
-
-function unlessUnusable<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof FieldError) return undefined;
-    throw error;
-  }
 }

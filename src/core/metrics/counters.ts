@@ -1,8 +1,22 @@
-/** Counters since the start, by name. The metrics and the last log line both read them. */
+/** What this process has counted and measured since its start. The metrics and the last log line both read it. */
 
 import { tabledType } from '../event/event-types.ts';
-import { createHistogram, type Histogram } from './histogram.ts';
 import type { DeliveryCount } from './snapshot.ts';
+
+/** How many measured values were at or below each bound. */
+export interface HistogramCounts {
+  /** Upper bounds, ascending. Values above the last one are counted only in `count` and `sum`. */
+  readonly bounds: readonly number[];
+  /** Cumulative: the number of values at or below each bound. */
+  readonly counts: readonly number[];
+  readonly count: number;
+  readonly sum: number;
+}
+
+export interface Histogram {
+  observe(value: number): void;
+  read(): HistogramCounts;
+}
 
 export interface Counters {
   /** Adds one to `name`. */
@@ -53,4 +67,27 @@ export function createCounters(): Counters {
 
 function addTo<K>(counts: Map<K, number>, name: K): void {
   counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
+/** @param bounds upper bounds, ascending */
+function createHistogram(bounds: readonly number[]): Histogram {
+  const within = bounds.map(() => 0);
+  let count = 0;
+  let sum = 0;
+  return {
+    observe(value) {
+      const index = bounds.findIndex((bound) => value <= bound);
+      if (index !== -1) within[index] = (within[index] ?? 0) + 1;
+      count += 1;
+      sum += value;
+    },
+    read() {
+      let below = 0;
+      const counts = within.map((own) => {
+        below += own;
+        return below;
+      });
+      return { bounds, counts, count, sum };
+    },
+  };
 }

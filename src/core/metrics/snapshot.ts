@@ -1,7 +1,7 @@
 /** The state of one process at a moment, for metrics and dashboard. Plain fields, which a thread can receive. */
 
 import type { StorageState } from '../writer/writer.ts';
-import type { HistogramCounts } from './histogram.ts';
+import type { HistogramCounts } from './counters.ts';
 
 export interface Snapshot {
   /** Milliseconds since 1970. */

@@ -15,7 +15,8 @@ import type { Projection } from '../../core/tables/projection.ts';
 import { CurrentTables, type FoundTables } from './current-tables.ts';
 import { WriteTransactions } from './file/write-transactions.ts';
 import { EventLog } from './log/event-log.ts';
-import { foldInto } from './log/fold-range.ts';
+import { foldInto } from './log/rows.ts';
+import { TableStates } from './log/table-states.ts';
 
 /** State as of the last batch that only another connection's commit can change. */
 interface Known extends FoundTables {
@@ -26,6 +27,7 @@ interface Known extends FoundTables {
 export class BatchAppender {
   readonly transactions: WriteTransactions;
   readonly #log: EventLog;
+  readonly #states: TableStates;
   readonly #tables: CurrentTables;
   readonly #dataVersion: Statement;
   #known: Known | undefined;
@@ -33,7 +35,8 @@ export class BatchAppender {
 
   constructor(database: Database, projections: readonly Projection[]) {
     this.#log = new EventLog(database);
-    this.#tables = new CurrentTables(database, projections, this.#log);
+    this.#states = new TableStates(database, this.#log);
+    this.#tables = new CurrentTables(database, projections, this.#log, this.#states);
     this.transactions = new WriteTransactions(database);
     this.#dataVersion = database.prepare('PRAGMA data_version').pluck();
   }
@@ -91,7 +94,8 @@ export class BatchAppender {
     for (const { stored } of events) this.#log.insert(stored);
     for (const failure of foldInto(current, events)) addFailure(failure);
     for (const table of current) table.write(addFailure);
-    if (events.length > 0) this.#tables.advance(current, newHead.seq);
+    if (events.length > 0)
+      for (const { projection } of current) this.#states.advance(projection.name, newHead.seq);
     return [outcomes(failures), newHead];
   }
 }

@@ -9,7 +9,7 @@ import { faultText, storageFault } from './file/storage-fault.ts';
 import type { EventLog } from './log/event-log.ts';
 import { foldRange } from './log/fold-range.ts';
 import { Rows } from './log/rows.ts';
-import { TableStates } from './log/table-states.ts';
+import type { TableStates } from './log/table-states.ts';
 
 export interface FoundTables {
   readonly current: readonly Rows[];
@@ -28,11 +28,11 @@ export class CurrentTables {
   readonly #states: TableStates;
   readonly #tables = new Map<Projection, Rows>();
 
-  constructor(database: Database, projections: readonly Projection[], log: EventLog) {
+  constructor(database: Database, projections: readonly Projection[], log: EventLog, states: TableStates) {
     this.#database = database;
     this.#projections = projections;
     this.#log = log;
-    this.#states = new TableStates(database, log);
+    this.#states = states;
   }
 
   /**
@@ -67,11 +67,6 @@ export class CurrentTables {
       if (typeof applied === 'number' && applied > state.applied_seq && applied < head) isBehind = true;
     }
     return { current, lagging, isBehind, defect };
-  }
-
-  /** Records that the tables reflect every event up to `seq`. */
-  advance(tables: readonly Rows[], seq: number): void {
-    for (const { projection } of tables) this.#states.advance(projection.name, seq);
   }
 
   /** Drops the rows in memory: after a rollback, or when another connection may have written. */

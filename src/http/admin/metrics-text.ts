@@ -1,7 +1,7 @@
 /** The metrics in Prometheus text format. Every name begins with `irisx_`, except standard process metrics. */
 
 import type { Sizes } from '../../core/engine/engine.ts';
-import type { HistogramCounts } from '../../core/metrics/histogram.ts';
+import type { HistogramCounts } from '../../core/metrics/counters.ts';
 import type { Snapshot } from '../../core/metrics/snapshot.ts';
 import { REFUSALS } from '../answers.ts';
 

@@ -1,27 +1,11 @@
-/** Folds events into tables in memory: new ones, and ranges of the log for tables that lag, rebuilds and comparisons. */
+/** Folds ranges of the log into tables, in memory: for tables that lag, rebuilds, comparisons and views of the past. */
 
 import { EngineError } from '../../../core/engine-error.ts';
 import type { Failure } from '../../../core/event/recorded-event.ts';
 import { IRISX } from '../../../core/packaging.ts';
-import { type FoldingEvent, fold, keysOf } from '../../../core/tables/fold.ts';
 import { prepareRecorded, unfolded } from '../../../core/tables/prepare.ts';
 import type { EventLog } from './event-log.ts';
-import type { Rows } from './rows.ts';
-
-/**
- * Loads the rows that the events belong to, and folds the events into them.
- * @param tables they have the changed rows once their write() is called
- * @returns the failures, which the caller records
- */
-export function foldInto(tables: readonly Rows[], events: readonly FoldingEvent[]): readonly Failure[] {
-  const keys = keysOf(events);
-  const before = new Map(
-    tables.map((table) => [table.projection, table.load(keys.get(table.projection) ?? [])]),
-  );
-  const { changed, failures } = fold(events, before);
-  for (const table of tables) table.change(changed.get(table.projection) ?? []);
-  return failures;
-}
+import { foldInto, type Rows } from './rows.ts';
 
 export interface FoldedRange {
   /** The last folded event; `after` if none was folded. */

@@ -7,7 +7,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Failure } from '../../../core/event/recorded-event.ts';
 import { ROWS_KEPT_BYTES_MAX } from '../../../core/limits.ts';
 import { columnChecks } from '../../../core/tables/column-check.ts';
-import { type ChangedRow, foldEvent } from '../../../core/tables/fold.ts';
+import { type ChangedRow, type FoldingEvent, fold, foldEvent, keysOf } from '../../../core/tables/fold.ts';
 import { reasonOf } from '../../../core/tables/prepare.ts';
 import type { Projection, Row, Value } from '../../../core/tables/projection.ts';
 import { engineError, faultText, storageFault } from '../file/storage-fault.ts';
@@ -152,6 +152,21 @@ export class Rows {
     this.#keptBytes = 0;
     this.#changed.clear();
   }
+}
+
+/**
+ * Loads the rows that the events belong to, and folds the events into them.
+ * @param tables they have the changed rows once their write() is called
+ * @returns the failures, which the caller records
+ */
+export function foldInto(tables: readonly Rows[], events: readonly FoldingEvent[]): readonly Failure[] {
+  const keys = keysOf(events);
+  const before = new Map(
+    tables.map((table) => [table.projection, table.load(keys.get(table.projection) ?? [])]),
+  );
+  const { changed, failures } = fold(events, before);
+  for (const table of tables) table.change(changed.get(table.projection) ?? []);
+  return failures;
 }
 
 const VALUE_BYTES = 16;
