@@ -17,10 +17,10 @@ export function columnsOf(projection: Projection): string[] {
   return Object.keys(projection.columns);
 }
 
-/** A row as the table has it, or will have it after write(). */
+/** A row as the table has it. */
 interface KeptRow {
   readonly row: Row;
-  /** Approximate size in memory; 0 until it has been written. */
+  /** Approximate size in memory. */
   readonly bytes: number;
 }
 
@@ -32,7 +32,7 @@ export class Rows {
   readonly #columns: string[];
   /** In the order in which they were written. */
   readonly #kept = new Map<string, KeptRow>();
-  /** Total size of the kept rows that have been written. */
+  /** Total size of the kept rows. */
   #keptBytes = 0;
   /** What write() must write, by key. */
   readonly #changed = new Map<string, ChangedRow>();
@@ -69,7 +69,7 @@ export class Rows {
     const rows = new Map<string, Row>();
     for (const key of keys) {
       if (rows.has(key)) continue;
-      const row = this.#kept.get(key)?.row ?? this.#select.get(key);
+      const row = this.#changed.get(key)?.row ?? this.#kept.get(key)?.row ?? this.#select.get(key);
       if (row !== undefined) rows.set(key, row);
     }
     return rows;
@@ -78,13 +78,10 @@ export class Rows {
   /** Takes over what a fold has changed, objects included. It is in the table only after write(). */
   change(changed: readonly ChangedRow[]): void {
     for (const change of changed) {
-      const { key, row } = change;
-      this.#keptBytes -= this.#kept.get(key)?.bytes ?? 0;
-      this.#kept.set(key, { row, bytes: 0 });
-      const earlier = this.#changed.get(key);
-      if (earlier === undefined) this.#changed.set(key, change);
+      const earlier = this.#changed.get(change.key);
+      if (earlier === undefined) this.#changed.set(change.key, change);
       else {
-        earlier.row = row;
+        earlier.row = change.row;
         earlier.events.push(...change.events);
       }
     }
@@ -101,18 +98,22 @@ export class Rows {
     let written = 0;
     for (const [key, change] of this.#changed) {
       if (written === rowsMax) return written;
-      this.#kept.delete(key);
+      this.#drop(key);
       if (this.#writeProblem(change.row) === undefined) this.#keep(key, change.row);
       else this.#writeEach(change, onFailure);
       this.#changed.delete(key);
       written += 1;
     }
-    for (const [key, { bytes }] of this.#kept) {
+    for (const key of this.#kept.keys()) {
       if (this.#keptBytes <= ROWS_KEPT_BYTES_MAX) break;
-      this.#keptBytes -= bytes;
-      this.#kept.delete(key);
+      this.#drop(key);
     }
     return written;
+  }
+
+  #drop(key: string): void {
+    this.#keptBytes -= this.#kept.get(key)?.bytes ?? 0;
+    this.#kept.delete(key);
   }
 
   #keep(key: string, row: Row): void {
