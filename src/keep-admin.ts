@@ -81,7 +81,7 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
       ...admin,
       token,
       snapshot,
-      sizes: options.engine.sizes,
+      sizes: () => options.engine.sizes(),
       page: pages.make,
       askForToken: (query, isWrong) => askForToken(place, query, isWrong),
       style: STYLE_SHEET,

@@ -64,7 +64,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
   const counters = createCounters();
 
   const engine = engineOf(config.databasePath, derivations);
-  await engine.prepare();
+  await engine.create();
   const rebuilder = keepRebuilt(config.databasePath, log, () => writer.refresh());
   const handling = keepHandling({ databasePath: config.databasePath, ...config.handlers }, log, () =>
     writer.refresh(),

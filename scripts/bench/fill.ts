@@ -14,7 +14,7 @@ const [, , path = '', count = '0', seed = '1'] = process.argv;
 const FIRST_MS_AGO = 30 * 24 * 3_600_000;
 
 const engine = engineOf(path, derivations);
-await engine.prepare();
+await engine.create();
 const writer = await engine.openWriter();
 const nowMs = Date.now();
 const reader = await engine.openReader();

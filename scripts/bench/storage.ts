@@ -11,7 +11,7 @@ import { sampleBatches } from './sample-batches.ts';
 
 const [, , folder = '', batchDeliveries = '64', seconds = '3'] = process.argv;
 const engine = engineOf(join(folder, 'storage.db'), derivations);
-await engine.prepare();
+await engine.create();
 const writer = await engine.openWriter();
 // Batches are made on demand, outside the measured time: holding them all would slow down garbage collection.
 let tookMs = 0;

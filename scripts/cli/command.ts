@@ -100,7 +100,7 @@ function usageProblem({ code, message }: NodeJS.ErrnoException): string {
   return `${option} needs a value`;
 }
 
-/** Our own errors already say what to do; those of a database, which have a code, do not. */
+/** Our own messages say what to do; those of the database itself, which have its code, do not. */
 function whatToDo(error: unknown): string {
   if (error instanceof UsageError) return '; see --help';
   if (!(error instanceof EngineError) || error.code === undefined) return '';

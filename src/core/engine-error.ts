@@ -1,14 +1,26 @@
 /** The one type of error that an engine throws. */
 
 /**
- * - `full`, `busy`: nothing was written. The sender should send again, and the process continues.
- * - `unavailable`: the engine cannot be reached, and nothing was written.
- * - `unknown`: the outcome of a commit is unknown; repeating it is safe.
- * - `lost`: the storage cannot be trusted. The process must end without using the engine again.
- * - `refused`: the engine cannot be used as it is, or refuses what was asked. The message says what to do.
- * - `statement`: one statement failed: it is wrong, or a constraint refused its values. Storage works.
+ * Faults of the storage:
+ * - `full`, `busy`, `unavailable`: nothing was written. Try again later.
+ * - `unknown`: the connection was lost during a commit, so its outcome is unknown. Repeating it is safe.
+ * - `lost`: the storage cannot be trusted, for example because an fsync failed. The process must end without using
+ *   the engine again.
+ *
+ * Other errors:
+ * - `under-way`: another process is doing what was asked.
+ * - `refused`: the database cannot be used as it is, or the engine refuses what was asked. The message says what to do.
+ * - `statement`: one statement failed: it is wrong, or a constraint refused its values.
  */
-export type EngineErrorKind = 'full' | 'busy' | 'unavailable' | 'unknown' | 'lost' | 'refused' | 'statement';
+export type EngineErrorKind =
+  | 'full'
+  | 'busy'
+  | 'unavailable'
+  | 'unknown'
+  | 'lost'
+  | 'under-way'
+  | 'refused'
+  | 'statement';
 
 export class EngineError extends Error {
   override name = 'EngineError';

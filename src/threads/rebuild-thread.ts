@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Engine } from '../core/engine/engine.ts';
-import { EngineError, errorText } from '../core/engine-error.ts';
+import { engineFault, errorText } from '../core/engine-error.ts';
 import { lowerPriority, NICENESS } from '../core/low-priority.ts';
 import type { TableProblem } from '../core/tables/table-problem.ts';
 import { engineOf } from '../engines/engine-of.ts';
@@ -30,13 +30,8 @@ async function run(engine: Engine, send: (message: FromRebuild) => void): Promis
     const ms = Math.round(performance.now() - startMs);
     return { kind: 'done', names: Object.keys(rows), events: seq, ms };
   } catch (error) {
-    return { kind: isUnderWay(error) ? 'under-way' : 'failed', text: errorText(error) };
+    return { kind: engineFault(error) === 'under-way' ? 'under-way' : 'failed', text: errorText(error) };
   }
-}
-
-/** Whether another process is rebuilding. If the storage is busy for another reason, the error has a code. */
-function isUnderWay(error: unknown): boolean {
-  return error instanceof EngineError && error.kind === 'busy' && error.code === undefined;
 }
 
 async function problemsOf(engine: Engine): Promise<readonly TableProblem[]> {

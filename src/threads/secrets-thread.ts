@@ -16,5 +16,8 @@ if (parentPort === null) throw new Error('secrets-thread must run as a worker th
 lowerPriority(NICENESS.reading);
 const { databasePath, secrets } = workerData as SecretsThreadData;
 const reader = await engineOf(databasePath, derivations).openReader();
-parentPort.postMessage(secretUseText(await secretUse(reader, secrets)));
-await reader.close();
+try {
+  parentPort.postMessage(secretUseText(await secretUse(reader, secrets)));
+} finally {
+  await reader.close();
+}

@@ -6,4 +6,4 @@ import { engineOf } from '../engines/engine-of.ts';
 import { derivations } from '../projections/index.ts';
 
 if (parentPort === null) throw new Error('writer-thread must run as a worker thread');
-await runWriter(parentPort, engineOf(workerData as string, derivations), derivations.projections);
+await runWriter(parentPort, engineOf(workerData as string, derivations));

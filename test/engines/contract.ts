@@ -55,7 +55,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
     const log = await open();
     ends.push(() => log.remove());
     const engine = log.engine(derivations);
-    await engine.prepare();
+    await engine.create();
     const writer = await engine.openWriter();
     ends.push(() => writer.close());
     return {
@@ -80,7 +80,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
     it('has a head at seq 0, no events, and tables that reflect it', async () => {
       const { engine, writer } = await given();
       const reader = await readerOf(engine);
-      assert.equal((await writer.head()).seq, 0);
+      assert.equal((await writer.append([])).head.seq, 0);
       assert.deepEqual(Buffer.from((await reader.head()).chain), Buffer.from(CHAIN_GENESIS));
       assert.deepEqual(await reader.stored(0), []);
       assert.deepEqual(await reader.tableProblems(), []);
@@ -113,7 +113,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
         assert.equal(linkProblem(event, chain), undefined);
         chain = event.chain;
       }
-      assert.deepEqual(Buffer.from((await writer.head()).chain), Buffer.from(chain));
+      assert.deepEqual(Buffer.from((await writer.append([])).head.chain), Buffer.from(chain));
       assert.deepEqual(Buffer.from(await reader.chainOf(2)), Buffer.from(chain));
       assert.equal(await reader.receivedAtMs(1), T0_MS + 250);
     });
@@ -160,7 +160,12 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
 
     it('of an empty batch changes nothing and tells the state of the tables', async () => {
       const { append } = await given();
-      assert.deepEqual(await append(), { outcomes: [], lagging: [], isBehind: false });
+      assert.deepEqual(await append(), {
+        outcomes: [],
+        head: { seq: 0, chain: CHAIN_GENESIS },
+        lagging: [],
+        isBehind: false,
+      });
     });
 
     it('of a full batch keeps every row', async () => {
@@ -390,7 +395,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
         engine.rebuild({ projections: derivations.projections }),
       ]);
       assert.equal(first.status, 'fulfilled');
-      assert.equal(second.status === 'rejected' && second.reason.kind, 'busy');
+      assert.equal(second.status === 'rejected' && second.reason.kind, 'under-way');
       const reader = await readerOf(engine);
       assert.deepEqual(await reader.query('SELECT added FROM calls'), [{ added: 'x1' }]);
       assert.deepEqual(await differencesOf(engine), []);

@@ -1,6 +1,6 @@
 /**
- * What keeps the log and its tables. An engine does and decides nothing: what an event means, what a batch writes and
- * how it folds into rows are pure functions in core/event and core/tables. All errors are EngineErrors.
+ * What keeps the log and its tables. An engine decides nothing: what an event means, what a batch writes and how it
+ * folds into rows are pure functions in core/event and core/tables. All errors of the storage are EngineErrors.
  */
 
 import type { Recorded } from '../event/delivery.ts';
@@ -11,8 +11,12 @@ import type { Reader } from './reader.ts';
 import type { ConsumerState, RunStore } from './run-store.ts';
 
 export interface Engine {
+  /** The database in messages: without any secret. */
+  readonly place: string;
+  /** The projections whose tables it keeps. */
+  readonly projections: readonly Projection[];
   /** Creates what is missing. Call it once per process, before anything is opened. */
-  prepare(): Promise<void>;
+  create(): Promise<void>;
   /** Opens the connection that appends. What was acknowledged before is durable when it returns. */
   openWriter(): Promise<EngineWriter>;
   openReader(): Promise<Reader>;
@@ -27,7 +31,7 @@ export interface Engine {
   consumers(): Promise<readonly ConsumerState[]>;
   /** @returns a function that gives the lead up; undefined if another process runs the consumers of this log */
   leadRuns(): Promise<(() => Promise<void>) | undefined>;
-  /** Rebuilds tables while others write. Of several at once, the later ones fail with `busy`. */
+  /** Rebuilds tables while others write. Of several at once, the later ones fail with `under-way`. */
   rebuild(options: RebuildOptions): Promise<RebuildResult>;
   /**
    * Copies the log and the state of the consumers into new files, builds the tables there, and checks all of it.
@@ -44,8 +48,6 @@ export type OnProgress = (done: number, total: number) => void;
 
 /** The connection that appends; one per process. */
 export interface EngineWriter {
-  /** The log's last event, as committed. */
-  head(): Promise<Head>;
   /**
    * Appends either all deliveries or none of them, and folds them into the tables.
    * @returns after the commit is durable
@@ -65,6 +67,8 @@ export interface EngineWriter {
 export interface BatchResult {
   /** One per delivery, in order. */
   readonly outcomes: readonly Recorded[];
+  /** The log's last event after the batch. */
+  readonly head: Head;
   /** Projections whose table lacks events: made by another version of the code, or not yet caught up. */
   readonly lagging: readonly string[];
   /** Whether one of them has this code's version and only lacks events that a later append will fold in. */

@@ -74,14 +74,14 @@ export interface Reader {
   reflectedSeq(): Promise<number>;
   /** A row of a projection's table by its key. */
   row(projection: Projection, key: string): Promise<Row | undefined>;
-  /** Runs one read-only statement. @param values for its `?` parameters, in order */
+  /** Runs one read-only statement in the engine's SQL. @param values for its `?` parameters, in order */
   query(sql: string, ...values: readonly SqlValue[]): Promise<Record<string, unknown>[]>;
 
   /** What the engine finds damaged in its own storage, one line each. */
   damage(): Promise<readonly string[]>;
   /** A value that changes when anything has been committed by another connection. */
   version(): Promise<unknown>;
-  /** Call it between the reads of a long reading: it pauses now and then, so that the writer's storage stays small. */
+  /** Call it between the reads of a long series: it pauses now and then, so that the writer's storage stays small. */
   rest(): Promise<void>;
   /** Gives `work` one snapshot of the log and its tables. Other calls meanwhile may see that snapshot, too. */
   atOneMoment<T>(work: (reader: Reader) => Promise<T>): Promise<T>;

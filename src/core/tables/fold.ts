@@ -7,7 +7,7 @@
 import type { Event } from '../event/event.ts';
 import type { Failure } from '../event/recorded-event.ts';
 import { columnChecks, misfit } from './column-check.ts';
-import { type PreparedEvent, reasonOf } from './prepare.ts';
+import { type PreparedEvent, type RowOfEvent, reasonOf } from './prepare.ts';
 import type { Projection, Row } from './projection.ts';
 
 /** An event of the log, to be folded. */
@@ -16,8 +16,16 @@ export interface FoldingEvent {
   readonly prepared: PreparedEvent;
 }
 
-/** The rows before the fold, by projection and key: all that the events belong to, as far as they exist. */
-export type RowsBefore = ReadonlyMap<Projection, ReadonlyMap<string, Row>>;
+/** The rows of one table, as a fold finds them. */
+export interface LoadedRows {
+  /** By key: all that the events belong to, as far as they exist. */
+  readonly rows: ReadonlyMap<string, Row>;
+  /** By key: why a row could not be read, if not for a fault of the storage. */
+  readonly unreadable: ReadonlyMap<string, string>;
+}
+
+/** By the projection's name. Only these tables are folded into. */
+export type RowsBefore = ReadonlyMap<string, LoadedRows>;
 
 /** A row that a fold has changed. It belongs to the caller, who may add what later folds change. */
 export interface ChangedRow {
@@ -30,56 +38,64 @@ export interface ChangedRow {
 }
 
 export interface Folded {
-  /** By projection, in the order of the first change. */
-  readonly changed: ReadonlyMap<Projection, readonly ChangedRow[]>;
+  /** By the projection's name, then by key, in the order of the first change. */
+  readonly changed: ReadonlyMap<string, ReadonlyMap<string, ChangedRow>>;
   readonly failures: readonly Failure[];
 }
 
-/** The keys of the rows that the events belong to, with repetitions: these rows must be loaded before the fold. */
-export function keysOf(events: readonly FoldingEvent[]): Map<Projection, string[]> {
-  const keys = new Map<Projection, string[]>();
-  for (const { prepared } of events)
-    for (const { projection, key } of prepared.rows) {
+/** The keys of the rows that the events belong to, by table, with repetitions: a fold needs these rows. */
+export function keysOf(events: Iterable<PreparedEvent>): Map<string, string[]> {
+  const keys = new Map<string, string[]>();
+  for (const { rows } of events)
+    for (const { projection, key } of rows) {
       if (key === undefined) continue;
-      const ofProjection = keys.get(projection);
-      if (ofProjection === undefined) keys.set(projection, [key]);
-      else ofProjection.push(key);
+      const ofTable = keys.get(projection.name);
+      if (ofTable === undefined) keys.set(projection.name, [key]);
+      else ofTable.push(key);
     }
   return keys;
 }
 
-/** @param rows their projections are those to fold into; the rows of other tables are left alone */
-export function fold(events: readonly FoldingEvent[], rows: RowsBefore): Folded {
+export function fold(events: readonly FoldingEvent[], before: RowsBefore): Folded {
   const failures: Failure[] = [];
-  const changes = new Map([...rows.keys()].map((projection) => [projection, new Map<string, ChangedRow>()]));
+  const changed = new Map([...before.keys()].map((table) => [table, new Map<string, ChangedRow>()]));
   for (const { seq, prepared } of events) {
     if (prepared.failure !== undefined) failures.push({ seq, ...prepared.failure });
     if (prepared.content === undefined) continue;
     const { type, tabled, occurredAtMs, fields } = prepared.content;
     const event: Event = { seq, type, tabled, occurredAtMs, fields };
     for (const place of prepared.rows) {
-      const { projection, key } = place;
-      const changed = changes.get(projection);
-      if (changed === undefined) continue;
-      if (key === undefined) {
-        failures.push({ seq, stage: projection.name, error: place.error });
-        continue;
-      }
-      const change = changed.get(key);
-      const before = change?.row ?? rows.get(projection)?.get(key);
-      const folded = foldEvent(projection, before, event, key);
-      if ('error' in folded) failures.push({ seq, stage: projection.name, error: folded.error });
-      else if (change === undefined) changed.set(key, { key, before, row: folded.row, events: [event] });
-      else {
-        change.row = folded.row;
-        change.events.push(event);
-      }
+      const loaded = before.get(place.projection.name);
+      const changes = changed.get(place.projection.name);
+      if (loaded === undefined || changes === undefined) continue;
+      const error = foldInto(changes, loaded, place, event);
+      if (error !== undefined) failures.push({ seq, stage: place.projection.name, error });
     }
   }
-  return {
-    changed: new Map([...changes].map(([projection, changed]) => [projection, [...changed.values()]])),
-    failures,
-  };
+  return { changed, failures };
+}
+
+/** @returns why the event changes nothing; undefined if it is folded */
+function foldInto(
+  changes: Map<string, ChangedRow>,
+  { rows, unreadable }: LoadedRows,
+  place: RowOfEvent,
+  event: Event,
+): string | undefined {
+  const { projection, key } = place;
+  if (key === undefined) return place.error;
+  const problem = unreadable.get(key);
+  if (problem !== undefined) return problem;
+  const change = changes.get(key);
+  const before = change === undefined ? rows.get(key) : change.row;
+  const folded = foldEvent(projection, before, event, key);
+  if ('error' in folded) return folded.error;
+  if (change === undefined) changes.set(key, { key, before, row: folded.row, events: [event] });
+  else {
+    change.row = folded.row;
+    change.events.push(event);
+  }
+  return undefined;
 }
 
 /** @returns the row with the event folded in, or why the projection cannot use the event */

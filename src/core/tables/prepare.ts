@@ -15,7 +15,7 @@ import {
   type RecordedDelivery,
   readBody,
 } from '../event/event.ts';
-import { FieldError } from '../event/fields.ts';
+import { FieldError, kindOf } from '../event/fields.ts';
 import { type Failure, PARSE_STAGE, WRITER_STAGE } from '../event/recorded-event.ts';
 import type { Projection } from './projection.ts';
 
@@ -71,16 +71,20 @@ function prepared(delivery: Delivery, read: ReadBody, event: PreparedEvent): Pre
   };
 }
 
-/** Prepares an event of the log for folding. */
+/**
+ * Prepares an event of the log for folding.
+ * @param leftOut what `failures` records for it, if it was appended without being folded and must stay so
+ */
 export function prepareRecorded(
   { body, eventHeader, signedAt }: RecordedDelivery,
   projections: readonly Projection[],
+  leftOut?: string,
 ): PreparedEvent {
+  if (leftOut !== undefined) return unfolded(leftOut);
   return prepareEvent(readBody(body, eventHeader), signedAt, projections);
 }
 
-/** An event that must stay as it was appended: in no table. @param error what `failures` records for it */
-export function unfolded(error: string): PreparedEvent {
+function unfolded(error: string): PreparedEvent {
   return { ...IN_NO_TABLE, failure: { stage: WRITER_STAGE, error } };
 }
 
@@ -101,7 +105,9 @@ function prepareEvent(read: ReadBody, signedAt: number, projections: readonly Pr
 function rowOf(projection: Projection, content: EventContent): RowOfEvent | undefined {
   try {
     const key = projection.keyOf(content);
-    return key === undefined ? undefined : { projection, key };
+    if (key === undefined) return undefined;
+    if (typeof key !== 'string') throw new TypeError(`the key must be text, got ${kindOf(key)}`);
+    return { projection, key };
   } catch (error) {
     return { projection, key: undefined, error: reasonOf(error) };
   }

@@ -15,18 +15,24 @@ export interface HalvingResult {
   readonly outcomes: readonly Outcome[];
   /** The state after the last committed transaction; undefined if none was committed. */
   readonly tables: Omit<BatchResult, 'outcomes'> | undefined;
-  /** Set if storage was busy or full: every delivery from that point on is refused. */
+  /** Set if storage failed: every delivery from that point on is refused. */
   readonly fault: StorageProblem | undefined;
   /** One line for each delivery that could not be folded, or not even appended. */
   readonly defects: readonly string[];
 }
 
+/** A fault of the storage that may pass. */
 export interface StorageProblem {
-  readonly kind: 'busy' | 'full';
+  readonly kind: keyof typeof REASONS;
   readonly text: string;
 }
 
-const REASONS = { full: 'storage_full', busy: 'storage_busy' } as const;
+const REASONS = {
+  full: 'storage_full',
+  busy: 'storage_busy',
+  unavailable: 'storage_failed',
+  unknown: 'storage_failed',
+} as const;
 
 /**
  * @returns when every delivery is durable or refused
@@ -83,11 +89,15 @@ export async function appendHalving(
     } catch (error) {
       const kind = engineFault(error);
       if (kind === 'lost') throw error;
-      if (kind !== 'full' && kind !== 'busy') return { defect: error };
+      if (!isPassing(kind)) return { defect: error };
       fault = { kind, text: errorText(error) };
     }
     const refused: Refused = { kind: 'refused', reason: REASONS[fault.kind] };
     for (const _ of part) outcomes.push(refused);
     return undefined;
   }
+}
+
+function isPassing(kind: string): kind is keyof typeof REASONS {
+  return kind in REASONS;
 }

@@ -1,7 +1,7 @@
 /**
  * The writer thread: owns the only writing connection, commits one batch at a time, and reports an outcome for each
- * delivery. Housekeeping comes after the outcomes have been sent. If the outcome of a commit is unknown, it reports
- * that once and never uses the engine again.
+ * delivery. Housekeeping comes after the outcomes have been sent. If the storage is lost, it reports that once and never
+ * uses the engine again.
  */
 
 import type { MessagePort } from 'node:worker_threads';
@@ -9,7 +9,6 @@ import type { BatchResult, Engine, EngineWriter } from '../engine/engine.ts';
 import { engineFault, errorText } from '../engine-error.ts';
 import type { Head } from '../event/recorded-event.ts';
 import { STORAGE_RETRY_MS } from '../limits.ts';
-import type { Projection } from '../tables/projection.ts';
 import { appendHalving } from './append-halving.ts';
 import {
   type FromWriter,
@@ -21,23 +20,21 @@ import {
 } from './writer-messages.ts';
 
 /** Opens the engine's writer and serves batches until `close` or a fault that ends it. */
-export async function runWriter(
-  port: MessagePort,
-  engine: Engine,
-  projections: readonly Projection[],
-): Promise<void> {
+export async function runWriter(port: MessagePort, engine: Engine): Promise<void> {
   const send = (message: FromWriter) => port.postMessage(message);
   let writer: EngineWriter;
   let first: BatchResult;
   try {
     writer = await engine.openWriter();
-    first = await writer.append([]);
-    send({ kind: 'ready', head: headOf(await writer.head()), lagging: first.lagging });
+    first = await firstLook(writer);
   } catch (error) {
-    send({ kind: 'cannot-open', text: errorText(error) });
+    const text = errorText(error);
+    const isWhole = engineFault(error) === 'refused';
+    send({ kind: 'cannot-open', text: isWhole ? text : `${engine.place} cannot be used: ${text}` });
     port.close();
     return;
   }
+  send({ kind: 'ready', head: headOf(first.head), lagging: first.lagging });
 
   let isClosed = false;
   let isCatchingUp = false;
@@ -65,7 +62,7 @@ export async function runWriter(
       const { outcomes, tables, fault, defects } = await appendHalving(
         writer,
         unpackBatch(batch),
-        projections,
+        engine.projections,
       );
       const ms = performance.now() - startMs;
       if (fault !== undefined) send({ kind: 'failing', fault: fault.kind, text: fault.text });
@@ -148,7 +145,8 @@ export async function runWriter(
       const problem = await writer.idle();
       if (problem !== undefined) send({ kind: 'warning', text: problem });
     } catch (error) {
-      lost(error);
+      if (engineFault(error) === 'lost') return lost(error);
+      send({ kind: 'warning', text: `the storage cannot be tidied up: ${errorText(error)}` });
     }
   }
 
@@ -171,6 +169,16 @@ export async function runWriter(
     } catch (error) {
       lost(error);
     }
+  }
+}
+
+/** The state of the tables at the start. A writer that cannot find it out is closed. */
+async function firstLook(writer: EngineWriter): Promise<BatchResult> {
+  try {
+    return await writer.append([]);
+  } catch (error) {
+    if (engineFault(error) !== 'lost') await writer.close().catch(() => {});
+    throw error;
   }
 }
 

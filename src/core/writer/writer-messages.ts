@@ -1,6 +1,7 @@
 /** Messages between the main thread and the writer thread: bytes and plain fields, never parsed values. */
 
 import type { Delivery, Outcome } from '../event/delivery.ts';
+import type { StorageProblem } from './append-halving.ts';
 
 /** A batch stored by column, which is much cheaper to clone than objects. The bodies share one transferred buffer. */
 export interface PackedBatch {
@@ -51,8 +52,8 @@ export type FromWriter =
       readonly ms: number;
     }
   | { readonly kind: 'lagging'; readonly lagging: readonly string[] }
-  /** Storage is busy or full: deliveries of the batch that is answered next are refused. */
-  | { readonly kind: 'failing'; readonly fault: 'busy' | 'full'; readonly text: string }
+  /** Storage fails: deliveries of the batch that is answered next are refused. */
+  | { readonly kind: 'failing'; readonly fault: StorageProblem['kind']; readonly text: string }
   /** A delivery could not be folded or appended, for a reason other than storage. */
   | { readonly kind: 'defect'; readonly text: string }
   /** A write succeeded again after storage had failed. */

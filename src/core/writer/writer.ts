@@ -8,6 +8,7 @@ import type { Worker } from 'node:worker_threads';
 import type { Delivery, Outcome, Refused } from '../event/delivery.ts';
 import { BATCH_AHEAD_DELIVERIES_MIN, BATCH_DELIVERIES_MAX, BATCHES_IN_FLIGHT_MAX } from '../limits.ts';
 import type { Log } from '../logger.ts';
+import type { StorageProblem } from './append-halving.ts';
 import { DeliveryQueue, type Waiting } from './delivery-queue.ts';
 import {
   type FromWriter,
@@ -213,8 +214,8 @@ export class Writer {
       resolve(outcomes[index] ?? { kind: 'refused', reason: 'storage_failed' });
   }
 
-  #failing(fault: 'busy' | 'full', text: string): void {
-    const hint = fault === 'full' ? 'free some disk space' : 'another process holds the write lock';
+  #failing(fault: StorageProblem['kind'], text: string): void {
+    const hint = HINTS[fault];
     if (this.#storage === 'ok')
       this.#log('error', `deliveries are refused with 503: ${text}; ${hint}; retrying every second`);
     this.#storage = 'failing';
@@ -238,6 +239,13 @@ export class Writer {
     this.#events.onLagging(lagging);
   }
 }
+
+const HINTS: Readonly<Record<StorageProblem['kind'], string>> = {
+  full: 'free some disk space',
+  busy: 'another process holds the write lock',
+  unavailable: 'check that the database can be reached',
+  unknown: 'the connection to the database was lost',
+};
 
 function lostError(): Error {
   return new Error('the database was lost: the outcome of the last commit is unknown');

@@ -10,12 +10,13 @@ import type { Recorded } from '../../core/event/delivery.ts';
 import type { Failure, Head } from '../../core/event/recorded-event.ts';
 import { IRISX } from '../../core/packaging.ts';
 import { append } from '../../core/tables/append.ts';
+import { fold } from '../../core/tables/fold.ts';
 import type { PreparedDelivery } from '../../core/tables/prepare.ts';
 import type { Projection } from '../../core/tables/projection.ts';
 import { CurrentTables, type FoundTables } from './current-tables.ts';
 import { WriteTransactions } from './file/write-transactions.ts';
 import { EventLog } from './log/event-log.ts';
-import { foldInto } from './log/rows.ts';
+import { changeRows, loadRows } from './log/rows.ts';
 import { TableStates } from './log/table-states.ts';
 
 /** State as of the last batch that only another connection's commit can change. */
@@ -65,7 +66,7 @@ export class BatchAppender {
         // If a table is behind, its state must be read again; otherwise only the head has changed.
         this.#known = known.isBehind ? undefined : { ...known, head, defect: undefined };
         const { lagging, isBehind, defect } = known;
-        return { outcomes, lagging, isBehind, ...(defect !== undefined && { defect }) };
+        return { outcomes, head, lagging, isBehind, ...(defect !== undefined && { defect }) };
       });
     } catch (error) {
       this.#known = undefined;
@@ -85,17 +86,25 @@ export class BatchAppender {
 
   #write(batch: readonly PreparedDelivery[], { head, current }: Known): [Recorded[], Head] {
     const known = batch.map(({ bodyTimeMs, bodySha256 }) => this.#log.known(bodyTimeMs, bodySha256));
-    const { events, head: newHead, outcomes } = append(batch, head, known);
+    const before = loadRows(
+      current,
+      batch.map(({ event }) => event),
+    );
+
+    const appended = append(batch, head, known);
+    const folded = fold(appended.events, before);
+
     const failures: Failure[] = [];
     const addFailure = (failure: Failure) => {
       failures.push(failure);
       this.#log.addFailure(failure);
     };
-    for (const { stored } of events) this.#log.insert(stored);
-    for (const failure of foldInto(current, events)) addFailure(failure);
+    for (const { stored } of appended.events) this.#log.insert(stored);
+    for (const failure of folded.failures) addFailure(failure);
+    changeRows(current, folded);
     for (const table of current) table.write(addFailure);
-    if (events.length > 0)
-      for (const { projection } of current) this.#states.advance(projection.name, newHead.seq);
-    return [outcomes(failures), newHead];
+    if (appended.events.length > 0)
+      for (const { projection } of current) this.#states.advance(projection.name, appended.head.seq);
+    return [appended.outcomes(failures), appended.head];
   }
 }

@@ -24,17 +24,8 @@ import { foreignObjects } from './file/views.ts';
 import { EventLog } from './log/event-log.ts';
 import { createReader } from './reader.ts';
 import { checkTables } from './rebuild/compare.ts';
-import { rebuild } from './rebuild/rebuild.ts';
+import { type RebuildSource, rebuild } from './rebuild/rebuild.ts';
 import { runStorePath } from './run-store-file.ts';
-
-export interface BackupSource {
-  readonly databasePath: string;
-  readonly derivations: Derivations;
-  /** Waits; milliseconds. */
-  readonly pause: (ms: number) => Promise<void>;
-  /** Monotonic milliseconds. */
-  readonly monotonicMs: () => number;
-}
 
 /** Path of the handlers' state that belongs to a backup. */
 export function backupHandlersPath(targetPath: string): string {
@@ -45,7 +36,7 @@ export function backupHandlersPath(targetPath: string): string {
  * @returns when the backup is complete, checked and fsynced
  * @throws EngineError `refused`: the backup was not made; the message says why, and partial files have been removed
  */
-export async function backup(source: BackupSource, options: BackupOptions): Promise<BackupResult> {
+export async function backup(source: RebuildSource, options: BackupOptions): Promise<BackupResult> {
   const { targetPath } = options;
   const handlersPath = backupHandlersPath(targetPath);
   const folder = dirname(targetPath);
@@ -77,8 +68,11 @@ export async function backup(source: BackupSource, options: BackupOptions): Prom
   }
 }
 
-function refused(text: string, cause?: unknown): EngineError {
-  return new EngineError('refused', text, { cause });
+/** What this file refuses by itself: other errors get a message that says that the backup failed. */
+class BackupRefused extends EngineError {}
+
+function refused(text: string, cause?: unknown): BackupRefused {
+  return new BackupRefused('refused', text, { cause });
 }
 
 function locked(lockPath: string, targetPath: string): () => void {
@@ -92,7 +86,7 @@ function locked(lockPath: string, targetPath: string): () => void {
 }
 
 async function copyAndCheck(
-  { databasePath, derivations, pause, monotonicMs }: BackupSource,
+  { databasePath, derivations, pause, monotonicMs }: RebuildSource,
   onProgress: BackupOptions['onProgress'],
   partialPath: string,
 ): Promise<Pick<BackupResult, 'head' | 'leftOut'>> {
@@ -129,7 +123,7 @@ async function copyEvents(
   source: Database,
   copy: Database,
   onProgress: BackupOptions['onProgress'],
-  pause: BackupSource['pause'],
+  pause: RebuildSource['pause'],
 ): Promise<void> {
   const [from, to] = [new EventLog(source), new EventLog(copy)];
   let head: Head = { seq: 0, chain: CHAIN_GENESIS };
@@ -236,7 +230,7 @@ function syncFile(path: string): void {
 }
 
 function refusal(error: unknown, targetPath: string): Error {
-  if (error instanceof EngineError && error.kind === 'refused') return error;
+  if (error instanceof BackupRefused) return error;
   const { code } = error as { code?: string };
   const isFull = storageFault(error) === 'full' || code === 'ENOSPC';
   return refused(

@@ -5,6 +5,7 @@
 
 import type { Database } from 'better-sqlite3';
 import type { Projection } from '../../core/tables/projection.ts';
+import { tableProblem } from '../../core/tables/table-problem.ts';
 import { faultText, storageFault } from './file/storage-fault.ts';
 import type { EventLog } from './log/event-log.ts';
 import { foldRange } from './log/fold-range.ts';
@@ -46,25 +47,19 @@ export class CurrentTables {
     let isBehind = false;
     let defect: string | undefined;
     for (const projection of this.#projections) {
-      const { name, version } = projection;
-      const state = states.get(name);
-      if (state?.version !== version) {
-        this.#tables.delete(projection);
-        lagging.push(name);
-        continue;
-      }
-      const table = this.#table(projection);
+      const { name } = projection;
+      const kind = tableProblem(projection, states, head)?.kind;
       // Otherwise nothing would show it once the log has grown to that seq again.
-      if (state.applied_seq > head) this.#states.markAhead(name);
-      const applied = this.#catchUp(table, state.applied_seq, head);
+      if (kind === 'ahead') this.#states.markAhead(name);
+      const isOurs = kind === undefined || kind === 'behind';
+      if (!isOurs) this.#tables.delete(projection);
+      const before = states.get(name)?.applied_seq ?? 0;
+      const applied = isOurs ? this.#catchUp(this.#table(projection), before, head) : undefined;
       if (typeof applied === 'string') defect = applied;
-      if (applied === head) {
-        current.push(table);
-        continue;
-      }
-      lagging.push(name);
-      // A log that cannot be read further is damaged, which `verify` reports. A table ahead of the log needs a rebuild.
-      if (typeof applied === 'number' && applied > state.applied_seq && applied < head) isBehind = true;
+      if (applied === head) current.push(this.#table(projection));
+      else lagging.push(name);
+      // A log that cannot be read further is damaged, which `verify` reports.
+      if (typeof applied === 'number' && applied > before && applied < head) isBehind = true;
     }
     return { current, lagging, isBehind, defect };
   }

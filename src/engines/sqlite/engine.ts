@@ -4,13 +4,12 @@ import { existsSync, statSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import type { Engine } from '../../core/engine/engine.ts';
-import { EngineError, engineFault } from '../../core/engine-error.ts';
 import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
 import type { Derivations } from '../../core/tables/projection.ts';
 import { backup } from './backup.ts';
 import { openReadOnly, prepareDatabaseFile } from './file/database.ts';
 import { lockFile } from './file/file-lock.ts';
-import { atEdge, faultText } from './file/storage-fault.ts';
+import { atEdge } from './file/storage-fault.ts';
 import { createReader } from './reader.ts';
 import { checkTables } from './rebuild/compare.ts';
 import { rebuild } from './rebuild/rebuild.ts';
@@ -33,7 +32,9 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
   const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size;
 
   return {
-    prepare: async () => prepareDatabaseFile(databasePath),
+    place: databasePath,
+    projections,
+    create: () => atEdge(() => prepareDatabaseFile(databasePath)),
     openReader: () => atEdge(openReader),
     async openReaderAsOf(seq, onProgress) {
       const database = openReadOnly(databasePath);
@@ -45,15 +46,7 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
       }
       return createReader(database, projections);
     },
-    async openWriter() {
-      try {
-        return openWriter(databasePath, derivations);
-      } catch (error) {
-        if (engineFault(error) === 'refused') throw error;
-        const text = `${databasePath} cannot be used: ${faultText(error)}`;
-        throw new EngineError('refused', text, { cause: error });
-      }
-    },
+    openWriter: () => atEdge(() => openWriter(databasePath, derivations)),
     openRuns: () => atEdge(() => new SqliteRunStore(runsPath)),
     async consumers() {
       if (!existsSync(runsPath)) return [];

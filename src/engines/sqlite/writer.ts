@@ -26,7 +26,8 @@ export function openWriter(path: string, derivations: Derivations): EngineWriter
   updateViews(database, derivations);
   const appender = new BatchAppender(database, derivations.projections);
 
-  async function atEdge<T>(work: () => T): Promise<T> {
+  /** Turns errors into those that leave this engine, and saves what can be saved of a file that was moved. */
+  async function atWriterEdge<T>(work: () => T): Promise<T> {
     try {
       return work();
     } catch (error) {
@@ -48,24 +49,26 @@ export function openWriter(path: string, derivations: Derivations): EngineWriter
   }
 
   return {
-    head: () => atEdge(() => appender.head()),
     append: (batch) =>
-      atEdge(() => {
-        const result = appender.append(batch);
-        checkFiles(); // nobody would look for events in a file that was moved away
-        return result;
+      atWriterEdge(() => {
+        try {
+          return appender.append(batch);
+        } finally {
+          checkFiles(); // nobody would look for events in a file that was moved away
+        }
       }),
-    idle: () => atEdge(checkpoint),
+    idle: () => atWriterEdge(checkpoint),
     probe: () =>
-      atEdge(() => {
+      atWriterEdge(() => {
         database.pragma('wal_checkpoint(PASSIVE)'); // lets a full WAL start over
         appender.transactions.run(() => writeProbe(database));
+        checkFiles();
       }),
     drain() {
       appender.transactions.waitMaxMs = DRAIN_BUSY_TIMEOUT_MS;
     },
     close: () =>
-      atEdge(() => {
+      atWriterEdge(() => {
         checkFiles(); // SQLite removes side files by name, which could hit another database's files
         const head = appender.head();
         database.pragma(`busy_timeout = ${appender.transactions.waitMaxMs}`);

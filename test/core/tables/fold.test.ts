@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FieldError } from '../../../src/core/event/fields.ts';
-import { type FoldingEvent, fold, keysOf } from '../../../src/core/tables/fold.ts';
-import { prepare, unfolded } from '../../../src/core/tables/prepare.ts';
+import { type FoldingEvent, fold, keysOf, type RowsBefore } from '../../../src/core/tables/fold.ts';
+import { prepare, prepareUnfolded } from '../../../src/core/tables/prepare.ts';
 import type { Projection, Row } from '../../../src/core/tables/projection.ts';
 import { derivations } from '../../../src/projections/index.ts';
 import { delivery, T0_S } from '../../support/events.ts';
@@ -30,12 +30,18 @@ function eventsOf(projections: readonly Projection[], ...ids: readonly unknown[]
   }));
 }
 
-const rowsBefore = (...entries: readonly (readonly [Projection, Record<string, Row>])[]) =>
-  new Map(entries.map(([projection, rows]) => [projection, new Map(Object.entries(rows))]));
+const rowsBefore = (...entries: readonly (readonly [Projection, Record<string, Row>])[]): RowsBefore =>
+  new Map(
+    entries.map(([{ name }, rows]) => [name, { rows: new Map(Object.entries(rows)), unreadable: new Map() }]),
+  );
 
 /** Without the events, for comparison. */
 const changesOf = (folded: ReturnType<typeof fold>, projection: Projection) =>
-  folded.changed.get(projection)?.map(({ key, before, row }) => ({ key, before, row }));
+  [...(folded.changed.get(projection.name)?.values() ?? [])].map(({ key, before, row }) => ({
+    key,
+    before,
+    row,
+  }));
 
 describe('a fold, without a database', () => {
   it('folds two events of one subject into one row, one after the other', () => {
@@ -46,7 +52,7 @@ describe('a fold, without a database', () => {
       { key: 'b', before: undefined, row: { call_uuid: 'b', n: 1 } },
     ]);
     assert.deepEqual(
-      folded.changed.get(calls)?.map(({ events }) => events.map(({ seq }) => seq)),
+      [...(folded.changed.get('calls')?.values() ?? [])].map(({ events }) => events.map(({ seq }) => seq)),
       [[1, 3], [2]],
     );
     assert.deepEqual(folded.failures, []);
@@ -68,8 +74,8 @@ describe('a fold, without a database', () => {
     });
     const rows = rowsBefore([calls, {}], [picky, {}]);
     const folded = fold(eventsOf([calls, picky], 'a', 'a', 'a', 'a'), rows);
-    assert.deepEqual(changesOf(folded, calls)?.[0]?.row, { call_uuid: 'a', n: 4 });
-    assert.deepEqual(changesOf(folded, picky)?.[0]?.row, { call_uuid: 'a', n: 2 });
+    assert.deepEqual(changesOf(folded, calls)[0]?.row, { call_uuid: 'a', n: 4 });
+    assert.deepEqual(changesOf(folded, picky)[0]?.row, { call_uuid: 'a', n: 2 });
     assert.deepEqual(folded.failures, [
       { seq: 2, stage: 'picky', error: 'the projection failed: oops' },
       { seq: 3, stage: 'picky', error: 'n is odd' },
@@ -80,10 +86,32 @@ describe('a fold, without a database', () => {
     const strict = counting('strict', (before, seq) => (seq === 1 ? 'text' : before + 1));
     const folded = fold(eventsOf([strict], 'a', 'b'), rowsBefore([strict, {}]));
     assert.deepEqual(
-      changesOf(folded, strict)?.map(({ key }) => key),
+      changesOf(folded, strict).map(({ key }) => key),
       ['b'],
     );
     assert.match(folded.failures[0]?.error ?? '', /^the projection failed: the column n is INTEGER/);
+  });
+
+  it('records events whose row could not be read as failures of that table alone', () => {
+    const [calls, other] = [counting('calls'), counting('other')];
+    const before = new Map([
+      ['calls', { rows: new Map(), unreadable: new Map([['a', 'no such column']]) }],
+      ['other', { rows: new Map(), unreadable: new Map() }],
+    ]);
+    const folded = fold(eventsOf([calls, other], 'a', 'b'), before);
+    assert.deepEqual(folded.failures, [{ seq: 1, stage: 'calls', error: 'no such column' }]);
+    assert.deepEqual(
+      [calls, other].map((projection) => changesOf(folded, projection).map(({ key }) => key)),
+      [['b'], ['a', 'b']],
+    );
+  });
+
+  it('records a key that is not text as a failure of that event and projection', () => {
+    const calls = { ...counting('calls'), keyOf: () => 7 as unknown as string };
+    const folded = fold(eventsOf([calls], 'a'), rowsBefore([calls, {}]));
+    assert.deepEqual(folded.failures, [
+      { seq: 1, stage: 'calls', error: 'the projection failed: the key must be text, got a number' },
+    ]);
   });
 
   it('leaves out tables that are not among the rows, and their failures', () => {
@@ -92,7 +120,7 @@ describe('a fold, without a database', () => {
       throw new Error('never called');
     });
     const folded = fold(eventsOf([calls, lagging], 'a'), rowsBefore([calls, {}]));
-    assert.deepEqual([...folded.changed.keys()], [calls]);
+    assert.deepEqual([...folded.changed.keys()], ['calls']);
     assert.deepEqual(folded.failures, []);
   });
 
@@ -102,10 +130,11 @@ describe('a fold, without a database', () => {
       keyOf: ({ fields }) => fields.requiredId('call_uuid'),
     };
     const unreadable = prepare(delivery('not JSON'), [keyed]).event;
+    const unfolded = prepareUnfolded(delivery('{}'), new Error('x')).event;
     const events = [
       ...eventsOf([keyed], {}),
       { seq: 2, prepared: unreadable },
-      { seq: 3, prepared: unfolded('a defect') },
+      { seq: 3, prepared: unfolded },
     ];
     assert.deepEqual(fold(events, rowsBefore([keyed, {}])).failures, [
       {
@@ -114,7 +143,7 @@ describe('a fold, without a database', () => {
         error: 'call_uuid must be text or a whole number up to 2^53 - 1, got an object',
       },
       { seq: 2, stage: 'parse', error: 'the body is not valid JSON' },
-      { seq: 3, stage: 'writer', error: 'a defect' },
+      { seq: 3, stage: 'writer', error: 'the receiver failed on this event (Error)' },
     ]);
   });
 
@@ -124,9 +153,9 @@ describe('a fold, without a database', () => {
       { event: 'sms.received', data: { message_id: 'm', from: '+1', body: 'STOP' } },
       { event: 'call.ringing', data: { call_uuid: 'c' } },
       { event: 'call.dtmf', data: { call_uuid: 'c' } },
-    ].map((body, index) => ({ seq: index + 1, prepared: prepare(delivery(body), projections).event }));
+    ].map((body) => prepare(delivery(body), projections).event);
     assert.deepEqual(
-      [...keysOf(batch)].map(([{ name }, keys]) => [name, keys]),
+      [...keysOf(batch)],
       [
         ['sms_messages', ['m']],
         ['contacts', ['+1']],

@@ -620,6 +620,24 @@ describe('a table ahead of its log', () => {
   });
 });
 
+describe('a table that another program has changed', () => {
+  it('costs only its own rows: the events are failures of that table, and the others are folded', () => {
+    const { appender, path, rows } = given();
+    appender.append([call('a')]);
+    fromOutside(path, 'DROP VIEW report_inbound_messages');
+    fromOutside(path, 'ALTER TABLE sms_messages RENAME COLUMN tenant_id TO tenant_x');
+    const { outcomes } = appender.append([
+      call('b'),
+      delivery({ event: 'sms.received', data: { message_id: 'm', from: '+1', body: 'STOP' } }),
+    ]);
+    const [one, other] = errorsOf(outcomes);
+    assert.equal(one, null);
+    assert.match(other ?? '', /^the projection failed: .*no such column: .*tenant_id/);
+    assert.deepEqual(rows('SELECT seq, stage FROM failures'), [{ seq: 3, stage: 'sms_messages' }]);
+    assert.deepEqual(rows('SELECT phone_number FROM contacts'), [{ phone_number: '+1' }]);
+  });
+});
+
 describe('a table that was dropped', () => {
   it('is reported as missing and costs no delivery', () => {
     const { appender, path, rows } = given();

@@ -250,7 +250,7 @@ describe('a rebuild', () => {
     let second: Promise<unknown> | undefined;
     await rebuildNow(path, {
       onProgress() {
-        second ??= assert.rejects(rebuildNow(path), { name: 'EngineError', kind: 'busy' });
+        second ??= assert.rejects(rebuildNow(path), { name: 'EngineError', kind: 'under-way' });
       },
     });
     await second;

@@ -1,16 +1,11 @@
 /** Classifies SQLite's errors, and turns them into the errors that leave this engine. */
 
 import Database from 'better-sqlite3';
-import { EngineError, errorText } from '../../../core/engine-error.ts';
+import { EngineError, type EngineErrorKind, errorText } from '../../../core/engine-error.ts';
 import { FileMoved } from './opened-files.ts';
 
-/**
- * - `full`, `busy`: nothing was written; the sender should send again; the process continues.
- * - `lost`: the file or the disk cannot be trusted (a failed fsync's outcome is unknown). The process must end
- *   without touching the handle again.
- * - `other`: not a storage fault.
- */
-export type StorageFault = 'full' | 'busy' | 'lost' | 'other';
+/** The faults that SQLite has of those in core/engine-error.ts; `other`: not a storage fault. */
+export type StorageFault = Extract<EngineErrorKind, 'full' | 'busy' | 'lost'> | 'other';
 
 /** @param error anything thrown by or around a call to better-sqlite3 */
 export function storageFault(error: unknown): StorageFault {
@@ -31,13 +26,22 @@ export function faultText(error: unknown): string {
   return error instanceof Database.SqliteError ? `${error.message} (${error.code})` : errorText(error);
 }
 
-/** An EngineError for an error of SQLite; anything else, such as a defect of this program, stays what it is. */
+/** An EngineError for an error of SQLite or of a file; anything else, a defect of this program, stays what it is. */
 export function engineError(error: unknown): unknown {
   if (error instanceof FileMoved) return new EngineError('lost', error.message, { cause: error });
+  if (isFileError(error)) {
+    const kind = error.code === 'ENOSPC' ? 'full' : 'refused';
+    return new EngineError(kind, error.message, { code: error.code, cause: error });
+  }
   if (!(error instanceof Database.SqliteError)) return error;
   const fault = storageFault(error);
   const kind = fault === 'other' ? 'statement' : fault;
   return new EngineError(kind, faultText(error), { code: error.code, cause: error });
+}
+
+/** Whether node:fs has thrown it. */
+function isFileError(error: unknown): error is NodeJS.ErrnoException & { readonly code: string } {
+  return error instanceof Error && 'syscall' in error && 'code' in error;
 }
 
 /** Runs `work` at the edge of this engine. @throws engineError() of what `work` throws */

@@ -3,9 +3,10 @@
 import { EngineError } from '../../../core/engine-error.ts';
 import type { Failure } from '../../../core/event/recorded-event.ts';
 import { IRISX } from '../../../core/packaging.ts';
-import { prepareRecorded, unfolded } from '../../../core/tables/prepare.ts';
+import { fold } from '../../../core/tables/fold.ts';
+import { prepareRecorded } from '../../../core/tables/prepare.ts';
 import type { EventLog } from './event-log.ts';
-import { foldInto, type Rows } from './rows.ts';
+import { changeRows, loadRows, type Rows } from './rows.ts';
 
 export interface FoldedRange {
   /** The last folded event; `after` if none was folded. */
@@ -29,15 +30,22 @@ export function foldRange(
 ): FoldedRange {
   const range = log.range(after, upTo);
   const seq = range.at(-1)?.seq ?? after;
-  const left = new Map(withUnfolded ? [] : log.unfolded(after, seq).map((each) => [each.seq, each.error]));
+  const leftOut = new Map(
+    withUnfolded ? [] : log.unfolded(after, seq).map((event) => [event.seq, event.error]),
+  );
   const projections = tables.map(({ projection }) => projection);
-  const events = range.map((recorded) => {
-    const error = left.get(recorded.seq);
-    const prepared = error === undefined ? prepareRecorded(recorded, projections) : unfolded(error);
-    return { seq: recorded.seq, prepared };
-  });
+  const events = range.map((recorded) => ({
+    seq: recorded.seq,
+    prepared: prepareRecorded(recorded, projections, leftOut.get(recorded.seq)),
+  }));
+  const before = loadRows(
+    tables,
+    events.map(({ prepared }) => prepared),
+  );
+  const folded = fold(events, before);
+  changeRows(tables, folded);
   const bytes = range.reduce((sum, { body }) => sum + body.length, 0);
-  return { seq, bytes, failures: foldInto(tables, events) };
+  return { seq, bytes, failures: folded.failures };
 }
 
 /** Error for events that exist but cannot be read: tables without them would be wrong. */

@@ -4,11 +4,19 @@
  */
 
 import type { Database, Statement } from 'better-sqlite3';
+import { EngineError } from '../../../core/engine-error.ts';
 import type { Failure } from '../../../core/event/recorded-event.ts';
 import { ROWS_KEPT_BYTES_MAX } from '../../../core/limits.ts';
 import { columnChecks } from '../../../core/tables/column-check.ts';
-import { type ChangedRow, type FoldingEvent, fold, foldEvent, keysOf } from '../../../core/tables/fold.ts';
-import { reasonOf } from '../../../core/tables/prepare.ts';
+import {
+  type ChangedRow,
+  type Folded,
+  foldEvent,
+  keysOf,
+  type LoadedRows,
+  type RowsBefore,
+} from '../../../core/tables/fold.ts';
+import { type PreparedEvent, reasonOf } from '../../../core/tables/prepare.ts';
 import type { Projection, Row, Value } from '../../../core/tables/projection.ts';
 import { engineError, faultText, storageFault } from '../file/storage-fault.ts';
 
@@ -55,28 +63,35 @@ export class Rows {
     } catch (error) {
       if (storageFault(error) !== 'other') throw error;
       const hint = `increase the version of the projection ${projection.name} when its columns change`;
-      throw new Error(
+      throw new EngineError(
+        'refused',
         `the columns of the table ${table} differ from this code: ${hint} (${faultText(error)})`,
-        {
-          cause: error,
-        },
+        { cause: error },
       );
     }
   }
 
-  /** The rows of these keys, as far as they exist, with the changes that are not written yet. */
-  load(keys: readonly string[]): Map<string, Row> {
+  /**
+   * The rows of these keys, as far as they exist, with the changes that are not written yet.
+   * @throws only errors that storageFault() classifies as storage faults, unless no transaction is open
+   */
+  load(keys: readonly string[]): LoadedRows {
     const rows = new Map<string, Row>();
+    const unreadable = new Map<string, string>();
     for (const key of keys) {
       if (rows.has(key)) continue;
-      const row = this.#changed.get(key)?.row ?? this.#kept.get(key)?.row ?? this.#select.get(key);
-      if (row !== undefined) rows.set(key, row);
+      try {
+        const row = this.#changed.get(key)?.row ?? this.#kept.get(key)?.row ?? this.#select.get(key);
+        if (row !== undefined) rows.set(key, row);
+      } catch (error) {
+        unreadable.set(key, this.#reasonOf(error));
+      }
     }
-    return rows;
+    return { rows, unreadable };
   }
 
-  /** Takes over what a fold has changed, objects included. It is in the table only after write(). */
-  change(changed: readonly ChangedRow[]): void {
+  /** Takes over the rows that a fold has changed. They are in the table only after write(). */
+  change(changed: Iterable<ChangedRow>): void {
     for (const change of changed) {
       const earlier = this.#changed.get(change.key);
       if (earlier === undefined) this.#changed.set(change.key, change);
@@ -135,16 +150,20 @@ export class Rows {
 
   /**
    * @returns why the table refuses the row; undefined if it is written
-   * @throws storage faults, and any error of a trigger that has rolled back the caller's transaction
    */
   #writeProblem(row: Row): string | undefined {
     try {
       this.#upsert.run(...this.#columns.map((column) => row[column] as Value));
       return undefined;
     } catch (error) {
-      if (storageFault(error) !== 'other' || !this.#database.inTransaction) throw error;
-      return reasonOf(engineError(error));
+      return this.#reasonOf(error);
     }
+  }
+
+  /** @throws the error if it is a storage fault, or if a trigger has rolled back the caller's transaction */
+  #reasonOf(error: unknown): string {
+    if (storageFault(error) !== 'other' || !this.#database.inTransaction) throw error;
+    return reasonOf(engineError(error));
   }
 
   /** Drops what is in memory: after a rollback, or when another connection may have written to the table. */
@@ -155,19 +174,20 @@ export class Rows {
   }
 }
 
-/**
- * Loads the rows that the events belong to, and folds the events into them.
- * @param tables they have the changed rows once their write() is called
- * @returns the failures, which the caller records
- */
-export function foldInto(tables: readonly Rows[], events: readonly FoldingEvent[]): readonly Failure[] {
+/** Loads the rows that the events belong to, for a fold into these tables. */
+export function loadRows(tables: readonly Rows[], events: Iterable<PreparedEvent>): RowsBefore {
   const keys = keysOf(events);
-  const before = new Map(
-    tables.map((table) => [table.projection, table.load(keys.get(table.projection) ?? [])]),
+  return new Map(
+    tables.map((table) => {
+      const { name } = table.projection;
+      return [name, table.load(keys.get(name) ?? [])];
+    }),
   );
-  const { changed, failures } = fold(events, before);
-  for (const table of tables) table.change(changed.get(table.projection) ?? []);
-  return failures;
+}
+
+/** Gives a fold's changes to the tables, which have them once their write() is called. */
+export function changeRows(tables: readonly Rows[], { changed }: Folded): void {
+  for (const table of tables) table.change(changed.get(table.projection.name)?.values() ?? []);
 }
 
 const VALUE_BYTES = 16;

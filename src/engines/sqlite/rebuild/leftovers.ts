@@ -1,18 +1,9 @@
-/** Swaps a rebuild's tables, `…_next`, for the live ones, and removes the old ones, `…_old`, a few rows at a time. */
+/** Removes the tables that a rebuild leaves behind, a few rows at a time. */
 
 import type { Database } from 'better-sqlite3';
 import type { RebuildProgress } from '../../../core/engine/engine.ts';
 import type { Derivations } from '../../../core/tables/projection.ts';
 import type { Pace } from './pace.ts';
-
-/** Only renames the old table: dropping a large one would hold the lock for a long time. */
-export function exchangeTable(database: Database, name: string): void {
-  const exists = database
-    .prepare("SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?")
-    .get(name);
-  if (exists !== undefined) database.exec(`ALTER TABLE main.${name} RENAME TO ${name}_old`);
-  database.exec(`ALTER TABLE main.${name}_next RENAME TO ${name}`);
-}
 
 /** Removes the old tables after a swap, and the leftovers of a killed rebuild, a few rows at a time. */
 export async function cleanLeftovers(

@@ -5,52 +5,46 @@
  */
 
 import type { Database } from 'better-sqlite3';
-import type { RebuildProgress, RebuildResult } from '../../../core/engine/engine.ts';
+import type { RebuildOptions, RebuildResult } from '../../../core/engine/engine.ts';
 import { EngineError } from '../../../core/engine-error.ts';
-import { PARSE_STAGE, WRITER_STAGE } from '../../../core/event/recorded-event.ts';
 import { REBUILD_REMAINDER_EVENTS_MAX } from '../../../core/limits.ts';
-import type { Derivations, Projection } from '../../../core/tables/projection.ts';
+import type { Derivations } from '../../../core/tables/projection.ts';
+import { type RebuildPlan, rebuildPlan, refuseNewer } from '../../../core/tables/rebuild-plan.ts';
 import { openDatabase } from '../file/database.ts';
 import { lockFile } from '../file/file-lock.ts';
 import { withoutViews } from '../file/views.ts';
 import { WriteTransactions } from '../file/write-transactions.ts';
 import { EventLog } from '../log/event-log.ts';
 import { TableStates } from '../log/table-states.ts';
-import { cleanLeftovers, exchangeTable } from './leftovers.ts';
+import { cleanLeftovers } from './leftovers.ts';
 import { Pace } from './pace.ts';
 import { SideTables } from './side-tables.ts';
 
-export interface RebuildOptions {
+export interface RebuildSource {
   readonly databasePath: string;
   readonly derivations: Derivations;
-  /** The projections of `derivations` to rebuild. */
-  readonly projections: readonly Projection[];
-  readonly onProgress?: ((progress: RebuildProgress) => void) | undefined;
   /** Waits for `ms` milliseconds; the process may do other work meanwhile. */
   readonly pause: (ms: number) => Promise<void>;
   /** Monotonic milliseconds. */
   readonly monotonicMs: () => number;
 }
 
-/** A rebuild never downgrades a table that newer code has made. */
-function refuseNewer(states: TableStates, projections: readonly Projection[]): void {
-  const newer = states.problems(projections).find(({ kind }) => kind === 'newer');
-  if (newer !== undefined) throw new EngineError('refused', newer.text);
-}
-
 /**
  * @returns when the new tables are live and the old ones are gone
- * @throws EngineError, `busy` if another rebuild is in progress, and what node:fs or SQLite throws; then the live
+ * @throws EngineError, `under-way` if another rebuild is in progress, and what node:fs or SQLite throws; then the live
  *   tables are unchanged
  */
-export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
+export async function rebuild(options: RebuildSource & RebuildOptions): Promise<RebuildResult> {
   const { databasePath, derivations, onProgress = () => {}, pause, monotonicMs } = options;
   const database = openDatabase(databasePath, derivations);
   try {
     const log = new EventLog(database);
     const states = new TableStates(database, log);
-    const projections = projectionsToRebuild(states, log, options);
-    refuseNewer(states, projections);
+    const plan = rebuildPlan(options.projections, derivations.projections, {
+      problems: states.problems(derivations.projections),
+      hasUnfolded: log.unfolded(0, log.head().seq).length > 0,
+    });
+    const { projections } = plan;
     const unlock = lockRebuild(databasePath);
     try {
       // Nothing needs to be durable before the swap, whose fsync covers all of it.
@@ -58,10 +52,9 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
       const transactions = new WriteTransactions(database);
       const pace = new Pace(database, transactions, pause, monotonicMs);
       await cleanLeftovers(database, derivations, pace, onProgress);
-      const isWhole = projections.length === derivations.projections.length;
       const nameOf = (table: string) => `main.${table}_next`;
       const next = transactions.run(
-        () => new SideTables({ database, log, projections, nameOf, withUnfolded: isWhole }),
+        () => new SideTables({ database, log, projections, nameOf, withUnfolded: plan.isWhole }),
       );
       for (
         let head = log.head().seq;
@@ -73,7 +66,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
         onProgress({ phase: 'fold', done: next.folded, total: head });
       }
       database.pragma('synchronous = FULL');
-      const seq = transactions.run(() => swap(database, derivations, projections, next, states, log));
+      const seq = transactions.run(() => swap(database, derivations, plan, next, states, log));
       database.pragma('synchronous = NORMAL');
       await cleanLeftovers(database, derivations, pace, onProgress);
       const count = (name: string) =>
@@ -88,25 +81,14 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   }
 }
 
-/**
- * An event that was appended without being folded is missing in every table, and has one failure for all of them. So only
- * a rebuild of all tables folds it.
- */
-function projectionsToRebuild(
-  states: TableStates,
-  log: EventLog,
-  { derivations, projections }: RebuildOptions,
-): readonly Projection[] {
-  const all = derivations.projections;
-  if (log.unfolded(0, log.head().seq).length === 0) return projections;
-  return states.problems(all).some(({ kind }) => kind === 'newer') ? projections : all;
-}
-
 function lockRebuild(databasePath: string): () => void {
   const path = `${databasePath}-rebuild`;
   const unlock = lockFile(path);
   if (unlock === undefined)
-    throw new EngineError('busy', `a rebuild is already in progress (${path} is locked): wait until it ends`);
+    throw new EngineError(
+      'under-way',
+      `a rebuild is already in progress (${path} is locked): wait until it ends`,
+    );
   return unlock;
 }
 
@@ -114,23 +96,22 @@ function lockRebuild(databasePath: string): () => void {
 function swap(
   database: Database,
   derivations: Derivations,
-  projections: readonly Projection[],
+  { projections, stages, isWhole }: RebuildPlan,
   next: SideTables,
   states: TableStates,
   log: EventLog,
 ): number {
-  refuseNewer(states, projections);
+  refuseNewer(states.problems(projections));
   const { seq } = log.head();
   while (next.folded < seq) next.fold(seq);
   next.write();
-  const rebuilt = [PARSE_STAGE, WRITER_STAGE, ...projections.map(({ name }) => name)];
-  if (projections.length < derivations.projections.length) {
+  if (!isWhole) {
     database
       .prepare(
         `INSERT INTO main.failures_next (seq, stage, error)
-         SELECT seq, stage, error FROM main.failures WHERE stage NOT IN (${rebuilt.map(() => '?').join(', ')})`,
+         SELECT seq, stage, error FROM main.failures WHERE stage NOT IN (${stages.map(() => '?').join(', ')})`,
       )
-      .run(...rebuilt);
+      .run(...stages);
   }
   const setState = database.prepare(
     `INSERT INTO projections (name, version, applied_seq) VALUES (?, ?, ?)
@@ -142,4 +123,13 @@ function swap(
   });
   for (const { name, version } of projections) setState.run(name, version, seq);
   return seq;
+}
+
+/** Only renames the old table: dropping a large one would hold the lock for a long time. */
+function exchangeTable(database: Database, name: string): void {
+  const exists = database
+    .prepare("SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?")
+    .get(name);
+  if (exists !== undefined) database.exec(`ALTER TABLE main.${name} RENAME TO ${name}_old`);
+  database.exec(`ALTER TABLE main.${name}_next RENAME TO ${name}`);
 }
