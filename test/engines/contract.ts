@@ -10,7 +10,7 @@ import { CHAIN_GENESIS } from '../../src/core/event/chain.ts';
 import type { Delivery } from '../../src/core/event/delivery.ts';
 import { linkProblem } from '../../src/core/inspect/verify-log.ts';
 import { BATCH_DELIVERIES_MAX, LOG_READ_EVENTS_MAX } from '../../src/core/limits.ts';
-import { prepare } from '../../src/core/tables/prepare.ts';
+import { type PreparedDelivery, prepare, prepareUnfolded } from '../../src/core/tables/prepare.ts';
 import type { Derivations, Projection } from '../../src/core/tables/projection.ts';
 import { derivations as ours } from '../../src/projections/index.ts';
 import { delivery, T0_MS, T0_S } from '../support/events.ts';
@@ -57,7 +57,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
     const engine = log.engine(derivations);
     await engine.create();
     const writer = await engine.openWriter();
-    ends.push(() => writer.close());
+    ends.push(() => writer.close().catch(() => {})); // unless the test has closed it
     return {
       engine,
       writer,
@@ -208,6 +208,91 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
         outcomes.map(({ error }) => error),
         [null, 'the projection failed: oops', null],
       );
+    });
+  });
+
+  describe(`${name}: a batch that fails`, () => {
+    const refusing = withProjection({
+      name: 'calls',
+      columns: { ...CALLS.columns, status: "TEXT NOT NULL CHECK (status <> 'busy')" },
+    });
+
+    it('for one row that its table refuses records that failure, and keeps the others and the earlier row', async () => {
+      const { engine, append } = await given(refusing);
+      const { outcomes } = await append(call('a'), call('a', 'call.busy'), call('b'));
+      assert.deepEqual(
+        outcomes.map(({ error }) => error === null),
+        [true, false, true],
+      );
+      const reader = await readerOf(engine);
+      assert.deepEqual(await reader.query('SELECT call_uuid, status FROM calls ORDER BY call_uuid'), [
+        { call_uuid: 'a', status: 'ringing' },
+        { call_uuid: 'b', status: 'ringing' },
+      ]);
+      assert.deepEqual(
+        (await reader.failuresOf(2)).map(({ stage }) => stage),
+        ['calls'],
+      );
+    });
+
+    it('leaves nothing of it, and the next one goes on', async () => {
+      const { engine, append, writer } = await given();
+      const [good, bad] = batchOf([call('a'), call('b')]) as [PreparedDelivery, PreparedDelivery];
+      const broken = { ...bad, delivery: { ...bad.delivery, path: null as unknown as string } };
+      await assert.rejects(writer.append([good, broken]));
+      const reader = await readerOf(engine);
+      assert.equal((await reader.head()).seq, 0);
+      assert.equal(await reader.row(CALLS, 'a'), undefined);
+      assert.equal((await append(call('a'))).outcomes[0]?.seq, 1);
+    });
+
+    it('can be appended without being folded; only a rebuild of all tables folds it', async () => {
+      const { engine, writer } = await given();
+      const unfolded = prepareUnfolded(call('a'), new Error('x'));
+      const { outcomes } = await writer.append([unfolded, ...batchOf([call('b')])]);
+      assert.match(outcomes[0]?.error ?? '', /^the receiver failed on this event/);
+      const reader = await readerOf(engine);
+      assert.deepEqual(await reader.unfolded(0, 2), [1]);
+      assert.deepEqual(await reader.unfolded(1, 2), []);
+      assert.deepEqual([await differencesOf(engine), (await engine.check()).unfolded], [[], [1]]);
+      await engine.rebuild({ projections: [CALLS] });
+      assert.equal((await reader.row(CALLS, 'a'))?.['status'], 'ringing');
+      assert.deepEqual([await differencesOf(engine), await reader.unfolded(0, 2)], [[], []]);
+    });
+  });
+
+  describe(`${name}: a writer`, () => {
+    it('leaves everything to the next one when it closes, duplicates and their failures too', async () => {
+      const { append, writer, another } = await given();
+      const bad = call('a', 'call.completed', { duration: -1 });
+      await append(call('a'), bad);
+      assert.equal(await writer.idle(), undefined);
+      await writer.probe();
+      writer.drain();
+      const { head, problem } = await writer.close();
+      assert.deepEqual([head.seq, problem], [2, undefined]);
+      const next = await another().openWriter();
+      const again = await next.append(batchOf([bad, call('b')]));
+      assert.deepEqual(
+        again.outcomes.map(({ seq, duplicate, error }) => [seq, duplicate, error]),
+        [
+          [2, true, 'duration must be a number ≥ 0, got -1'],
+          [3, false, null],
+        ],
+      );
+      assert.equal(again.head.seq, 3);
+      assert.equal((await next.close()).head.seq, 3);
+    });
+  });
+
+  describe(`${name}: the storage`, () => {
+    it('has a size, and no damage', async () => {
+      const { engine, append } = await given();
+      await append(...calls(10));
+      const reader = await readerOf(engine);
+      assert.deepEqual(await reader.damage(), []);
+      assert.ok(((await engine.sizes()).database ?? 0) > 0);
+      assert.ok(engine.place.length > 0);
     });
   });
 
@@ -468,6 +553,47 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
         (await runs.failed(10)).map(({ seq }) => seq),
         [3],
       );
+    });
+
+    it('has failed runs that a person retries, skips or leaves', async () => {
+      const { engine } = await given();
+      const runs = await engine.openRuns();
+      ends.push(() => runs.close());
+      await runs.moveTo('c', 9, Buffer.alloc(32, 1));
+      const position = await runs.position('c');
+      assert.ok(position !== undefined);
+      await runs.write('c', { position, failed: [failed(1, null), failed(2, null), failed(3)], ended: [] });
+      assert.equal(await runs.retry([1, 7], 2000), 1);
+      assert.deepEqual(await runs.failedRun('c', 1), { ...failed(1, 2000), attempts: 0 });
+      assert.equal(await runs.retry(undefined, 3000), 3);
+      assert.equal(await runs.skip([2]), 1);
+      assert.deepEqual(await runs.failedSeqsAfter('c', 0), [1, 3]);
+      await runs.write('c', { position, failed: [], ended: [1] });
+      await runs.forgetAfter('c', 2);
+      assert.deepEqual(await runs.failed(10), []);
+    });
+
+    it('knows who runs, and lets one that was away go on from where a person wants', async () => {
+      const { engine } = await given();
+      const runs = await engine.openRuns();
+      ends.push(() => runs.close());
+      await runs.moveTo('c', 1, Buffer.alloc(32, 1));
+      await runs.setState('c', 'running', 700);
+      const before = await runs.version();
+      assert.deepEqual(
+        [(await runs.consumer('c'))?.state, (await runs.consumer('c'))?.ranAtMs, await runs.consumer('d')],
+        ['running', 700, undefined],
+      );
+      const other = await engine.openRuns();
+      ends.push(() => other.close());
+      await other.stopAll();
+      assert.notEqual(await runs.version(), before);
+      assert.equal((await runs.consumer('c'))?.state, 'stopped');
+      const position = await runs.position('c');
+      assert.ok(position !== undefined);
+      await runs.write('c', { position, failed: [failed(1)], ended: [] });
+      await runs.resume('c', { seq: 5, chain: Buffer.alloc(32, 5) }, 900);
+      assert.deepEqual([(await runs.position('c'))?.seq, (await runs.consumer('c'))?.dead], [5, 1]);
     });
 
     it('is led by one process at a time', async () => {

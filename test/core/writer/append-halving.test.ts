@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { engineFault } from '../../../src/core/engine-error.ts';
+import { EngineError, engineFault } from '../../../src/core/engine-error.ts';
 import type { Outcome } from '../../../src/core/event/delivery.ts';
 import type { PreparedDelivery } from '../../../src/core/tables/prepare.ts';
 import { appendHalving } from '../../../src/core/writer/append-halving.ts';
@@ -137,6 +137,33 @@ describe('a batch that fails for a reason other than storage', () => {
     assert.deepEqual(words.slice(firstRefused), Array(words.length - firstRefused).fill('storage_full'));
     assert.deepEqual(words.slice(0, 2), ['folded', 'storage_failed']);
     assert.equal(rows('SELECT seq FROM events').length, firstRefused - 1);
+  });
+
+  for (const [kind, reason] of [
+    ['full', 'storage_full'],
+    ['busy', 'storage_busy'],
+    ['unavailable', 'storage_failed'],
+    ['unknown', 'storage_failed'],
+  ] as const)
+    it(`is not halved if the storage is ${kind}: all are refused after one attempt`, async () => {
+      let attempts = 0;
+      const writer = {
+        async append(): Promise<never> {
+          attempts += 1;
+          throw new EngineError(kind, 'a fault');
+        },
+      };
+      const batch = Array.from({ length: 64 }, (_, n) => call(`c${n}`));
+      const { outcomes, fault, defects } = await appendHalving(writer, batch, derivations.projections);
+      assert.deepEqual([attempts, fault, defects], [1, { kind, text: 'a fault' }, []]);
+      assert.deepEqual(outcomes.map(wordOf), Array(64).fill(reason));
+    });
+
+  it('ends at once if the storage is lost', async () => {
+    const writer = { append: () => Promise.reject(new EngineError('lost', 'a failed fsync')) };
+    await assert.rejects(appendHalving(writer, [call('a'), call('b')], derivations.projections), {
+      kind: 'lost',
+    });
   });
 
   it('throws if it fails without any delivery', async () => {
