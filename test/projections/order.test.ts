@@ -42,7 +42,7 @@ class World {
     database.exec(failuresTable('again.failures'));
     this.#again = derivations.projections.map((projection) => {
       database.exec(createTableSql(projection, `again.${projection.name}`));
-      return new TableRows(database, projection, `again.${projection.name}`);
+      return new TableRows(database, this.#log, projection, `again.${projection.name}`);
     });
     const insert = database.prepare('INSERT INTO again.failures (seq, stage, error) VALUES (?, ?, ?)');
     this.#addFailureAgain = ({ seq, stage, error }) => void insert.run(seq, stage, error);

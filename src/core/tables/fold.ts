@@ -33,13 +33,13 @@ export interface ChangedRow {
   /** Undefined if the fold has made the row. */
   readonly before: Row | undefined;
   row: Row;
-  /** The events folded into it, in order. */
-  readonly events: Event[];
+  /** The events folded into it, in order. Their contents are not kept: they are in the log. */
+  readonly seqs: number[];
 }
 
 export interface Folded {
-  /** By the projection's name, then by key, in the order of the first change. */
-  readonly changed: ReadonlyMap<string, ReadonlyMap<string, ChangedRow>>;
+  /** By the projection's name: its changed rows by key, in the order of the first change. */
+  readonly tables: ReadonlyMap<string, { readonly changed: ReadonlyMap<string, ChangedRow> }>;
   readonly failures: readonly Failure[];
 }
 
@@ -58,42 +58,41 @@ export function keysOf(events: Iterable<PreparedEvent>): Map<string, string[]> {
 
 export function fold(events: readonly FoldingEvent[], before: RowsBefore): Folded {
   const failures: Failure[] = [];
-  const changed = new Map([...before.keys()].map((table) => [table, new Map<string, ChangedRow>()]));
+  const tables = new Map<string, FoldedTable>();
+  for (const [name, loaded] of before) tables.set(name, { loaded, changed: new Map() });
   for (const { seq, prepared } of events) {
     if (prepared.failure !== undefined) failures.push({ seq, ...prepared.failure });
     if (prepared.content === undefined) continue;
     const { type, tabled, occurredAtMs, fields } = prepared.content;
     const event: Event = { seq, type, tabled, occurredAtMs, fields };
     for (const place of prepared.rows) {
-      const loaded = before.get(place.projection.name);
-      const changes = changed.get(place.projection.name);
-      if (loaded === undefined || changes === undefined) continue;
-      const error = foldInto(changes, loaded, place, event);
+      const table = tables.get(place.projection.name);
+      const error = table && foldInto(table, place, event);
       if (error !== undefined) failures.push({ seq, stage: place.projection.name, error });
     }
   }
-  return { changed, failures };
+  return { tables, failures };
+}
+
+interface FoldedTable {
+  readonly loaded: LoadedRows;
+  readonly changed: Map<string, ChangedRow>;
 }
 
 /** @returns why the event changes nothing; undefined if it is folded */
-function foldInto(
-  changes: Map<string, ChangedRow>,
-  { rows, unreadable }: LoadedRows,
-  place: RowOfEvent,
-  event: Event,
-): string | undefined {
+function foldInto({ loaded, changed }: FoldedTable, place: RowOfEvent, event: Event): string | undefined {
   const { projection, key } = place;
   if (key === undefined) return place.error;
-  const problem = unreadable.get(key);
+  const problem = loaded.unreadable.get(key);
   if (problem !== undefined) return problem;
-  const change = changes.get(key);
-  const before = change === undefined ? rows.get(key) : change.row;
+  const change = changed.get(key);
+  const before = change === undefined ? loaded.rows.get(key) : change.row;
   const folded = foldEvent(projection, before, event, key);
   if ('error' in folded) return folded.error;
-  if (change === undefined) changes.set(key, { key, before, row: folded.row, events: [event] });
+  if (change === undefined) changed.set(key, { key, before, row: folded.row, seqs: [event.seq] });
   else {
     change.row = folded.row;
-    change.events.push(event);
+    change.seqs.push(event.seq);
   }
   return undefined;
 }

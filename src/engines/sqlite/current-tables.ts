@@ -96,7 +96,7 @@ export class CurrentTables {
   #table(projection: Projection): Rows {
     let table = this.#tables.get(projection);
     if (table === undefined) {
-      table = new Rows(this.#database, projection, projection.name);
+      table = new Rows(this.#database, this.#log, projection, projection.name);
       this.#tables.set(projection, table);
     }
     return table;

@@ -37,7 +37,7 @@ const rowsBefore = (...entries: readonly (readonly [Projection, Record<string, R
 
 /** Without the events, for comparison. */
 const changesOf = (folded: ReturnType<typeof fold>, projection: Projection) =>
-  [...(folded.changed.get(projection.name)?.values() ?? [])].map(({ key, before, row }) => ({
+  [...(folded.tables.get(projection.name)?.changed.values() ?? [])].map(({ key, before, row }) => ({
     key,
     before,
     row,
@@ -52,7 +52,7 @@ describe('a fold, without a database', () => {
       { key: 'b', before: undefined, row: { call_uuid: 'b', n: 1 } },
     ]);
     assert.deepEqual(
-      [...(folded.changed.get('calls')?.values() ?? [])].map(({ events }) => events.map(({ seq }) => seq)),
+      [...(folded.tables.get('calls')?.changed.values() ?? [])].map(({ seqs }) => seqs),
       [[1, 3], [2]],
     );
     assert.deepEqual(folded.failures, []);
@@ -120,7 +120,7 @@ describe('a fold, without a database', () => {
       throw new Error('never called');
     });
     const folded = fold(eventsOf([calls, lagging], 'a'), rowsBefore([calls, {}]));
-    assert.deepEqual([...folded.changed.keys()], ['calls']);
+    assert.deepEqual([...folded.tables.keys()], ['calls']);
     assert.deepEqual(folded.failures, []);
   });
 

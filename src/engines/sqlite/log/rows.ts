@@ -16,9 +16,10 @@ import {
   type LoadedRows,
   type RowsBefore,
 } from '../../../core/tables/fold.ts';
-import { type PreparedEvent, reasonOf } from '../../../core/tables/prepare.ts';
+import { type PreparedEvent, prepareRecorded, reasonOf } from '../../../core/tables/prepare.ts';
 import type { Projection, Row, Value } from '../../../core/tables/projection.ts';
 import { engineError, faultText, storageFault } from '../file/storage-fault.ts';
+import type { EventLog } from './event-log.ts';
 
 /** The columns that are not generated, in order. */
 export function columnsOf(projection: Projection): string[] {
@@ -35,6 +36,7 @@ interface KeptRow {
 export class Rows {
   readonly projection: Projection;
   readonly #database: Database;
+  readonly #log: EventLog;
   readonly #select: Statement<[string], Row>;
   readonly #upsert: Statement<Value[]>;
   readonly #columns: string[];
@@ -45,10 +47,14 @@ export class Rows {
   /** What write() must write, by key. */
   readonly #changed = new Map<string, ChangedRow>();
 
-  /** Prepares the statements: the table must exist and have the projection's version. */
-  constructor(database: Database, projection: Projection, table: string) {
+  /**
+   * Prepares the statements: the table must exist and have the projection's version.
+   * @param log has the events that are folded into the table
+   */
+  constructor(database: Database, log: EventLog, projection: Projection, table: string) {
     this.projection = projection;
     this.#database = database;
+    this.#log = log;
     this.#columns = columnsOf(projection);
     columnChecks(projection); // refuses a column that no row could be checked against
     const columns = this.#columns.join(', ');
@@ -77,14 +83,14 @@ export class Rows {
    */
   load(keys: readonly string[]): LoadedRows {
     const rows = new Map<string, Row>();
-    const unreadable = new Map<string, string>();
+    let unreadable = NONE;
     for (const key of keys) {
       if (rows.has(key)) continue;
       try {
         const row = this.#changed.get(key)?.row ?? this.#kept.get(key)?.row ?? this.#select.get(key);
         if (row !== undefined) rows.set(key, row);
       } catch (error) {
-        unreadable.set(key, this.#reasonOf(error));
+        unreadable = new Map([...unreadable, [key, this.#reasonOf(error)]]);
       }
     }
     return { rows, unreadable };
@@ -97,7 +103,7 @@ export class Rows {
       if (earlier === undefined) this.#changed.set(change.key, change);
       else {
         earlier.row = change.row;
-        earlier.events.push(...change.events);
+        earlier.seqs.push(...change.seqs);
       }
     }
   }
@@ -138,12 +144,15 @@ export class Rows {
   }
 
   /** The row violates a constraint of its table. Folding and writing event by event finds the one that causes it. */
-  #writeEach({ key, before, events }: ChangedRow, onFailure: (failure: Failure) => void): void {
+  #writeEach({ key, before, seqs }: ChangedRow, onFailure: (failure: Failure) => void): void {
     let last = before;
-    for (const event of events) {
-      const folded = foldEvent(this.projection, last, event, key);
+    for (const seq of seqs) {
+      const [recorded] = this.#log.range(seq - 1, seq);
+      const content = recorded && prepareRecorded(recorded, [this.projection]).content;
+      if (content === undefined) continue;
+      const folded = foldEvent(this.projection, last, { ...content, seq }, key);
       const error = 'error' in folded ? folded.error : this.#writeProblem(folded.row);
-      if (error !== undefined) onFailure({ seq: event.seq, stage: this.projection.name, error });
+      if (error !== undefined) onFailure({ seq, stage: this.projection.name, error });
       else if ('row' in folded) last = folded.row;
     }
   }
@@ -186,10 +195,11 @@ export function loadRows(tables: readonly Rows[], events: Iterable<PreparedEvent
 }
 
 /** Gives a fold's changes to the tables, which have them once their write() is called. */
-export function changeRows(tables: readonly Rows[], { changed }: Folded): void {
-  for (const table of tables) table.change(changed.get(table.projection.name)?.values() ?? []);
+export function changeRows(tables: readonly Rows[], folded: Folded): void {
+  for (const table of tables) table.change(folded.tables.get(table.projection.name)?.changed.values() ?? []);
 }
 
+const NONE: ReadonlyMap<string, string> = new Map();
 const VALUE_BYTES = 16;
 
 function bytesOf(row: Row): number {

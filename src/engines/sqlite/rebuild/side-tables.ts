@@ -34,12 +34,12 @@ export class SideTables {
 
   /** Creates the empty tables, within the caller's transaction if there is one. */
   constructor(options: SideTablesOptions) {
-    const { database, projections, nameOf } = options;
+    const { database, log, projections, nameOf } = options;
     this.#options = options;
     this.#tables = projections.map((projection) => {
       const name = nameOf(projection.name);
       database.exec(createTableSql(projection, name));
-      return new Rows(database, projection, name);
+      return new Rows(database, log, projection, name);
     });
     const failures = nameOf('failures');
     database.exec(failuresTable(failures));
