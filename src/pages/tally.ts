@@ -35,7 +35,7 @@ export class Tally {
   readonly #counts = new Map<number, number[]>();
   /** The events with #from < seq ≤ #to have been counted. */
   #from = 0;
-  /** Beyond any log before the first page. */
+  /** Infinity before the first page. */
   #to = Number.POSITIVE_INFINITY;
   /** All events after this one should be counted. */
   #wanted = 0;

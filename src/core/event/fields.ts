@@ -1,5 +1,5 @@
 /**
- * Typed access to an event's data. Every value is checked here before it can reach SQLite: a projection gets the right
+ * Typed access to an event's data. Every value is checked here before it can reach a table: a projection gets the right
  * type or a `FieldError` that names the field, never a half-read row. A missing field, `null` and an empty text (except
  * in a message) all count as not stated and give undefined.
  */
@@ -39,7 +39,7 @@ export class Fields {
     this.#data = data;
   }
 
-  /** Text as sent, made well-formed Unicode (a lone surrogate would come back from SQLite as something else). */
+  /** Text as sent, made well-formed Unicode (a lone surrogate would come back from a database as something else). */
   text(name: string): string | undefined {
     const value = this.#find(name);
     if (value === undefined || value === '') return undefined;

@@ -46,7 +46,7 @@ export interface LogVerification {
 
 /**
  * Verifies every event up to the head at this moment. The log is append-only, so no snapshot is needed; holding
- * one would keep the WAL from starting over.
+ * one would keep the engine's storage growing.
  * @param onProgress called between reads
  * @param secrets all secrets that the log's signatures may have been made with; if empty, signatures are not checked
  */

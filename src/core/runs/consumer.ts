@@ -59,6 +59,7 @@ export function asRunFailed(thrown: unknown): RunFailed {
 function textOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown ?? 'it failed without an error value');
   const { name, message, cause } = thrown;
-  const isSaid = thrown instanceof EngineError; // by its message
-  return `${name}: ${message}${cause instanceof Error && !isSaid ? ` (${cause.message})` : ''}`;
+  // The message of an EngineError contains its cause already.
+  const isOwn = cause instanceof Error && !(thrown instanceof EngineError);
+  return `${name}: ${message}${isOwn ? ` (${cause.message})` : ''}`;
 }

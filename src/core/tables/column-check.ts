@@ -1,5 +1,5 @@
 /**
- * Checks whether a value fits a column before SQLite sees it: a row kept in memory must equal the row that the
+ * Checks whether a value fits a column before an engine sees it: a row kept in memory must equal the row that the
  * table will return. This is stricter than a STRICT table, which would accept `'5'` as a number.
  */
 

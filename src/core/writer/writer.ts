@@ -22,7 +22,7 @@ import {
 export type StorageState = 'ok' | 'failing' | 'lost';
 
 export interface WriterEvents {
-  /** The outcome of a commit is unknown: send the answers and exit without closing the database. */
+  /** The storage is lost: send the answers and exit without closing the database. */
   onLost(text: string): void;
   /** A batch is committed and can be read. @param deliveries how many of them are in the log @param ms its duration */
   onCommitted(deliveries: number, ms: number): void;
