@@ -83,7 +83,10 @@ export interface Reader {
   version(): Promise<unknown>;
   /** Call it between the reads of a long series: it pauses now and then, so that the writer's storage stays small. */
   rest(): Promise<void>;
-  /** Gives `work` one snapshot of the log and its tables. Other calls meanwhile may see that snapshot, too. */
+  /**
+   * Gives `work` one snapshot of the log and its tables. Other calls meanwhile may see that snapshot, too. Within
+   * `work`, call only the reader that it gets: this one gives its snapshots one after another.
+   */
   atOneMoment<T>(work: (reader: Reader) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
