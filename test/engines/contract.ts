@@ -507,6 +507,16 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
     const failed = (seq: number, nextAtMs: number | null = 1000) =>
       ({ consumer: 'c', seq, attempts: 1, error: 'x', failedAtMs: 500, nextAtMs, isAlone: false }) as const;
 
+    async function runsAt(seq: number) {
+      const { engine } = await given();
+      const runs = await engine.openRuns();
+      ends.push(() => runs.close());
+      await runs.moveTo('c', seq, Buffer.alloc(32, 1));
+      const position = await runs.position('c');
+      assert.ok(position !== undefined);
+      return { engine, runs, position };
+    }
+
     it('keeps positions and failed runs, and is shown without being opened', async () => {
       const { engine } = await given();
       const runs = await engine.openRuns();
@@ -533,12 +543,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
     });
 
     it('drops results of runs that a person has overtaken', async () => {
-      const { engine } = await given();
-      const runs = await engine.openRuns();
-      ends.push(() => runs.close());
-      await runs.moveTo('c', 9, Buffer.alloc(32, 1));
-      const position = await runs.position('c');
-      assert.ok(position !== undefined);
+      const { runs, position } = await runsAt(9);
       await runs.replayFrom('c', 5, Buffer.alloc(32, 2));
       assert.equal(
         await runs.write('c', {
@@ -556,12 +561,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
     });
 
     it('has failed runs that a person retries, skips or leaves', async () => {
-      const { engine } = await given();
-      const runs = await engine.openRuns();
-      ends.push(() => runs.close());
-      await runs.moveTo('c', 9, Buffer.alloc(32, 1));
-      const position = await runs.position('c');
-      assert.ok(position !== undefined);
+      const { runs, position } = await runsAt(9);
       await runs.write('c', { position, failed: [failed(1, null), failed(2, null), failed(3)], ended: [] });
       assert.equal(await runs.retry([1, 7], 2000), 1);
       assert.deepEqual(await runs.failedRun('c', 1), { ...failed(1, 2000), attempts: 0 });
@@ -574,10 +574,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
     });
 
     it('knows who runs, and lets one that was away go on from where a person wants', async () => {
-      const { engine } = await given();
-      const runs = await engine.openRuns();
-      ends.push(() => runs.close());
-      await runs.moveTo('c', 1, Buffer.alloc(32, 1));
+      const { engine, runs, position } = await runsAt(1);
       await runs.setState('c', 'running', 700);
       const before = await runs.version();
       assert.deepEqual(
@@ -589,8 +586,6 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       await other.stopAll();
       assert.notEqual(await runs.version(), before);
       assert.equal((await runs.consumer('c'))?.state, 'stopped');
-      const position = await runs.position('c');
-      assert.ok(position !== undefined);
       await runs.write('c', { position, failed: [failed(1)], ended: [] });
       await runs.resume('c', { seq: 5, chain: Buffer.alloc(32, 5) }, 900);
       assert.deepEqual([(await runs.position('c'))?.seq, (await runs.consumer('c'))?.dead], [5, 1]);
