@@ -1,8 +1,9 @@
 /** The writing connection of a running server: batches, checkpoints between them, and a last one when it closes. */
 
 import type { Database } from 'better-sqlite3';
-import type { EngineWriter } from '../../core/engine/engine.ts';
+import type { BatchResult, EngineWriter } from '../../core/engine/engine.ts';
 import { DRAIN_BUSY_TIMEOUT_MS } from '../../core/limits.ts';
+import type { PreparedDelivery } from '../../core/tables/prepare.ts';
 import type { Derivations } from '../../core/tables/projection.ts';
 import { BatchAppender } from './append-batch.ts';
 import { checkpointsOf } from './file/checkpoints.ts';
@@ -48,15 +49,21 @@ export function openWriter(path: string, derivations: Derivations): EngineWriter
     }
   }
 
+  /** Appends, and checks in any case whether the file was moved: nobody would look for events there. */
+  function append(batch: readonly PreparedDelivery[]): BatchResult {
+    let result: BatchResult;
+    try {
+      result = appender.append(batch);
+    } catch (error) {
+      if (storageFault(error) !== 'lost') checkFiles();
+      throw error;
+    }
+    checkFiles();
+    return result;
+  }
+
   return {
-    append: (batch) =>
-      atWriterEdge(() => {
-        try {
-          return appender.append(batch);
-        } finally {
-          checkFiles(); // nobody would look for events in a file that was moved away
-        }
-      }),
+    append: (batch) => atWriterEdge(() => append(batch)),
     idle: () => atWriterEdge(checkpoint),
     probe: () =>
       atWriterEdge(() => {
