@@ -116,6 +116,19 @@ describe('./irisx verify', () => {
     assert.match(stdout, /^ {4}failures 31 writer: in the live table only$/m);
   });
 
+  it('checks the log although a table is missing, and says nothing about a log that is missing', async () => {
+    database.tamper('DROP TABLE failures');
+    const without = await verify();
+    assert.equal(without.code, 1);
+    assert.equal(without.line('sequence'), 'ok      sequence: 60 events without gaps');
+    assert.match(without.line('tables'), /^FAILED .*no such table: /);
+    database.tamper('DROP TABLE events');
+    const { code, stdout, stderr } = await runScript('verify', [], { env: database.env });
+    assert.equal(code, 1);
+    assert.doesNotMatch(stdout, /sequence|chain|head/);
+    assert.match(stderr, /no such table: (main\.)?events/);
+  });
+
   it('notices a missing tail by an anchor that was noted before', async () => {
     const anchor = headOf((await verify()).stdout);
     database.append(5);

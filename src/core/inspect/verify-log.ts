@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { OnProgress } from '../engine/engine.ts';
 import type { Reader } from '../engine/reader.ts';
-import { errorText } from '../engine-error.ts';
+import { engineFault, errorText } from '../engine-error.ts';
 import { bodyTimeMs } from '../event/body-time.ts';
 import { CHAIN_GENESIS, chainLink } from '../event/chain.ts';
 import { readBody } from '../event/event.ts';
@@ -84,6 +84,7 @@ export async function verifyLog(
       onProgress(head.seq, end);
     }
   } catch (error) {
+    if (engineFault(error) === 'statement') throw error; // a table is missing: nothing was read
     chain.add(head.seq + 1, `the log cannot be read from here on: ${errorText(error)}`);
   }
   return {

@@ -177,13 +177,16 @@ export class Dispatcher {
     return this.#underWay.size === 0 || this.#due.first?.isAlone !== true;
   }
 
-  /** Alternates between retries and new events. @returns whether an event was handled */
+  /** Alternates between retries and new events, as far as both can start. @returns whether an event was handled */
   async #startOne(): Promise<boolean> {
     const next = this.#due.first;
-    const isRetry = next !== undefined && (next.isAlone || this.#isRetryNext);
-    this.#isRetryNext = !isRetry;
-    if (isRetry) return this.#startRetry();
-    return (await this.#startNew()) || (await this.#startRetry());
+    if (next?.isAlone === true) return this.#startRetry();
+    const isRetryFirst = this.#isRetryNext;
+    if (isRetryFirst ? await this.#startRetry() : await this.#startNew()) {
+      this.#isRetryNext = !isRetryFirst;
+      return true;
+    }
+    return this.#canStart() && (isRetryFirst ? this.#startNew() : this.#startRetry());
   }
 
   async #startRetry(): Promise<boolean> {

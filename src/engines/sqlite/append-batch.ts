@@ -97,7 +97,7 @@ export class BatchAppender {
     const failures: Failure[] = [];
     const addFailure = (failure: Failure) => {
       failures.push(failure);
-      this.#log.addFailure(failure);
+      this.#log.failures.add(failure);
     };
     for (const { stored } of appended.events) this.#log.insert(stored);
     for (const failure of folded.failures) addFailure(failure);

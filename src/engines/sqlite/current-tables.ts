@@ -79,8 +79,8 @@ export class CurrentTables {
     const { name } = table.projection;
     const inSavepoint = this.#database.transaction(() => {
       const { seq, failures } = foldRange(this.#log, after, head, [table], false);
-      for (const failure of failures) this.#log.addFailure(failure);
-      table.write((failure) => this.#log.addFailure(failure));
+      for (const failure of failures) this.#log.failures.add(failure);
+      table.write((failure) => this.#log.failures.add(failure));
       this.#states.advance(name, seq);
       return seq;
     });

@@ -29,11 +29,11 @@ export function createReader(database: Database, projections: readonly Projectio
     forHandlers: (after, limit) => atEdge(() => log().forHandlers(after, limit)),
     chainOf: (seq) => atEdge(() => log().chainOf(seq)),
     receivedAtMs: (seq) => atEdge(() => log().receivedAtMs(seq)),
-    failuresOf: (seq) => atEdge(() => log().failuresOf(seq)),
+    failuresOf: (seq) => atEdge(() => log().failures.of(seq)),
     unfolded: (after, upTo) =>
       atEdge(() =>
         log()
-          .unfolded(after, upTo)
+          .failures.unfolded(after, upTo)
           .map(({ seq }) => seq),
       ),
     search: (piece: SearchPiece) => atEdge(() => search().piece(piece)),

@@ -744,3 +744,33 @@ it('an error in the dispatcher itself is reported as its own, and never thrown i
   await pass(RUN_STATE_WRITE_MS);
   assert.match(String(faults[0]), /not open/);
 });
+
+describe('failed runs that are due beside new events', () => {
+  for (const isCautious of [false, true])
+    it(`take turns with them, however fast the runs are${isCautious ? ', also after a death of the thread' : ''}`, async () => {
+      const { append, dispatch, fromStart, reader } = given(8);
+      const first = await fromStart();
+      for (let seq = 1; seq <= 4; seq++) {
+        await first.dispatcher.pump();
+        await first.end(seq, new Error('later'));
+      }
+      await closed(first.dispatcher);
+      await first.store.retry(undefined, Date.now());
+      append(40);
+      const order: number[] = [];
+      const { dispatcher } = await dispatch(
+        {
+          async run(_logged, context) {
+            order.push(context.seq);
+            await reader.query('SELECT 1');
+          },
+        },
+        isCautious,
+      );
+      for (let turn = 0; turn < 20; turn++) {
+        await dispatcher.pump();
+        await settle();
+      }
+      assert.deepEqual(order.slice(0, 8), [5, 1, 6, 2, 7, 3, 8, 4]);
+    });
+});

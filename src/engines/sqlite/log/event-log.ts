@@ -1,20 +1,15 @@
 /**
- * The event log: all SQL on `events` and `failures`. The log is append-only and holds each body once. `seq` has no gaps
+ * The event log: all SQL on `events`. The log is append-only and holds each body once. `seq` has no gaps
  * because it is the head's seq + 1, read inside the appending transaction.
  */
 
 import type { Database, Statement } from 'better-sqlite3';
 import { CHAIN_GENESIS } from '../../../core/event/chain.ts';
 import type { RecordedDelivery } from '../../../core/event/event.ts';
-import {
-  type Failure,
-  type HandlerEvent,
-  type Head,
-  type StoredEvent,
-  WRITER_STAGE,
-} from '../../../core/event/recorded-event.ts';
+import type { HandlerEvent, Head, StoredEvent } from '../../../core/event/recorded-event.ts';
 import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from '../../../core/limits.ts';
 import type { KnownEvent } from '../../../core/tables/append.ts';
+import { Failures } from './failures.ts';
 
 const REPLACEMENT_CHARACTER = '\ufffd';
 
@@ -46,9 +41,7 @@ export class EventLog {
   readonly #forHandlers: Statement<[number, number], HandlerEvent & { readonly body: string }>;
   readonly #chain: Statement<[number], Uint8Array>;
   readonly #receivedAt: Statement<[number], number>;
-  readonly #addFailure: Statement<[number, string, string]>;
-  readonly #failures: Statement<[number], { stage: string; error: string }>;
-  readonly #unfolded: Statement<[number, number], { seq: number; error: string }>;
+  #failures: Failures | undefined;
 
   constructor(database: Database) {
     this.#head = database.prepare('SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1');
@@ -72,16 +65,12 @@ export class EventLog {
     this.#receivedAt = database
       .prepare<[number], number>('SELECT received_at_ms FROM events WHERE seq = ?')
       .pluck();
-    this.#addFailure = database.prepare(
-      'INSERT INTO failures (seq, stage, error) VALUES (?, ?, ?) ON CONFLICT (seq, stage) DO UPDATE SET error = excluded.error',
-    );
-    this.#failures = database.prepare('SELECT stage, error FROM failures WHERE seq = ? ORDER BY error');
-    this.#unfolded = database.prepare(
-      `SELECT seq, error FROM main.failures AS failure
-       WHERE stage = '${WRITER_STAGE}' AND seq > ? AND seq <= ?
-         AND EXISTS (SELECT 1 FROM main.events WHERE events.seq = failure.seq)
-       ORDER BY seq`,
-    );
+  }
+
+  /** The failures of these events; prepared on demand, because `verify` must read the log even if their table is gone. */
+  get failures(): Failures {
+    this.#failures ??= new Failures(this.#database);
+    return this.#failures;
   }
 
   /** The last event. Read it inside the appending transaction: other processes append too. */
@@ -92,7 +81,7 @@ export class EventLog {
   /** The event with the same body; undefined if the log has none. */
   known(bodyTimeMs: number, bodySha256: Uint8Array): KnownEvent | undefined {
     const first = this.#first.get(bodyTimeMs, bodySha256);
-    return first && { ...first, errors: this.failuresOf(first.seq).map(({ error }) => error) };
+    return first && { ...first, errors: this.failures.of(first.seq).map(({ error }) => error) };
   }
 
   /** Inserts an event within the caller's transaction. @throws SqliteError also if the log has its seq or its body */
@@ -146,21 +135,6 @@ export class EventLog {
   /** An event's chain link; empty if there is no such event. */
   chainOf(seq: number): Uint8Array {
     return this.#chain.get(seq) ?? new Uint8Array();
-  }
-
-  /** Records a failure, within the caller's transaction. */
-  addFailure({ seq, stage, error }: Failure): void {
-    this.#addFailure.run(seq, stage, error);
-  }
-
-  /** Returns the events with `after` < seq ≤ `upTo` that were appended but not folded, and why. */
-  unfolded(after: number, upTo: number): { readonly seq: number; readonly error: string }[] {
-    return this.#unfolded.all(after, upTo);
-  }
-
-  /** What `failures` records for an event, ordered by error. */
-  failuresOf(seq: number): Failure[] {
-    return this.#failures.all(seq).map((failure) => ({ seq, ...failure }));
   }
 
   /** When an event was received; undefined if there is no such event. */

@@ -31,7 +31,7 @@ export function foldRange(
   const range = log.range(after, upTo);
   const seq = range.at(-1)?.seq ?? after;
   const leftOut = new Map(
-    withUnfolded ? [] : log.unfolded(after, seq).map((event) => [event.seq, event.error]),
+    withUnfolded ? [] : log.failures.unfolded(after, seq).map((event) => [event.seq, event.error]),
   );
   const projections = tables.map(({ projection }) => projection);
   const events = range.map((recorded) => ({

@@ -70,7 +70,7 @@ export class Rows {
       if (storageFault(error) !== 'other') throw error;
       const hint = `increase the version of the projection ${projection.name} when its columns change`;
       throw new EngineError(
-        'refused',
+        'statement',
         `the columns of the table ${table} differ from this code: ${hint} (${faultText(error)})`,
         { cause: error },
       );

@@ -48,7 +48,7 @@ function compareAll(
   return database.transaction(() => {
     const { seq } = log.head();
     again.fold(seq);
-    const unfolded = log.unfolded(0, seq).map((event) => event.seq);
+    const unfolded = log.failures.unfolded(0, seq).map((event) => event.seq);
     if (again.unfolded().join() !== unfolded.join()) return undefined;
     const states = new TableStates(database, log).read();
     const checks = projections.map((projection) => {

@@ -42,7 +42,7 @@ export async function rebuild(options: RebuildSource & RebuildOptions): Promise<
     const states = new TableStates(database, log);
     const plan = rebuildPlan(options.projections, derivations.projections, {
       problems: states.problems(derivations.projections),
-      hasUnfolded: log.unfolded(0, log.head().seq).length > 0,
+      hasUnfolded: log.failures.unfolded(0, log.head().seq).length > 0,
     });
     const { projections } = plan;
     const unlock = lockRebuild(databasePath);
