@@ -1,22 +1,15 @@
-/** The engine for one machine: the log and its tables in one SQLite file, the state of the consumers in another. */
+/**
+ * The engine for one machine: the log and its tables in one SQLite file, the state of the consumers in another. Its
+ * parts are loaded when they are first used, because each thread uses only some of them.
+ */
 
 import { existsSync, statSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import Sqlite from 'better-sqlite3';
 import type { Engine } from '../../core/engine/engine.ts';
-import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
+import type { Reader } from '../../core/engine/reader.ts';
 import type { Derivations } from '../../core/tables/projection.ts';
-import { backup } from './backup.ts';
-import { openReadOnly, prepareDatabaseFile } from './file/database.ts';
-import { lockFile } from './file/file-lock.ts';
 import { atEdge } from './file/storage-fault.ts';
-import { createReader } from './reader.ts';
-import { checkTables } from './rebuild/compare.ts';
-import { rebuild } from './rebuild/rebuild.ts';
-import { standAsOf } from './rebuild/temporary-tables.ts';
 import { runStoreLockPath, runStorePath } from './run-store-file.ts';
-import { consumerStates, SqliteRunStore } from './runs.ts';
-import { openWriter } from './writer.ts';
 
 /** @param databasePath absolute; the other files are next to it */
 export function createSqliteEngine(databasePath: string, derivations: Derivations): Engine {
@@ -28,45 +21,66 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
     monotonicMs: () => performance.now(),
   };
   const runsPath = runStorePath(databasePath);
-  const openReader = () => createReader(openReadOnly(databasePath), projections);
   const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size;
 
   return {
     place: databasePath,
     projections,
-    create: () => atEdge(() => prepareDatabaseFile(databasePath)),
-    openReader: () => atEdge(openReader),
-    async openReaderAsOf(seq, onProgress) {
-      const database = openReadOnly(databasePath);
-      try {
-        await atEdge(() => standAsOf(database, projections, seq, onProgress));
-      } catch (error) {
-        database.close();
-        throw error;
-      }
-      return createReader(database, projections);
-    },
-    openWriter: () => atEdge(() => openWriter(databasePath, derivations)),
-    openRuns: () => atEdge(() => new SqliteRunStore(runsPath)),
-    async consumers() {
-      if (!existsSync(runsPath)) return [];
-      return atEdge(() => {
-        const database = new Sqlite(runsPath, { readonly: true, timeout: BUSY_TIMEOUT_MS });
-        try {
-          return consumerStates(database);
-        } finally {
-          database.close();
-        }
-      });
-    },
+    create: () =>
+      atEdge(async () => {
+        const { prepareDatabaseFile } = await import('./file/database.ts');
+        prepareDatabaseFile(databasePath);
+      }),
+    openWriter: () =>
+      atEdge(async () => {
+        const { openWriter } = await import('./writer.ts');
+        return openWriter(databasePath, derivations);
+      }),
+    openReader: () =>
+      atEdge(async (): Promise<Reader> => {
+        const { openReader } = await import('./reader.ts');
+        return openReader(databasePath, projections);
+      }),
+    openReaderAsOf: (seq, onProgress) =>
+      atEdge(async (): Promise<Reader> => {
+        const { openReader } = await import('./reader.ts');
+        const { standAsOf } = await import('./rebuild/temporary-tables.ts');
+        return openReader(databasePath, projections, (database) =>
+          standAsOf(database, projections, seq, onProgress),
+        );
+      }),
+    openRuns: () =>
+      atEdge(async () => {
+        const { SqliteRunStore } = await import('./runs.ts');
+        return new SqliteRunStore(runsPath);
+      }),
+    consumers: () =>
+      atEdge(async () => {
+        if (!existsSync(runsPath)) return [];
+        const { consumersIn } = await import('./runs.ts');
+        return consumersIn(runsPath);
+      }),
     leadRuns: () =>
-      atEdge(() => {
+      atEdge(async () => {
+        const { lockFile } = await import('./file/file-lock.ts');
         const unlock = lockFile(runStoreLockPath(databasePath));
         return unlock && (async () => unlock());
       }),
-    rebuild: (options) => atEdge(() => rebuild({ ...source, ...options })),
-    backup: (options) => atEdge(() => backup(source, options)),
-    check: (onProgress) => atEdge(() => checkTables(databasePath, derivations, onProgress)),
+    rebuild: (options) =>
+      atEdge(async () => {
+        const { rebuild } = await import('./rebuild/rebuild.ts');
+        return rebuild({ ...source, ...options });
+      }),
+    backup: (options) =>
+      atEdge(async () => {
+        const { backup } = await import('./backup.ts');
+        return backup(source, options);
+      }),
+    check: (onProgress) =>
+      atEdge(async () => {
+        const { checkTables } = await import('./rebuild/compare.ts');
+        return checkTables(databasePath, derivations, onProgress);
+      }),
     sizes: async () => ({
       database: sizeOf(databasePath),
       wal: sizeOf(`${databasePath}-wal`),

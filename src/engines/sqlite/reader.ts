@@ -7,11 +7,31 @@ import type { Database } from 'better-sqlite3';
 import type { Reader, SearchPiece, SqlValue } from '../../core/engine/reader.ts';
 import { EngineError } from '../../core/engine-error.ts';
 import type { Projection, Row } from '../../core/tables/projection.ts';
+import { openReadOnly } from './file/database.ts';
 import { atEdge, faultText } from './file/storage-fault.ts';
 import { EventLog } from './log/event-log.ts';
 import { EventSearch } from './log/event-search.ts';
 import { readingPauses } from './log/reading-pauses.ts';
 import { TableStates } from './log/table-states.ts';
+
+/**
+ * @param arrange what to do with the connection before anything is read
+ * @throws EngineError, and what `arrange` throws
+ */
+export function openReader(
+  databasePath: string,
+  projections: readonly Projection[],
+  arrange: (database: Database) => void = () => {},
+): Reader {
+  const database = openReadOnly(databasePath);
+  try {
+    arrange(database);
+    return createReader(database, projections);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
 
 /** @param database a read-only connection, which the reader closes */
 export function createReader(database: Database, projections: readonly Projection[]): Reader {

@@ -5,7 +5,7 @@
  * Writes are not fsynced. After a power cut the position may be older, and the events after it run again.
  */
 
-import type { Database, Statement } from 'better-sqlite3';
+import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import type {
   ConsumerState,
   FailedRun,
@@ -13,7 +13,7 @@ import type {
   RunChanges,
   RunStore,
 } from '../../core/engine/run-store.ts';
-import { RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../core/limits.ts';
+import { BUSY_TIMEOUT_MS, RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../core/limits.ts';
 import { atEdge } from './file/storage-fault.ts';
 import { openRunStoreFile } from './run-store-file.ts';
 
@@ -213,8 +213,18 @@ export class SqliteRunStore implements RunStore {
   }
 }
 
+/** The consumers in a state file, which is not changed. */
+export function consumersIn(path: string): ConsumerState[] {
+  const database = new Sqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    return consumerStates(database);
+  } finally {
+    database.close();
+  }
+}
+
 /** The connection may be read-only. */
-export function consumerStates(database: Database): ConsumerState[] {
+function consumerStates(database: Database): ConsumerState[] {
   return database
     .prepare<[], ConsumerState>(
       `SELECT
