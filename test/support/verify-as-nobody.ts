@@ -4,6 +4,9 @@ import Sqlite from 'better-sqlite3';
 import { verifyLog } from '../../src/core/inspect/verify-log.ts';
 import { engineOf } from '../../src/engines/engine-of.ts';
 import { derivations } from '../../src/projections/index.ts';
+// Loaded now, while the code can be read: the engine loads its parts on first use.
+import '../../src/engines/sqlite/reader.ts';
+import '../../src/engines/sqlite/rebuild/compare.ts';
 
 const NOBODY = 65_534;
 const path = process.argv[2] ?? '';
