@@ -5,6 +5,7 @@ import { errorText } from '../core/engine-error.ts';
 import { lowerPriority, NICENESS } from '../core/low-priority.ts';
 import type { Snapshot } from '../core/metrics/snapshot.ts';
 import type { Page } from '../core/page.ts';
+import { Turns } from '../core/turns.ts';
 import { engineOf } from '../engines/engine-of.ts';
 import { createPages, type MakePage } from '../pages/index.ts';
 import { derivations } from '../projections/index.ts';
@@ -29,10 +30,12 @@ lowerPriority(NICENESS.reading); // pages must not take processor time from rece
 const databasePath = workerData as string;
 const engine = engineOf(databasePath, derivations);
 let makePage: MakePage | undefined;
-let turn: Promise<void> = Promise.resolve();
+const turns = new Turns((error) => {
+  throw error;
+});
 
 port.on('message', (asked: PageAsked) => {
-  turn = turn.then(async () => port.postMessage(await answerTo(asked)));
+  void turns.take(async () => port.postMessage(await answerTo(asked)));
 });
 
 async function answerTo({ id, path, query, snapshot }: PageAsked): Promise<PageAnswer> {

@@ -10,12 +10,12 @@
 import type { FailedRun } from '../engine/run-store.ts';
 import type { HandlerEvent } from '../event/recorded-event.ts';
 import { HANDLER_READ_EVENTS_MAX, RUN_STATE_WRITE_MS, RUNS_AHEAD_EVENTS_MAX } from '../limits.ts';
+import { Turns } from '../turns.ts';
 import type { RunFailed } from './consumer.ts';
 import { DueRuns } from './due-runs.ts';
 import { Progress, type ProgressOptions } from './progress.ts';
 import { Run } from './run.ts';
 import { TableGate } from './table-gate.ts';
-import { Turns } from './turns.ts';
 
 export interface DispatcherOptions extends ProgressOptions {
   /** Called if the dispatcher itself fails, not a run: the thread must end. */

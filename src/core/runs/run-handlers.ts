@@ -10,11 +10,11 @@ import type { Reader, SqlValue } from '../engine/reader.ts';
 import type { RunStore } from '../engine/run-store.ts';
 import { CONSUMER_NOTE_MS, HANDLERS_CLOSE_MS, HANDLERS_LOOK_MS, HANDLERS_WAKE_MS } from '../limits.ts';
 import type { LogLevel } from '../logger.ts';
+import { Turns } from '../turns.ts';
 import type { Consumer } from './consumer.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { HandlerContext } from './handler.ts';
 import type { FromHandlers, SharedState, ToHandlers } from './handlers-messages.ts';
-import { Turns } from './turns.ts';
 
 export interface HandlersOptions {
   readonly port: MessagePort;

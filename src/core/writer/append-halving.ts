@@ -9,6 +9,7 @@ import { engineFault, errorText } from '../engine-error.ts';
 import type { Delivery, Outcome, Refused } from '../event/delivery.ts';
 import { type PreparedDelivery, prepare, prepareUnfolded } from '../tables/prepare.ts';
 import type { Projection } from '../tables/projection.ts';
+import { mayPass, PASSING_FAULTS, type StorageProblem } from './storage-problem.ts';
 
 export interface HalvingResult {
   /** One for each delivery, in order. */
@@ -20,19 +21,6 @@ export interface HalvingResult {
   /** One line for each delivery that could not be folded, or not even appended. */
   readonly defects: readonly string[];
 }
-
-/** A fault of the storage that may pass. */
-export interface StorageProblem {
-  readonly kind: keyof typeof REASONS;
-  readonly text: string;
-}
-
-const REASONS = {
-  full: 'storage_full',
-  busy: 'storage_busy',
-  unavailable: 'storage_failed',
-  unknown: 'storage_failed',
-} as const;
 
 /**
  * @returns when every delivery is durable or refused
@@ -89,15 +77,11 @@ export async function appendHalving(
     } catch (error) {
       const kind = engineFault(error);
       if (kind === 'lost') throw error;
-      if (!isPassing(kind)) return { defect: error };
+      if (!mayPass(kind)) return { defect: error };
       fault = { kind, text: errorText(error) };
     }
-    const refused: Refused = { kind: 'refused', reason: REASONS[fault.kind] };
+    const refused: Refused = { kind: 'refused', reason: PASSING_FAULTS[fault.kind].reason };
     for (const _ of part) outcomes.push(refused);
     return undefined;
   }
-}
-
-function isPassing(kind: string): kind is keyof typeof REASONS {
-  return kind in REASONS;
 }

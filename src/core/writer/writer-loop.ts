@@ -9,6 +9,7 @@ import type { BatchResult, Engine, EngineWriter } from '../engine/engine.ts';
 import { engineFault, errorText } from '../engine-error.ts';
 import type { Head } from '../event/recorded-event.ts';
 import { STORAGE_RETRY_MS } from '../limits.ts';
+import { Turns } from '../turns.ts';
 import { appendHalving } from './append-halving.ts';
 import {
   type FromWriter,
@@ -41,12 +42,13 @@ export async function runWriter(port: MessagePort, engine: Engine): Promise<void
   let isDraining = false;
   let failing: NodeJS.Timeout | undefined;
   /** Everything that uses the writer, one after another. */
-  let turn: Promise<void> = Promise.resolve();
-  const inTurn = (work: () => Promise<void>) => {
-    turn = turn.then(async () => {
+  const turns = new Turns((error) => {
+    throw error;
+  });
+  const inTurn = (work: () => Promise<void>) =>
+    void turns.take(async () => {
       if (!isClosed) await work();
     });
-  };
 
   noteTables(first);
   port.on('message', (message: ToWriter) => {

@@ -1,7 +1,7 @@
 /** Messages between the main thread and the writer thread: bytes and plain fields, never parsed values. */
 
 import type { Delivery, Outcome } from '../event/delivery.ts';
-import type { StorageProblem } from './append-halving.ts';
+import type { StorageProblem } from './storage-problem.ts';
 
 /** A batch stored by column, which is much cheaper to clone than objects. The bodies share one transferred buffer. */
 export interface PackedBatch {

@@ -8,8 +8,8 @@ import type { Worker } from 'node:worker_threads';
 import type { Delivery, Outcome, Refused } from '../event/delivery.ts';
 import { BATCH_AHEAD_DELIVERIES_MIN, BATCH_DELIVERIES_MAX, BATCHES_IN_FLIGHT_MAX } from '../limits.ts';
 import type { Log } from '../logger.ts';
-import type { StorageProblem } from './append-halving.ts';
 import { DeliveryQueue, type Waiting } from './delivery-queue.ts';
+import { PASSING_FAULTS, type StorageProblem } from './storage-problem.ts';
 import {
   type FromWriter,
   packBatch,
@@ -215,7 +215,7 @@ export class Writer {
   }
 
   #failing(fault: StorageProblem['kind'], text: string): void {
-    const hint = HINTS[fault];
+    const { hint } = PASSING_FAULTS[fault];
     if (this.#storage === 'ok')
       this.#log('error', `deliveries are refused with 503: ${text}; ${hint}; retrying every second`);
     this.#storage = 'failing';
@@ -239,13 +239,6 @@ export class Writer {
     this.#events.onLagging(lagging);
   }
 }
-
-const HINTS: Readonly<Record<StorageProblem['kind'], string>> = {
-  full: 'free some disk space',
-  busy: 'another process holds the write lock',
-  unavailable: 'check that the database can be reached',
-  unknown: 'the connection to the database was lost',
-};
 
 function lostError(): Error {
   return new Error('the database was lost: the outcome of the last commit is unknown');

@@ -12,9 +12,9 @@ import { EngineError } from '../../../core/engine-error.ts';
 import { BUSY_TIMEOUT_MS, WAL_CHECKPOINT_BYTES } from '../../../core/limits.ts';
 import { makeFolder } from '../../../core/make-folder.ts';
 import type { Derivations } from '../../../core/tables/projection.ts';
-import { addonProblem } from './addon-problem.ts';
+import { refusal, refused } from './refusal.ts';
 import { APPLICATION_ID, createTableSql, failuresTable, SCHEMA, SCHEMA_VERSION } from './schema.ts';
-import { faultText, storageFault } from './storage-fault.ts';
+import { storageFault } from './storage-fault.ts';
 import { createViews } from './views.ts';
 
 const RETRIES_MAX = 20;
@@ -216,49 +216,4 @@ function createSchema(database: Database, derivations: Derivations): void {
     database.pragma(`user_version = ${SCHEMA_VERSION}`);
   });
   create.immediate();
-}
-
-function refusal(path: string, error: unknown): EngineError {
-  if (error instanceof EngineError) return error;
-  const addon = addonProblem(error);
-  if (addon !== undefined) return new EngineError('refused', addon, { cause: error });
-  const code = (error as { code?: string }).code ?? '';
-  if (code === 'SQLITE_NOTADB') {
-    return refused(
-      path,
-      error,
-      'is not a SQLite database',
-      'set DATABASE_URL to another path, or restore the file from a backup',
-    );
-  }
-  if (code.startsWith('SQLITE_CORRUPT')) {
-    return refused(
-      path,
-      error,
-      'is damaged',
-      'restore it from a backup, or try to recover data with `sqlite3 FILE .recover`',
-    );
-  }
-  if (code === 'SQLITE_IOERR_SHMSIZE' || code === 'SQLITE_FULL') {
-    return refused(path, error, 'cannot be opened: the disk is full', 'free some space');
-  }
-  if (code.startsWith('SQLITE_READONLY')) {
-    return refused(path, error, 'is read-only', 'make the file and its folder writable for this user');
-  }
-  if (code.startsWith('SQLITE_IOERR')) {
-    return refused(path, error, 'cannot be read or written', 'check the system log for disk errors');
-  }
-  if (storageFault(error) === 'busy') {
-    return refused(path, error, 'is locked by another process', 'end that process, or try again');
-  }
-  return refused(
-    path,
-    error,
-    'cannot be opened',
-    'check that the file and its folder are readable and writable for this user',
-  );
-}
-
-function refused(path: string, error: unknown, what: string, hint: string): EngineError {
-  return new EngineError('refused', `${path} ${what}: ${hint} (${faultText(error)})`, { cause: error });
 }
