@@ -1,5 +1,5 @@
 /**
- * The admin part of a running receiver: the snapshot of its state, the listener, its token and the pages thread. The
+ * The admin part of a running receiver: its state as figures, the listener, its token and the pages thread. The
  * receiver runs without it if the port is in use, usually by another process on the same log, or if the token cannot be
  * stored.
  */
@@ -10,7 +10,7 @@ import type { Engine } from './core/engine/engine.ts';
 import type { Log } from './core/logger.ts';
 import type { Counters } from './core/metrics/counters.ts';
 import { watchEventLoop } from './core/metrics/event-loop-delay.ts';
-import type { Snapshot } from './core/metrics/snapshot.ts';
+import type { ProcessState } from './core/metrics/process-state.ts';
 import type { Writer } from './core/writer/writer.ts';
 import { type AdminServer, openAdmin } from './http/admin/admin.ts';
 import { urlHost } from './http/listen.ts';
@@ -54,7 +54,7 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
   const startedAtMs = options.now();
   const startedMs = options.monotonicMs();
   const eventLoop = watchEventLoop();
-  const snapshot = (): Snapshot => ({
+  const processState = (): ProcessState => ({
     startedAtMs,
     uptimeS: (options.monotonicMs() - startedMs) / 1000,
     isDraining: http.isDraining,
@@ -70,7 +70,7 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
     eventLoopDelay: eventLoop.read(),
     consumers: handling.positions(),
   });
-  const pages = keepPages(databasePath, snapshot, log);
+  const pages = keepPages(databasePath, processState, log);
   const place =
     admin.token === undefined
       ? `in the file ${ADMIN_TOKEN_FILE} next to the database`
@@ -80,7 +80,7 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
     server = await openAdmin({
       ...admin,
       token,
-      snapshot,
+      processState,
       sizes: () => options.engine.sizes(),
       page: pages.make,
       askForToken: (query, isWrong) => askForToken(place, query, isWrong),

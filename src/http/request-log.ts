@@ -5,6 +5,7 @@
 
 import { LOGGED_REFUSALS_PER_SECOND_MAX } from '../core/limits.ts';
 import { harmless, isoTime, type Log, type LogFormat } from '../core/logger.ts';
+import { throttle } from '../core/throttle.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface RequestLogOptions {
@@ -35,32 +36,16 @@ const RECORDED = new Set(['recorded', 'duplicate', 'unusable']);
 
 export function createRequestLog(options: RequestLogOptions): RequestLog {
   const { log, write, monotonicMs } = options;
-  let second = 0;
-  let refusals = 0;
-  let unlogged = 0;
-
-  function isSuppressed(code: string): boolean {
-    if (RECORDED.has(code)) return false;
-    const now = Math.floor(monotonicMs() / 1000);
-    if (now !== second) refusals = 0;
-    second = now;
-    refusals += 1;
-    if (refusals <= LOGGED_REFUSALS_PER_SECOND_MAX) return false;
-    if (unlogged === 0) setTimeout(tellUnlogged, 1000).unref();
-    unlogged += 1;
-    return true;
-  }
-
-  function tellUnlogged(): void {
+  const mayLogRefusal = throttle(LOGGED_REFUSALS_PER_SECOND_MAX, 1000, monotonicMs, (count) =>
     log(
       'warn',
-      `${unlogged} more requests that recorded no delivery arrived within a second and are not logged`,
-    );
-    unlogged = 0;
-  }
+      `${count} more requests that recorded no delivery arrived within a second and are not logged`,
+    ),
+  );
 
   return (logged, { status, code, detail }) => {
-    if (options.isQuiet || isSuppressed(code)) return;
+    if (options.isQuiet) return;
+    if (!RECORDED.has(code) && !mayLogRefusal()) return;
     const ms = Math.round(monotonicMs() - logged.startedMs);
     const method = logged.request?.method ?? '-';
     const path = harmless(logged.path);

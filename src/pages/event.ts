@@ -5,7 +5,7 @@ import { indentedJson } from '../core/event/indented-json.ts';
 import type { StoredEvent } from '../core/event/recorded-event.ts';
 import { failureText } from '../core/event/recorded-event.ts';
 import type { Explainer, Explanation } from '../core/inspect/explain.ts';
-import type { Snapshot } from '../core/metrics/snapshot.ts';
+import type { ProcessState } from '../core/metrics/process-state.ts';
 import type { Page } from '../core/page.ts';
 import type { Value } from '../core/tables/projection.ts';
 import { time, whole } from './format.ts';
@@ -21,7 +21,7 @@ export async function eventPage(
   reader: Reader,
   explainer: Explainer,
   seq: number,
-  snapshot: Snapshot,
+  processState: ProcessState,
 ): Promise<Page | undefined> {
   const [event] = await reader.stored(seq - 1, 1);
   if (event?.seq !== seq) return undefined;
@@ -45,7 +45,7 @@ ${failure !== null && html`<p class="bad">Unusable: ${foreign(failure)}</p>`}
 ${rows.length === 0 ? html`<p class="quiet">None: its type has no table, or it is unusable.</p>` : rows.map((row) => touched(seq, row))}
 </section>
 <section><h2>Body <small>as signed</small></h2>${bodyOf(event.body)}</section>`;
-  return page({ title, refreshes: false, snapshot, main });
+  return page({ title, refreshes: false, processState, main });
 }
 
 function cameWith(event: StoredEvent): Html {

@@ -3,7 +3,7 @@
 import type { FoundEvent, Reader } from '../core/engine/reader.ts';
 import { DOCUMENTED_TYPES } from '../core/event/event-types.ts';
 import { type Found, findEvents } from '../core/inspect/event-search.ts';
-import type { Snapshot } from '../core/metrics/snapshot.ts';
+import type { ProcessState } from '../core/metrics/process-state.ts';
 import type { Page } from '../core/page.ts';
 import { time, whole } from './format.ts';
 import { foreignShort, type Html, html } from './html.ts';
@@ -15,7 +15,11 @@ const FAILURE_CHARS_MAX = 120;
 const FILTER_CHARS_MAX = 256;
 
 /** @param query its parameters `type`, `subject`, `failed` and `before` are used */
-export async function eventsPage(reader: Reader, query: URLSearchParams, snapshot: Snapshot): Promise<Page> {
+export async function eventsPage(
+  reader: Reader,
+  query: URLSearchParams,
+  processState: ProcessState,
+): Promise<Page> {
   const given = (name: string) => query.get(name)?.trim().slice(0, FILTER_CHARS_MAX) || undefined;
   const filter = { type: given('type'), subject: given('subject'), failedOnly: query.get('failed') === '1' };
   const before = /^[1-9]\d{0,14}$/.exec(query.get('before') ?? '')?.[0];
@@ -38,7 +42,7 @@ export async function eventsPage(reader: Reader, query: URLSearchParams, snapsho
 ${eventTable(found.events)}
 ${further(found, query)}
 </section>`;
-  return page({ title: 'Events', refreshes: before === undefined, snapshot, main });
+  return page({ title: 'Events', refreshes: before === undefined, processState, main });
 }
 
 export function eventTable(events: readonly FoundEvent[]): Html {

@@ -1,7 +1,7 @@
 /** The layout of every page: header, navigation and footer. */
 
 import { PAGE_REFRESH_S } from '../core/limits.ts';
-import type { Snapshot } from '../core/metrics/snapshot.ts';
+import type { ProcessState } from '../core/metrics/process-state.ts';
 import type { Page } from '../core/page.ts';
 import { duration } from './format.ts';
 import { type Html, html } from './html.ts';
@@ -10,18 +10,18 @@ export interface Layout {
   readonly title: string;
   /** Whether the page reloads itself, with the same filter. */
   readonly refreshes: boolean;
-  readonly snapshot: Snapshot;
+  readonly processState: ProcessState;
   readonly main: Html;
   readonly status?: number;
 }
 
-export function page({ title, refreshes, snapshot, main, status = 200 }: Layout): Page {
+export function page({ title, refreshes, processState, main, status = 200 }: Layout): Page {
   return documentPage({
     title,
     status,
     head: refreshes && html`<meta http-equiv="refresh" content="${PAGE_REFRESH_S}">`,
     top: html`<nav aria-label="Pages"><a href="/">Overview</a> <a href="/events">Events</a> <a href="/metrics">Metrics</a></nav>
-<span>${state(snapshot)} <span class="quiet">for ${duration(snapshot.uptimeS)}</span></span>`,
+<span>${state(processState)} <span class="quiet">for ${duration(processState.uptimeS)}</span></span>`,
     main,
     foot: html`<footer>Times and days are UTC. ${refreshes && `This page reloads every ${PAGE_REFRESH_S} s.`}</footer>`,
   });
@@ -61,7 +61,7 @@ ${foot}
   return { status, contentType: 'text/html; charset=utf-8', body: document.markup };
 }
 
-function state({ isDraining, storage, lagging }: Snapshot): Html {
+function state({ isDraining, storage, lagging }: ProcessState): Html {
   if (isDraining) return html`<strong class="warn">shutting down</strong>`;
   if (storage !== 'ok') return html`<strong class="bad">storage ${storage}: deliveries are refused</strong>`;
   if (lagging.length > 0)

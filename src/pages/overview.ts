@@ -4,7 +4,7 @@ import type { Engine, Sizes } from '../core/engine/engine.ts';
 import type { Reader } from '../core/engine/reader.ts';
 import type { ConsumerState } from '../core/engine/run-store.ts';
 import type { Head } from '../core/event/recorded-event.ts';
-import type { Snapshot } from '../core/metrics/snapshot.ts';
+import type { ProcessState } from '../core/metrics/process-state.ts';
 import type { Page } from '../core/page.ts';
 import { barChart } from './bars.ts';
 import {
@@ -56,11 +56,11 @@ export interface OverviewOptions {
 /** @returns a function that makes the page; `query` may select a time window */
 export function createOverview(
   options: OverviewOptions,
-): (query: URLSearchParams, snapshot: Snapshot) => Promise<Page> {
+): (query: URLSearchParams, processState: ProcessState) => Promise<Page> {
   const { engine, reader, databasePath } = options;
   const tally = new Tally(reader);
 
-  return async (query, snapshot) => {
+  return async (query, processState) => {
     const nowMs = options.now();
     const window = WINDOWS.find(({ name }) => name === query.get('window')) ?? WINDOWS[0];
     const sinceMs = nowMs - window.ms;
@@ -98,12 +98,12 @@ ${tile('opted out', whole(optOuts.recent), `of ${whole(optOuts.all)} in total`)}
 </section>
 <section class="half"><h2>Calls by outcome</h2>${statuses(calls.outcomes)}</section>
 <section class="half"><h2>Messages by status</h2>${statuses(sms.statuses)}</section>
-<section class="half"><h2>Answers <small>since the start, ${time(snapshot.startedAtMs)}</small></h2>${answers(snapshot)}</section>
+<section class="half"><h2>Answers <small>since the start, ${time(processState.startedAtMs)}</small></h2>${answers(processState)}</section>
 <section class="half"><h2>Failures <small>in the log, but not usable for a table</small></h2>${failures(failed)}</section>
 <section><h2>Latest events <small><a href="/events">all, with filters</a></small></h2>${latest}</section>
 <section class="half"><h2>Handlers</h2>${handlers(consumers, head.seq)}</section>
-<section class="half"><h2>Log</h2>${logState(head, sizes, databasePath, snapshot)}</section>`;
-    return page({ title: 'Overview', refreshes: true, snapshot, main });
+<section class="half"><h2>Log</h2>${logState(head, sizes, databasePath, processState)}</section>`;
+    return page({ title: 'Overview', refreshes: true, processState, main });
   };
 
   function windows(chosen: Window): Html {
@@ -128,7 +128,7 @@ function statuses(outcomes: readonly StatusCount[]): Html {
   return html`<table><tbody>${outcomes.map(row)}</tbody></table>`;
 }
 
-function answers({ counts, statuses: byStatus }: Snapshot): Html {
+function answers({ counts, statuses: byStatus }: ProcessState): Html {
   const rows = Object.entries(counts)
     .filter(([code]) => !NO_DELIVERY.has(code))
     .toSorted(([, one], [, other]) => other - one);
@@ -159,9 +159,9 @@ function logState(
   { seq, chain }: Head,
   { database, wal, runs }: Sizes,
   databasePath: string | undefined,
-  snapshot: Snapshot,
+  processState: ProcessState,
 ): Html {
-  const { eventLoopDelay, queued } = snapshot;
+  const { eventLoopDelay, queued } = processState;
   const size = (found: number | undefined) => (found === undefined ? 'none' : bytes(found));
   const rows: [string, Html | string][] = [
     ['last event', html`seq ${whole(seq)}`],
@@ -177,7 +177,7 @@ function logState(
       'event loop delay',
       `${(eventLoopDelay.p99S * 1000).toFixed(1)} ms (p99), ${(eventLoopDelay.maxS * 1000).toFixed(1)} ms (maximum)`,
     ],
-    ['uptime', duration(snapshot.uptimeS)],
+    ['uptime', duration(processState.uptimeS)],
   ];
   return html`<table><tbody>${rows.map(([name, value]) => html`<tr><td>${name}</td><td class="long">${value}</td></tr>`)}</tbody></table>`;
 }

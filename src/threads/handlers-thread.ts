@@ -1,12 +1,14 @@
 /** Entry of the handlers' thread: loads the consumers, reports whether there are any, and runs them when asked to. */
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { LOGGED_FAILURES_PER_SECOND_MAX } from '../core/limits.ts';
+import type { LogLevel } from '../core/logger.ts';
 import { lowerPriority, NICENESS } from '../core/low-priority.ts';
-import { quietly } from '../core/quietly.ts';
 import { asRunFailed, type Consumer } from '../core/runs/consumer.ts';
 import { HandlersRefused } from '../core/runs/handler.ts';
 import { type FromHandlers, SharedState } from '../core/runs/handlers-messages.ts';
 import { runHandlers } from '../core/runs/run-handlers.ts';
+import { throttle } from '../core/throttle.ts';
 import { engineOf } from '../engines/engine-of.ts';
 import { offerDriver } from '../engines/sqlite/file/offer-driver.ts';
 import { faultText } from '../engines/sqlite/file/storage-fault.ts';
@@ -31,7 +33,17 @@ if (parentPort === null) throw new Error('handlers-thread must run as a worker t
 const port = parentPort;
 const data = workerData as HandlersThreadData;
 const say = (message: FromHandlers) => port.postMessage(message);
-const log = quietly((level, text) => say({ kind: 'log', level, text }));
+const mayWarn = throttle(
+  LOGGED_FAILURES_PER_SECOND_MAX,
+  1000,
+  () => performance.now(),
+  (count) => say({ kind: 'log', level: 'warn', text: `${count} more handler warnings in one second` }),
+);
+
+/** Logs every record but warnings beyond the limit: all of them are in the state file, too. */
+function log(level: LogLevel, text: string): void {
+  if (level !== 'warn' || mayWarn()) say({ kind: 'log', level, text });
+}
 
 /** @param isForeign whether the user's code has failed */
 function die(error: unknown, isForeign: boolean): void {

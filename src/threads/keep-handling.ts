@@ -13,7 +13,7 @@ import {
   HANDLERS_UNYIELDING_MS,
 } from '../core/limits.ts';
 import type { Log } from '../core/logger.ts';
-import type { ConsumerPosition } from '../core/metrics/snapshot.ts';
+import type { ConsumerPosition } from '../core/metrics/process-state.ts';
 import { HandlersRefused } from '../core/runs/handler.ts';
 import { type FromHandlers, SharedState, type ToHandlers } from '../core/runs/handlers-messages.ts';
 import type { ForwardOptions } from '../handlers/forward.ts';

@@ -6,7 +6,7 @@
 import type { Worker } from 'node:worker_threads';
 import { PAGE_MS_MAX, PAGES_HEAP_BYTES, PAGES_IDLE_MS, PAGES_WAITING_MAX } from '../core/limits.ts';
 import type { Log } from '../core/logger.ts';
-import type { Snapshot } from '../core/metrics/snapshot.ts';
+import type { ProcessState } from '../core/metrics/process-state.ts';
 import type { Page } from '../core/page.ts';
 import type { PageAnswer, PageAsked } from './pages-thread.ts';
 import { startThread } from './threads.ts';
@@ -19,7 +19,7 @@ export interface Pages {
 
 const FAILED = 'This page failed; see the log for the reason.';
 
-export function keepPages(databasePath: string, snapshot: () => Snapshot, log: Log): Pages {
+export function keepPages(databasePath: string, processState: () => ProcessState, log: Log): Pages {
   const waiting = new Map<number, (page: Page) => void>();
   let thread: Worker | undefined;
   let idle: NodeJS.Timeout | undefined;
@@ -70,7 +70,7 @@ export function keepPages(databasePath: string, snapshot: () => Snapshot, log: L
       idle = setTimeout(() => void end(), PAGES_IDLE_MS);
       idle.unref();
       lastId += 1;
-      const asked: PageAsked = { id: lastId, path, query, snapshot: snapshot() };
+      const asked: PageAsked = { id: lastId, path, query, processState: processState() };
       const { id } = asked;
       started().postMessage(asked);
       return new Promise((resolve) => {

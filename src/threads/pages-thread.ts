@@ -3,7 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorText } from '../core/engine-error.ts';
 import { lowerPriority, NICENESS } from '../core/low-priority.ts';
-import type { Snapshot } from '../core/metrics/snapshot.ts';
+import type { ProcessState } from '../core/metrics/process-state.ts';
 import type { Page } from '../core/page.ts';
 import { Turns } from '../core/turns.ts';
 import { engineOf } from '../engines/engine-of.ts';
@@ -16,7 +16,7 @@ export interface PageAsked {
   readonly path: string;
   readonly query: string;
   /** The state of the process. */
-  readonly snapshot: Snapshot;
+  readonly processState: ProcessState;
 }
 
 export type PageAnswer =
@@ -38,10 +38,10 @@ port.on('message', (asked: PageAsked) => {
   void turns.take(async () => port.postMessage(await answerTo(asked)));
 });
 
-async function answerTo({ id, path, query, snapshot }: PageAsked): Promise<PageAnswer> {
+async function answerTo({ id, path, query, processState }: PageAsked): Promise<PageAnswer> {
   try {
     makePage ??= createPages({ engine, reader: await engine.openReader(), databasePath, now: Date.now });
-    return { id, page: await makePage(path, query, snapshot) };
+    return { id, page: await makePage(path, query, processState) };
   } catch (error) {
     return { id, problem: errorText(error) };
   }

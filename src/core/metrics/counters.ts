@@ -1,7 +1,7 @@
 /** What this process has counted and measured since its start. The metrics and the last log line both read it. */
 
 import { tabledType } from '../event/event-types.ts';
-import type { DeliveryCount } from './snapshot.ts';
+import type { DeliveryCount } from './process-state.ts';
 
 /** How many measured values were at or below each bound. */
 export interface HistogramCounts {

@@ -2,7 +2,7 @@
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { EVENT_LOOP_LOOK_MS, EVENT_LOOP_WINDOW_MS } from '../limits.ts';
-import type { EventLoopDelay } from './snapshot.ts';
+import type { EventLoopDelay } from './process-state.ts';
 
 export interface EventLoopWatch {
   read(): EventLoopDelay;

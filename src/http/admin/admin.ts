@@ -12,7 +12,7 @@ import {
   REQUEST_TIMEOUT_MS,
 } from '../../core/limits.ts';
 import type { Log } from '../../core/logger.ts';
-import type { Snapshot } from '../../core/metrics/snapshot.ts';
+import type { ProcessState } from '../../core/metrics/process-state.ts';
 import type { Page } from '../../core/page.ts';
 import { splitTarget } from '../exchange.ts';
 import { listen } from '../listen.ts';
@@ -24,7 +24,7 @@ export interface AdminOptions {
   /** 0 means any free port. */
   readonly port: number;
   readonly token: string;
-  readonly snapshot: () => Snapshot;
+  readonly processState: () => ProcessState;
   readonly sizes: () => Promise<Sizes>;
   /** Never rejects. @param path without query */
   readonly page: (path: string, query: string) => Promise<Page>;
@@ -97,9 +97,9 @@ async function answer(
   const { path, query } = splitTarget(url ?? '');
   if (method !== 'GET' && method !== 'HEAD')
     return { ...text(405, 'Only GET is allowed.'), headers: { Allow: 'GET, HEAD' } };
-  if (path === '/ready') return ready(options.snapshot());
+  if (path === '/ready') return ready(options.processState());
   if (path === '/metrics') {
-    const body = metricsText(options.snapshot(), await options.sizes(), process.memoryUsage.rss());
+    const body = metricsText(options.processState(), await options.sizes(), process.memoryUsage.rss());
     return { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body };
   }
   if (path === '/style.css') return options.style;
@@ -123,7 +123,7 @@ function entered(path: string, query: string, cookie: string): Page {
 }
 
 /** Whether deliveries are accepted now. */
-function ready({ isDraining, storage }: Snapshot): Page {
+function ready({ isDraining, storage }: ProcessState): Page {
   if (isDraining) return text(503, 'shutting down');
   return storage === 'ok' ? text(200, 'ready') : text(503, `storage ${storage}`);
 }

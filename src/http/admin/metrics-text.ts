@@ -2,15 +2,15 @@
 
 import type { Sizes } from '../../core/engine/engine.ts';
 import type { HistogramCounts } from '../../core/metrics/counters.ts';
-import type { Snapshot } from '../../core/metrics/snapshot.ts';
+import type { ProcessState } from '../../core/metrics/process-state.ts';
 import { REFUSALS } from '../answers.ts';
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number];
 
 /** @param rssBytes resident memory of the process */
-export function metricsText(snapshot: Snapshot, sizes: Sizes, rssBytes: number): string {
-  const { counts, deliveries, eventLoopDelay, consumers, headSeq } = snapshot;
+export function metricsText(processState: ProcessState, sizes: Sizes, rssBytes: number): string {
+  const { counts, deliveries, eventLoopDelay, consumers, headSeq } = processState;
   const count = (name: string) => counts[name] ?? 0;
   return [
     counter(
@@ -21,7 +21,7 @@ export function metricsText(snapshot: Snapshot, sizes: Sizes, rssBytes: number):
     counter(
       'irisx_answers_total',
       'Answers of the public port, by HTTP status.',
-      Object.entries(snapshot.statuses).map(([status, value]) => [{ status }, value]),
+      Object.entries(processState.statuses).map(([status, value]) => [{ status }, value]),
     ),
     counter(
       'irisx_rejections_total',
@@ -37,19 +37,19 @@ export function metricsText(snapshot: Snapshot, sizes: Sizes, rssBytes: number):
     counter('irisx_connections_refused_total', 'Connections refused because of a limit.', [
       [{}, count('connections_refused')],
     ]),
-    histogram('irisx_batch_deliveries', 'Deliveries per transaction.', snapshot.batchDeliveries),
+    histogram('irisx_batch_deliveries', 'Deliveries per transaction.', processState.batchDeliveries),
     histogram(
       'irisx_commit_seconds',
       'Duration of a transaction, including its fsync.',
-      snapshot.commitSeconds,
+      processState.commitSeconds,
     ),
     gauge('irisx_queue_deliveries', 'Deliveries waiting for the writer or being written.', [
-      [{}, snapshot.queued],
+      [{}, processState.queued],
     ]),
     gauge('irisx_storage_ok', '1 while deliveries can be written.', [
-      [{}, snapshot.storage === 'ok' ? 1 : 0],
+      [{}, processState.storage === 'ok' ? 1 : 0],
     ]),
-    gauge('irisx_tables_behind', 'Tables that lack events of the log.', [[{}, snapshot.lagging.length]]),
+    gauge('irisx_tables_behind', 'Tables that lack events of the log.', [[{}, processState.lagging.length]]),
     gauge('irisx_log_head_seq', 'The last event of the log that this process knows of.', [[{}, headSeq]]),
     gauge('irisx_database_bytes', 'Size of the database file.', [[{}, sizes.database ?? 0]]),
     gauge('irisx_wal_bytes', 'Size of its write-ahead log.', [[{}, sizes.wal ?? 0]]),
@@ -65,7 +65,7 @@ export function metricsText(snapshot: Snapshot, sizes: Sizes, rssBytes: number):
     ),
     gauge('process_resident_memory_bytes', 'Resident memory.', [[{}, rssBytes]]),
     gauge('process_start_time_seconds', 'Start of the process, seconds since 1970.', [
-      [{}, snapshot.startedAtMs / 1000],
+      [{}, processState.startedAtMs / 1000],
     ]),
   ].join('');
 }

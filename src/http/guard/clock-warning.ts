@@ -2,16 +2,16 @@
 
 import { REPEATED_WARNING_MS } from '../../core/limits.ts';
 import type { Log } from '../../core/logger.ts';
+import { throttle } from '../../core/throttle.ts';
 
 /** @param ageS the delivery's age by this machine's clock, in seconds; negative if it is from the future */
 export type ClockWarning = (ageS: number) => void;
 
 /** @param monotonicMs a clock that never jumps */
 export function createClockWarning(log: Log, maxAgeS: number, monotonicMs: () => number): ClockWarning {
-  let silentUntilMs = Number.NEGATIVE_INFINITY;
+  const mayWarn = throttle(1, REPEATED_WARNING_MS, monotonicMs);
   return (ageS) => {
-    if (monotonicMs() < silentUntilMs) return;
-    silentUntilMs = monotonicMs() + REPEATED_WARNING_MS;
+    if (!mayWarn()) return;
     const side = ageS > 0 ? `${ageS} s old` : `${-ageS} s in the future`;
     log(
       'warn',

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT_MAX, REPEATED_WARNING_MS } from '../../core/limits.ts';
 import type { Log } from '../../core/logger.ts';
 import type { Counters } from '../../core/metrics/counters.ts';
+import { throttle } from '../../core/throttle.ts';
 import { type AddressRanges, clientOf, normalAddress } from './address-ranges.ts';
 
 export interface ConnectionsOptions {
@@ -21,13 +22,12 @@ export interface ConnectionsOptions {
 export function limitConnections(server: Server, options: ConnectionsOptions): void {
   const { trustedProxies, counters, log, monotonicMs } = options;
   const held = new Map<string, number>();
-  let silentUntilMs = Number.NEGATIVE_INFINITY;
+  const mayWarn = throttle(1, REPEATED_WARNING_MS, monotonicMs);
 
   function refused(reason: string): void {
     counters.add('connections_refused');
-    if (monotonicMs() < silentUntilMs) return;
-    silentUntilMs = monotonicMs() + REPEATED_WARNING_MS;
-    log('warn', `a connection was refused: ${reason}; further ones are not logged for a minute`);
+    if (mayWarn())
+      log('warn', `a connection was refused: ${reason}; further ones are not logged for a minute`);
   }
 
   server.maxConnections = CONNECTIONS_MAX;

@@ -3,7 +3,7 @@
 import type { StorageState } from '../writer/writer.ts';
 import type { HistogramCounts } from './counters.ts';
 
-export interface Snapshot {
+export interface ProcessState {
   /** Milliseconds since 1970. */
   readonly startedAtMs: number;
   readonly uptimeS: number;
