@@ -4,7 +4,6 @@ import { relative } from 'node:path';
 import { adminTokenPath } from './config/admin-token.ts';
 import { type Config, ConfigError, EX_CONFIG, loadEnvFile, readConfig } from './config/config.ts';
 import { developmentSecret, developmentSecretPath } from './config/development-secret.ts';
-import { errorText } from './core/engine-error.ts';
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
 import { createLogger, type Log } from './core/logger.ts';
 import { IRISX } from './core/packaging.ts';
@@ -14,7 +13,7 @@ import type { AdminPages } from './keep-admin.ts';
 import { flushLines, writeLine } from './output.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
 import type { SecretsThreadData } from './threads/secrets-thread.ts';
-import { startThread } from './threads/threads.ts';
+import { openThread } from './threads/thread.ts';
 
 const EX_UNAVAILABLE = 69;
 
@@ -69,12 +68,13 @@ async function main(): Promise<void> {
 
 function logSecretUse({ databasePath, secrets }: Config, log: Log): void {
   const data: SecretsThreadData = { databasePath, secrets };
-  const thread = startThread('secrets-thread', data);
-  thread.on('message', (text: string) => log('info', text));
-  thread.on('error', (error) => {
-    log('warn', `cannot find out from the log when each secret was last used: ${errorText(error)}`);
+  openThread('secrets-thread', data, {
+    onMessage: (text: string) => log('info', text),
+    onEnd(error) {
+      if (error !== undefined)
+        log('warn', `cannot find out from the log when each secret was last used: ${error}`);
+    },
   });
-  thread.unref();
 }
 
 /** Exits immediately. A normal exit would wait for the writer and then checkpoint. */

@@ -21,7 +21,7 @@ import { type AdminPages, keepAdmin } from './keep-admin.ts';
 import { derivations } from './projections/index.ts';
 import { keepHandling } from './threads/keep-handling.ts';
 import { keepRebuilt } from './threads/keep-rebuilt.ts';
-import { startThread } from './threads/threads.ts';
+import { openThread } from './threads/thread.ts';
 
 export interface ReceiverOptions {
   readonly config: Config;
@@ -58,26 +58,29 @@ export interface Receiver {
  */
 export async function openReceiver(options: ReceiverOptions): Promise<Receiver> {
   const { config, writeLine } = options;
+  const { databasePath } = config;
   const now = options.now ?? Date.now;
   const monotonicMs = options.monotonicMs ?? (() => performance.now());
   const log = createLogger({ level: config.logLevel, format: config.logFormat, now, write: writeLine });
   const counters = createCounters();
 
-  const engine = engineOf(config.databasePath, derivations);
+  const engine = engineOf(databasePath, derivations);
   await engine.create();
-  const rebuilder = keepRebuilt(config.databasePath, log, () => writer.refresh());
-  const handling = keepHandling({ databasePath: config.databasePath, ...config.handlers }, log, () =>
-    writer.refresh(),
-  );
-  const writer: Writer = await Writer.open(startThread('writer-thread', config.databasePath), log, {
-    onLost: options.onLost,
-    onCommitted(deliveries, ms) {
-      counters.batchDeliveries.observe(deliveries);
-      counters.commitSeconds.observe(ms / 1000);
-      handling.wake();
+  const rebuilder = keepRebuilt(databasePath, log, () => writer.refresh());
+  const handling = keepHandling({ databasePath, ...config.handlers }, log, () => writer.refresh());
+  const writer: Writer = await Writer.open(
+    (events) => openThread('writer-thread', { databasePath }, events),
+    log,
+    {
+      onLost: options.onLost,
+      onCommitted(deliveries, ms) {
+        counters.batchDeliveries.observe(deliveries);
+        counters.commitSeconds.observe(ms / 1000);
+        handling.wake();
+      },
+      onLagging: (lagging) => rebuilder.onLagging(lagging),
     },
-    onLagging: (lagging) => rebuilder.onLagging(lagging),
-  }).catch(async (error) => {
+  ).catch(async (error) => {
     await handling.close();
     throw error;
   });

@@ -4,12 +4,12 @@
  * again later.
  */
 
-import type { Worker } from 'node:worker_threads';
 import { REBUILD_FAILED_RETRY_MS, REBUILD_HEAP_BYTES, REBUILD_RETRY_MS } from '../core/limits.ts';
 import type { Log } from '../core/logger.ts';
 import { IRISX } from '../core/packaging.ts';
+import type { Thread } from '../core/thread.ts';
 import type { FromRebuild } from './rebuild-thread.ts';
-import { startThread } from './threads.ts';
+import { openThread } from './thread.ts';
 
 export interface Rebuilder {
   /** @param lagging projections whose table lacks events; empty if there are none */
@@ -22,7 +22,7 @@ export interface Rebuilder {
 export function keepRebuilt(databasePath: string, log: Log, onDone: () => void): Rebuilder {
   let lagging: readonly string[] = [];
   let reported: readonly string[] = [];
-  let thread: Worker | undefined;
+  let thread: Thread<never> | undefined;
   let retry: NodeJS.Timeout | undefined;
   let startAgain = false;
   let closed = false;
@@ -35,13 +35,12 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
       startAgain = true; // it may have checked before the tables fell behind
       return;
     }
-    thread = startThread('rebuild-thread', databasePath, REBUILD_HEAP_BYTES);
-    thread.on('message', (message: FromRebuild) => report(message));
-    thread.on('error', (error) => report({ kind: 'failed', text: error.message }));
-    thread.on('exit', () => {
+    const onEnd = (error: string | undefined) => {
       thread = undefined;
+      if (error !== undefined) report({ kind: 'failed', text: error });
       if (startAgain && retry === undefined) start();
-    });
+    };
+    thread = openThread('rebuild-thread', { databasePath }, { onMessage: report, onEnd }, REBUILD_HEAP_BYTES);
     startAgain = false;
   }
 
@@ -78,7 +77,7 @@ export function keepRebuilt(databasePath: string, log: Log, onDone: () => void):
     async close() {
       closed = true;
       clearTimeout(retry);
-      await thread?.terminate();
+      await thread?.close();
     },
   };
 }

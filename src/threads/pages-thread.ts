@@ -1,14 +1,13 @@
 /** Entry of the admin pages thread: reads the log, its tables and the handlers' state. Writes nothing. */
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { on } from 'node:events';
 import { errorText } from '../core/engine-error.ts';
-import { lowerPriority, NICENESS } from '../core/low-priority.ts';
+import { NICENESS } from '../core/low-priority.ts';
 import type { ProcessState } from '../core/metrics/process-state.ts';
 import type { Page } from '../core/page.ts';
-import { Turns } from '../core/turns.ts';
-import { engineOf } from '../engines/engine-of.ts';
 import { createPages, type MakePage } from '../pages/index.ts';
-import { derivations } from '../projections/index.ts';
+import { enterThread } from './entry.ts';
+import type { ThreadData } from './thread.ts';
 
 export interface PageAsked {
   readonly id: number;
@@ -24,23 +23,14 @@ export type PageAnswer =
   /** The page could not be made; the text is for the log. */
   | { readonly id: number; readonly problem: string };
 
-if (parentPort === null) throw new Error('pages-thread must run as a worker thread');
-const port = parentPort;
-lowerPriority(NICENESS.reading); // pages must not take processor time from receiving
-const databasePath = workerData as string;
-const engine = engineOf(databasePath, derivations);
+const { port, data, engine, send } = enterThread<ThreadData, PageAnswer>(NICENESS.reading); // receiving comes first
 let makePage: MakePage | undefined;
-const turns = new Turns((error) => {
-  throw error;
-});
 
-port.on('message', (asked: PageAsked) => {
-  void turns.take(async () => port.postMessage(await answerTo(asked)));
-});
+for await (const [asked] of on(port, 'message')) send(await answerTo(asked as PageAsked)); // one at a time
 
 async function answerTo({ id, path, query, processState }: PageAsked): Promise<PageAnswer> {
   try {
-    makePage ??= createPages({ engine, reader: await engine.openReader(), databasePath, now: Date.now });
+    makePage ??= createPages({ engine, reader: await engine.openReader(), ...data, now: Date.now });
     return { id, page: await makePage(path, query, processState) };
   } catch (error) {
     return { id, problem: errorText(error) };

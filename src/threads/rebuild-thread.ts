@@ -1,12 +1,11 @@
 /** Entry of the rebuild thread: reports why tables lag, rebuilds those that a rebuild fixes, and reports the result. */
 
-import { parentPort, workerData } from 'node:worker_threads';
 import type { Engine } from '../core/engine/engine.ts';
 import { engineFault, errorText } from '../core/engine-error.ts';
-import { lowerPriority, NICENESS } from '../core/low-priority.ts';
+import { NICENESS } from '../core/low-priority.ts';
 import type { TableProblem } from '../core/tables/table-problem.ts';
-import { engineOf } from '../engines/engine-of.ts';
-import { derivations } from '../projections/index.ts';
+import { enterThread } from './entry.ts';
+import type { ThreadData } from './thread.ts';
 
 export type FromRebuild =
   /** Sent first: why tables lag, one line per table. A rebuild does not fix all of them. */
@@ -17,7 +16,7 @@ export type FromRebuild =
   | { readonly kind: 'under-way' | 'failed'; readonly text: string };
 
 /** Rebuilds the tables that a rebuild fixes. @returns the result */
-async function run(engine: Engine, send: (message: FromRebuild) => void): Promise<FromRebuild> {
+async function outcomeOf(engine: Engine, send: (message: FromRebuild) => void): Promise<FromRebuild> {
   const startMs = performance.now();
   try {
     const problems = await problemsOf(engine);
@@ -43,9 +42,5 @@ async function problemsOf(engine: Engine): Promise<readonly TableProblem[]> {
   }
 }
 
-if (parentPort === null) throw new Error('rebuild-thread must run as a worker thread');
-lowerPriority(NICENESS.writing);
-const port = parentPort;
-port.postMessage(
-  await run(engineOf(workerData as string, derivations), (message) => port.postMessage(message)),
-);
+const { engine, send } = enterThread<ThreadData, FromRebuild>(NICENESS.writing);
+send(await outcomeOf(engine, send));

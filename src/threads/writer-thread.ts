@@ -1,9 +1,7 @@
 /** Entry of the writer thread: runs the writer with this program's projections. */
 
-import { parentPort, workerData } from 'node:worker_threads';
 import { runWriter } from '../core/writer/writer-loop.ts';
-import { engineOf } from '../engines/engine-of.ts';
-import { derivations } from '../projections/index.ts';
+import { enterThread } from './entry.ts';
 
-if (parentPort === null) throw new Error('writer-thread must run as a worker thread');
-await runWriter(parentPort, engineOf(workerData as string, derivations));
+const { port, engine } = enterThread();
+await runWriter(port, engine);

@@ -4,10 +4,10 @@
  * first is committed, so both threads always have work. `append` resolves after the fsync, never before.
  */
 
-import type { Worker } from 'node:worker_threads';
 import type { Delivery, Outcome, Refused } from '../event/delivery.ts';
 import { BATCH_AHEAD_DELIVERIES_MIN, BATCH_DELIVERIES_MAX, BATCHES_IN_FLIGHT_MAX } from '../limits.ts';
 import type { Log } from '../logger.ts';
+import type { Thread, ThreadEvents } from '../thread.ts';
 import { DeliveryQueue, type Waiting } from './delivery-queue.ts';
 import { PASSING_FAULTS, type StorageProblem } from './storage-problem.ts';
 import {
@@ -31,7 +31,7 @@ export interface WriterEvents {
 }
 
 export class Writer {
-  readonly #thread: Worker;
+  readonly #thread: Thread<ToWriter>;
   readonly #log: Log;
   readonly #events: WriterEvents;
   readonly #queue = new DeliveryQueue();
@@ -41,43 +41,44 @@ export class Writer {
   #lagging: readonly string[] = [];
   #head: WriterHead = { seq: 0, chain: '' };
   #lastSeq = 0;
-  /** The callers of close(); empty if it has not been called. */
-  #closing: { resolve: (head: WriterHead) => void; reject: (error: Error) => void }[] = [];
+  /** The result of close(); undefined if it has not been called. */
+  #closing: PromiseWithResolvers<WriterHead> | undefined;
   /** Shared with the thread, which sees it even while other messages are queued. */
   readonly #isDraining = new Int32Array(new SharedArrayBuffer(4));
-  /** The thread has closed the database, so its exit is not a fault. */
-  #isClosed = false;
+  /** While the thread has the database open, its end is a fault. */
+  #isOpen = false;
 
-  private constructor(thread: Worker, log: Log, events: WriterEvents) {
+  private constructor(thread: Thread<ToWriter>, log: Log, events: WriterEvents) {
     this.#thread = thread;
     this.#log = log;
     this.#events = events;
   }
 
   /**
-   * @param thread just started; runs runWriter()
+   * @param startThread starts a thread that executes runWriter()
    * @returns when the database is open
    * @throws Error whose message is one line for the operator, if the database cannot be used
    */
-  static async open(thread: Worker, log: Log, events: WriterEvents): Promise<Writer> {
-    const writer = new Writer(thread, log, events);
-    await new Promise<void>((resolve, reject) => {
-      let isOpen = false;
-      const ended = (how: string) => {
-        if (!isOpen) reject(new Error(`the writer thread ${how}`));
-        else if (!writer.#isClosed) writer.#lose(`the writer thread ${how}`);
-      };
-      thread.on('error', (error) => ended(`failed: ${error.message}`));
-      thread.on('exit', (code) => ended(`ended with code ${code}`));
-      thread.on('message', (message: FromWriter) => {
-        if (message.kind === 'cannot-open') return reject(new Error(message.text));
+  static async open(
+    startThread: (events: ThreadEvents<FromWriter>) => Thread<ToWriter>,
+    log: Log,
+    events: WriterEvents,
+  ): Promise<Writer> {
+    const opening = Promise.withResolvers<Writer>();
+    const thread = startThread({
+      onMessage(message) {
+        if (message.kind === 'cannot-open') return opening.reject(new Error(message.text));
         writer.#receive(message);
-        if (message.kind !== 'ready') return;
-        isOpen = true;
-        resolve();
-      });
+        opening.resolve(writer);
+      },
+      onEnd(error, code) {
+        const text = `the writer thread ${error === undefined ? `ended with code ${code}` : `failed: ${error}`}`;
+        opening.reject(new Error(text));
+        if (writer.#isOpen) writer.#lose(text);
+      },
     });
-    return writer;
+    const writer = new Writer(thread, log, events);
+    return opening.promise;
   }
 
   /** The log's last event when the database was opened. */
@@ -119,14 +120,14 @@ export class Writer {
 
   /** Makes the writer check the tables again, by sending an empty batch, and report `lagging` again. */
   refresh(): void {
-    if (this.#inFlight.length === 0 && this.#storage !== 'lost' && this.#closing.length === 0)
+    if (this.#inFlight.length === 0 && this.#storage !== 'lost' && this.#closing === undefined)
       this.#sendBatch(0);
   }
 
   /** Prepares for close(): deliveries are still accepted, but the wait for another process's lock becomes short. */
   drain(): void {
     Atomics.store(this.#isDraining, 0, 1);
-    if (this.#storage !== 'lost') this.#thread.postMessage({ kind: 'drain' });
+    if (this.#storage !== 'lost') this.#thread.send({ kind: 'drain' });
   }
 
   /**
@@ -134,19 +135,17 @@ export class Writer {
    * @returns the final head of the log
    * @throws Error if the file is lost: there is no clean shutdown then, and onLost() ends the process
    */
-  async close(): Promise<WriterHead> {
-    return new Promise((resolve, reject) => {
-      this.#closing.push({ resolve, reject });
-      if (this.#isClosed) resolve(this.#head);
-      else if (this.#storage === 'lost') reject(lostError());
-      else if (this.#closing.length === 1 && this.#inFlight.length === 0)
-        this.#thread.postMessage({ kind: 'close' });
-    });
+  close(): Promise<WriterHead> {
+    if (this.#closing !== undefined) return this.#closing.promise;
+    this.#closing = Promise.withResolvers();
+    if (this.#storage === 'lost') this.#closing.reject(lostError());
+    else if (this.#inFlight.length === 0) this.#thread.send({ kind: 'close' });
+    return this.#closing.promise;
   }
 
   #refusal(delivery: Delivery): Refused | undefined {
     if (this.#storage === 'lost') return { kind: 'refused', reason: 'storage_failed' };
-    if (this.#closing.length > 0) return { kind: 'refused', reason: 'shutting_down' };
+    if (this.#closing !== undefined) return { kind: 'refused', reason: 'shutting_down' };
     return this.#queue.hasRoomFor(delivery) ? undefined : { kind: 'refused', reason: 'queue_full' };
   }
 
@@ -163,12 +162,13 @@ export class Writer {
     this.#inFlight.push(batch);
     const packed = packBatch(batch.map((waiting) => waiting.delivery));
     const message: ToWriter = { kind: 'batch', batch: packed, isDraining: this.#isDraining };
-    this.#thread.postMessage(message, [packed.bodies.buffer as ArrayBuffer]);
+    this.#thread.send(message, [packed.bodies.buffer as ArrayBuffer]);
   }
 
   #receive(message: FromWriter): void {
     switch (message.kind) {
       case 'ready':
+        this.#isOpen = true;
         this.#head = message.head;
         this.#lastSeq = message.head.seq;
         this.#setLagging(message.lagging);
@@ -192,8 +192,8 @@ export class Writer {
         return this.#lose(message.text);
       case 'closed':
         this.#head = message.head;
-        this.#isClosed = true;
-        for (const { resolve } of this.#closing) resolve(message.head);
+        this.#isOpen = false;
+        this.#closing?.resolve(message.head);
         return;
     }
   }
@@ -209,7 +209,7 @@ export class Writer {
     if (recorded > 0) this.#events.onCommitted(recorded, ms);
     const answered = this.#inFlight.shift() ?? [];
     this.#sendBatches();
-    if (this.#inFlight.length === 0 && this.#closing.length > 0) this.#thread.postMessage({ kind: 'close' });
+    if (this.#inFlight.length === 0 && this.#closing !== undefined) this.#thread.send({ kind: 'close' });
     for (const [index, { resolve }] of answered.entries())
       resolve(outcomes[index] ?? { kind: 'refused', reason: 'storage_failed' });
   }
@@ -229,7 +229,7 @@ export class Writer {
     this.#storage = 'lost';
     for (const { resolve } of [...this.#inFlight.splice(0).flat(), ...this.#queue.takeAll()])
       resolve({ kind: 'refused', reason: 'storage_failed' });
-    for (const { reject } of this.#closing) reject(lostError());
+    this.#closing?.reject(lostError());
     this.#events.onLost(text);
   }
 

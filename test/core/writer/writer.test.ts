@@ -1,9 +1,7 @@
 /** The main thread's side of the writer, with a fake thread that answers when the test says so. */
 
 import assert from 'node:assert/strict';
-import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
-import type { Worker } from 'node:worker_threads';
 import type { Delivery, Outcome, Recorded } from '../../../src/core/event/delivery.ts';
 import {
   BATCH_AHEAD_DELIVERIES_MIN,
@@ -13,6 +11,7 @@ import {
   QUEUE_DELIVERIES_MAX,
 } from '../../../src/core/limits.ts';
 import type { LogLevel } from '../../../src/core/logger.ts';
+import type { Thread, ThreadEvents } from '../../../src/core/thread.ts';
 import { Writer } from '../../../src/core/writer/writer.ts';
 import {
   type FromWriter,
@@ -26,17 +25,29 @@ import { delivery } from '../../support/events.ts';
 
 const HEAD = { seq: 7, chain: 'c0'.repeat(32) };
 
-class FakeThread extends EventEmitter {
+class FakeThread implements Thread<ToWriter> {
   readonly messages: ToWriter[] = [];
+  #events: ThreadEvents<FromWriter> | undefined;
   #answered = 0;
 
-  postMessage(message: ToWriter): void {
+  readonly start = (events: ThreadEvents<FromWriter>): this => {
+    this.#events = events;
+    return this;
+  };
+
+  send(message: ToWriter): void {
     this.messages.push(message);
   }
 
+  async close(): Promise<void> {}
+
   say(message: FromWriter): void {
     if (message.kind === 'answered') this.#answered += 1;
-    this.emit('message', message);
+    this.#events?.onMessage(message);
+  }
+
+  end(error: string | undefined, code: number): void {
+    this.#events?.onEnd(error, code);
   }
 
   /** The deliveries of each batch, in order. */
@@ -78,15 +89,11 @@ async function openWriter(lagging: string[] = []) {
   const logged: [LogLevel, string][] = [];
   const lost: string[] = [];
   const laggings: (readonly string[])[] = [];
-  const opening = Writer.open(
-    thread as unknown as Worker,
-    (level, message) => logged.push([level, message]),
-    {
-      onLost: (text) => lost.push(text),
-      onCommitted() {},
-      onLagging: (names) => laggings.push(names),
-    },
-  );
+  const opening = Writer.open(thread.start, (level, message) => logged.push([level, message]), {
+    onLost: (text) => lost.push(text),
+    onCommitted() {},
+    onLagging: (names) => laggings.push(names),
+  });
   thread.say({ kind: 'ready', head: HEAD, lagging });
   return { thread, logged, lost, laggings, writer: await opening };
 }
@@ -148,24 +155,24 @@ describe('opening the writer', () => {
   it('fails with the thread’s one-line message, and is not reported as a loss', async () => {
     const thread = new FakeThread();
     const lost: string[] = [];
-    const opening = Writer.open(thread as unknown as Worker, () => {}, {
+    const opening = Writer.open(thread.start, () => {}, {
       onLost: (text) => lost.push(text),
       onCommitted() {},
       onLagging() {},
     });
     thread.say({ kind: 'cannot-open', text: 'x.db is damaged: restore it' });
-    thread.emit('exit', 0);
+    thread.end(undefined, 0);
     await assert.rejects(opening, { message: 'x.db is damaged: restore it' });
     assert.deepEqual(lost, []);
   });
 
   it('fails when the thread does', async () => {
     for (const fail of [
-      (thread: FakeThread) => thread.emit('error', new Error('no such module')),
-      (thread: FakeThread) => thread.emit('exit', 1),
+      (thread: FakeThread) => thread.end('no such module', 1),
+      (thread: FakeThread) => thread.end(undefined, 1),
     ]) {
       const thread = new FakeThread();
-      const opening = Writer.open(thread as unknown as Worker, () => {}, {
+      const opening = Writer.open(thread.start, () => {}, {
         onLost() {},
         onCommitted() {},
         onLagging() {},
@@ -335,8 +342,8 @@ describe('a batch that storage refuses', () => {
 describe('a lost file', () => {
   for (const [how, lose] of [
     ['the thread says so', (thread: FakeThread) => thread.say({ kind: 'lost', text: 'disk I/O error' })],
-    ['the thread fails', (thread: FakeThread) => thread.emit('error', new Error('out of memory'))],
-    ['the thread ends', (thread: FakeThread) => thread.emit('exit', 1)],
+    ['the thread fails', (thread: FakeThread) => thread.end('out of memory', 1)],
+    ['the thread ends', (thread: FakeThread) => thread.end(undefined, 1)],
   ] as const) {
     it(`(${how}) refuses deliveries in flight, waiting and new, and is reported once`, async () => {
       const { thread, writer, lost } = await openWriter();
@@ -344,7 +351,7 @@ describe('a lost file', () => {
       const waiting = Array.from({ length: count }, () => writer.append(one()));
       assert.equal(thread.messages.length, 2);
       lose(thread);
-      thread.emit('exit', 1);
+      thread.end(undefined, 1);
       assert.deepEqual((await Promise.all(waiting)).map(kindOf), Array(count).fill('storage_failed'));
       assert.deepEqual(await writer.append(one()), { kind: 'refused', reason: 'storage_failed' });
       assert.equal(writer.storage, 'lost');
@@ -385,7 +392,7 @@ describe('closing the writer', () => {
     assert.equal(await isSettled(closing), false);
     const head = { seq: 9, chain: 'd0'.repeat(32) };
     thread.say({ kind: 'closed', head });
-    thread.emit('exit', 0);
+    thread.end(undefined, 0);
     assert.deepEqual(await closing, head);
     assert.deepEqual(lost, []);
   });
@@ -420,8 +427,8 @@ describe('closing the writer', () => {
 
   it('fails if the thread fails or ends instead of answering, and that is reported as a loss', async () => {
     for (const fail of [
-      (thread: FakeThread) => thread.emit('error', new Error('out of memory')),
-      (thread: FakeThread) => thread.emit('exit', 1),
+      (thread: FakeThread) => thread.end('out of memory', 1),
+      (thread: FakeThread) => thread.end(undefined, 1),
     ]) {
       const { thread, writer, lost } = await openWriter();
       const inFlight = writer.append(one());
