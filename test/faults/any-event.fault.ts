@@ -8,9 +8,9 @@ import { checkTables } from '../../src/engines/sqlite/rebuild/compare.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { appenderOf, openTestDatabase } from '../support/database.ts';
 import { delivery, T0_S } from '../support/events.ts';
-import { fault } from '../support/fault.ts';
 import type { Random } from '../support/random.ts';
 import { FIELD_NAMES, randomBody, randomJson, randomObject } from '../support/random-bodies.ts';
+import { fault } from './support/fault.ts';
 
 const EVENTS = 30_000;
 const BATCH = 100;

@@ -3,10 +3,9 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { command, fault } from '../support/fault.ts';
-import { freePort } from '../support/free-port.ts';
-import { checkInvariants } from '../support/invariants.ts';
 import { deliver, until } from '../support/receiver.ts';
+import { command, fault } from './support/fault.ts';
+import { checkInvariants } from './support/invariants.ts';
 
 const LIMIT = 20;
 const WINDOW_MS = 1500;
@@ -27,14 +26,12 @@ fault(
   'while the clock is wrong, deliveries are refused with a hint about the clock, and the limiter is unaffected',
   ['faketime'],
   async (given) => {
-    const { folder, ledger } = given;
-    const port = await freePort();
+    const { folder, port, ledger } = given;
     const url = `http://127.0.0.1:${port}`;
     const clockFile = join(folder.path, 'clock');
     const library = /^.*libfaketimeMT\.so.*$/m.exec(command('dpkg', '-L', 'libfaketime'))?.[0] ?? '';
     writeFileSync(clockFile, '+0\n');
     const program = folder.start({
-      PORT: String(port),
       RATE_LIMIT_MAX: String(LIMIT),
       RATE_LIMIT_WINDOW_MS: String(WINDOW_MS),
       LD_PRELOAD: library,
@@ -70,7 +67,7 @@ fault(
       await until(async () => (await statusOf(over)) === 401, `a limiter that is not frozen at ${shift}`);
     }
     assert.match(program.output(), /WARN a delivery with a valid signature was refused.*timedatectl/);
-    const { events } = await checkInvariants(program, port, ledger);
+    const { events } = await checkInvariants(program, given);
     given.report(
       CLOCKS.length - 1,
       `401 with a hint about the clock, 200 when it is right again; ${events} events`,

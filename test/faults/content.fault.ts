@@ -1,11 +1,10 @@
 /** D24: verified bodies with any content are recorded in the log, and break nothing. */
 
 import assert from 'node:assert/strict';
-import { fault } from '../support/fault.ts';
-import { freePort } from '../support/free-port.ts';
-import { checkInvariants } from '../support/invariants.ts';
 import { openRaw, request } from '../support/raw.ts';
 import { deliver } from '../support/receiver.ts';
+import { fault } from './support/fault.ts';
+import { checkInvariants } from './support/invariants.ts';
 
 const BLOCKED_MS_MAX = 50;
 const TRIES = 3;
@@ -38,9 +37,8 @@ const BODIES: Readonly<Record<string, (n: number) => string | Uint8Array>> = {
  * changed. And with the body parsed on the main thread in receive.ts: 503, internal_error.
  */
 fault('D24', 'bodies with any content are stored unchanged and block nothing', [], async (given) => {
-  const { folder, ledger } = given;
-  const port = await freePort();
-  const program = folder.start({ PORT: String(port) });
+  const { folder, port, ledger } = given;
+  const program = folder.start();
   await program.listening();
   const prober = await openRaw(port);
   given.after(() => prober.close());
@@ -73,7 +71,7 @@ fault('D24', 'bodies with any content are stored unchanged and block nothing', [
     assert.ok(blockedMs < BLOCKED_MS_MAX, `${what}: the event loop was blocked for ${blockedMs} ms`);
     if (blockedMs > worst.ms) worst = { ms: blockedMs, what };
   }
-  const { events } = await checkInvariants(program, port, ledger);
+  const { events } = await checkInvariants(program, given);
   given.report(
     TRIES * Object.keys(BODIES).length,
     `${events} events, bytes exact; event loop blocked ${worst.ms.toFixed(0)} ms at most (${worst.what})`,

@@ -5,14 +5,11 @@ import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'nod
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
-import { command, type Fault, fault } from '../support/fault.ts';
-import { freePort } from '../support/free-port.ts';
-import { checkInvariants, checkLeft, endsLost } from '../support/invariants.ts';
-import { type Load, sampleDeliveries, startLoad } from '../support/load.ts';
-import { ended, type Program } from '../support/program.ts';
 import { until } from '../support/receiver.ts';
 import { checkRecent } from '../support/sound-log.ts';
-import { callsOn, strace } from '../support/strace.ts';
+import { command, type Fault, fault } from './support/fault.ts';
+import { checkInvariants, checkLeft, endsLost, startIsRefused } from './support/invariants.ts';
+import { startTraced } from './support/strace.ts';
 
 const DISK_MIB = 8;
 const FILLER_MIB = 3;
@@ -23,7 +20,6 @@ const READ_ONLY_TRIES = 6;
 const SHORT_WRITES = 8;
 /** More than the one second after which a write is tried again. */
 const NOTHING_FITS_MS = 1500;
-const EX_UNAVAILABLE = 69;
 
 /**
  * Seen to fail without the write that is tried every second: `/health` said 503 for 10 s after space was freed.
@@ -36,10 +32,9 @@ fault(
     const { folder, ledger } = given;
     const filler = join(mountDisk(given), 'filler');
     writeUntil(filler, FILLER_MIB * 2 ** 20);
-    const port = await freePort();
-    const program = folder.start({ PORT: String(port) });
+    const program = folder.start();
     const { url } = await program.listening();
-    const load = startUnder(given, port);
+    const load = given.startLoad({ connections: 8 });
     const health = () => fetch(new URL('/health', url));
     await until(async () => (await health()).status === 503, 'the disk is full', 60_000);
     await untilNothingFits(ledger);
@@ -68,7 +63,7 @@ fault(
     await load.finish();
     assert.deepEqual([...load.counts.statuses.keys()].toSorted(), [200, 503]);
     assert.equal(load.counts.broken, 0);
-    const { events } = await checkInvariants(program, port, ledger);
+    const { events } = await checkInvariants(program, given);
     given.report(
       1,
       `full after ${fullAt} events, ${load.counts.statuses.get(503)} × 503, 20 more ${recoveredMs.toFixed(0)} ms after space was freed, ${events} in all`,
@@ -84,25 +79,23 @@ fault(
   'a disk that is full when the index of the WAL grows is answered 503, and the process goes on',
   ['strace'],
   async (given) => {
-    const { folder, ledger } = given;
-    const port = await freePort();
-    await startAndStop(folder.start({ PORT: String(port) }));
-    const log = join(folder.path, 'trace');
+    const { folder } = given;
+    await given.startAndStop();
     const index = `${folder.databasePath}-shm`;
     const inject = [`pwrite64:error=ENOSPC:when=${INDEX_WRITES + 1}..${INDEX_WRITES + INDEX_FAILURES}`];
-    const program = folder.start({ PORT: String(port) }, strace({ log, files: [index], inject }));
+    const program = startTraced(folder, { files: [index], inject });
     await program.listening();
     const reader = new Sqlite(folder.databasePath, { readonly: true });
     reader.exec('BEGIN');
     reader.prepare('SELECT count(*) FROM events').get(); // blocks checkpoints: the WAL outgrows its first index
-    const load = startUnder(given, port);
+    const load = given.startLoad({ connections: 8 });
     await until(() => (load.counts.statuses.get(503) ?? 0) > 0, 'the index cannot grow', 60_000);
     reader.close();
     await load.acknowledged(200);
     await load.finish();
-    assert.ok(callsOn(index, log).some(({ error }) => error === 'ENOSPC'));
+    assert.ok(program.calls(index).some(({ error }) => error === 'ENOSPC'));
     assert.match(program.output(), /SQLITE_IOERR_SHMSIZE.*free some disk space/);
-    const { events } = await checkInvariants(program, port, ledger);
+    const { events } = await checkInvariants(program, given);
     given.report(1, `${load.counts.statuses.get(503)} × 503, ${events} events`);
   },
 );
@@ -115,28 +108,25 @@ fault(
   'a start on a full disk is refused in one line that says so',
   ['root', 'mount'],
   async (given) => {
-    const { folder, ledger } = given;
+    const { folder } = given;
     const filler = join(mountDisk(given), 'filler');
-    const port = await freePort();
-    const env = { PORT: String(port) };
     const refused = async () => {
       writeUntil(filler, Number.POSITIVE_INFINITY);
-      const line = await refusedStart(folder.start(env));
+      const line = await startIsRefused(folder.start());
       assert.match(line, /cannot be opened: the disk is full: free some space/);
       rmSync(filler);
     };
     await refused(); // with no database
-    await startAndStop(folder.start(env));
+    await given.startAndStop();
     await refused(); // with one
 
-    const killed = folder.start(env);
-    const load = startUnder(given, port);
+    const killed = folder.start();
+    const load = given.startLoad({ connections: 8 });
     await load.acknowledged(300);
-    killed.kill('SIGKILL');
-    await ended(killed);
+    await killed.end('SIGKILL');
     await load.stop();
     await refused(); // with one, and a WAL that is not yet checkpointed into it
-    const { events } = await checkInvariants(folder.start(env), port, ledger);
+    const { events } = await checkInvariants(folder.start(), given);
     given.report(3, `without a database, with one, and with the WAL of a killed process (${events} events)`);
   },
 );
@@ -149,39 +139,36 @@ fault(
   'a file system that is read-only is refused at the start, and ends the process if it becomes read-only later',
   ['root', 'mount', 'strace'],
   async (given) => {
-    const { folder, ledger, random } = given;
+    const { folder, random } = given;
     const disk = mountDisk(given, 256);
-    const port = await freePort();
-    const env = { PORT: String(port) };
     command('mount', '-o', 'remount,ro', disk);
-    assert.match(await refusedStart(folder.start(env)), /cannot be created: .*EROFS/);
+    assert.match(await startIsRefused(folder.start()), /cannot be created: .*EROFS/);
     command('mount', '-o', 'remount,rw', disk);
-    await startAndStop(folder.start(env));
+    await given.startAndStop();
     command('mount', '-o', 'remount,ro', disk);
     assert.match(
-      await refusedStart(folder.start(env)),
+      await startIsRefused(folder.start()),
       /cannot be opened: check that the file and its folder are readable and writable/,
     );
     command('mount', '-o', 'remount,rw', disk);
 
     // Files open for writing prevent a read-only remount, but not the switch that the kernel makes after disk errors.
-    const load = startUnder(given, port);
+    const load = given.startLoad({ connections: 8 });
     for (let attempt = 0; attempt < READ_ONLY_TRIES; attempt++) {
-      const log = join(folder.path, `trace-${attempt}`);
       const files = ['', '-wal'].map((suffix) => folder.databasePath + suffix);
       const inject = [`pwrite64:error=EROFS:when=${400 + random.below(2000)}+`];
-      const line = await endsLost(folder.start(env, strace({ log, files, inject })));
-      assert.match(line, /SQLITE_IOERR_WRITE/);
-      const calls = callsOn(folder.databasePath, log);
+      const program = startTraced(folder, { files, inject });
+      assert.match(await endsLost(program), /SQLITE_IOERR_WRITE/);
+      const calls = program.calls();
       assert.equal(
         calls.findIndex(({ error }) => error === 'EROFS'),
         calls.length - 1,
         'it was the last call',
       );
     }
-    const program = folder.start(env);
+    const program = folder.start();
     await load.finish();
-    const { events } = await checkInvariants(program, port, ledger);
+    const { events } = await checkInvariants(program, given);
     given.report(
       2 + READ_ONLY_TRIES,
       `2 starts refused, ended ${READ_ONLY_TRIES} times while running, ${events} events`,
@@ -198,18 +185,16 @@ fault(
   ['prlimit'],
   async (given) => {
     const { folder, ledger, random } = given;
-    const port = await freePort();
-    const env = { PORT: String(port) };
     assert.match(
-      await refusedStart(folder.start(env, ['prlimit', '--fsize=40000'])),
+      await startIsRefused(folder.start({}, ['prlimit', '--fsize=40000'])),
       /cannot be read or written/,
     );
     rmSync(dirname(folder.databasePath), { recursive: true });
-    await startAndStop(folder.start(env));
-    const load = startUnder(given, port);
+    await given.startAndStop();
+    const load = given.startLoad({ connections: 8 });
     for (let attempt = 0; attempt < SHORT_WRITES; attempt++) {
       const bytes = statSync(folder.databasePath).size + 500_000 + random.below(1_000_000);
-      const line = await endsLost(folder.start(env, ['prlimit', `--fsize=${bytes}`]));
+      const line = await endsLost(folder.start({}, ['prlimit', `--fsize=${bytes}`]));
       assert.match(line, /SQLITE_IOERR_WRITE/);
       assert.ok(
         statSync(`${folder.databasePath}-wal`).size >= bytes,
@@ -217,9 +202,9 @@ fault(
       );
       await checkLeft(folder.databasePath, ledger);
     }
-    const program = folder.start(env);
+    const program = folder.start();
     await load.finish();
-    const { events } = await checkInvariants(program, port, ledger);
+    const { events } = await checkInvariants(program, given);
     given.report(SHORT_WRITES, `${events} events`);
   },
 );
@@ -253,29 +238,4 @@ function writeUntil(path: string, bytes: number): void {
   } finally {
     closeSync(file);
   }
-}
-
-function startUnder(given: Fault, port: number): Load {
-  const load = startLoad({
-    port,
-    ledger: given.ledger,
-    connections: 8,
-    next: sampleDeliveries(given.seed),
-  });
-  given.after(() => load.stop());
-  return load;
-}
-
-async function startAndStop(program: Program): Promise<void> {
-  await program.listening();
-  program.kill('SIGTERM');
-  assert.equal((await ended(program)).code, 0, program.errors());
-}
-
-/** @returns the one line that it printed */
-async function refusedStart(program: Program): Promise<string> {
-  const { code } = await ended(program);
-  assert.equal(code, EX_UNAVAILABLE, program.output() + program.errors());
-  assert.match(program.errors(), /^[^\n]+\n$/);
-  return program.errors();
 }

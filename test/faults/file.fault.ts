@@ -16,18 +16,16 @@ import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { SCHEMA_VERSION } from '../../src/engines/sqlite/file/schema.ts';
 import { type Finished, run } from '../scripts/run-script.ts';
-import { type Fault, fault } from '../support/fault.ts';
-import { freePort } from '../support/free-port.ts';
-import { checkInvariants } from '../support/invariants.ts';
-import { sampleDeliveries, startLoad } from '../support/load.ts';
-import { ended, IRISX_PROGRAM, type Program } from '../support/program.ts';
+import { IRISX_PROGRAM } from '../support/program.ts';
 import { query, SECRET } from '../support/receiver.ts';
+import { type Fault, fault } from './support/fault.ts';
+import { checkInvariants, startIsRefused } from './support/invariants.ts';
+import { sampleDeliveries } from './support/load.ts';
 
 const EVENTS = 3000;
 const CUTS = 24;
 const TRIES = 8;
 const PAGE_BYTES = 4096;
-const EX_UNAVAILABLE = 69;
 
 interface Foreign {
   readonly what: string;
@@ -79,7 +77,7 @@ fault(
       assert.match((await startUntouched(given)) ?? '', says, what);
       rmSync(path, { recursive: true });
     }
-    const port = await recordSome(given);
+    await recordSome(given);
     const log = readFileSync(path);
     const bodies = bodyDigests(path);
 
@@ -106,7 +104,7 @@ fault(
     }
     for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
     writeFileSync(path, log);
-    const { events } = await checkInvariants(folder.start({ PORT: String(port) }), port, given.ledger);
+    const { events } = await checkInvariants(folder.start(), given);
     const tries = FOREIGN.length + 1 + CUTS;
     given.report(
       tries,
@@ -125,7 +123,7 @@ fault(
   async (given) => {
     const { folder, random } = given;
     const path = folder.databasePath;
-    const port = await recordSome(given);
+    await recordSome(given);
     const sound = await verify(path);
     assert.equal(sound.code, 0, sound.stdout);
     const [, headSeq, headChain] = /^head: seq (\d+), chain ([0-9a-f]{64})$/m.exec(sound.stdout) ?? [];
@@ -162,7 +160,7 @@ fault(
       );
       copyFileSync(kept, path);
     }
-    await checkInvariants(folder.start({ PORT: String(port) }), port, given.ledger);
+    await checkInvariants(folder.start(), given);
     given.report(
       3 * TRIES,
       `of ${last} events: ${TRIES} bytes flipped, ${TRIES} rows removed, ${TRIES} tails cut`,
@@ -170,21 +168,13 @@ fault(
   },
 );
 
-/** Makes a log of a few thousand events with the server, then stops it cleanly. @returns the port that it had */
-async function recordSome({ folder, ledger, seed, after }: Fault): Promise<number> {
-  const port = await freePort();
-  const program = folder.start({ PORT: String(port) });
-  const load = startLoad({ port, ledger, connections: 32, next: sampleDeliveries(seed, EVENTS) });
-  after(() => load.stop());
+/** Makes a log of a few thousand events with the server, then stops it cleanly. */
+async function recordSome(given: Fault): Promise<void> {
+  const program = given.folder.start();
+  const load = given.startLoad({ connections: 32, next: sampleDeliveries(given.seed, EVENTS) });
   await load.acknowledged(EVENTS);
   await load.finish();
-  await stop(program);
-  return port;
-}
-
-async function stop(program: Program): Promise<void> {
-  program.kill('SIGTERM');
-  assert.equal((await ended(program)).code, 0, program.errors());
+  await program.stop();
 }
 
 /** Checks that a refused start left the file unchanged. @returns its one line; undefined if it was not refused */
@@ -196,14 +186,13 @@ async function startUntouched({ folder }: Fault): Promise<string | undefined> {
     () => false,
   );
   if (isOpen) {
-    await stop(program);
+    await program.stop();
     return undefined;
   }
-  assert.equal((await ended(program)).code, EX_UNAVAILABLE);
-  assert.match(program.errors(), /^[^\n]+\n$/);
+  const line = await startIsRefused(program);
   assert.equal(program.output(), '');
   assert.deepEqual(contents(dirname(folder.databasePath)), before);
-  return program.errors();
+  return line;
 }
 
 /** The contents of a folder, as digests of its files. */

@@ -2,12 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { LOGGED_REFUSALS_PER_SECOND_MAX } from '../../src/core/limits.ts';
-import { type Fault, fault } from '../support/fault.ts';
-import { type FloodSeen, startFlood } from '../support/flood.ts';
-import { freePort } from '../support/free-port.ts';
-import { checkInvariants } from '../support/invariants.ts';
-import { quantile, sampleDeliveries, startLoad } from '../support/load.ts';
 import { until } from '../support/receiver.ts';
+import { type Fault, fault } from './support/fault.ts';
+import { type FloodSeen, startFlood } from './support/flood.ts';
+import { checkInvariants } from './support/invariants.ts';
+import { quantile, sampleDeliveries } from './support/load.ts';
 
 const FORGED_PER_SECOND = 5000;
 const SIGNED_PER_SECOND = 50;
@@ -23,9 +22,8 @@ function answersIn({ answers }: FloodSeen): number {
 }
 
 async function floodFrom(given: Fault, localAddresses: readonly string[]): Promise<void> {
-  const { ledger } = given;
-  const port = await freePort();
-  const program = given.folder.start({ PORT: String(port), TRUST_PROXY: 'none' });
+  const { port } = given;
+  const program = given.folder.start({ TRUST_PROXY: 'none' });
   await program.listening();
   const flood = startFlood({ port, ratePerSecond: FORGED_PER_SECOND, connections: 64, localAddresses });
   given.after(() => flood.end());
@@ -37,8 +35,7 @@ async function floodFrom(given: Fault, localAddresses: readonly string[]): Promi
   const startedMs = performance.now();
   const signed = SIGNED_PER_SECOND * SECONDS;
   const next = sampleDeliveries(given.seed, signed);
-  const load = startLoad({ port, ledger, connections: 16, next, ratePerSecond: SIGNED_PER_SECOND });
-  given.after(() => load.stop());
+  const load = given.startLoad({ connections: 16, next, ratePerSecond: SIGNED_PER_SECOND });
   await load.acknowledged(signed);
   const seen = await flood.look();
   const { sent, answers } = seen;
@@ -52,7 +49,7 @@ async function floodFrom(given: Fault, localAddresses: readonly string[]): Promi
   assert.ok(perSecond > FORGED_PER_SECOND * FORGED_SHARE_MIN, `only ${perSecond} forged per second`);
   assert.deepEqual(Object.keys(answers).sort(), ['401', '429'], JSON.stringify(answers));
 
-  const { events } = await checkInvariants(program, port, ledger);
+  const { events } = await checkInvariants(program, given);
   assert.equal(events, signed + 1, 'nothing forged is in the log');
   const bytesMax = (signed + LOGGED_REFUSALS_PER_SECOND_MAX * (seconds + 4)) * LOGGED_BYTES_EACH;
   const bytes = program.output().length;

@@ -5,21 +5,18 @@
 
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
-import { type Fault, fault } from '../support/fault.ts';
-import { freePort } from '../support/free-port.ts';
-import { checkInvariants, checkRecovery, endsLost } from '../support/invariants.ts';
-import { quantile, sampleDeliveries, startLoad } from '../support/load.ts';
-import { ended } from '../support/program.ts';
 import { until } from '../support/receiver.ts';
-import { type Call, callsOn, strace } from '../support/strace.ts';
+import { fault } from './support/fault.ts';
+import { checkInvariants, checkRecovery, endsLost, startIsRefused } from './support/invariants.ts';
+import { quantile } from './support/load.ts';
+import { type Call, startTraced, type TracedProgram } from './support/strace.ts';
 
 const ONCE = 8;
 const FAILING_MS = 20_000;
 const DELAY_MS = 500;
 const SLOW_MS = 8_000;
 const HEALTH_MS_MAX = 100;
-const REFUSED_START = /^[^\n]* cannot be read or written: [^\n]*\(SQLITE_IOERR_FSYNC\)\)\n$/;
+const REFUSED_START = / cannot be read or written: [^\n]*\(SQLITE_IOERR_FSYNC\)\)\n$/;
 
 /**
  * Seen to fail with I/O errors handled like a defect in a batch instead of ending the process: it was still running
@@ -30,22 +27,18 @@ fault(
   'after one failed fsync of the WAL nothing is acknowledged and the process ends',
   ['strace'],
   async (given) => {
-    const { folder, ledger, random } = given;
-    const port = await freePort();
-    await startAndStop(given, port);
-    const load = startLoad({ port, ledger, connections: 8, next: sampleDeliveries(given.seed) });
-    given.after(() => load.stop());
+    const { folder, random } = given;
+    await given.startAndStop();
+    const load = given.startLoad({ connections: 8 });
     for (let round = 0; round < ONCE; round++) {
-      const log = join(folder.path, `trace-${round}`);
       const when = 4 + random.below(60);
-      const under = strace({ log, inject: [`fsync:error=EIO:when=${when}`] });
-      const program = folder.start({ PORT: String(port) }, under);
+      const program = startTraced(folder, { inject: [`fsync:error=EIO:when=${when}`] });
       await endsLost(program);
-      assert.match(lastCall(folder.databasePath, log).file, /-wal$/);
+      assert.match(lastCall(program).file, /-wal$/);
     }
-    const program = folder.start({ PORT: String(port) });
+    const program = folder.start();
     await load.finish();
-    const { events, acknowledged, recoveryMs } = await checkInvariants(program, port, ledger);
+    const { events, acknowledged, recoveryMs } = await checkInvariants(program, given);
     given.report(ONCE, `${acknowledged} of ${events} acknowledged, recovered in ${recoveryMs.toFixed(0)} ms`);
   },
 );
@@ -60,35 +53,26 @@ fault(
   ['strace'],
   async (given) => {
     const { folder, ledger } = given;
-    const port = await freePort();
-    const load = startLoad({ port, ledger, connections: 8, next: sampleDeliveries(given.seed) });
-    given.after(() => load.stop());
-    const first = folder.start({ PORT: String(port) });
+    const load = given.startLoad({ connections: 8 });
+    const first = folder.start();
     await load.acknowledged(100);
-    first.kill('SIGKILL'); // leaves a WAL, to which the next process appends
-    await first.exit;
-    const failing = async (when: number, log: string) => {
-      const files = [`${folder.databasePath}-wal`];
-      const inject = [`fsync:error=EIO:when=${when}+`];
-      const program = folder.start({ PORT: String(port) }, strace({ log, files, inject }));
-      return { program, code: (await ended(program)).code };
-    };
-    const underWay = await failing(4, join(folder.path, 'trace'));
-    await endsLost(underWay.program);
+    await first.end('SIGKILL'); // leaves a WAL, to which the next process appends
+    const files = [`${folder.databasePath}-wal`];
+    const startFailing = (when: number) =>
+      startTraced(folder, { files, inject: [`fsync:error=EIO:when=${when}+`] });
+    await endsLost(startFailing(4));
     const known = ledger.size;
 
     const untilMs = performance.now() + FAILING_MS;
     let starts = 1;
     for (; performance.now() < untilMs; starts++) {
-      const { program, code } = await failing(1, join(folder.path, `trace-${starts}`));
-      assert.equal(code, 69, program.output());
-      assert.match(program.errors(), REFUSED_START);
+      assert.match(await startIsRefused(startFailing(1)), REFUSED_START);
     }
     assert.equal(ledger.size, known, 'acknowledged without an fsync');
-    const program = folder.start({ PORT: String(port) });
+    const program = folder.start();
     await load.acknowledged(200);
     await load.finish();
-    const { recoveryMs } = await checkInvariants(program, port, ledger);
+    const { recoveryMs } = await checkInvariants(program, given);
     given.report(starts, `0 acknowledged meanwhile, recovered in ${recoveryMs.toFixed(0)} ms`);
   },
 );
@@ -102,39 +86,32 @@ fault(
   ['strace'],
   async (given) => {
     const { folder, ledger } = given;
-    const port = await freePort();
     const files = [folder.databasePath];
-    await startAndStop(given, port);
-    const load = startLoad({ port, ledger, connections: 16, next: sampleDeliveries(given.seed) });
-    given.after(() => load.stop());
-    const start = (log: string) =>
-      folder.start({ PORT: String(port) }, strace({ log, files, inject: ['fsync:error=EIO:when=1'] }));
+    await given.startAndStop();
+    const load = given.startLoad({ connections: 16 });
+    const start = () => startTraced(folder, { files, inject: ['fsync:error=EIO:when=1'] });
 
     // While running: the first fsync of this file belongs to the first checkpoint.
-    const underWay = join(folder.path, 'trace-under-way');
-    await endsLost(start(underWay));
-    const { atMs } = lastCall(folder.databasePath, underWay);
+    const underWay = start();
+    await endsLost(underWay);
+    const { atMs } = lastCall(underWay);
     assert.ok(statSync(`${folder.databasePath}-wal`).mtimeMs <= atMs, 'the WAL was written after it');
     const events = ledger.size;
 
     // At the start, which checkpoints the WAL that the previous process left.
-    const atStart = start(join(folder.path, 'trace-start'));
-    assert.equal((await ended(atStart)).code, 69);
-    assert.match(atStart.errors(), REFUSED_START);
+    assert.match(await startIsRefused(start()), REFUSED_START);
 
     // At the end: a clean stop leaves no WAL, so the WAL of the next process is checkpointed when it stops.
-    const between = folder.start({ PORT: String(port) });
+    const between = folder.start();
     await load.acknowledged(100);
     await load.finish();
-    between.kill('SIGTERM');
-    assert.equal((await ended(between)).code, 0);
-    const atEnd = start(join(folder.path, 'trace-end'));
-    await checkRecovery((await atEnd.listening()).port, ledger);
+    await between.stop();
+    const atEnd = start();
+    await checkRecovery(given);
     atEnd.kill('SIGTERM');
     await endsLost(atEnd);
 
-    const program = folder.start({ PORT: String(port) });
-    await checkInvariants(program, (await program.listening()).port, ledger);
+    await checkInvariants(folder.start(), given);
     given.report(3, `under load after ${events} deliveries, at the start, and at SIGTERM`);
   },
 );
@@ -147,26 +124,20 @@ fault(
   'a checkpoint for which the disk has no space causes a warning, and deliveries go on',
   ['strace'],
   async (given) => {
-    const { folder, ledger } = given;
-    const port = await freePort();
-    await startAndStop(given, port);
-    const load = startLoad({ port, ledger, connections: 16, next: sampleDeliveries(given.seed) });
-    given.after(() => load.stop());
-    const log = join(folder.path, 'trace');
+    const { folder } = given;
+    await given.startAndStop();
+    const load = given.startLoad({ connections: 16 });
     const inject = ['pwrite64:error=ENOSPC:when=1..2'];
-    const program = folder.start(
-      { PORT: String(port) },
-      strace({ log, files: [folder.databasePath], inject }),
-    );
+    const program = startTraced(folder, { files: [folder.databasePath], inject });
     const warnings = () => program.output().split('the WAL could not be checkpointed').length - 1;
     await until(() => warnings() === 2, 'two warnings', 60_000);
     const isCheckpointed = () =>
-      callsOn(folder.databasePath, log).some(({ name, error }) => name === 'fsync' && error === undefined);
+      program.calls().some(({ name, error }) => name === 'fsync' && error === undefined);
     await until(isCheckpointed, 'a checkpoint succeeds', 60_000);
     const walBytes = statSync(`${folder.databasePath}-wal`).size;
     await load.finish();
     assert.deepEqual([...load.counts.statuses.keys()], [200]);
-    const { events } = await checkInvariants(program, port, ledger);
+    const { events } = await checkInvariants(program, given);
     given.report(2, `${events} events, all 200; the WAL grew to ${(walBytes / 2 ** 20).toFixed(0)} MiB`);
   },
 );
@@ -180,16 +151,10 @@ fault(
   ['strace'],
   async (given) => {
     const { folder, ledger } = given;
-    const port = await freePort();
-    await startAndStop(given, port);
-    const log = join(folder.path, 'trace');
-    const program = folder.start(
-      { PORT: String(port) },
-      strace({ log, inject: [`fsync:delay_enter=${DELAY_MS * 1000}`] }),
-    );
+    await given.startAndStop();
+    const program = startTraced(folder, { inject: [`fsync:delay_enter=${DELAY_MS * 1000}`] });
     const { url } = await program.listening();
-    const load = startLoad({ port, ledger, connections: 100, next: sampleDeliveries(given.seed) });
-    given.after(() => load.stop());
+    const load = given.startLoad({ connections: 100 });
     const healthMs: number[] = [];
     const untilMs = performance.now() + SLOW_MS;
     while (performance.now() < untilMs) {
@@ -199,12 +164,12 @@ fault(
     }
     await load.finish();
     assert.deepEqual([...load.counts.statuses.keys()], [200]);
-    const fsyncs = callsOn(folder.databasePath, log).filter(({ name }) => name === 'fsync').length;
+    const fsyncs = program.calls().filter(({ name }) => name === 'fsync').length;
     const perFsync = ledger.size / fsyncs;
     assert.ok(perFsync > 20, `${ledger.size} acknowledged with ${fsyncs} fsyncs`);
     const most = quantile(healthMs, 0.95);
     assert.ok(most < HEALTH_MS_MAX, `95 of 100 health checks within ${most} ms`);
-    await checkInvariants(program, port, ledger);
+    await checkInvariants(program, given);
     given.report(
       fsyncs,
       `${ledger.size} acknowledged, ${perFsync.toFixed(0)} per fsync, p50 ${quantile(load.counts.tookMs, 0.5).toFixed(0)} ms; /health p95 ${most.toFixed(1)} ms, max ${Math.max(...healthMs).toFixed(0)} ms`,
@@ -212,17 +177,9 @@ fault(
   },
 );
 
-/** Makes the database first, so that the fault occurs in normal operation. */
-async function startAndStop({ folder }: Fault, port: number): Promise<void> {
-  const program = folder.start({ PORT: String(port) });
-  await program.listening();
-  program.kill('SIGTERM');
-  await program.exit;
-}
-
 /** Checks that no call on the database's files followed the failed one. @returns the failed call */
-function lastCall(databasePath: string, log: string): Call {
-  const calls = callsOn(databasePath, log);
+function lastCall(program: TracedProgram): Call {
+  const calls = program.calls();
   const failed = calls.findIndex(({ error }) => error !== undefined);
   const call = calls[failed];
   assert.ok(call, 'nothing failed');

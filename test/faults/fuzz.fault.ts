@@ -4,12 +4,12 @@
  */
 
 import assert from 'node:assert/strict';
-import { type Fault, fault } from '../support/fault.ts';
-import { checkInvariants } from '../support/invariants.ts';
-import { mutate } from '../support/mutations.ts';
 import { seededRandom } from '../support/random.ts';
 import { openRaw, type RawAnswer, type RawConnection, request, signedRequest } from '../support/raw.ts';
 import { query } from '../support/receiver.ts';
+import { type Fault, fault } from './support/fault.ts';
+import { checkInvariants } from './support/invariants.ts';
+import { mutate } from './support/mutations.ts';
 
 const REQUESTS = Number(process.env['IRISX_FUZZ_REQUESTS'] ?? 100_000);
 const CONNECTIONS = 96;
@@ -80,7 +80,7 @@ fault(
     const failed = / failed: .*/.exec(program.output())?.[0];
     assert.equal(failed, undefined, 'an error while a request was answered');
     const acknowledged = given.ledger.size;
-    const { events } = await checkInvariants(program, port, given.ledger);
+    const { events } = await checkInvariants(program, given);
     const lost = events - acknowledged;
     assert.ok(lost < REQUESTS * UNANSWERED_SHARE_MAX, `${lost} were recorded and not answered`);
     const [{ n } = { n: 0 }] = query(

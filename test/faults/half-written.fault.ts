@@ -1,13 +1,9 @@
 /** A8: a process dies between two writes of a batch, or of a checkpoint. */
 
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { type Fault, fault } from '../support/fault.ts';
-import { freePort } from '../support/free-port.ts';
-import { checkInvariants, checkLeft } from '../support/invariants.ts';
-import { sampleDeliveries, startLoad } from '../support/load.ts';
-import { ended } from '../support/program.ts';
-import { callsOn, strace } from '../support/strace.ts';
+import { type Fault, fault } from './support/fault.ts';
+import { checkInvariants, checkLeft } from './support/invariants.ts';
+import { startTraced } from './support/strace.ts';
 
 const BATCH_KILLS = 45;
 /** In several batches: one batch of eight deliveries takes a dozen or more writes. */
@@ -27,16 +23,14 @@ fault(
   'a process killed at any write of a batch, even between insert and projection, leaves all of it or nothing',
   ['strace'],
   async (given) => {
-    const { folder, ledger, random } = given;
-    const port = await freePort();
-    await startAndStop(given, port);
-    const load = startLoad({ port, ledger, connections: 8, next: sampleDeliveries(given.seed) });
-    given.after(() => load.stop());
+    const { folder, random } = given;
+    await given.startAndStop();
+    const load = given.startLoad({ connections: 8 });
     for (let kill = 0; kill < BATCH_KILLS; kill++)
-      await killAtWrite(given, port, '-wal', 1 + random.below(BATCH_WRITES));
-    const program = folder.start({ PORT: String(port) });
+      await killAtWrite(given, '-wal', 1 + random.below(BATCH_WRITES));
+    const program = folder.start();
     await load.finish();
-    const { events, acknowledged } = await checkInvariants(program, port, ledger);
+    const { events, acknowledged } = await checkInvariants(program, given);
     given.report(BATCH_KILLS, `0 of ${acknowledged} lost, ${events} events`);
   },
 );
@@ -49,25 +43,22 @@ fault(
   'a process killed at any write of a checkpoint, at the start or while running, loses nothing',
   ['strace'],
   async (given) => {
-    const { folder, ledger, random } = given;
-    const port = await freePort();
-    await startAndStop(given, port);
-    const load = startLoad({ port, ledger, connections: 16, next: sampleDeliveries(given.seed) });
-    given.after(() => load.stop());
+    const { folder, random } = given;
+    await given.startAndStop();
+    const load = given.startLoad({ connections: 16 });
     for (let kill = 0; kill < LOADED_KILLS; kill++) {
-      await killAtWrite(given, port, '', 1 + random.below(LOADED_WRITES));
-      await startAndStop(given, port); // without a WAL, the next checkpoint is one while running
+      await killAtWrite(given, '', 1 + random.below(LOADED_WRITES));
+      await given.startAndStop(); // without a WAL, the next checkpoint is one while running
     }
     for (let kill = 0; kill < CHECKPOINT_KILLS; kill++) {
-      const program = folder.start({ PORT: String(port) });
+      const program = folder.start();
       await load.acknowledged(50);
-      program.kill('SIGKILL');
-      await ended(program);
-      await killAtWrite(given, port, '', 1 + random.below(CHECKPOINT_WRITES));
+      await program.end('SIGKILL');
+      await killAtWrite(given, '', 1 + random.below(CHECKPOINT_WRITES));
     }
-    const program = folder.start({ PORT: String(port) });
+    const program = folder.start();
     await load.finish();
-    const { events, acknowledged } = await checkInvariants(program, port, ledger);
+    const { events, acknowledged } = await checkInvariants(program, given);
     given.report(
       LOADED_KILLS + CHECKPOINT_KILLS,
       `0 of ${acknowledged} lost, ${events} events; ${LOADED_KILLS} while running, ${CHECKPOINT_KILLS} at the start`,
@@ -75,24 +66,13 @@ fault(
   },
 );
 
-let traces = 0;
-
 /** Starts the program so that it is killed at write number `when` on one of the database's files. */
-async function killAtWrite({ folder, ledger }: Fault, port: number, suffix: string, when: number) {
+async function killAtWrite({ folder, ledger }: Fault, suffix: string, when: number) {
   const file = folder.databasePath + suffix;
-  const log = join(folder.path, `trace-${traces++}`);
-  const inject = [`pwrite64:signal=KILL:when=${when}`];
-  const program = folder.start({ PORT: String(port) }, strace({ log, files: [file], inject }));
-  assert.equal((await ended(program)).signal, 'SIGKILL', program.errors());
+  const program = startTraced(folder, { files: [file], inject: [`pwrite64:signal=KILL:when=${when}`] });
+  assert.equal((await program.ended()).signal, 'SIGKILL', program.errors());
   // strace counts the calls of each thread separately, so there may be more in total.
-  const writes = callsOn(file, log).filter(({ name }) => name === 'pwrite64').length;
+  const writes = program.calls(file).filter(({ name }) => name === 'pwrite64').length;
   assert.ok(writes >= when, `killed at write ${writes} of ${when}`);
   await checkLeft(folder.databasePath, ledger);
-}
-
-async function startAndStop({ folder }: Fault, port: number): Promise<void> {
-  const program = folder.start({ PORT: String(port) });
-  await program.listening();
-  program.kill('SIGTERM');
-  assert.equal((await ended(program)).code, 0, program.errors());
 }

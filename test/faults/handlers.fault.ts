@@ -7,11 +7,11 @@ import Sqlite from 'better-sqlite3';
 import { HANDLER_NAMES } from '../../src/core/runs/handler.ts';
 import { HANDLED_TYPES } from '../../src/core/runs/handler-data.ts';
 import { runStorePath } from '../../src/engines/sqlite/run-store-file.ts';
-import { fault } from '../support/fault.ts';
 import { freePort } from '../support/free-port.ts';
-import { checkInvariants } from '../support/invariants.ts';
-import { sampleDeliveries, startLoad } from '../support/load.ts';
 import { until } from '../support/receiver.ts';
+import { fault } from './support/fault.ts';
+import { checkInvariants } from './support/invariants.ts';
+import { sampleDeliveries, startLoad } from './support/load.ts';
 
 const EVENTS = 10_000;
 const KILLS = 10;
@@ -67,7 +67,7 @@ fault(
     const handled = new Set(runs.map((run) => Number(run.split(' ')[0])));
     const missing = Array.from({ length: head }, (_, index) => index + 1).filter((seq) => !handled.has(seq));
     assert.deepEqual(missing.slice(0, 20), [], `${missing.length} events were not handled`);
-    const { events } = await checkInvariants(program, port, ledger);
+    const { events } = await checkInvariants(program, { port, ledger });
     const again = runs.length - handled.size;
     const retried = runs.filter((run) => !run.endsWith(' 1')).length;
     assert.ok(retried > 1_000, `${retried} runs succeeded after a failure`);

@@ -2,19 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { fault } from '../support/fault.ts';
-import { freePort } from '../support/free-port.ts';
-import {
-  checkLines,
-  checkLog,
-  checkRecovery,
-  MEMORY_BYTES_MAX,
-  memoryPeakBytes,
-} from '../support/invariants.ts';
-import { sampleDeliveries, startLoad } from '../support/load.ts';
 import { until } from '../support/receiver.ts';
+import { fault } from './support/fault.ts';
+import { checkLines, checkLog, checkMemory, checkRecovery } from './support/invariants.ts';
 
-const HOLDER = join(import.meta.dirname, '../support/hold-socket.sh');
+const HOLDER = join(import.meta.dirname, 'support/hold-socket.sh');
 const RESTARTS = 10;
 const DELIVERIES_BETWEEN = 200;
 
@@ -31,8 +23,7 @@ for (const [id, signal, ending] of [
     `${ending} under load refuses no connection while a supervisor holds the socket`,
     ['systemd-socket-activate'],
     async (given) => {
-      const { folder, ledger } = given;
-      const port = await freePort();
+      const { folder, port, ledger } = given;
       const passed = ['WEBHOOK_SECRET', 'PATH'].flatMap((name) => ['-E', name]);
       const holder = folder.start({}, [
         ...['systemd-socket-activate', '-l', `127.0.0.1:${port}`, ...passed],
@@ -42,8 +33,7 @@ for (const [id, signal, ending] of [
       const pid = () => Number([...holder.output().matchAll(/^held (\d+)$/gm)].at(-1)?.[1]);
       await until(() => holder.errors().includes('Listening on'), 'the socket is there');
 
-      const load = startLoad({ port, ledger, connections: 16, next: sampleDeliveries(given.seed) });
-      given.after(() => load.stop());
+      const load = given.startLoad({ connections: 16 });
       for (let restart = 1; restart <= RESTARTS; restart++) {
         await load.acknowledged(DELIVERIES_BETWEEN);
         const ended = pid();
@@ -52,13 +42,12 @@ for (const [id, signal, ending] of [
       }
       await load.acknowledged(DELIVERIES_BETWEEN);
       await load.finish();
-      await checkRecovery(port, ledger);
-      const memoryBytes = memoryPeakBytes(pid());
-      assert.ok(memoryBytes < MEMORY_BYTES_MAX, `${memoryBytes} bytes of memory`);
+      await checkRecovery(given);
+      const memoryBytes = checkMemory(pid());
 
       holder.kill('SIGTERM');
       process.kill(pid(), 'SIGTERM');
-      await holder.exit;
+      await holder.ended();
       checkLines(holder.output());
       const { events, acknowledged } = await checkLog(folder.databasePath, ledger);
       assert.equal(load.counts.refused, 0, 'connections refused');

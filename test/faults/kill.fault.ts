@@ -1,12 +1,12 @@
 /** A1: the process dies at any moment. */
 
 import assert from 'node:assert/strict';
-import { fault } from '../support/fault.ts';
-import { freePort } from '../support/free-port.ts';
-import { checkInvariants } from '../support/invariants.ts';
-import { quantile, sampleDeliveries, startLoad } from '../support/load.ts';
+import { setTimeout as pause } from 'node:timers/promises';
 import { openRaw, signedRequest } from '../support/raw.ts';
 import { checkRecent } from '../support/sound-log.ts';
+import { fault } from './support/fault.ts';
+import { checkInvariants } from './support/invariants.ts';
+import { quantile } from './support/load.ts';
 
 const KILLS = 100;
 const START_MS_MAX = 1000;
@@ -17,27 +17,22 @@ fault(
   'kill -9 under load loses nothing, and the next start answers within a second',
   [],
   async (given) => {
-    const { folder, ledger, random } = given;
-    const port = await freePort();
-    const env = { PORT: String(port) };
-    const next = sampleDeliveries(given.seed);
+    const { folder, port, ledger, random } = given;
     const startMs: number[] = [];
-    const load = startLoad({ port, ledger, connections: 16, next });
-    given.after(() => load.stop());
+    const load = given.startLoad({ connections: 16 });
 
-    let program = folder.start(env);
+    let program = folder.start();
     for (let kill = 1; kill <= KILLS; kill++) {
       await load.acknowledged(10 + random.below(300));
       const known = ledger.size;
-      program.kill('SIGKILL');
-      assert.equal((await program.exit).signal, 'SIGKILL');
+      assert.equal((await program.end('SIGKILL')).signal, 'SIGKILL');
       const spawnedMs = performance.now();
-      program = folder.start(env);
+      program = folder.start();
       startMs.push(await firstAnswer(port, spawnedMs));
       checkRecent(folder.databasePath, ledger, Math.max(0, known - 1000));
     }
     await load.finish();
-    const { events, acknowledged } = await checkInvariants(program, port, ledger);
+    const { events, acknowledged } = await checkInvariants(program, given);
     const slowest = Math.max(...startMs);
     assert.ok(slowest < START_MS_MAX, `the slowest start took ${slowest} ms`);
     given.report(
@@ -62,6 +57,6 @@ async function firstAnswer(port: number, spawnedMs: number): Promise<number> {
     } catch {
       // not yet
     }
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await pause(2);
   }
 }

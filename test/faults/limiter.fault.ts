@@ -1,10 +1,9 @@
 /** D25: a client that forges its address still counts as one client, and many clients do not fill the memory. */
 
 import assert from 'node:assert/strict';
-import { fault } from '../support/fault.ts';
-import { freePort } from '../support/free-port.ts';
-import { checkInvariants, memoryPeakBytes } from '../support/invariants.ts';
 import { openRaw, request } from '../support/raw.ts';
+import { type Fault, fault } from './support/fault.ts';
+import { checkInvariants, memoryPeakBytes } from './support/invariants.ts';
 
 const LIMIT = 100;
 const FORGED = 10_000;
@@ -39,48 +38,37 @@ async function askAs(
   return statuses;
 }
 
-/** Seen to fail with `TRUST_PROXY=loopback` instead of `none`: none of 10,000 was refused. */
-fault('D25a', '10,000 forged X-Forwarded-For are one client if no proxy is trusted', [], async (given) => {
-  const port = await freePort();
-  const program = given.folder.start({
-    PORT: String(port),
-    TRUST_PROXY: 'none',
-    RATE_LIMIT_MAX: String(LIMIT),
-  });
+const ipv6 = (n: number) => `2001:db8:1:2:${(n >> 8).toString(16)}::${(n & 255).toString(16)}`;
+
+/** Checks that the requests of all these clients count as those of one. */
+async function countAsOne(
+  given: Fault,
+  env: Record<string, string>,
+  clientOf: (n: number) => string,
+): Promise<void> {
+  const program = given.folder.start({ ...env, RATE_LIMIT_MAX: String(LIMIT) });
   await program.listening();
-  const statuses = await askAs(port, FORGED, ipv4);
+  const statuses = await askAs(given.port, FORGED, clientOf);
   assert.deepEqual(Object.fromEntries(statuses), { 200: LIMIT, 429: FORGED - LIMIT });
-  await checkInvariants(program, port, given.ledger);
+  await checkInvariants(program, given);
   given.report(FORGED, `${LIMIT} answered, ${FORGED - LIMIT} × 429`);
-});
+}
+
+/** Seen to fail with `TRUST_PROXY=loopback` instead of `none`: none of 10,000 was refused. */
+fault('D25a', '10,000 forged X-Forwarded-For are one client if no proxy is trusted', [], (given) =>
+  countAsOne(given, { TRUST_PROXY: 'none' }, ipv4),
+);
 
 /** Seen to fail without the /64 in clientOf() of address-ranges.ts: none of 10,000 was refused. */
-fault('D25b', '10,000 IPv6 addresses of one /64 are one client', [], async (given) => {
-  const port = await freePort();
-  const program = given.folder.start({ PORT: String(port), RATE_LIMIT_MAX: String(LIMIT) });
-  await program.listening();
-  const statuses = await askAs(
-    port,
-    FORGED,
-    (n) => `2001:db8:1:2:${(n >> 8).toString(16)}::${(n & 255).toString(16)}`,
-  );
-  assert.deepEqual(Object.fromEntries(statuses), { 200: LIMIT, 429: FORGED - LIMIT });
-  await checkInvariants(program, port, given.ledger);
-  given.report(FORGED, `${LIMIT} answered, ${FORGED - LIMIT} × 429`);
-});
+fault('D25b', '10,000 IPv6 addresses of one /64 are one client', [], (given) => countAsOne(given, {}, ipv6));
 
 /** Seen to fail without the bound on clients in rate-limiter.ts: 371 MB. */
 fault('D25c', '1,000,000 clients take a bounded amount of memory', [], async (given) => {
-  const port = await freePort();
-  const program = given.folder.start({
-    PORT: String(port),
-    RATE_LIMIT_MAX: String(LIMIT),
-    LOG_LEVEL: 'warn',
-  });
+  const program = given.folder.start({ RATE_LIMIT_MAX: String(LIMIT), LOG_LEVEL: 'warn' });
   await program.listening();
-  const statuses = await askAs(port, CLIENTS, ipv4);
+  const statuses = await askAs(given.port, CLIENTS, ipv4);
   assert.deepEqual(Object.fromEntries(statuses), { 200: CLIENTS });
   const bytes = memoryPeakBytes(program.pid);
-  await checkInvariants(program, port, given.ledger);
+  await checkInvariants(program, given);
   given.report(CLIENTS, `${(bytes / 1e6).toFixed(0)} MB at most`);
 });

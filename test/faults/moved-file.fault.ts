@@ -6,11 +6,10 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Fault, fault } from '../support/fault.ts';
-import { freePort } from '../support/free-port.ts';
-import { checkInvariants, checkLog, endsLost } from '../support/invariants.ts';
 import { openLedger } from '../support/ledger.ts';
-import { sampleDeliveries, startLoad } from '../support/load.ts';
+import { type Fault, fault } from './support/fault.ts';
+import { checkInvariants, checkLog, endsLost } from './support/invariants.ts';
+import { sampleDeliveries } from './support/load.ts';
 
 interface Move {
   readonly what: string;
@@ -67,16 +66,14 @@ fault(
 );
 
 async function moveUnderLoad(given: Fault, { what, move }: Move, index: number): Promise<void> {
-  const { folder, random } = given;
+  const { folder, port, random } = given;
   rmSync(dirname(folder.databasePath), { recursive: true, force: true });
   const aside = join(folder.path, `aside-${index}`);
   mkdirSync(aside);
   const ledger = openLedger(join(folder.path, `ledger-${index}`));
   given.after(() => ledger.close());
-  const port = await freePort();
-  const program = folder.start({ PORT: String(port) });
-  const load = startLoad({ port, ledger, connections: 8, next: sampleDeliveries(given.seed + index) });
-  given.after(() => load.stop());
+  const program = folder.start();
+  const load = given.startLoad({ ledger, connections: 8, next: sampleDeliveries(given.seed + index) });
   await load.acknowledged(50 + random.below(400));
 
   const moved = move(folder.databasePath, aside);
@@ -85,8 +82,8 @@ async function moveUnderLoad(given: Fault, { what, move }: Move, index: number):
   // Everything acknowledged so far must be in whichever file was the database then.
   await checkLog(moved ?? folder.databasePath, ledger);
 
-  const next = folder.start({ PORT: String(port) });
+  const next = folder.start();
   const newLedger = openLedger(join(folder.path, `new-ledger-${index}`));
   given.after(() => newLedger.close());
-  await checkInvariants(next, port, moved === undefined ? ledger : newLedger);
+  await checkInvariants(next, { port, ledger: moved === undefined ? ledger : newLedger });
 }

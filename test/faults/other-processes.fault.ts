@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import { WAL_CHECKPOINT_BYTES } from '../../src/core/limits.ts';
-import { type Fault, fault } from '../support/fault.ts';
 import { freePort } from '../support/free-port.ts';
-import { checkInvariants, checkLog } from '../support/invariants.ts';
-import { type Load, quantile, sampleDeliveries, startLoad } from '../support/load.ts';
-import { ended } from '../support/program.ts';
 import { until } from '../support/receiver.ts';
+import { fault } from './support/fault.ts';
+import { checkInvariants, checkLog } from './support/invariants.ts';
+import { quantile, sampleDeliveries } from './support/load.ts';
 
 const EVENTS = 2000;
 const LOCKED_MS = [2500, 3000, 3500];
@@ -38,9 +38,8 @@ fault('B11a', 'two and four servers on one file under load keep one sound log', 
       return () => (left-- > 0 ? next() : undefined);
     });
     const loads = ports.map((port, index) =>
-      startLoad({ port, ledger, connections: 16 / count, next: shares[index] ?? next }),
+      given.startLoad({ port, connections: 16 / count, next: shares[index] ?? next }),
     );
-    given.after(() => Promise.all(loads.map((load) => load.stop())).then(() => {}));
     await loads[0]?.acknowledged(EVENTS);
     await Promise.all(loads.map((load) => load.done));
     const seconds = (performance.now() - startedMs) / 1000;
@@ -49,13 +48,10 @@ fault('B11a', 'two and four servers on one file under load keep one sound log', 
       'all took part',
     );
     await checkLog(folder.databasePath, ledger);
-    for (const [index, program] of programs.slice(1).entries()) {
-      program.kill('SIGTERM');
-      assert.equal((await ended(program)).code, 0, `${index}: ${program.output()}`);
-    }
+    for (const program of programs.slice(1)) await program.stop();
     const [first] = programs;
     assert.ok(first);
-    const { events } = await checkInvariants(first, ports[0] ?? 0, ledger);
+    const { events } = await checkInvariants(first, { port: ports[0] ?? 0, ledger });
     const statuses = loads.map(({ counts }) => counts.statuses.get(503) ?? 0);
     figures.push(
       `${count}: ${events} events in ${seconds.toFixed(1)} s, ${statuses.reduce((sum, n) => sum + n)} × 503`,
@@ -73,26 +69,25 @@ fault(
   [],
   async (given) => {
     const { folder, ledger } = given;
-    const port = await freePort();
-    const program = folder.start({ PORT: String(port) });
+    const program = folder.start();
     const { url } = await program.listening();
-    const load = startUnder(given, port, 16);
+    const load = given.startLoad({ connections: 16 });
     await load.acknowledged(100);
-    const foreign = new Sqlite(folder.databasePath);
-    given.after(() => void foreign.close());
+    const other = new Sqlite(folder.databasePath);
+    given.after(() => void other.close());
     const healthMs: number[] = [];
     const recoveredMs: number[] = [];
     for (const lockedMs of LOCKED_MS) {
-      foreign.exec('BEGIN IMMEDIATE');
+      other.exec('BEGIN IMMEDIATE');
       const known = ledger.size;
       for (const endMs = performance.now() + lockedMs; performance.now() < endMs; ) {
         const startMs = performance.now();
         await (await fetch(new URL('/health', url))).text();
         healthMs.push(performance.now() - startMs);
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        await pause(5);
       }
       assert.ok(ledger.size - known <= 16, 'more was acknowledged than was committed before the lock');
-      foreign.exec('ROLLBACK');
+      other.exec('ROLLBACK');
       const freedMs = performance.now();
       await load.acknowledged(100);
       recoveredMs.push(performance.now() - freedMs);
@@ -102,7 +97,7 @@ fault(
     assert.equal(load.counts.broken, 0);
     const most = quantile(healthMs, 0.95);
     assert.ok(most < HEALTH_MS_MAX, `95 of 100 health checks within ${most} ms`);
-    await checkInvariants(program, port, ledger);
+    await checkInvariants(program, given);
     given.report(
       LOCKED_MS.length,
       `${load.counts.statuses.get(503)} × 503, 100 more within ${Math.max(...recoveredMs).toFixed(0)} ms of the release; /health p95 ${most.toFixed(1)} ms, max ${Math.max(...healthMs).toFixed(0)} ms`,
@@ -118,11 +113,10 @@ fault(
   'another program that keeps a read transaction open costs only disk space, and the WAL is truncated when it leaves',
   [],
   async (given) => {
-    const { folder, ledger } = given;
-    const port = await freePort();
-    const program = folder.start({ PORT: String(port) });
+    const { folder } = given;
+    const program = folder.start();
     await program.listening();
-    const load = startUnder(given, port, 16);
+    const load = given.startLoad({ connections: 16 });
     await load.acknowledged(100);
     const walBytes = () => statSync(`${folder.databasePath}-wal`).size;
 
@@ -150,7 +144,7 @@ fault(
     assert.ok(most < WAL_BYTES_MAX, `the WAL grew to ${most} bytes`);
     assert.deepEqual([...load.counts.statuses.keys()], [200]);
     reader.close();
-    const after = await checkInvariants(program, port, ledger);
+    const after = await checkInvariants(program, given);
     const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
     given.report(
       1,
@@ -158,9 +152,3 @@ fault(
     );
   },
 );
-
-function startUnder(given: Fault, port: number, connections: number): Load {
-  const load = startLoad({ port, ledger: given.ledger, connections, next: sampleDeliveries(given.seed) });
-  given.after(() => load.stop());
-  return load;
-}

@@ -15,16 +15,14 @@ import { dirname, join, relative } from 'node:path';
 import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
 import { updateViews } from '../../src/engines/sqlite/file/views.ts';
 import { derivations } from '../../src/projections/index.ts';
-import { openCrashDisk, writeImage } from '../support/crash-disk.ts';
 import { appenderOf } from '../support/database.ts';
-import { type DiskCall, readDiskCalls, recordingTo } from '../support/disk-calls.ts';
 import { delivery } from '../support/events.ts';
-import { type Fault, fault } from '../support/fault.ts';
-import { freePort } from '../support/free-port.ts';
-import { checkLog } from '../support/invariants.ts';
 import type { Entry } from '../support/ledger.ts';
-import { sampleDeliveries, startLoad } from '../support/load.ts';
 import { until } from '../support/receiver.ts';
+import { openCrashDisk, writeImage } from './support/crash-disk.ts';
+import { type DiskCall, readDiskCalls, recordingTo } from './support/disk-calls.ts';
+import { type Fault, fault } from './support/fault.ts';
+import { checkLog } from './support/invariants.ts';
 
 const IMAGES = 600;
 const IMAGES_UNSYNCED = 200;
@@ -49,7 +47,7 @@ fault(
 );
 
 fault('A2b', 'with synchronous=NORMAL the same case loses events', ['strace'], async (given) => {
-  const preload = new URL('../support/synchronous-normal.mjs', import.meta.url).href;
+  const preload = new URL('./support/synchronous-normal.mjs', import.meta.url).href;
   const calls = await record(given, { walRestarts: 0, env: { NODE_OPTIONS: `--import=${preload}` } });
   const { atStake, lost, damaged } = await cutAtRandom(given, calls, IMAGES_UNSYNCED);
   assert.ok(
@@ -67,29 +65,25 @@ interface Recording {
 }
 
 async function record(given: Fault, { walRestarts, env = {} }: Recording): Promise<DiskCall[]> {
-  const { folder, ledger } = given;
+  const { folder } = given;
   const databasePath = join(realpathSync(folder.path), relative(folder.path, folder.databasePath));
-  const port = await freePort();
   const recordPaths: string[] = [];
   const start = () => {
     const recordPath = join(folder.path, `calls-${recordPaths.length}`);
     recordPaths.push(recordPath);
-    return folder.start({ PORT: String(port), ...env }, recordingTo(recordPath, databasePath));
+    return folder.start(env, recordingTo(recordPath, databasePath));
   };
-  const load = startLoad({ port, ledger, connections: CONNECTIONS, next: sampleDeliveries(given.seed) });
-  given.after(() => load.stop());
+  const load = given.startLoad({ connections: CONNECTIONS });
 
   const first = start();
   await load.acknowledged(EVENTS);
-  first.kill('SIGTERM');
-  assert.deepEqual(await first.exit, { code: 0, signal: null }, first.output() + first.errors());
+  await first.stop();
   const second = start();
   await load.acknowledged(EVENTS);
   await until(() => restartsOf(databasePath) >= walRestarts, 'the WAL restarts', 120_000);
   await load.acknowledged(EVENTS);
   await load.finish();
-  second.kill('SIGKILL'); // a clean stop is already recorded, and this leaves a WAL to compare
-  await second.exit;
+  await second.end('SIGKILL'); // a clean stop is already recorded, and this leaves a WAL to compare
 
   const calls = readDiskCalls(recordPaths, databasePath);
   checkRecord(calls, databasePath);

@@ -4,12 +4,11 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fault } from '../support/fault.ts';
-import { freePort } from '../support/free-port.ts';
-import { checkInvariants, checkLog } from '../support/invariants.ts';
-import { sampleDeliveries, startLoad } from '../support/load.ts';
 import { IRISX_PROGRAM } from '../support/program.ts';
 import { query } from '../support/receiver.ts';
+import { fault } from './support/fault.ts';
+import { checkInvariants, checkLog } from './support/invariants.ts';
+import { sampleDeliveries } from './support/load.ts';
 
 const EVENTS = 5000;
 const KILLS = 18;
@@ -25,15 +24,12 @@ fault(
   async (given) => {
     const { folder, ledger, random } = given;
     const { databasePath } = folder;
-    const port = await freePort();
-    const program = folder.start({ PORT: String(port) });
+    const program = folder.start();
     const next = sampleDeliveries(given.seed);
-    const filling = startLoad({ port, ledger, connections: 32, next });
-    given.after(() => filling.stop());
+    const filling = given.startLoad({ connections: 32, next });
     await filling.acknowledged(EVENTS);
     await filling.finish();
-    const load = startLoad({ port, ledger, connections: 8, next, ratePerSecond: RATE_PER_SECOND });
-    given.after(() => load.stop());
+    const load = given.startLoad({ connections: 8, next, ratePerSecond: RATE_PER_SECOND });
 
     const startedMs = performance.now();
     assert.deepEqual(await once(startRebuild(databasePath), 'exit'), [0, null]);
@@ -56,7 +52,7 @@ fault(
     assert.equal(leftBy(databasePath), 'nothing');
     await load.finish();
     assert.deepEqual([...load.counts.statuses.keys()], [200]);
-    const { events } = await checkInvariants(program, port, ledger);
+    const { events } = await checkInvariants(program, given);
     const slowest = Math.max(...load.counts.tookMs);
     given.report(
       KILLS,

@@ -8,7 +8,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { parseArgs } from 'node:util';
-import { REPORT_MARK, type Report } from '../support/fault.ts';
+import { REPORT_MARK, type Report } from './support/fault.ts';
 
 interface Row {
   readonly id: string;

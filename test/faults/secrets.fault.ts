@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { modeOf } from '../support/database.ts';
-import { fault } from '../support/fault.ts';
 import { freePort } from '../support/free-port.ts';
-import { checkInvariants } from '../support/invariants.ts';
-import { sampleDeliveries, startLoad } from '../support/load.ts';
 import { exchangeRaw, request, signedRequest } from '../support/raw.ts';
 import { SECRET } from '../support/receiver.ts';
+import { fault } from './support/fault.ts';
+import { checkInvariants } from './support/invariants.ts';
+import { sampleDeliveries } from './support/load.ts';
 
 /** A umask that removes no permissions, so that only our own code makes files private. */
 const OPEN_UMASK = ['sh', '-c', 'umask 000; exec "$@"', 'sh'];
@@ -23,11 +23,10 @@ fault(
   'only the owner can read the files, and no secret appears in the process list, the log or the answers',
   [],
   async (given) => {
-    const { folder, ledger } = given;
-    const port = await freePort();
-    const program = folder.start({ PORT: String(port), ADMIN_PORT: String(await freePort()) }, OPEN_UMASK);
+    const { folder, port } = given;
+    const program = folder.start({ ADMIN_PORT: String(await freePort()) }, OPEN_UMASK);
     await program.listening();
-    await startLoad({ port, ledger, connections: 8, next: sampleDeliveries(given.seed, 2000) }).done;
+    await given.startLoad({ connections: 8, next: sampleDeliveries(given.seed, 2000) }).done;
 
     const data = join(folder.path, 'data');
     const modes = Object.fromEntries(readdirSync(data).map((name) => [name, modeOf(join(data, name))]));
@@ -61,7 +60,7 @@ fault(
         assert.doesNotMatch(told, /[0-9a-f]{64}|sqlite|node_modules|\.[cm]?[jt]s:\d|x-powered-by/i);
       }
     }
-    const { events } = await checkInvariants(program, port, ledger);
+    const { events } = await checkInvariants(program, given);
     given.report(
       refused.length,
       `0600, 0700; nothing revealed in ${events} log entries and ${refused.length} refusals`,

@@ -13,14 +13,14 @@ import {
   REQUEST_TIMEOUT_MS,
   TIMEOUT_CHECK_MS,
 } from '../../src/core/limits.ts';
-import { startCrowd } from '../support/crowd.ts';
-import { type Fault, fault } from '../support/fault.ts';
-import type { Helper } from '../support/helper.ts';
-import { checkInvariants } from '../support/invariants.ts';
-import { type Load, quantile, sampleDeliveries, startLoad } from '../support/load.ts';
-import { type MachinePausesSeen, watchMachinePauses } from '../support/machine-pauses.ts';
 import { request } from '../support/raw.ts';
 import { until } from '../support/receiver.ts';
+import { startCrowd } from './support/crowd.ts';
+import { type Fault, fault } from './support/fault.ts';
+import { checkInvariants } from './support/invariants.ts';
+import { type Load, quantile } from './support/load.ts';
+import { type MachinePausesSeen, watchMachinePauses } from './support/machine-pauses.ts';
+import type { SeparateProcess } from './support/separate-process.ts';
 
 /** Slow clients of each kind. */
 const SLOW = 1000;
@@ -45,16 +45,14 @@ function forgedHead(framing: string): string {
 }
 
 interface Sender extends Load {
-  readonly machine: Helper<MachinePausesSeen>;
+  readonly machine: SeparateProcess<MachinePausesSeen>;
 }
 
-async function senderBeside({ folder, ledger, seed, after }: Fault, port: number): Promise<Sender> {
-  const machine = watchMachinePauses({ folder: folder.path });
-  after(() => machine.end());
+async function senderBeside(given: Fault): Promise<Sender> {
+  const machine = watchMachinePauses({ folder: given.folder.path });
+  given.after(() => machine.end());
   await machine.ready;
-  const next = sampleDeliveries(seed);
-  const load = startLoad({ port, ledger, connections: 16, next, ratePerSecond: DELIVERIES_PER_SECOND });
-  after(() => load.stop());
+  const load = given.startLoad({ connections: 16, ratePerSecond: DELIVERIES_PER_SECOND });
   return { ...load, machine };
 }
 
@@ -86,11 +84,17 @@ fault(
   [],
   async (given) => {
     const program = given.folder.start({ TRUST_PROXY: 'none' });
-    const { port } = await program.listening();
-    const load = await senderBeside(given, port);
+    await program.listening();
+    const load = await senderBeside(given);
     const crowd = (address: string, opening: string, text: string) => {
       const drip = { text, everyMs: 500 };
-      const helper = startCrowd({ port, connections: SLOW, localAddresses: [address], opening, drip });
+      const helper = startCrowd({
+        port: given.port,
+        connections: SLOW,
+        localAddresses: [address],
+        opening,
+        drip,
+      });
       given.after(() => helper.end());
       return helper;
     };
@@ -114,7 +118,7 @@ fault(
     }
     await load.finish();
     const undisturbed = await assertUndisturbed(load);
-    const { memoryBytes } = await checkInvariants(program, port, given.ledger);
+    const { memoryBytes } = await checkInvariants(program, given);
     given.report(2 * SLOW, `${figures.join(', ')}; ${undisturbed}; ${(memoryBytes / MIB).toFixed(0)} MiB`);
   },
 );
@@ -129,12 +133,12 @@ fault(
   ['python3'],
   async (given) => {
     const program = given.folder.start({ TRUST_PROXY: 'none' });
-    const { port } = await program.listening();
-    const load = await senderBeside(given, port);
+    await program.listening();
+    const load = await senderBeside(given);
     const limitMs = ANSWER_WRITE_MS + TIMEOUT_CHECK_MS;
     const lastMs = (SLOW / READERS_PER_SECOND) * 1000 + limitMs + SLACK_MS;
-    const script = join(import.meta.dirname, '../support/slow-readers.py');
-    const args = [script, port, '127.0.0.2', SLOW, READERS_PER_SECOND, lastMs / 1000].map(String);
+    const script = join(import.meta.dirname, 'support/slow-readers.py');
+    const args = [script, given.port, '127.0.0.2', SLOW, READERS_PER_SECOND, lastMs / 1000].map(String);
     const readers = spawn('python3', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     given.after(() => void readers.kill());
     const seen = JSON.parse(await text(readers.stdout)) as { open: number; closed_after_s: number[] };
@@ -147,7 +151,7 @@ fault(
     await until(() => openFiles(program.pid) < SLOW / 2, 'the server has closed their sockets');
     await load.finish();
     const undisturbed = await assertUndisturbed(load);
-    const { memoryBytes } = await checkInvariants(program, port, given.ledger);
+    const { memoryBytes } = await checkInvariants(program, given);
     given.report(SLOW, `closed within ${closed}; ${undisturbed}; ${(memoryBytes / MIB).toFixed(0)} MiB`);
   },
 );
@@ -180,10 +184,10 @@ fault(
   async (given) => {
     const bodyBytes = MIB;
     const program = given.folder.start();
-    const { port } = await program.listening();
-    const load = await senderBeside(given, port);
+    await program.listening();
+    const load = await senderBeside(given);
     const crowd = startCrowd({
-      port,
+      port: given.port,
       connections: SLOW,
       localAddresses: ['127.0.0.2', '127.0.0.3'],
       opening: forgedHead(`Content-Length: ${bodyBytes}`),
@@ -200,7 +204,7 @@ fault(
     assert.ok(gaveWay >= SLOW - room, `only ${gaveWay} gave way`);
     await load.finish();
     const undisturbed = await assertUndisturbed(load);
-    const { memoryBytes } = await checkInvariants(program, port, given.ledger);
+    const { memoryBytes } = await checkInvariants(program, given);
     given.report(
       SLOW,
       `${gaveWay} gave way (503), ${late} were late (408); ${undisturbed}; ${(memoryBytes / MIB).toFixed(0)} MiB`,
@@ -215,14 +219,14 @@ fault(
   ['prlimit'],
   async (given) => {
     const program = given.folder.start({ TRUST_PROXY: 'none' }, ['prlimit', '--nofile=16384:16384']);
-    const { port } = await program.listening();
+    await program.listening();
     const opening = request('GET /health HTTP/1.1');
     const addresses = Array.from(
       { length: IDLE / CONNECTIONS_PER_CLIENT_MAX },
       (_, index) => `127.0.0.${index + 2}`,
     );
     const idle = startCrowd({
-      port,
+      port: given.port,
       connections: IDLE,
       localAddresses: addresses,
       opening,
@@ -232,10 +236,10 @@ fault(
     await idle.ready;
     assert.deepEqual(await idle.look(), { open: IDLE, answers: { 200: IDLE }, closedAfterMs: [] });
 
-    const load = await senderBeside(given, port);
+    const load = await senderBeside(given);
     await load.acknowledged(3 * DELIVERIES_PER_SECOND);
     const greedy = startCrowd({
-      port,
+      port: given.port,
       connections: CONNECTIONS_PER_CLIENT_MAX + SLOW,
       localAddresses: ['127.0.1.1'],
       opening,
@@ -251,7 +255,7 @@ fault(
     assert.equal((await idle.look()).open, IDLE, 'they are still there');
     await idle.end();
     await greedy.end();
-    const { memoryBytes } = await checkInvariants(program, port, given.ledger);
+    const { memoryBytes } = await checkInvariants(program, given);
     given.report(IDLE, `${(memoryBytes / MIB).toFixed(0)} MiB; ${undisturbed}; one address held ${open}`);
   },
 );

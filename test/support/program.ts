@@ -22,12 +22,18 @@ export interface Program {
   readonly folder: string;
   readonly databasePath: string;
   readonly exit: Promise<Exit>;
+  /** The same as `exit`. @throws Error with its output if it does not end within 30 s */
+  ended(): Promise<Exit>;
   /** What it has written so far. */
   output(): string;
   errors(): string;
   /** @returns its port and URL, once it has reported that it listens */
   listening(): Promise<{ port: number; url: string }>;
   kill(signal: NodeJS.Signals): void;
+  /** Sends a signal and waits. @returns how it ended */
+  end(signal: NodeJS.Signals): Promise<Exit>;
+  /** Ends it with SIGTERM. @throws AssertionError with its output if it does not end cleanly */
+  stop(): Promise<void>;
   /** Kills it and everything that it has started. */
   killAll(): void;
   /** Rows of a query on its database. */
@@ -45,15 +51,19 @@ export interface ProgramFolder {
   remove(): Promise<void>;
 }
 
-/** A folder in which the program can be started, several times if necessary. */
-export function programFolder(): ProgramFolder {
+/**
+ * A folder in which the program can be started, several times if necessary.
+ * @param always the environment of each start, apart from what start() adds
+ */
+export function programFolder(always: Record<string, string> = {}): ProgramFolder {
   const folder = temporaryFolder();
   const programs: Program[] = [];
   return {
     path: folder.path,
     databasePath: join(folder.path, DATABASE),
     start(env = {}, under = []) {
-      const program = startProgram(folder.path, env, [...under, process.execPath, ...IRISX_PROGRAM]);
+      const command = [...under, process.execPath, ...IRISX_PROGRAM];
+      const program = startProgram(folder.path, { ...always, ...env }, command);
       programs.push(program);
       return program;
     },
@@ -68,16 +78,6 @@ export function programFolder(): ProgramFolder {
 const DATABASE = 'data/irisx.db';
 
 const END_MS_MAX = 30_000;
-
-/** @returns how it ended @throws Error if it does not end in time */
-export async function ended(program: Program): Promise<Exit> {
-  let exit: Exit | undefined;
-  void program.exit.then((how) => {
-    exit = how;
-  });
-  await until(() => exit !== undefined, `process ${program.pid} ends: ${program.output()}`, END_MS_MAX);
-  return program.exit;
-}
 
 function startProgram(folder: string, env: Record<string, string>, command: readonly string[]): Program {
   const [file = '', ...args] = command;
@@ -96,7 +96,7 @@ function startProgram(folder: string, env: Record<string, string>, command: read
   });
   let output = '';
   let errors = '';
-  let ended = false;
+  let hasEnded = false;
   child.stdout.on('data', (chunk) => {
     output += String(chunk);
   });
@@ -105,25 +105,38 @@ function startProgram(folder: string, env: Record<string, string>, command: read
   });
   const exit = new Promise<Exit>((resolve) => {
     child.on('close', (code, signal) => {
-      ended = true;
+      hasEnded = true;
       resolve({ code, signal });
     });
   });
+  const ended = async () => {
+    await until(() => hasEnded, `process ${child.pid} ends: ${output}`, END_MS_MAX);
+    return exit;
+  };
+  const end = (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    return ended();
+  };
   return {
     pid: child.pid ?? 0,
     folder,
     databasePath: join(folder, DATABASE),
     exit,
+    ended,
     output: () => output,
     errors: () => errors,
     async listening() {
       const url = /http:\/\/[^\s"]*:(\d+)(?=\/webhooks)/;
-      await until(() => ended || url.test(output), 'listening', 30_000);
+      await until(() => hasEnded || url.test(output), 'listening', 30_000);
       const [found, port] = url.exec(output) ?? [];
       if (found === undefined) throw new Error(`it ended before it listened: ${output}${errors}`);
       return { port: Number(port), url: found };
     },
     kill: (signal) => void child.kill(signal),
+    end,
+    async stop() {
+      assert.deepEqual(await end('SIGTERM'), { code: 0, signal: null }, output + errors);
+    },
     killAll() {
       try {
         process.kill(-(child.pid ?? 0), 'SIGKILL');

@@ -1,37 +1,24 @@
-/** A seeded random source, so that every random test can be repeated. */
+/** A seeded random source, so that every random test can be repeated: that of the sample deliveries, with more choices. */
 
-export interface Random {
-  /** 0 ≤ n < 1 */
-  next(): number;
-  /** A whole number, 0 ≤ n < below. */
-  below(below: number): number;
+import {
+  type Random as SampleRandom,
+  seededRandom as seededSample,
+  shuffled,
+} from '../../scripts/cli/random.ts';
+
+export interface Random extends Omit<SampleRandom, 'pick'> {
   pick<T>(items: readonly T[]): T;
   shuffle<T>(items: readonly T[]): T[];
   chance(probability: number): boolean;
 }
 
-/** mulberry32 */
+/** @param seed a whole number, 0 ≤ seed < 2^53 */
 export function seededRandom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const below = (limit: number) => Math.floor(next() * limit);
+  const random = seededSample(seed);
   return {
-    next,
-    below,
-    pick: (items) => items[below(items.length)] as (typeof items)[number],
-    shuffle(items) {
-      const shuffled = [...items];
-      for (let index = shuffled.length - 1; index > 0; index--) {
-        const other = below(index + 1);
-        [shuffled[index], shuffled[other]] = [shuffled[other] as never, shuffled[index] as never];
-      }
-      return shuffled;
-    },
-    chance: (probability) => next() < probability,
+    ...random,
+    pick: (items) => items[random.below(items.length)] as (typeof items)[number],
+    shuffle: (items) => shuffled(items, random),
+    chance: (probability) => random.next() < probability,
   };
 }

@@ -1,7 +1,7 @@
 /** A crowd: thousands of connections in a separate process that all do the same, and how each of them ended. */
 
 import { connect, type Socket } from 'node:net';
-import { type Helper, serveHelper, startHelper } from './helper.ts';
+import { type SeparateProcess, serveParent, startSeparateProcess } from './separate-process.ts';
 
 export interface CrowdOptions {
   readonly port: number;
@@ -27,8 +27,8 @@ export interface CrowdSeen {
 }
 
 /** Ready when all connections are open. */
-export function startCrowd(options: CrowdOptions): Helper<CrowdSeen> {
-  return startHelper<CrowdOptions, CrowdSeen>('crowd', options);
+export function startCrowd(options: CrowdOptions): SeparateProcess<CrowdSeen> {
+  return startSeparateProcess<CrowdOptions, CrowdSeen>('crowd', options);
 }
 
 /** Connections being opened at the same time: fewer than the backlog of any listener. */
@@ -90,4 +90,4 @@ async function gather(options: CrowdOptions): Promise<() => CrowdSeen> {
   return () => ({ open: open.size, answers, closedAfterMs });
 }
 
-if (process.argv[1] === import.meta.filename) serveHelper(gather);
+if (process.argv[1] === import.meta.filename) serveParent(gather);

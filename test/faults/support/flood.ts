@@ -1,7 +1,7 @@
 /** A flood of forged deliveries from a separate process. Only their digest is wrong. */
 
 import { connect, type Socket } from 'node:net';
-import { type Helper, serveHelper, startHelper } from './helper.ts';
+import { type SeparateProcess, serveParent, startSeparateProcess } from './separate-process.ts';
 
 export interface FloodOptions {
   readonly port: number;
@@ -18,8 +18,8 @@ export interface FloodSeen {
 }
 
 /** Floods from when it is ready until it is ended. */
-export function startFlood(options: FloodOptions): Helper<FloodSeen> {
-  return startHelper<FloodOptions, FloodSeen>('flood', options);
+export function startFlood(options: FloodOptions): SeparateProcess<FloodSeen> {
+  return startSeparateProcess<FloodOptions, FloodSeen>('flood', options);
 }
 
 const TICK_MS = 2;
@@ -88,4 +88,4 @@ function forged(n: number): string {
   ].join('\r\n');
 }
 
-if (process.argv[1] === import.meta.filename) serveHelper(flood);
+if (process.argv[1] === import.meta.filename) serveParent(flood);

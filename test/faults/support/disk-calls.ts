@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { basename, dirname } from 'node:path';
-import { bytesOf, readSystemCalls, type SystemCall, straceTo } from './strace-record.ts';
+import { bytesOf, readSystemCalls, type SystemCall, straceTo } from './strace.ts';
 
 /** Identifies a file or folder independently of its name. ABOVE is the parent of the database's folder. */
 export type Inode = number;
@@ -52,7 +52,11 @@ const OTHER_CHANGES = (
 export function recordingTo(recordPath: string, databasePath: string): string[] {
   const folder = dirname(databasePath);
   const files = ['', '-wal', '-journal'].map((suffix) => databasePath + suffix);
-  return straceTo(recordPath, [...EXPRESSED, ...OTHER_CHANGES], [dirname(folder), folder, ...files]);
+  return straceTo(recordPath, {
+    calls: [...EXPRESSED, ...OTHER_CHANGES],
+    paths: [dirname(folder), folder, ...files],
+    format: ['-xx', '-s', '100000'], // every string complete and in hexadecimal
+  });
 }
 
 /** @param recordPaths the records of consecutive runs, the first from before the database's folder was made */

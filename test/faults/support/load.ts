@@ -3,11 +3,12 @@
  * is answered 200. Each 200 is written to the ledger first.
  */
 
-import { seededRandom } from '../../scripts/cli/random.ts';
-import { sampleLog } from '../../scripts/cli/sample-log.ts';
-import type { Ledger } from './ledger.ts';
-import { openRaw, type RawConnection, signedRequest } from './raw.ts';
-import { until } from './receiver.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { seededRandom } from '../../../scripts/cli/random.ts';
+import { sampleLog } from '../../../scripts/cli/sample-log.ts';
+import type { Ledger } from '../../support/ledger.ts';
+import { openRaw, type RawConnection, signedRequest } from '../../support/raw.ts';
+import { until } from '../../support/receiver.ts';
 
 /** A delivery to send. */
 export interface Outgoing {
@@ -175,8 +176,4 @@ export function sampleDeliveries(seed: number, count = Number.MAX_SAFE_INTEGER):
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((one, other) => one - other);
   return sorted[Math.ceil(sorted.length * share) - 1] ?? 0;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

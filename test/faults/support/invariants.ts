@@ -7,13 +7,13 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Ledger } from './ledger.ts';
-import { ended, type Program } from './program.ts';
-import { deliver, SECRET, temporaryFolder, until } from './receiver.ts';
-import { checkSoundLog, type Sound } from './sound-log.ts';
+import type { Ledger } from '../../support/ledger.ts';
+import type { Program } from '../../support/program.ts';
+import { deliver, SECRET, temporaryFolder, until } from '../../support/receiver.ts';
+import { checkSoundLog, type Sound } from '../../support/sound-log.ts';
 
-export const RECOVERY_MS = 10_000;
-export const MEMORY_BYTES_MAX = 300 * 1024 * 1024;
+const RECOVERY_MS = 10_000;
+const MEMORY_BYTES_MAX = 300 * 1024 * 1024;
 
 /** I1 to I4, on a file that a server may have open; its events must be signed with SECRET unless `secrets` is empty. */
 export function checkLog(
@@ -37,10 +37,16 @@ export async function checkLeft(databasePath: string, ledger: Pick<Ledger, 'entr
   }
 }
 
+/** The port of a server, and the ledger of what is sent to it. */
+export interface Recipient {
+  readonly port: number;
+  readonly ledger: Ledger;
+}
+
 let recoveries = 0;
 
 /** I5. @returns milliseconds until a new signed delivery was answered 200 */
-export async function checkRecovery(port: number, ledger: Ledger, withinMs = RECOVERY_MS): Promise<number> {
+export async function checkRecovery({ port, ledger }: Recipient): Promise<number> {
   recoveries += 1;
   const body = JSON.stringify({ event: 'call.dtmf', data: { recovery: `${Date.now()}-${recoveries}` } });
   const startedMs = performance.now();
@@ -56,7 +62,7 @@ export async function checkRecovery(port: number, ledger: Ledger, withinMs = REC
       return false;
     }
   };
-  await until(isTaken, 'I5: a signed delivery is answered 200', withinMs).catch((error: Error) => {
+  await until(isTaken, 'I5: a signed delivery is answered 200', RECOVERY_MS).catch((error: Error) => {
     throw new Error(`${error.message}; the last answer: ${last}`);
   });
   return performance.now() - startedMs;
@@ -66,6 +72,13 @@ export async function checkRecovery(port: number, ledger: Ledger, withinMs = REC
 export function memoryPeakBytes(pid: number): number {
   const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
   return Number(peak) * 1024;
+}
+
+/** The part of I6 about memory. @returns the peak memory of a process, in bytes */
+export function checkMemory(pid: number): number {
+  const bytes = memoryPeakBytes(pid);
+  assert.ok(bytes < MEMORY_BYTES_MAX, `I6: ${bytes} bytes of memory`);
+  return bytes;
 }
 
 /** The texts of sample deliveries, which no log line may contain. */
@@ -89,26 +102,33 @@ export interface After extends Sound {
 
 /**
  * I1 to I6 on a running server. Then ends it with SIGTERM, which must also be clean.
- * @param program the program that listens on `port`
+ * @param program the program that listens on the port of `recipient`
  */
-export async function checkInvariants(program: Program, port: number, ledger: Ledger): Promise<After> {
-  const recoveryMs = await checkRecovery(port, ledger);
-  const memoryBytes = memoryPeakBytes(program.pid);
-  assert.ok(memoryBytes < MEMORY_BYTES_MAX, `I6: ${memoryBytes} bytes of memory`);
-  program.kill('SIGTERM');
-  const exit = await program.exit;
-  assert.deepEqual(exit, { code: 0, signal: null }, `its end: ${program.output()}${program.errors()}`);
+export async function checkInvariants(program: Program, recipient: Recipient): Promise<After> {
+  const recoveryMs = await checkRecovery(recipient);
+  const memoryBytes = checkMemory(program.pid);
+  await program.stop();
   checkLines(program.output() + program.errors());
-  return { ...(await checkLog(program.databasePath, ledger)), recoveryMs, memoryBytes };
+  return { ...(await checkLog(program.databasePath, recipient.ledger)), recoveryMs, memoryBytes };
 }
 
 /** Checks that a program whose database can no longer be trusted prints one line and kills itself. @returns the line */
 export async function endsLost(program: Program): Promise<string> {
-  const { signal } = await ended(program);
+  const { signal } = await program.ended();
   const output = program.output();
   assert.equal(signal, 'SIGKILL', output + program.errors());
   const lines = output.split('\n').filter((line) => line.includes('the database can no longer be trusted'));
   assert.equal(lines.length, 1, output);
   checkLines(output + program.errors());
   return lines[0] ?? '';
+}
+
+const EX_UNAVAILABLE = 69;
+
+/** Checks that a start is refused in one line. @returns the line */
+export async function startIsRefused(program: Program): Promise<string> {
+  const { code } = await program.ended();
+  assert.equal(code, EX_UNAVAILABLE, program.output() + program.errors());
+  assert.match(program.errors(), /^[^\n]+\n$/);
+  return program.errors();
 }

@@ -5,7 +5,7 @@
 
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Helper, serveHelper, startHelper } from './helper.ts';
+import { type SeparateProcess, serveParent, startSeparateProcess } from './separate-process.ts';
 
 export interface MachinePausesOptions {
   /** Where it writes: the disk of the database. */
@@ -19,8 +19,8 @@ export interface MachinePausesSeen {
 
 const SLEEP_MS = 10;
 
-export function watchMachinePauses(options: MachinePausesOptions): Helper<MachinePausesSeen> {
-  return startHelper<MachinePausesOptions, MachinePausesSeen>('machine-pauses', options);
+export function watchMachinePauses(options: MachinePausesOptions): SeparateProcess<MachinePausesSeen> {
+  return startSeparateProcess<MachinePausesOptions, MachinePausesSeen>('machine-pauses', options);
 }
 
 async function watch({ folder }: MachinePausesOptions): Promise<() => MachinePausesSeen> {
@@ -39,4 +39,4 @@ async function watch({ folder }: MachinePausesOptions): Promise<() => MachinePau
   return () => ({ longestMs: Math.max(longestMs, performance.now() - sinceMs - SLEEP_MS) });
 }
 
-if (process.argv[1] === import.meta.filename) serveHelper(watch);
+if (process.argv[1] === import.meta.filename) serveParent(watch);

@@ -1,15 +1,17 @@
 /**
  * One case of `npm run test:faults`: a test whose name begins with the letter and number of its family. It has a folder
- * in which the program is started, a ledger, a seed, and figures for the table at the end.
+ * and a port on which the program is started, a ledger, a seed, and figures for the table at the end.
  */
 
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { it, type TestContext } from 'node:test';
-import { type Ledger, openLedger } from './ledger.ts';
-import { type ProgramFolder, programFolder } from './program.ts';
-import { type Random, seededRandom } from './random.ts';
+import { freePort } from '../../support/free-port.ts';
+import { type Ledger, openLedger } from '../../support/ledger.ts';
+import { type ProgramFolder, programFolder } from '../../support/program.ts';
+import { type Random, seededRandom } from '../../support/random.ts';
+import { type Load, type LoadOptions, sampleDeliveries, startLoad } from './load.ts';
 
 /** What a case requires on the machine: `root`, or a command. */
 export type Need = 'root' | keyof typeof PACKAGES;
@@ -26,10 +28,16 @@ const PACKAGES = {
 
 export interface Fault {
   readonly folder: ProgramFolder;
+  /** Every start of the program listens here, unless it gets another PORT, so that a load goes on across restarts. */
+  readonly port: number;
   readonly ledger: Ledger;
   readonly seed: number;
   /** A random source seeded with `seed`. */
   readonly random: Random;
+  /** Starts the program and stops it cleanly, so that there is a database. */
+  startAndStop(): Promise<void>;
+  /** Starts a load, by default of any number of sample deliveries to `port`; it stops at the end of the case. */
+  startLoad(options: Partial<LoadOptions> & Pick<LoadOptions, 'connections'>): Load;
   /** For the table: how often the fault was provoked, and what was measured. */
   report(tries: number, figures: string): void;
   /** Runs `undo` at the end, whatever the outcome of the case. The last one registered runs first. */
@@ -60,20 +68,33 @@ export function fault(
     const missing = needs.map(missingNeed).filter((need) => need !== undefined);
     if (missing.length > 0) return unable(t, `needs ${missing.join(', ')}`);
     const undos: (() => void | Promise<void>)[] = [];
-    const folder = programFolder();
-    undos.push(() => folder.remove());
+    const after = (undo: () => void | Promise<void>) => void undos.push(undo);
+    const port = await freePort();
+    const folder = programFolder({ PORT: String(port) });
+    after(() => folder.remove());
     const ledger = openLedger(join(folder.path, 'ledger'));
-    undos.push(() => ledger.close());
+    after(() => ledger.close());
     const seed = Number(process.env['IRISX_TEST_SEED'] ?? 1);
     try {
       await run({
         folder,
+        port,
         ledger,
         seed,
         random: seededRandom(seed),
+        async startAndStop() {
+          const program = folder.start();
+          await program.listening();
+          await program.stop();
+        },
+        startLoad(options) {
+          const load = startLoad({ port, ledger, next: sampleDeliveries(seed), ...options });
+          after(() => load.stop());
+          return load;
+        },
         report: (tries, figures) =>
           t.diagnostic(REPORT_MARK + JSON.stringify({ id, tries, figures } satisfies Report)),
-        after: (undo) => void undos.push(undo),
+        after,
       });
     } catch (error) {
       await undoAll(undos).catch(() => {}); // the first error is the one to report

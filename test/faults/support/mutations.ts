@@ -1,6 +1,6 @@
 /** Random mutations of a valid request, in one to three steps, each of which a client or proxy might really make. */
 
-import type { Random } from './random.ts';
+import type { Random } from '../../support/random.ts';
 
 /** Latin-1 text, so that each character is a byte. */
 type Bytes = string;

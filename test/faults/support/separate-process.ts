@@ -1,12 +1,12 @@
 /**
- * A helper: a separate process that a case controls, so that thousands of sockets and the work of a flood are not in
- * the process that measures. The case uses `startHelper`, the helper `serveHelper`.
+ * A separate process that a case controls, so that thousands of sockets and the work of a flood are not in the process
+ * that measures. The case uses `startSeparateProcess`, the process `serveParent`.
  */
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { join } from 'node:path';
 
-export interface Helper<Seen> {
+export interface SeparateProcess<Seen> {
   /** Resolves when its preparation is complete. */
   readonly ready: Promise<void>;
   /** What it has seen so far. @throws Error if it has ended */
@@ -21,21 +21,19 @@ type Message<Seen> =
   | { readonly kind: 'seen'; readonly seen: Seen };
 
 /** @param name the file in this folder that implements it */
-export function startHelper<Options, Seen>(name: string, options: Options): Helper<Seen> {
+export function startSeparateProcess<Options, Seen>(name: string, options: Options): SeparateProcess<Seen> {
   const file = join(import.meta.dirname, `${name}.ts`);
-  const child: ChildProcess = fork(file, [], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
+  const child = fork(file, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const exit = new Promise<void>((resolve) => void child.once('exit', () => resolve()));
   const waiting: ((seen: Seen) => void)[] = [];
   const failed = exit.then(() => {
-    throw new Error(`the helper ${name} has ended`);
+    throw new Error(`the process ${name} has ended`);
   });
   failed.catch(() => {});
   const ready = new Promise<void>((resolve, reject) => {
     child.on('message', (message: Message<Seen>) => {
       if (message.kind === 'ready') resolve();
-      else if (message.kind === 'failed') reject(new Error(`the helper ${name}: ${message.text}`));
+      else if (message.kind === 'failed') reject(new Error(`the process ${name}: ${message.text}`));
       else waiting.shift()?.(message.seen);
     });
     child.send(options as object);
@@ -57,7 +55,7 @@ export function startHelper<Options, Seen>(name: string, options: Options): Help
 }
 
 /** @param prepare gets the options and does the work; returns a function that reports what has been seen so far */
-export function serveHelper<Options, Seen>(prepare: (options: Options) => Promise<() => Seen>): void {
+export function serveParent<Options, Seen>(prepare: (options: Options) => Promise<() => Seen>): void {
   const say = (message: Message<Seen>) => void process.send?.(message);
   process.once('message', async (options) => {
     try {

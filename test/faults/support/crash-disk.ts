@@ -7,8 +7,8 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Random } from '../../support/random.ts';
 import { ABOVE, type DiskCall, type Inode, type Write } from './disk-calls.ts';
-import type { Random } from './random.ts';
 
 const SECTOR_BYTES = 512;
 
