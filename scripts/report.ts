@@ -6,10 +6,9 @@ import { firstFrom } from '../src/core/inspect/event-times.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import type { Value } from '../src/core/tables/projection.ts';
+import type { FigureKind } from '../src/projections/figures.ts';
 import {
-  type ColumnKind,
   GROUPINGS,
-  type Grouping,
   hasGroups,
   makeReport,
   REPORT_NAMES,
@@ -26,7 +25,9 @@ import { createProgress } from './cli/progress.ts';
 import { noteTableProblems } from './cli/table-notes.ts';
 import { shownTime, timeOption } from './cli/times.ts';
 
-const FORMATS = ['table', 'csv', 'json'];
+/** How a report becomes text, by `--format`. */
+const FORMATS = { table: tableText, csv: csvText, json: jsonText } as const;
+const FORMAT_NAMES = Object.keys(FORMATS) as readonly (keyof typeof FORMATS)[];
 
 const USAGE = `
 ${IRISX} report [NAME …] [options]
@@ -37,7 +38,7 @@ Days, hours and times are UTC.
   --by               ${GROUPINGS.join(', ')}: one row for each, default day; number is the other party's;
                      only for calls, sms and costs
   --as-of            a seq or a time: the tables as they were when the log ended there
-  --format           ${FORMATS.join(', ')}; csv is for a single report; json prints one object per line, with times in
+  --format           ${FORMAT_NAMES.join(', ')}; csv is for a single report; json prints one object per line, with times in
                      milliseconds since 1970 and money in millionths
 
   ${IRISX} report
@@ -57,10 +58,16 @@ const OPTIONS = {
 const TEXT_CHARS_MAX = 60;
 const NOTHING = '–';
 
+/** A report and what was asked for. */
+interface Made extends Report, ReportScope {
+  readonly name: ReportName;
+  readonly asOf: number | undefined;
+}
+
 async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
   const names = positionals.length === 0 ? REPORT_NAMES : positionals.map(nameOf);
-  const format = oneOf('--format', values.format ?? 'table', FORMATS);
-  const by = oneOf('--by', values.by ?? 'day', GROUPINGS) as Grouping;
+  const format = oneOf('--format', values.format ?? 'table', FORMAT_NAMES);
+  const by = oneOf('--by', values.by ?? 'day', GROUPINGS);
   const without = positionals.find((name) => !hasGroups(name as ReportName));
   if (values.by !== undefined && without !== undefined)
     throw new UsageError(`--by is for ${REPORT_NAMES.filter(hasGroups).join(', ')}, not for ${without}`);
@@ -76,28 +83,16 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   try {
     if (asOf === undefined) await noteTableProblems(reader);
     const scope = { sinceMs, untilMs, by };
-    const reports = await reader.atOneMoment((moment) => makeReports(moment, names, scope));
-    const print = { table: printTable, csv: printCsv, json: printJson }[format as 'table' | 'csv' | 'json'];
-    for (const { name, report } of reports) print(name, report, scope, asOf);
+    const texts: string[] = [];
+    await reader.atOneMoment(async (moment) => {
+      for (const name of names)
+        texts.push(FORMATS[format]({ ...(await makeReport(moment, name, scope)), ...scope, name, asOf }));
+    });
+    process.stdout.write(texts.join(''));
     return 0;
   } finally {
     await reader.close();
   }
-}
-
-interface NamedReport {
-  readonly name: ReportName;
-  readonly report: Report;
-}
-
-async function makeReports(
-  reader: Reader,
-  names: readonly ReportName[],
-  scope: ReportScope,
-): Promise<readonly NamedReport[]> {
-  const reports: NamedReport[] = [];
-  for (const name of names) reports.push({ name, report: await makeReport(reader, name, scope) });
-  return reports;
 }
 
 function nameOf(text: string): ReportName {
@@ -107,8 +102,9 @@ function nameOf(text: string): ReportName {
   return name;
 }
 
-function oneOf(option: string, text: string, allowed: readonly string[]): string {
-  if (allowed.includes(text)) return text;
+function oneOf<Name extends string>(option: string, text: string, allowed: readonly Name[]): Name {
+  const found = allowed.find((name) => name === text);
+  if (found !== undefined) return found;
   throw new UsageError(`${option} must be one of ${allowed.join(', ')}, not ${JSON.stringify(text)}`);
 }
 
@@ -135,84 +131,61 @@ async function readerAsOf(engine: Engine, seq: number): Promise<Reader> {
   }
 }
 
-function printTable(name: ReportName, report: Report, scope: ReportScope, asOf: number | undefined): void {
-  const { columns, rows, total } = report;
-  const cells = [...rows, ...(total === undefined || rows.length === 0 ? [] : [total])].map((row) =>
-    row.map((value, index) => shown(columns[index]?.kind ?? 'text', value)),
-  );
-  const right = columns.flatMap(({ kind }, index) => (kind === 'text' || kind === 'time' ? [] : [index]));
-  const titles = columns.map(({ name: title }) => title.replaceAll('_', ' '));
-  const lines = cells.length === 0 ? ['none'] : alignedLines(titles, cells, right);
-  process.stdout.write(`${[headingOf(name, scope, asOf), ...lines, ''].join('\n')}\n`);
-}
-
-function headingOf(
-  name: ReportName,
-  { sinceMs, untilMs, by }: ReportScope,
-  asOf: number | undefined,
-): string {
-  const parts = [
-    hasGroups(name) ? `${name} by ${by}` : name,
-    ...(sinceMs === undefined ? [] : [`since ${shownTime(sinceMs)}`]),
-    ...(untilMs === undefined ? [] : [`until ${shownTime(untilMs)}`]),
-    ...(asOf === undefined ? [] : [`as of seq ${asOf}`]),
-  ];
-  return `${parts.join(', ')} (UTC)`;
-}
-
-function shown(kind: ColumnKind, value: Value): string {
-  if (value === null) return NOTHING;
-  switch (kind) {
-    case 'text':
-      return harmless(String(value), TEXT_CHARS_MAX);
-    case 'count':
-      return grouped(Number(value));
-    case 'share':
-      return `${(Number(value) * 100).toFixed(1)} %`;
-    case 'seconds':
-      return `${Number(value).toFixed(1)} s`;
-    case 'minutes':
-      return Number(value).toLocaleString('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-    case 'micros':
-      return (Number(value) / 1_000_000).toLocaleString('en-US', { minimumFractionDigits: 4 });
-    case 'time':
-      return shownTime(Number(value)).slice(0, 19);
-  }
-}
-
-/** Money as decimal numbers, times as ISO 8601, because that is what spreadsheets read. */
-function printCsv(_name: ReportName, { columns, rows }: Report): void {
-  const cells = rows.map((row) =>
-    row.map((value, index) => {
-      const kind = columns[index]?.kind;
-      if (value === null) return null;
-      if (kind === 'micros') return Number(value) / 1_000_000;
-      return kind === 'time' ? new Date(Number(value)).toISOString() : value;
+function tableText({ name, columns, rows, total, by, sinceMs, untilMs, asOf }: Made): string {
+  const cells = [...rows, ...(total === undefined ? [] : [total])].map((row) =>
+    columns.map((column) => {
+      const value = row[column.name] ?? null;
+      return value === null ? NOTHING : SHOWN[column.kind](value);
     }),
   );
-  process.stdout.write(csvLines([columns.map(({ name }) => name), ...cells]));
+  const right = columns.flatMap(({ kind }, index) => (kind === 'text' || kind === 'time' ? [] : [index]));
+  const titles = columns.map((column) => column.name.replaceAll('_', ' '));
+  const heading = [
+    hasGroups(name) ? `${name} by ${by}` : name,
+    sinceMs !== undefined && `since ${shownTime(sinceMs)}`,
+    untilMs !== undefined && `until ${shownTime(untilMs)}`,
+    asOf !== undefined && `as of seq ${asOf}`,
+  ].filter((part) => part !== false);
+  const lines = cells.length === 0 ? ['none'] : alignedLines(titles, cells, right);
+  return `${[`${heading.join(', ')} (UTC)`, ...lines, ''].join('\n')}\n`;
 }
 
-function printJson(
-  name: ReportName,
-  { columns, rows, total }: Report,
-  scope: ReportScope,
-  asOf?: number,
-): void {
-  const object = (row: readonly Value[]) =>
-    Object.fromEntries(columns.map((column, index) => [column.name, row[index]]));
+/** A value that is not null, for a person. */
+const SHOWN: Readonly<Record<FigureKind, (value: string | number) => string>> = {
+  text: (value) => harmless(String(value), TEXT_CHARS_MAX),
+  count: (value) => grouped(Number(value)),
+  share: (value) => `${(Number(value) * 100).toFixed(1)} %`,
+  seconds: (value) => `${Number(value).toFixed(1)} s`,
+  minutes: (value) =>
+    Number(value).toLocaleString('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 }),
+  micros: (value) => (Number(value) / 1_000_000).toLocaleString('en-US', { minimumFractionDigits: 4 }),
+  time: (value) => shownTime(Number(value)).slice(0, 19),
+};
+
+/** Money as decimal numbers, times as ISO 8601, because that is what spreadsheets read. */
+function csvText({ columns, rows }: Report): string {
+  const cell = (kind: FigureKind, value: Value) => {
+    if (value === null) return null;
+    if (kind === 'micros') return Number(value) / 1_000_000;
+    return kind === 'time' ? new Date(Number(value)).toISOString() : value;
+  };
+  const cells = rows.map((row) => columns.map(({ name, kind }) => cell(kind, row[name] ?? null)));
+  return csvLines([columns.map(({ name }) => name), ...cells]);
+}
+
+function jsonText({ name, columns, rows, total, by, sinceMs, untilMs, asOf }: Made): string {
   const report = {
     report: name,
     zone: 'UTC',
-    ...(hasGroups(name) && { by: scope.by }),
-    since: scope.sinceMs ?? null,
-    until: scope.untilMs ?? null,
+    ...(hasGroups(name) && { by }),
+    since: sinceMs ?? null,
+    until: untilMs ?? null,
     as_of: asOf ?? null,
     columns: Object.fromEntries(columns.map((column) => [column.name, column.kind])),
-    rows: rows.map(object),
-    total: total === undefined ? null : object(total),
+    rows,
+    total: total ?? null,
   };
-  process.stdout.write(`${JSON.stringify(report)}\n`);
+  return `${JSON.stringify(report)}\n`;
 }
 
 await runCommand(USAGE, OPTIONS, main);

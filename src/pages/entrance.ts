@@ -2,7 +2,7 @@
 
 import type { Page } from '../core/page.ts';
 import { html } from './html.ts';
-import { documentPage } from './layout.ts';
+import { page } from './layout.ts';
 import { STYLE } from './style.ts';
 
 export const STYLE_SHEET: Page = { status: 200, contentType: 'text/css; charset=utf-8', body: STYLE };
@@ -23,7 +23,7 @@ ${others.map(([name, value]) => html`<input type="hidden" name="${name}" value="
 </form>
 </section>`;
   return {
-    ...documentPage({ title: 'Token', status: 401, main }),
+    ...page({ title: 'Token', status: 401, main }),
     headers: { 'WWW-Authenticate': 'Bearer realm="IRISX webhook receiver"' }, // a browser shows no prompt for it
   };
 }

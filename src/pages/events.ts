@@ -1,13 +1,11 @@
 /** The events page: newest first, with a filter and paging. */
 
-import type { FoundEvent, Reader } from '../core/engine/reader.ts';
+import type { Reader } from '../core/engine/reader.ts';
 import { DOCUMENTED_TYPES } from '../core/event/event-types.ts';
 import { type Found, findEvents } from '../core/inspect/event-search.ts';
-import type { ProcessState } from '../core/metrics/process-state.ts';
-import type { Page } from '../core/page.ts';
 import { time, whole } from './format.ts';
-import { foreignShort, type Html, html } from './html.ts';
-import { page } from './layout.ts';
+import { external, type Html, html, table } from './html.ts';
+import type { Content } from './layout.ts';
 
 const EVENTS_A_PAGE = 50;
 const TYPE_CHARS_MAX = 60;
@@ -15,20 +13,12 @@ const FAILURE_CHARS_MAX = 120;
 const FILTER_CHARS_MAX = 256;
 
 /** @param query its parameters `type`, `subject`, `failed` and `before` are used */
-export async function eventsPage(
-  reader: Reader,
-  query: URLSearchParams,
-  processState: ProcessState,
-): Promise<Page> {
+export async function eventsContent(reader: Reader, query: URLSearchParams): Promise<Content> {
   const given = (name: string) => query.get(name)?.trim().slice(0, FILTER_CHARS_MAX) || undefined;
   const filter = { type: given('type'), subject: given('subject'), failedOnly: query.get('failed') === '1' };
-  const before = /^[1-9]\d{0,14}$/.exec(query.get('before') ?? '')?.[0];
-  const found = await findEvents(
-    reader,
-    filter,
-    { before: before === undefined ? undefined : Number(before) },
-    EVENTS_A_PAGE,
-  );
+  const seq = /^[1-9]\d{0,14}$/.exec(query.get('before') ?? '')?.[0];
+  const before = seq === undefined ? undefined : Number(seq);
+  const found = await findEvents(reader, filter, { before }, EVENTS_A_PAGE);
   const main = html`
 <section>
 <h2>Events</h2>
@@ -39,32 +29,31 @@ export async function eventsPage(
 <label class="check"><input type="checkbox" name="failed" value="1"${filter.failedOnly && html` checked`}> only failures</label>
 <button>Show</button>
 </form>
-${eventTable(found.events)}
-${further(found, query)}
+${eventTable(found)}
+${found.before !== undefined && older(found.before, found.events.length, query)}
 </section>`;
-  return page({ title: 'Events', refreshes: before === undefined, processState, main });
+  return { title: 'Events', main, refreshes: before === undefined };
 }
 
-export function eventTable(events: readonly FoundEvent[]): Html {
-  if (events.length === 0) return html`<p class="quiet">None found.</p>`;
-  const row = ({ seq, type, receivedAtMs, path, bodyBytes, failure }: FoundEvent) => html`<tr>
-<td class="number"><a href="/events/${seq}">${seq}</a></td>
-<td class="time">${time(receivedAtMs)}</td>
-<td>${type === null ? html`<span class="quiet">none</span>` : foreignShort(type, TYPE_CHARS_MAX)}</td>
-<td>${path}</td>
-<td class="number">${whole(bodyBytes)}</td>
-<td class="long bad">${failure !== null && foreignShort(failure, FAILURE_CHARS_MAX)}</td></tr>`;
-  return html`<div class="scroll"><table>
-<thead><tr><th class="number">seq</th><th>received</th><th>type</th><th>path</th><th class="number">bytes</th><th>failure</th></tr></thead>
-<tbody>${events.map(row)}</tbody></table></div>`;
+export function eventTable({ events }: Found): Html {
+  return table(
+    [['seq', 'number'], ['received', 'time'], ['type'], ['path'], ['bytes', 'number'], ['failure', 'long']],
+    events.map(({ seq, type, receivedAtMs, path, bodyBytes, failure }) => [
+      html`<a href="/events/${seq}">${seq}</a>`,
+      time(receivedAtMs),
+      type === null ? html`<span class="quiet">none</span>` : external(type, TYPE_CHARS_MAX),
+      path,
+      whole(bodyBytes),
+      failure !== null && html`<span class="bad">${external(failure, FAILURE_CHARS_MAX)}</span>`,
+    ]),
+    'None found.',
+  );
 }
 
 /** The link to older events. If the search reached its limit, the link continues it. */
-function further({ before, events }: Found, query: URLSearchParams): Html | false {
-  if (before === undefined) return false;
+function older(before: number, found: number, query: URLSearchParams): Html {
   const next = new URLSearchParams(query);
   next.set('before', String(before));
-  const text =
-    events.length < EVENTS_A_PAGE ? `Searched down to seq ${before}: continue searching` : 'Older events';
+  const text = found < EVENTS_A_PAGE ? `Searched down to seq ${before}: continue searching` : 'Older events';
   return html`<p><a href="/events?${next.toString()}">${text}</a></p>`;
 }

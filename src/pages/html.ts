@@ -21,7 +21,10 @@ function markupOf(part: Part): string {
   if (part instanceof Html) return part.markup;
   if (part === null || part === undefined || part === false) return '';
   if (typeof part === 'object') return part.map(markupOf).join('');
-  return escaped(String(part));
+  return String(part)
+    .toWellFormed()
+    .replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
+    .replace(/(?![\n\t\r])\p{Cc}/gu, picture);
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -35,27 +38,27 @@ const ENTITIES: Readonly<Record<string, string>> = {
 /** Start of the Unicode block Control Pictures. */
 const CONTROL_PICTURES = 0x2400;
 
-function escaped(text: string): string {
-  return text
-    .toWellFormed()
-    .replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
-    .replace(/\p{Cc}/gu, pictured);
-}
-
-/** Keeps the control characters that HTML allows. Other ASCII ones become their pictures, the rest U+FFFD. */
-function pictured(control: string): string {
+/** What is shown for a control character that HTML does not allow: its picture, or U+FFFD if there is none. */
+function picture(control: string): string {
   const code = control.codePointAt(0) ?? 0;
-  if (control === '\n' || control === '\t' || control === '\r') return control;
   return code < 0x20 ? String.fromCodePoint(CONTROL_PICTURES + code) : '\ufffd';
 }
 
-/** External text, isolated so that its direction does not affect the text around it. */
-export function foreign(text: string): Html {
-  return html`<bdi>${text}</bdi>`;
+/** Text from outside, isolated so that its direction does not affect the text around it, and cut if it is too long. */
+export function external(text: string, charsMax = Number.POSITIVE_INFINITY): Html {
+  if (text.length <= charsMax) return html`<bdi>${text}</bdi>`;
+  return html`<bdi title="${text.length} characters">${text.slice(0, charsMax)}…</bdi>`;
 }
 
-/** The same, cut to fit into a table row. */
-export function foreignShort(text: string, charsMax: number): Html {
-  if (text.length <= charsMax) return foreign(text);
-  return html`<bdi title="${text.length} characters">${text.slice(0, charsMax)}…</bdi>`;
+/** A column of a table: its title, and the class of its cells if they are numbers, times or long texts. */
+export type Column = readonly [title: string, cells?: 'number' | 'time' | 'long'];
+
+/** A table that scrolls by itself if it is too wide. Without any titles, it has no heading. */
+export function table(columns: readonly Column[], rows: readonly (readonly Part[])[], ifEmpty = ''): Html {
+  if (rows.length === 0) return html`<p class="quiet">${ifEmpty}</p>`;
+  const titles = columns.map(([title, cells]) => html`<th class="${cells}">${title}</th>`);
+  const row = (parts: readonly Part[]) =>
+    html`<tr>${parts.map((part, index) => html`<td class="${columns[index]?.[1]}">${part}</td>`)}</tr>`;
+  const hasTitles = columns.some(([title]) => title !== '');
+  return html`<div class="scroll"><table>${hasTitles && html`<thead><tr>${titles}</tr></thead>`}<tbody>${rows.map(row)}</tbody></table></div>`;
 }

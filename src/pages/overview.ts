@@ -1,24 +1,19 @@
 /** The first page: deliveries, outcomes, and the state of the receiver. */
 
-import type { Engine, Sizes } from '../core/engine/engine.ts';
-import type { Reader } from '../core/engine/reader.ts';
+import type { Sizes } from '../core/engine/engine.ts';
 import type { ConsumerState } from '../core/engine/run-store.ts';
 import type { Head } from '../core/event/recorded-event.ts';
+import { findEvents } from '../core/inspect/event-search.ts';
 import type { ProcessState } from '../core/metrics/process-state.ts';
-import type { Page } from '../core/page.ts';
-import { barChart } from './bars.ts';
-import {
-  callFigures,
-  type FailureFigures,
-  failureFigures,
-  optOutFigures,
-  type StatusCount,
-  smsFigures,
-} from './figures.ts';
+import { CALLS, SMS } from '../projections/figures.ts';
+import { barChart, totalOf } from './bars.ts';
+import type { EventCounts } from './event-counts.ts';
+import { eventTable } from './events.ts';
+import { failureReasons, figuresSince, optOutCounts, type StatusCount } from './figures.ts';
 import { bytes, duration, money, percent, time, whole } from './format.ts';
-import { foreign, foreignShort, type Html, html } from './html.ts';
-import { page } from './layout.ts';
-import { Tally } from './tally.ts';
+import { external, type Html, html, table } from './html.ts';
+import type { PagesOptions } from './index.ts';
+import type { Content } from './layout.ts';
 
 interface Window {
   readonly name: string;
@@ -31,157 +26,150 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-const WINDOWS: readonly [Window, ...Window[]] = [
-  { name: '24 hours', ms: DAY_MS, stepMs: 15 * MINUTE_MS, stepName: 'quarter of an hour' },
+const DAY: Window = { name: '24 hours', ms: DAY_MS, stepMs: 15 * MINUTE_MS, stepName: 'quarter of an hour' };
+const WINDOWS: readonly Window[] = [
   { name: 'hour', ms: HOUR_MS, stepMs: MINUTE_MS, stepName: 'minute' },
+  DAY,
   { name: '7 days', ms: 7 * DAY_MS, stepMs: 2 * HOUR_MS, stepName: 'two hours' },
   { name: '30 days', ms: 30 * DAY_MS, stepMs: 8 * HOUR_MS, stepName: 'eight hours' },
 ];
 
+const LATEST_EVENTS = 15;
 const ERROR_CHARS_MAX = 160;
 /** Answers that are not shown because they do not concern a delivery. */
 const NO_DELIVERY = new Set(['healthy', 'challenge', 'endpoints', 'connections_refused']);
 
-export interface OverviewOptions {
-  readonly engine: Engine;
-  readonly reader: Reader;
-  /** Shown if the database is a file. */
-  readonly databasePath?: string;
-  /** Wall clock, milliseconds. */
-  readonly now: () => number;
-  /** The latest events, as the events page shows them. */
-  readonly latest: () => Promise<Html>;
+export interface OverviewSources extends PagesOptions {
+  readonly eventCounts: EventCounts;
+  readonly state: ProcessState;
 }
 
-/** @returns a function that makes the page; `query` may select a time window */
-export function createOverview(
-  options: OverviewOptions,
-): (query: URLSearchParams, processState: ProcessState) => Promise<Page> {
-  const { engine, reader, databasePath } = options;
-  const tally = new Tally(reader);
-
-  return async (query, processState) => {
-    const nowMs = options.now();
-    const window = WINDOWS.find(({ name }) => name === query.get('window')) ?? WINDOWS[0];
-    const sinceMs = nowMs - window.ms;
-    const bars = await tally.bars(sinceMs, nowMs, window.stepMs);
-    const calls = await callFigures(reader, sinceMs);
-    const sms = await smsFigures(reader, sinceMs);
-    const optOuts = await optOutFigures(reader, sinceMs);
-    const failed = await failureFigures(reader);
-    const latest = await options.latest();
-    const head = await reader.head();
-    const consumers = await engine.consumers();
-    const sizes = await engine.sizes();
-    const events = bars.reduce(
-      (sum, { counts, uncounted }) => counts.reduce((a, b) => a + b, sum + uncounted),
-      0,
-    );
-    const main = html`
+/** @param query may select a time window */
+export async function overviewContent(
+  { engine, reader, databasePath, now, eventCounts, state }: OverviewSources,
+  query: URLSearchParams,
+): Promise<Content> {
+  const nowMs = now();
+  const window = WINDOWS.find(({ name }) => name === query.get('window')) ?? DAY;
+  const sinceMs = nowMs - window.ms;
+  const bars = await eventCounts.bars(sinceMs, nowMs, window.stepMs);
+  const calls = await figuresSince(reader, CALLS, ['calls', 'answer_rate', 'minutes', 'cost'], sinceMs);
+  const sms = await figuresSince(reader, SMS, ['outbound', 'delivery_rate', 'received'], sinceMs);
+  const optOuts = await optOutCounts(reader, sinceMs);
+  const head = await reader.head();
+  const main = html`
 <section>
-<h2>Deliveries recorded <small>in the last ${windows(window)}</small></h2>
+<h2>Deliveries recorded <small>in the last ${WINDOWS.map((each, index) => html`${index > 0 && ' · '}${link(each, window)}`)}</small></h2>
 ${barChart(bars, window.stepName)}
 </section>
 <section>
 <h2>In this period</h2>
 <dl class="tiles">
-${tile('events', whole(events))}
-${tile('calls', whole(calls.calls))}
-${tile('answered', percent(calls.calls === 0 ? null : calls.answered / calls.calls))}
-${tile('minutes', whole(calls.seconds / 60))}
-${tile('cost', money(calls.costMicros))}
-${tile('SMS sent', whole(sms.outbound))}
-${tile('SMS delivered', percent(sms.deliveryRate))}
-${tile('SMS received', whole(sms.received))}
+${tile('events', whole(bars.reduce((sum, bar) => sum + totalOf(bar), 0)))}
+${tile('calls', whole(calls.figures.calls ?? 0))}
+${tile('answered', percent(calls.figures.answer_rate))}
+${tile('minutes', whole(calls.figures.minutes ?? 0))}
+${tile('cost', money(calls.figures.cost ?? 0))}
+${tile('SMS sent', whole(sms.figures.outbound ?? 0))}
+${tile('SMS delivered', percent(sms.figures.delivery_rate))}
+${tile('SMS received', whole(sms.figures.received ?? 0))}
 ${tile('opted out', whole(optOuts.recent), `of ${whole(optOuts.all)} in total`)}
 </dl>
 </section>
-<section class="half"><h2>Calls by outcome</h2>${statuses(calls.outcomes)}</section>
-<section class="half"><h2>Messages by status</h2>${statuses(sms.statuses)}</section>
-<section class="half"><h2>Answers <small>since the start, ${time(processState.startedAtMs)}</small></h2>${answers(processState)}</section>
-<section class="half"><h2>Failures <small>in the log, but not usable for a table</small></h2>${failures(failed)}</section>
-<section><h2>Latest events <small><a href="/events">all, with filters</a></small></h2>${latest}</section>
-<section class="half"><h2>Handlers</h2>${handlers(consumers, head.seq)}</section>
-<section class="half"><h2>Log</h2>${logState(head, sizes, databasePath, processState)}</section>`;
-    return page({ title: 'Overview', refreshes: true, processState, main });
-  };
+<section class="half"><h2>Calls by outcome</h2>${statusTable(calls.statuses)}</section>
+<section class="half"><h2>Messages by status</h2>${statusTable(sms.statuses)}</section>
+<section class="half"><h2>Answers <small>since the start, ${time(state.startedAtMs)}</small></h2>${answers(state)}</section>
+<section class="half"><h2>Failures <small>in the log, but not usable for a table</small></h2>${await failures(reader)}</section>
+<section><h2>Latest events <small><a href="/events">all, with filters</a></small></h2>${eventTable(await findEvents(reader, {}, {}, LATEST_EVENTS))}</section>
+<section class="half"><h2>Handlers</h2>${handlers(await engine.consumers(), head.seq)}</section>
+<section class="half"><h2>Log</h2>${log(head, await engine.sizes(), databasePath, state)}</section>`;
+  return { title: 'Overview', main, refreshes: true };
+}
 
-  function windows(chosen: Window): Html {
-    const links = WINDOWS.toSorted((one, other) => one.ms - other.ms).map(({ name }, index) => {
-      const isChosen = name === chosen.name;
-      const link = html`<a href="/?window=${encodeURIComponent(name)}"${isChosen && html` aria-current="true"`}>${name}</a>`;
-      return html`${index > 0 && ' · '}${link}`;
-    });
-    return html`${links}`;
-  }
+function link({ name }: Window, chosen: Window): Html {
+  return html`<a href="/?window=${encodeURIComponent(name)}"${name === chosen.name && html` aria-current="true"`}>${name}</a>`;
 }
 
 function tile(name: string, value: string, beside = ''): Html {
   return html`<div><dt>${name}</dt><dd>${value} <small>${beside}</small></dd></div>`;
 }
 
-function statuses(outcomes: readonly StatusCount[]): Html {
-  const all = outcomes.reduce((sum, { count }) => sum + count, 0);
-  if (all === 0) return none('None in this period.');
-  const row = ({ status, count }: StatusCount) =>
-    html`<tr><td>${status.replace('_', ' ')}</td><td class="number">${whole(count)}</td><td class="number">${percent(count / all)}</td><td><meter min="0" max="${all}" value="${count}">${percent(count / all)}</meter></td></tr>`;
-  return html`<table><tbody>${outcomes.map(row)}</tbody></table>`;
+function statusTable(statuses: readonly StatusCount[]): Html {
+  const all = statuses.reduce((sum, { count }) => sum + count, 0);
+  return table(
+    [[''], ['', 'number'], ['', 'number'], ['']],
+    statuses.map(({ status, count }) => [
+      status.replace('_', ' '),
+      whole(count),
+      percent(count / all),
+      html`<meter min="0" max="${all}" value="${count}">${percent(count / all)}</meter>`,
+    ]),
+    'None in this period.',
+  );
 }
 
-function answers({ counts, statuses: byStatus }: ProcessState): Html {
+function answers({ counts, statuses }: ProcessState): Html {
   const rows = Object.entries(counts)
     .filter(([code]) => !NO_DELIVERY.has(code))
-    .toSorted(([, one], [, other]) => other - one);
-  if (rows.length === 0) return none('None yet.');
-  const statusTexts = Object.entries(byStatus).map(([status, count]) => `${status}: ${whole(count)}`);
-  return html`<p>${statusTexts.join(' · ')}</p>
-<table><thead><tr><th>answer or reason for refusal</th><th class="number">requests</th></tr></thead>
-<tbody>${rows.map(([code, count]) => html`<tr><td>${code.replaceAll('_', ' ')}</td><td class="number">${whole(count)}</td></tr>`)}</tbody></table>`;
+    .toSorted(([, one], [, other]) => other - one)
+    .map(([code, count]) => [code.replaceAll('_', ' '), whole(count)]);
+  const byStatus = Object.entries(statuses).map(([status, count]) => `${status}: ${whole(count)}`);
+  return html`${rows.length > 0 && html`<p>${byStatus.join(' · ')}</p>`}
+${table([['answer or reason for refusal'], ['requests', 'number']], rows, 'None yet.')}`;
 }
 
-function failures(found: readonly FailureFigures[]): Html {
-  if (found.length === 0) return none('None.');
-  const row = ({ stage, error, count, lastSeq }: FailureFigures) =>
-    html`<tr><td>${stage}</td><td class="long">${foreignShort(error, ERROR_CHARS_MAX)}</td><td class="number">${whole(count)}</td><td class="number"><a href="/events/${lastSeq}">${lastSeq}</a></td></tr>`;
-  return html`<div class="scroll"><table><thead><tr><th>stage</th><th>reason</th><th class="number">events</th><th class="number">last seq</th></tr></thead>
-<tbody>${found.map(row)}</tbody></table></div>`;
+async function failures(reader: PagesOptions['reader']): Promise<Html> {
+  return table(
+    [['stage'], ['reason', 'long'], ['events', 'number'], ['last seq', 'number']],
+    (await failureReasons(reader)).map(({ stage, error, count, lastSeq }) => [
+      stage,
+      external(error, ERROR_CHARS_MAX),
+      whole(count),
+      html`<a href="/events/${lastSeq}">${lastSeq}</a>`,
+    ]),
+    'None.',
+  );
 }
 
 function handlers(consumers: readonly ConsumerState[], headSeq: number): Html {
-  if (consumers.length === 0) return none('No handler has run.');
-  const row = ({ name, seq, waiting, dead }: ConsumerState) =>
-    html`<tr><td>${name}</td><td class="number">${whole(seq)}</td><td class="number">${whole(Math.max(0, headSeq - seq))}</td><td class="number">${whole(waiting)}</td><td class="number${dead > 0 && ' bad'}">${whole(dead)}</td></tr>`;
-  return html`<div class="scroll"><table><thead><tr><th>consumer</th><th class="number">position (seq)</th><th class="number">behind</th><th class="number">to be retried</th><th class="number">dead</th></tr></thead>
-<tbody>${consumers.map(row)}</tbody></table></div>`;
+  return table(
+    [
+      ['consumer'],
+      ['position (seq)', 'number'],
+      ['behind', 'number'],
+      ['to be retried', 'number'],
+      ['dead', 'number'],
+    ],
+    consumers.map(({ name, seq, waiting, dead }) => [
+      name,
+      whole(seq),
+      whole(Math.max(0, headSeq - seq)),
+      whole(waiting),
+      dead === 0 ? 0 : html`<span class="bad">${whole(dead)}</span>`,
+    ]),
+    'No handler has run.',
+  );
 }
 
-function logState(
+function log(
   { seq, chain }: Head,
   { database, wal, runs }: Sizes,
   databasePath: string | undefined,
-  processState: ProcessState,
+  { queued, eventLoopDelay, uptimeS }: ProcessState,
 ): Html {
-  const { eventLoopDelay, queued } = processState;
   const size = (found: number | undefined) => (found === undefined ? 'none' : bytes(found));
-  const rows: [string, Html | string][] = [
-    ['last event', html`seq ${whole(seq)}`],
-    ['chain', html`<code>${Buffer.from(chain).toString('hex')}</code>`],
+  const ms = (seconds: number) => `${(seconds * 1000).toFixed(1)} ms`;
+  return table(
+    [[''], ['', 'long']],
     [
-      'database',
-      html`${size(database)}${databasePath !== undefined && html` · <code>${foreign(databasePath)}</code>`}`,
+      ['last event', `seq ${whole(seq)}`],
+      ['chain', html`<code>${Buffer.from(chain).toString('hex')}</code>`],
+      ['database', [size(database), databasePath && html` · <code>${external(databasePath)}</code>`]],
+      ['write-ahead log', size(wal)],
+      ["handlers' state", size(runs)],
+      ['waiting for the writer', whole(queued)],
+      ['event loop delay', `${ms(eventLoopDelay.p99S)} (p99), ${ms(eventLoopDelay.maxS)} (maximum)`],
+      ['uptime', duration(uptimeS)],
     ],
-    ['write-ahead log', size(wal)],
-    ["handlers' state", size(runs)],
-    ['waiting for the writer', whole(queued)],
-    [
-      'event loop delay',
-      `${(eventLoopDelay.p99S * 1000).toFixed(1)} ms (p99), ${(eventLoopDelay.maxS * 1000).toFixed(1)} ms (maximum)`,
-    ],
-    ['uptime', duration(processState.uptimeS)],
-  ];
-  return html`<table><tbody>${rows.map(([name, value]) => html`<tr><td>${name}</td><td class="long">${value}</td></tr>`)}</tbody></table>`;
-}
-
-function none(text: string): Html {
-  return html`<p class="quiet">${text}</p>`;
+  );
 }

@@ -1,80 +1,30 @@
 /**
  * Views for common reports. Days are UTC. They work in SQLite 3.40 (Debian 12's `sqlite3`).
- * Increase REPORT_VIEWS_VERSION with every change: the next start recreates the views.
+ * Increase REPORT_VIEWS_VERSION with every change, also of a figure: the next start recreates the views.
  */
 
 import type { View } from '../core/tables/projection.ts';
+import { CALLS, columnList, type Figure, figuresOf, SMS, type Source } from './figures.ts';
 
 export const REPORT_VIEWS_VERSION = 1;
 
-/** When a row's call began, as far as known. */
-export const CALL_TIME_MS = 'coalesce(initiated_at_ms, ringing_at_ms, answered_at_ms, ended_at_ms)';
-/** The time of the first known stage of a row's message: queued, sent, delivered, failed or received. */
-export const SMS_TIME_MS =
-  'coalesce(queued_at_ms, sent_at_ms, delivered_at_ms, failed_at_ms, received_at_ms)';
-
-const CALL_DAY = `date(${CALL_TIME_MS} / 1000, 'unixepoch')`;
-const SMS_DAY = `date(${SMS_TIME_MS} / 1000, 'unixepoch')`;
+const CALL_FIGURES = figuresOf(CALLS, 'calls', 'answered', 'answer_rate', 'minutes', 'cost');
 
 export const reportViews: readonly View[] = [
-  {
-    name: 'report_calls',
-    sql: `
-SELECT
-  ${CALL_DAY} AS day,
-  status AS outcome,
-  count(*) AS calls,
-  count(answered_at_ms) AS answered,
-  round(1.0 * count(answered_at_ms) / count(*), 4) AS answer_rate,
-  round(coalesce(sum(duration_seconds), 0) / 60.0, 2) AS minutes,
-  coalesce(sum(total_cost_micros), 0) / 1000000.0 AS cost
-FROM calls
-GROUP BY day, outcome`,
-  },
-  {
-    name: 'report_calls_by_day',
-    sql: `
-SELECT
-  ${CALL_DAY} AS day,
-  count(*) AS calls,
-  count(answered_at_ms) AS answered,
-  round(1.0 * count(answered_at_ms) / count(*), 4) AS answer_rate,
-  round(coalesce(sum(duration_seconds), 0) / 60.0, 2) AS minutes,
-  coalesce(sum(total_cost_micros), 0) / 1000000.0 AS cost
-FROM calls
-GROUP BY day`,
-  },
-  {
-    name: 'report_sms',
-    sql: `
-SELECT
-  ${SMS_DAY} AS day,
-  status,
-  count(*) AS messages,
-  coalesce(sum(segments), 0) AS segments
-FROM sms_messages
-GROUP BY day, status`,
-  },
-  {
-    name: 'report_sms_by_day',
-    sql: `
-SELECT
-  ${SMS_DAY} AS day,
-  count(*) FILTER (WHERE status <> 'received') AS outbound,
-  count(*) FILTER (WHERE status = 'delivered') AS delivered,
-  count(*) FILTER (WHERE status = 'failed') AS failed,
-  count(*) FILTER (WHERE status = 'received') AS received,
-  round(1.0 * count(*) FILTER (WHERE status = 'delivered')
-    / nullif(count(*) FILTER (WHERE status IN ('delivered', 'failed')), 0), 4) AS delivery_rate
-FROM sms_messages
-GROUP BY day`,
-  },
+  perDay('report_calls', CALLS, CALL_FIGURES, 'outcome'),
+  perDay('report_calls_by_day', CALLS, CALL_FIGURES),
+  perDay('report_sms', SMS, figuresOf(SMS, 'messages', 'segments'), 'status'),
+  perDay(
+    'report_sms_by_day',
+    SMS,
+    figuresOf(SMS, 'outbound', 'delivered', 'failed', 'received', 'delivery_rate'),
+  ),
   {
     name: 'report_opt_outs',
     sql: `
 SELECT
   phone_number,
-  strftime('%Y-%m-%dT%H:%M:%SZ', opted_out_at_ms / 1000, 'unixepoch') AS opted_out_at,
+  ${isoTime('opted_out_at_ms')} AS opted_out_at,
   last_keyword
 FROM contacts
 WHERE opted_out = 1`,
@@ -86,7 +36,7 @@ SELECT
   recordings.recording_id,
   recordings.call_uuid,
   recordings.recording_url,
-  strftime('%Y-%m-%dT%H:%M:%SZ', recordings.completed_at_ms / 1000, 'unixepoch') AS completed_at,
+  ${isoTime('recordings.completed_at_ms')} AS completed_at,
   calls.from_number,
   calls.to_number
 FROM recordings
@@ -98,7 +48,7 @@ WHERE recordings.status = 'complete'`,
     sql: `
 SELECT
   message_id,
-  strftime('%Y-%m-%dT%H:%M:%SZ', received_at_ms / 1000, 'unixepoch') AS received_at,
+  ${isoTime('received_at_ms')} AS received_at,
   from_number,
   to_number,
   message,
@@ -118,3 +68,36 @@ FROM events
 GROUP BY day`,
   },
 ];
+
+/** @param status the name of a column with the status, if each status of a day has a row */
+function perDay(name: string, { table, at }: Source, figures: readonly Figure[], status?: string): View {
+  const groups = [
+    { name: 'day', sql: `date(${at} / 1000, 'unixepoch')` },
+    ...(status === undefined ? [] : [{ name: status, sql: 'status' }]),
+  ];
+  const shown = figures.map((figure) => ({ name: figure.name, sql: shownSql(figure) }));
+  const sql = `
+SELECT
+  ${columnList([...groups, ...shown], ',\n  ')}
+FROM ${table}
+GROUP BY ${groups.map((group) => group.name).join(', ')}`;
+  return { name, sql };
+}
+
+/** Shares and minutes are rounded; money is in currency units. */
+function shownSql({ kind, sql }: Figure): string {
+  switch (kind) {
+    case 'share':
+      return `round(${sql}, 4)`;
+    case 'minutes':
+      return `round(${sql}, 2)`;
+    case 'micros':
+      return `${sql} / 1000000.0`;
+    default:
+      return sql;
+  }
+}
+
+function isoTime(column: string): string {
+  return `strftime('%Y-%m-%dT%H:%M:%SZ', ${column} / 1000, 'unixepoch')`;
+}

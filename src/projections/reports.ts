@@ -4,20 +4,12 @@
  */
 
 import type { Reader } from '../core/engine/reader.ts';
-import type { Value } from '../core/tables/projection.ts';
-import { CALL_TIME_MS, SMS_TIME_MS } from './report-views.ts';
-
-/** `share` is 0 to 1, `micros` are millionths of the currency unit, `time` is milliseconds since 1970. */
-export type ColumnKind = 'text' | 'count' | 'share' | 'seconds' | 'minutes' | 'micros' | 'time';
-
-export interface ReportColumn {
-  readonly name: string;
-  readonly kind: ColumnKind;
-}
+import type { Row } from '../core/tables/projection.ts';
+import { CALL_OUTCOMES, CALLS, columnList, type Figure, type FigureKind, figuresOf, SMS } from './figures.ts';
 
 /** `number` is the other party's phone number. Days and hours are UTC. */
-export type Grouping = 'day' | 'hour' | 'tenant' | 'number';
-export const GROUPINGS: readonly Grouping[] = ['day', 'hour', 'tenant', 'number'];
+export const GROUPINGS = ['day', 'hour', 'tenant', 'number'] as const;
+export type Grouping = (typeof GROUPINGS)[number];
 
 export interface ReportScope {
   /** Undefined means from the beginning. */
@@ -29,108 +21,75 @@ export interface ReportScope {
 }
 
 export interface Report {
-  readonly columns: readonly ReportColumn[];
-  readonly rows: readonly (readonly Value[])[];
-  /** The totals of all rows; undefined if the report has none. */
-  readonly total: readonly Value[] | undefined;
+  readonly columns: readonly Figure[];
+  readonly rows: readonly Row[];
+  /** The totals of all rows; undefined if the report has no groups or no rows. */
+  readonly total: Row | undefined;
 }
 
-interface Grouped {
+interface Definition {
   readonly table: string;
   /** SQL of the time in milliseconds that the scope refers to. */
   readonly at: string;
-  /** SQL of the other party's phone number. */
-  readonly number: string;
-  readonly columns: readonly (ReportColumn & { readonly sql: string })[];
+  /** SQL of the other party's phone number, if the report has groups. */
+  readonly number?: string;
+  readonly columns: readonly Figure[];
+  /** What follows the scope's condition, if the report has no groups. */
+  readonly end?: string;
 }
 
-interface Listed {
-  readonly columns: readonly ReportColumn[];
-  /** Has the columns by their names, and the parameters since and until, in this order. */
-  readonly sql: string;
-}
+const column = (name: string, kind: FigureKind, sql = name): Figure => ({ name, kind, sql });
 
-const count = (name: string, sql: string) => ({ name, kind: 'count', sql }) as const;
-const outcome = (status: string) => count(status, `count(*) FILTER (WHERE status = '${status}')`);
-
-const GROUPED = {
+const REPORTS = {
   calls: {
-    table: 'calls',
-    at: CALL_TIME_MS,
-    number: "CASE direction WHEN 'inbound' THEN from_number ELSE to_number END",
-    columns: [
-      count('calls', 'count(*)'),
-      count('answered', 'count(answered_at_ms)'),
-      { name: 'answer_rate', kind: 'share', sql: '1.0 * count(answered_at_ms) / count(*)' },
-      ...['completed', 'no_answer', 'busy', 'failed', 'cancelled'].map(outcome),
-      count('under_way', "count(*) FILTER (WHERE status IN ('initiated', 'ringing', 'answered'))"),
-      { name: 'minutes', kind: 'minutes', sql: 'coalesce(sum(duration_seconds), 0) / 60.0' },
-      { name: 'average', kind: 'seconds', sql: 'avg(duration_seconds)' },
-    ],
+    ...CALLS,
+    columns: figuresOf(
+      CALLS,
+      'calls',
+      'answered',
+      'answer_rate',
+      ...CALL_OUTCOMES,
+      'under_way',
+      'minutes',
+      'average',
+    ),
   },
   sms: {
-    table: 'sms_messages',
-    at: SMS_TIME_MS,
-    number: "CASE status WHEN 'received' THEN from_number ELSE to_number END",
-    columns: [
-      count('outbound', "count(*) FILTER (WHERE status <> 'received')"),
-      ...['delivered', 'failed', 'received'].map(outcome),
-      {
-        name: 'delivery_rate',
-        kind: 'share',
-        sql: `1.0 * count(*) FILTER (WHERE status = 'delivered')
-          / nullif(count(*) FILTER (WHERE status IN ('delivered', 'failed')), 0)`,
-      },
-      count('segments', 'coalesce(sum(segments), 0)'),
-    ],
+    ...SMS,
+    columns: figuresOf(SMS, 'outbound', 'delivered', 'failed', 'received', 'delivery_rate', 'segments'),
   },
-  costs: {
-    table: 'calls',
-    at: CALL_TIME_MS,
-    number: "CASE direction WHEN 'inbound' THEN from_number ELSE to_number END",
-    columns: [
-      count('calls', 'count(*)'),
-      count('with_cost', 'count(total_cost_micros)'),
-      { name: 'minutes', kind: 'minutes', sql: 'coalesce(sum(duration_seconds), 0) / 60.0' },
-      { name: 'cost', kind: 'micros', sql: 'coalesce(sum(total_cost_micros), 0)' },
-    ],
-  },
-} as const satisfies Readonly<Record<string, Grouped>>;
-
-const LISTED = {
+  costs: { ...CALLS, columns: figuresOf(CALLS, 'calls', 'with_cost', 'minutes', 'cost') },
   'opt-outs': {
+    table: 'contacts',
+    at: 'opted_out_at_ms',
     columns: [
-      { name: 'opted_out_at', kind: 'time' },
-      { name: 'phone_number', kind: 'text' },
-      { name: 'last_keyword', kind: 'text' },
+      column('opted_out_at', 'time', 'opted_out_at_ms'),
+      column('phone_number', 'text'),
+      column('last_keyword', 'text'),
     ],
-    sql: `SELECT opted_out_at_ms AS opted_out_at, phone_number, last_keyword FROM contacts
-      WHERE opted_out = 1 AND opted_out_at_ms >= ? AND opted_out_at_ms < ?
-      ORDER BY opted_out_at_ms, phone_number`,
+    end: 'AND opted_out = 1 ORDER BY opted_out_at_ms, phone_number',
   },
   failures: {
+    table: 'failures JOIN events USING (seq)',
+    at: 'received_at_ms',
     columns: [
-      { name: 'stage', kind: 'text' },
-      { name: 'reason', kind: 'text' },
-      { name: 'events', kind: 'count' },
-      { name: 'first_seq', kind: 'count' },
-      { name: 'last_seq', kind: 'count' },
-      { name: 'last_received', kind: 'time' },
+      column('stage', 'text'),
+      column('reason', 'text', 'error'),
+      column('events', 'count', 'count(*)'),
+      column('first_seq', 'count', 'min(seq)'),
+      column('last_seq', 'count', 'max(seq)'),
+      column('last_received', 'time', 'max(received_at_ms)'),
     ],
-    sql: `SELECT stage, error AS reason, count(*) AS events, min(seq) AS first_seq, max(seq) AS last_seq,
-        max(received_at_ms) AS last_received
-      FROM failures JOIN events USING (seq)
-      WHERE received_at_ms >= ? AND received_at_ms < ?
-      GROUP BY stage, error ORDER BY count(*) DESC, max(seq) DESC`,
+    end: 'GROUP BY stage, error ORDER BY count(*) DESC, max(seq) DESC',
   },
-} as const satisfies Readonly<Record<string, Listed>>;
+} as const satisfies Readonly<Record<string, Definition>>;
 
-export type ReportName = keyof typeof GROUPED | keyof typeof LISTED;
-export const REPORT_NAMES = [...Object.keys(GROUPED), ...Object.keys(LISTED)] as readonly ReportName[];
+export type ReportName = keyof typeof REPORTS;
+export const REPORT_NAMES = Object.keys(REPORTS) as readonly ReportName[];
 
 /** Whether a report has one row per day, hour, tenant or number. */
 export function hasGroups(name: ReportName): boolean {
-  return name in GROUPED;
+  return 'number' in REPORTS[name];
 }
 
 /** Later than any time in an event. */
@@ -140,50 +99,22 @@ const NEVER_MS = 8.64e15;
 export async function makeReport(
   reader: Pick<Reader, 'query'>,
   name: ReportName,
-  scope: ReportScope,
+  { sinceMs = -NEVER_MS, untilMs = NEVER_MS, by }: ReportScope,
 ): Promise<Report> {
-  if (!isGrouped(name)) {
-    const { columns, sql } = LISTED[name];
-    return { columns, rows: await rowsOf(reader, sql, columns, scope), total: undefined };
-  }
-  const grouped: Grouped = GROUPED[name];
-  const columns: readonly ReportColumn[] = [
-    { name: scope.by, kind: 'text' },
-    ...grouped.columns.map(({ name: column, kind }) => ({ name: column, kind })),
-  ];
-  const select = (group: string) => `
-    SELECT ${group} AS "${scope.by}", ${grouped.columns.map(({ sql, name: column }) => `${sql} AS ${column}`).join(', ')}
-    FROM ${grouped.table}
-    WHERE ${grouped.at} >= ? AND ${grouped.at} < ?
-    GROUP BY 1 ORDER BY 1`;
-  const rows = await rowsOf(reader, select(groupSql(grouped, scope.by)), columns, scope);
-  const [total] = await rowsOf(reader, select("'total'"), columns, scope);
-  return { columns, rows, total };
-}
-
-async function rowsOf(
-  reader: Pick<Reader, 'query'>,
-  sql: string,
-  columns: readonly ReportColumn[],
-  { sinceMs = -NEVER_MS, untilMs = NEVER_MS }: ReportScope,
-): Promise<Value[][]> {
-  const found = await reader.query(sql, sinceMs, untilMs);
-  return found.map((row) => columns.map(({ name }) => row[name] as Value));
-}
-
-function isGrouped(name: ReportName): name is keyof typeof GROUPED {
-  return hasGroups(name);
-}
-
-function groupSql({ at, number }: Grouped, by: Grouping): string {
-  switch (by) {
-    case 'day':
-      return `strftime('%Y-%m-%d', ${at} / 1000, 'unixepoch')`;
-    case 'hour':
-      return `strftime('%Y-%m-%d %H:00', ${at} / 1000, 'unixepoch')`;
-    case 'tenant':
-      return "coalesce(tenant_id, '–')";
-    case 'number':
-      return `coalesce(${number}, '–')`;
-  }
+  const { table, at, number, columns, end }: Definition = REPORTS[name];
+  const select = async (selected: readonly Figure[], rest = '') => {
+    const sql = `SELECT ${columnList(selected)} FROM ${table} WHERE ${at} >= ? AND ${at} < ? ${rest}`;
+    return (await reader.query(sql, sinceMs, untilMs)) as Row[];
+  };
+  if (number === undefined) return { columns, rows: await select(columns, end), total: undefined };
+  const groupSql: Readonly<Record<Grouping, string>> = {
+    day: `strftime('%Y-%m-%d', ${at} / 1000, 'unixepoch')`,
+    hour: `strftime('%Y-%m-%d %H:00', ${at} / 1000, 'unixepoch')`,
+    tenant: "coalesce(tenant_id, '–')",
+    number: `coalesce(${number}, '–')`,
+  };
+  const grouped = (sql: string) => [column(by, 'text', sql), ...columns];
+  const rows = await select(grouped(groupSql[by]), 'GROUP BY 1 ORDER BY 1');
+  const [total] = await select(grouped("'total'"), 'GROUP BY 1');
+  return { columns: grouped(groupSql[by]), rows, total };
 }

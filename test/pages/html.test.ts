@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { foreign, foreignShort, html } from '../../src/pages/html.ts';
+import { external, html } from '../../src/pages/html.ts';
 
 describe('a template', () => {
   it('treats every value as text, in elements and in attributes', () => {
@@ -26,12 +26,12 @@ describe('a template', () => {
 
 describe('text from outside', () => {
   it('has an isolated text direction', () => {
-    assert.equal(foreign('\u202eabc').markup, '<bdi>\u202eabc</bdi>');
+    assert.equal(external('\u202eabc').markup, '<bdi>\u202eabc</bdi>');
   });
 
   it('is truncated if it is too long for a line', () => {
-    assert.equal(foreignShort('abcd', 4).markup, '<bdi>abcd</bdi>');
-    assert.equal(foreignShort('abcde', 4).markup, '<bdi title="5 characters">abcd…</bdi>');
-    assert.equal(foreignShort('<<<<<', 2).markup, '<bdi title="5 characters">&lt;&lt;…</bdi>');
+    assert.equal(external('abcd', 4).markup, '<bdi>abcd</bdi>');
+    assert.equal(external('abcde', 4).markup, '<bdi title="5 characters">abcd…</bdi>');
+    assert.equal(external('<<<<<', 2).markup, '<bdi title="5 characters">&lt;&lt;…</bdi>');
   });
 });

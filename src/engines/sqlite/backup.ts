@@ -20,7 +20,7 @@ import type { Derivations } from '../../core/tables/projection.ts';
 import { openDatabase, openReadOnly, prepareDatabaseFile } from './file/database.ts';
 import { lockFile } from './file/file-lock.ts';
 import { faultText, storageFault } from './file/storage-fault.ts';
-import { foreignObjects } from './file/views.ts';
+import { usersObjects } from './file/views.ts';
 import { EventLog } from './log/event-log.ts';
 import { createReader } from './reader.ts';
 import { checkTables } from './rebuild/compare.ts';
@@ -162,7 +162,7 @@ function damaged(seq: number, reason: string): EngineError {
 
 /** Copies the user's own views. Their tables are only named, since their content may be inconsistent with the log. */
 function copyForeignViews(source: Database, copy: Database, derivations: Derivations): readonly string[] {
-  const { views, tables } = foreignObjects(source, derivations);
+  const { views, tables } = usersObjects(source, derivations);
   for (const { sql } of views) copy.exec(sql);
   return tables;
 }

@@ -17,45 +17,40 @@ interface StoredView {
  * otherwise also rename tables inside the views. Run it inside a transaction.
  */
 export function withoutViews(database: Database, derivations: Derivations, work: () => void): void {
-  const views = database
-    .prepare("SELECT name, sql FROM main.sqlite_master WHERE type = 'view' AND name <> 'events_json'")
-    .all() as StoredView[];
+  const views = viewsOf(database);
   for (const { name } of views) database.exec(`DROP VIEW "${name}"`);
   work();
   createViews(database, derivations);
   for (const { name, sql } of views) if (!isOurs(name)) database.exec(sql);
 }
 
-/** A user's own objects in the file: their views, and the names of their tables. */
-export function foreignObjects(
+/** The user's own objects in the file: their views, and the names of their tables. */
+export function usersObjects(
   database: Database,
-  derivations: Derivations,
+  { projections }: Derivations,
 ): { readonly views: readonly StoredView[]; readonly tables: readonly string[] } {
-  const views = database
-    .prepare("SELECT name, sql FROM main.sqlite_master WHERE type = 'view' AND name <> 'events_json'")
-    .all() as StoredView[];
-  const ours = [
-    'events',
-    'failures',
-    'projections',
-    'storage_probe',
-    ...derivations.projections.map(({ name }) => name),
-  ];
+  const ours = ['events', 'failures', 'projections', 'storage_probe', ...projections.map(({ name }) => name)];
+  // A rebuild in progress, or a killed one, has tables of its own.
+  const known = new Set(ours.flatMap((name) => [name, `${name}_next`, `${name}_old`]));
   const tables = database
-    .prepare(
+    .prepare<[], string>(
       "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
     )
     .pluck()
-    .all() as string[];
+    .all();
   return {
-    views: views.filter(({ name }) => !isOurs(name)),
-    tables: tables.filter((name) => !ours.includes(name) && !isRebuilds(name, ours)),
+    views: viewsOf(database).filter(({ name }) => !isOurs(name)),
+    tables: tables.filter((name) => !known.has(name)),
   };
 }
 
-/** Tables of a rebuild in progress, or of a killed one. */
-function isRebuilds(name: string, ours: readonly string[]): boolean {
-  return ours.some((own) => name === `${own}_next` || name === `${own}_old`);
+/** All views except `events_json`, which belongs to the schema. */
+function viewsOf(database: Database): StoredView[] {
+  return database
+    .prepare<[], StoredView>(
+      "SELECT name, sql FROM main.sqlite_master WHERE type = 'view' AND name <> 'events_json'",
+    )
+    .all();
 }
 
 /** Views with this prefix belong to this program, which drops those that its code no longer defines. */
@@ -63,18 +58,10 @@ function isOurs(name: string): boolean {
   return name.startsWith('report_');
 }
 
-function dropViews(database: Database): void {
-  const names = database
-    .prepare("SELECT name FROM main.sqlite_master WHERE type = 'view'")
-    .pluck()
-    .all() as string[];
-  for (const name of names) if (isOurs(name)) database.exec(`DROP VIEW "${name}"`);
-}
-
 /** Recreates all report views and stores their version. Run it inside a transaction. */
 export function createViews(database: Database, derivations: Derivations): void {
-  dropViews(database);
-  for (const view of derivations.views) database.exec(`CREATE VIEW ${view.name} AS ${view.sql}`);
+  for (const { name } of viewsOf(database)) if (isOurs(name)) database.exec(`DROP VIEW "${name}"`);
+  for (const { name, sql } of derivations.views) database.exec(`CREATE VIEW ${name} AS ${sql}`);
   database
     .prepare(
       `INSERT INTO projections (name, version, applied_seq) VALUES (?, ?, 0)

@@ -4,7 +4,7 @@ import type { Database } from 'better-sqlite3';
 import type { Reader } from '../../src/core/engine/reader.ts';
 import { firstFrom } from '../../src/core/inspect/event-times.ts';
 import { createReader } from '../../src/engines/sqlite/reader.ts';
-import { FAMILIES, familyIn, Tally } from '../../src/pages/tally.ts';
+import { type Bar, EventCounts, FAMILIES, familyIn } from '../../src/pages/event-counts.ts';
 import { openInMemory } from '../support/database.ts';
 import { until } from '../support/receiver.ts';
 
@@ -23,7 +23,7 @@ beforeEach(() => {
 });
 afterEach(() => database.close());
 
-/** What a tally does not read is left empty. `seq` is the digest, which must be unique. */
+/** What counting does not read is left empty. `seq` is the digest, which must be unique. */
 const INSERT = `INSERT INTO events (seq, type, received_at_ms, body_time_ms, body_sha256, body, path, signed_at, chain)
   SELECT seq, type, received_at_ms, 0, CAST(seq AS BLOB), x'', '', 0, x''`;
 
@@ -36,12 +36,14 @@ function add(type: string | null, minutesAfterNoon: number): void {
     .run(count, type, NOON_MS + minutesAfterNoon * MINUTE_MS);
 }
 
-const counts = async (tally: Tally, fromMinute: number, toMinute: number) =>
-  (await tally.bars(NOON_MS + fromMinute * MINUTE_MS, NOON_MS + toMinute * MINUTE_MS, MINUTE_MS)).map((bar) =>
-    bar.counts.join(' '),
+const byFamily = (bar: Bar | undefined) => FAMILIES.map((family) => bar?.counts[family]);
+
+const counts = async (eventCounts: EventCounts, fromMinute: number, toMinute: number) =>
+  (await eventCounts.bars(NOON_MS + fromMinute * MINUTE_MS, NOON_MS + toMinute * MINUTE_MS, MINUTE_MS)).map(
+    (bar) => byFamily(bar).join(' '),
   );
 
-describe('a tally', () => {
+describe('counting events', () => {
   it('counts events by minute and family, including empty minutes', async () => {
     add('call.ringing', 0);
     add('call.canceled', 0.5);
@@ -49,25 +51,25 @@ describe('a tally', () => {
     add('call.recording.completed', 2);
     add(null, 2);
     assert.deepEqual(FAMILIES, ['call', 'sms', 'recording', 'other']);
-    assert.deepEqual(await counts(new Tally(reader), 0, 2), ['2 0 0 0', '0 0 0 0', '0 1 1 1']);
+    assert.deepEqual(await counts(new EventCounts(reader), 0, 2), ['2 0 0 0', '0 0 0 0', '0 1 1 1']);
   });
 
   it('reads new events, and goes back as far as requested', async () => {
     for (const minute of [0, 1, 2, 3]) add('call.ringing', minute);
-    const tally = new Tally(reader);
-    assert.deepEqual(await counts(tally, 2, 3), ['1 0 0 0', '1 0 0 0']);
+    const eventCounts = new EventCounts(reader);
+    assert.deepEqual(await counts(eventCounts, 2, 3), ['1 0 0 0', '1 0 0 0']);
     add('sms.sent', 3);
-    assert.deepEqual(await counts(tally, 2, 3), ['1 0 0 0', '1 1 0 0']);
-    assert.deepEqual(await counts(tally, 0, 3), ['1 0 0 0', '1 0 0 0', '1 0 0 0', '1 1 0 0']);
-    assert.deepEqual(await counts(tally, 3, 3), ['1 1 0 0']);
+    assert.deepEqual(await counts(eventCounts, 2, 3), ['1 0 0 0', '1 1 0 0']);
+    assert.deepEqual(await counts(eventCounts, 0, 3), ['1 0 0 0', '1 0 0 0', '1 0 0 0', '1 1 0 0']);
+    assert.deepEqual(await counts(eventCounts, 3, 3), ['1 1 0 0']);
   });
 
   it('starts from scratch if the file was restored to an earlier state', async () => {
     for (const minute of [0, 1, 1]) add('call.ringing', minute);
-    const tally = new Tally(reader);
-    assert.deepEqual(await counts(tally, 0, 1), ['1 0 0 0', '2 0 0 0']);
+    const eventCounts = new EventCounts(reader);
+    assert.deepEqual(await counts(eventCounts, 0, 1), ['1 0 0 0', '2 0 0 0']);
     database.exec('DELETE FROM events WHERE seq > 1');
-    assert.deepEqual(await counts(tally, 0, 1), ['1 0 0 0', '0 0 0 0']);
+    assert.deepEqual(await counts(eventCounts, 0, 1), ['1 0 0 0', '0 0 0 0']);
   });
 
   describe('of a long log', () => {
@@ -78,24 +80,25 @@ describe('a tally', () => {
         SELECT i AS seq, CASE i % 4 WHEN 0 THEN 'sms.sent' ELSE 'call.ringing' END AS type,
           ${NOON_MS} + i / 4000 * ${MINUTE_MS} AS received_at_ms FROM n)`);
     });
-    const barsOf = (tally: Tally) => tally.bars(NOON_MS, NOON_MS + 100 * MINUTE_MS, MINUTE_MS);
-    const totalOf = async (tally: Tally) =>
-      (await barsOf(tally)).reduce(
-        (sum, { counts, uncounted }) => counts.reduce((all, count) => all + count, sum + uncounted),
+    const barsOf = (eventCounts: EventCounts) =>
+      eventCounts.bars(NOON_MS, NOON_MS + 100 * MINUTE_MS, MINUTE_MS);
+    const totalOf = async (eventCounts: EventCounts) =>
+      (await barsOf(eventCounts)).reduce(
+        (sum, { counts }) => Object.values(counts).reduce((all, count) => all + count, sum),
         0,
       );
 
     it('has its totals at once, and splits them by family in the background', async () => {
       const pieces = mock.method(reader, 'countsByTime').mock;
-      const tally = new Tally(reader);
-      assert.equal(await totalOf(tally), EVENTS);
+      const eventCounts = new EventCounts(reader);
+      assert.equal(await totalOf(eventCounts), EVENTS);
       assert.ok(pieces.callCount() < 80);
       await until(() => pieces.callCount() === 80, 'all 80 pieces are counted'); // without another call
-      const bars = await barsOf(tally);
-      assert.ok(bars.every(({ uncounted }) => uncounted === 0));
-      assert.equal(await totalOf(tally), EVENTS);
+      const bars = await barsOf(eventCounts);
+      assert.ok(bars.every(({ counts }) => counts.uncounted === 0));
+      assert.equal(await totalOf(eventCounts), EVENTS);
       assert.equal(pieces.callCount(), 80);
-      assert.deepEqual(bars[50]?.counts, [3000, 1000, 0, 0]);
+      assert.deepEqual(byFamily(bars[50]), [3000, 1000, 0, 0]);
     });
 
     it('counts each piece once, whenever pages are made, with a reader that takes its time', async () => {
@@ -107,27 +110,27 @@ describe('a tally', () => {
         underWay -= 1;
         return reader.countsByTime(...range);
       });
-      const tally = new Tally({ ...reader, countsByTime: pieces });
+      const eventCounts = new EventCounts({ ...reader, countsByTime: pieces });
       while (pieces.mock.callCount() < 80) {
-        assert.equal(await totalOf(tally), EVENTS);
+        assert.equal(await totalOf(eventCounts), EVENTS);
         await new Promise((resolve) => setImmediate(resolve)); // a piece in the background begins
       }
-      assert.deepEqual((await barsOf(tally))[50]?.counts, [3000, 1000, 0, 0]);
+      assert.deepEqual(byFamily((await barsOf(eventCounts))[50]), [3000, 1000, 0, 0]);
       assert.equal(pieces.mock.callCount(), 80);
     });
 
     it('fails the next page if counting in the background fails, and then goes on', async () => {
       const pieces = mock.method(reader, 'countsByTime');
-      const tally = new Tally(reader);
-      await barsOf(tally);
+      const eventCounts = new EventCounts(reader);
+      await barsOf(eventCounts);
       const failed = new Error('a damaged page');
       const before = pieces.mock.callCount();
       pieces.mock.mockImplementationOnce(async () => Promise.reject(failed));
       await until(() => pieces.mock.callCount() > before, 'the piece that fails');
-      await assert.rejects(barsOf(tally), failed);
-      assert.equal(await totalOf(tally), EVENTS);
+      await assert.rejects(barsOf(eventCounts), failed);
+      assert.equal(await totalOf(eventCounts), EVENTS);
       await until(() => pieces.mock.callCount() === 81, 'all 80 pieces are counted');
-      assert.deepEqual((await barsOf(tally))[50]?.counts, [3000, 1000, 0, 0]);
+      assert.deepEqual(byFamily((await barsOf(eventCounts))[50]), [3000, 1000, 0, 0]);
     });
   });
 
