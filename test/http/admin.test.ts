@@ -2,15 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { ADMIN_COOKIE_S } from '../../src/core/limits.ts';
 import { createAdminAccess } from '../../src/http/admin/admin-access.ts';
 import { modeOf } from '../support/database.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort, takenPort } from '../support/free-port.ts';
 import { exchangeRaw, type RawAnswer, request } from '../support/raw.ts';
 import {
   deliver,
@@ -195,9 +193,7 @@ describe('the admin listener', () => {
   });
 
   it('is left out if its port is in use', async () => {
-    const taken = createServer();
-    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
-    const { port } = taken.address() as AddressInfo;
+    const { port, close } = await takenPort();
     const receiver = await startReceiver({ env: { ADMIN_PORT: String(port) } });
     receivers.push(receiver);
     assert.equal(receiver.adminUrl, undefined);
@@ -206,7 +202,7 @@ describe('the admin listener', () => {
       receiver.lines.join('\n'),
     );
     assert.equal((await deliver(receiver, ringing)).status, 200);
-    taken.close();
+    await close();
   });
 });
 

@@ -56,9 +56,9 @@ it('the status is 503 while storage fails and while the server drains, and laggi
   assert.deepEqual(of('ok', false, ['calls']), [200, 'healthy', ['calls']]);
 });
 
-it('is served while the writer waits for the file', async () => {
-  const foreign = new Sqlite(receiver.databasePath);
-  foreign.exec('BEGIN IMMEDIATE');
+it('is served while the writer waits for another program’s lock, which costs a delivery only the wait', async () => {
+  const other = new Sqlite(receiver.databasePath);
+  other.exec('BEGIN IMMEDIATE');
   let answered = false;
   const waiting = deliver(receiver, { event: 'call.dtmf' }, { timestamp: NOW_MS / 1000 }).then((answer) => {
     answered = true;
@@ -70,8 +70,8 @@ it('is served while the writer waits for the file', async () => {
     assert.ok(performance.now() - startedMs < 250);
   }
   assert.equal(answered, false);
-  foreign.exec('ROLLBACK');
-  foreign.close();
+  other.exec('ROLLBACK');
+  other.close();
   assert.equal((await waiting).status, 200);
   await until(() => answered, 'the delivery is answered');
 });

@@ -2,11 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { DRAIN_CUT_MS, DRAIN_MAX_MS } from '../../src/core/limits.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort, takenPort } from '../support/free-port.ts';
 import { type Program, type ProgramFolder, programFolder } from '../support/program.ts';
 import { membersOf, openRaw, type RawConnection, request, signedRequest } from '../support/raw.ts';
 import { deliver, query, until } from '../support/receiver.ts';
@@ -195,7 +194,7 @@ describe('the program', { concurrency: 2 }, () => {
           assert.ok(performance.now() - startedMs < DRAIN_MAX_MS);
         }
         const program = folder.start();
-        assert.equal((await deliver(urlOf(await program.listening()), body(1))).status, 200);
+        assert.equal((await deliver(await program.listening(), body(1))).status, 200);
       }),
     );
 
@@ -295,7 +294,7 @@ describe('the program', { concurrency: 2 }, () => {
         );
       }
       const program = folder.start();
-      const again = await deliver(urlOf(await program.listening()), acknowledged[0] ?? '');
+      const again = await deliver(await program.listening(), acknowledged[0] ?? '');
       assert.equal(again.json['duplicate'], true);
     }),
   );
@@ -304,33 +303,10 @@ describe('the program', { concurrency: 2 }, () => {
     it(
       'with a wrong configuration exits 78 and names every problem at once',
       inFolder(async (folder) => {
-        const program = folder.start({
-          NODE_ENV: 'production',
-          WEBHOOK_SECRET: '',
-          PORT: '70000',
-          MAX_AGE: '5m',
-          MAX_BODY_BYTES: '-1',
-          RATE_LIMIT_WINDOW_MS: '0',
-          TRUST_PROXY: 'everyone',
-          LOG_LEVEL: 'loud',
-          LOG_FORMAT: 'xml',
-          SKIP_SIGNATURE_VERIFICATION: 'true',
-          DATABASE_URL: 'postgresql://localhost/irisx',
-        });
+        const program = folder.start({ PORT: '70000', MAX_AGE: '5m', LOG_LEVEL: 'loud' });
         assert.equal((await program.exit).code, 78);
         const problems = program.errors();
-        for (const name of [
-          'WEBHOOK_SECRET',
-          'PORT',
-          'MAX_AGE',
-          'MAX_BODY_BYTES',
-          'RATE_LIMIT_WINDOW_MS',
-          'TRUST_PROXY',
-          'LOG_LEVEL',
-          'LOG_FORMAT',
-          'SKIP_SIGNATURE_VERIFICATION',
-          'DATABASE_URL',
-        ])
+        for (const name of ['PORT', 'MAX_AGE', 'LOG_LEVEL'])
           assert.match(problems, new RegExp(`^  ${name}\\b`, 'm'));
         assert.match(problems, /PORT="70000": must be a whole number from 0 to 65535/);
         assert.doesNotMatch(problems, /^\s+at /m);
@@ -340,12 +316,10 @@ describe('the program', { concurrency: 2 }, () => {
     it(
       'reports a port in use in one line',
       inFolder(async (folder) => {
-        const holder = createServer();
-        await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
-        const { port } = holder.address() as { port: number };
+        const { port, close } = await takenPort();
         const program = folder.start({ PORT: String(port) });
         const { code } = await program.exit;
-        holder.close();
+        await close();
         assert.ok(code !== 0 && code !== null);
         assert.match(
           program.errors(),
@@ -375,13 +349,10 @@ describe('the program', { concurrency: 2 }, () => {
     it(
       'on a port that a supervisor holds for another process advises starting node directly',
       inFolder(async (folder) => {
-        const holder = createServer();
-        await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
-        const { port } = holder.address() as { port: number };
+        const { port, close } = await takenPort();
         const program = folder.start({ PORT: String(port), LISTEN_FDS: '1', LISTEN_PID: '1' });
-        const { code } = await program.exit;
-        holder.close();
-        assert.equal(code, 69);
+        assert.equal((await program.exit).code, 69);
+        await close();
         assert.match(
           program.errors(),
           /LISTEN_PID names another process[^\n]*start node directly, not npm[^\n]*\n$/,
@@ -468,8 +439,4 @@ function isRefused(port: number): Promise<boolean> {
     },
     (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED',
   );
-}
-
-function urlOf({ port }: { port: number }): { url: string } {
-  return { url: `http://127.0.0.1:${port}` };
 }

@@ -100,9 +100,7 @@ describe('a client', () => {
     assert.equal(await client.forged(), 401, 'the last one within the limit');
     const answer = await deliver(client.receiver, newBody(), { secret: 'forged', headers: client.headers });
     assert.equal(answer.status, 429);
-    const { request_id, ...rest } = answer.json;
-    assert.equal(request_id, answer.headers.get('x-request-id'));
-    assert.deepEqual(rest, { error: 'Too Many Requests' });
+    assert.deepEqual(membersOf(answer), { error: 'Too Many Requests' });
     const waitS = Number(answer.headers.get('retry-after'));
     assert.ok(Number.isInteger(waitS) && waitS >= 1, String(waitS));
 
@@ -235,31 +233,12 @@ describe('X-Forwarded-For', () => {
     assert.equal(await (await newClient({}, '203.0.113.3, 198.51.100.2')).forged(), 401);
   });
 
-  it('skips the trusted addresses at its right end', async () => {
-    await useUp(await newClient({}, '203.0.113.5'));
-    assert.equal(await (await newClient({}, '203.0.113.5, 127.0.0.1, ::1')).forged(), 429);
-  });
-
   it('is treated the same in two headers as in one', async () => {
     const client = await newClient({}, '203.0.113.4');
     await useUp(client);
     const headers = ['X-Forwarded-For: 198.51.100.9', 'X-Forwarded-For: 203.0.113.4', 'Connection: close'];
     const [answer] = await exchangeRaw(client.receiver.port, request('GET /webhooks HTTP/1.1', headers));
     assert.equal(answer?.status, 429);
-  });
-
-  it('counts the addresses of one IPv6 /64 as one client', async () => {
-    const statusFrom = async (address: string) => (await newClient({}, address)).forged();
-    for (let request = 0; request < LIMIT; request++)
-      assert.equal(await statusFrom(`2001:db8:0:1::${request}`), 401);
-    assert.equal(await statusFrom('2001:db8:0:1:ffff::1'), 429);
-    assert.equal(await statusFrom('2001:db8:0:2::1'), 401);
-  });
-
-  it('counts for the proxy itself if it is not an address', async () => {
-    const env = { MAX_AGE: '299' };
-    await useUp(await newClient(env, 'unknown'));
-    assert.equal(await (await newClient(env, '<script>')).forged(), 429);
   });
 
   it('is ignored with TRUST_PROXY=none: two hundred forged addresses are one client', async () => {

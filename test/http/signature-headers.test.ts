@@ -44,9 +44,9 @@ async function answerTo(spell: (parts: Parts) => readonly string[]): Promise<unk
   const inLog = receiver.rows('SELECT seq FROM events WHERE CAST(body AS TEXT) = ?', body).length;
   assert.equal(inLog, answer.status === 200 ? 1 : 0);
   if (answer.status === 200) return 200;
-  assert.equal(answer.status, 401);
-  assert.equal(members['error'], 'Unauthorized');
-  return members['message'];
+  const { message, ...rest } = members;
+  assert.deepEqual([answer.status, rest], [401, { error: 'Unauthorized' }]);
+  return message;
 }
 
 const stamp = (at: number | string = NOW_S) => `X-IRISX-Timestamp: ${at}`;
@@ -171,17 +171,6 @@ describe('a signature header', () => {
   ];
   for (const [what, message, spell] of refused)
     it(`${what} is refused: ${message}`, async () => assert.equal(await answerTo(spell), message));
-
-  it('with any one bit flipped is refused', async () => {
-    for (let bit = 0; bit < 256; bit += 1) {
-      const flipped = ({ digest }: Parts) => {
-        const bytes = Buffer.from(digest(), 'hex');
-        bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-        return [`X-IRISX-Signature: ${bytes.toString('hex')}`, stamp()];
-      };
-      assert.equal(await answerTo(flipped), 'Invalid signature', `bit ${bit}`);
-    }
-  });
 });
 
 describe('a correctly signed timestamp', () => {

@@ -2,11 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { DOCUMENTED_TYPES } from '../../src/core/event/event-types.ts';
+import { freePort } from '../support/free-port.ts';
 import { SECRET, startReceiver, type TestReceiver, temporaryFolder } from '../support/receiver.ts';
 import { runScript } from './run-script.ts';
 
@@ -267,10 +266,7 @@ describe('./irisx send', () => {
 
 describe('./irisx send without a server', () => {
   it('says that nothing is listening', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    await new Promise((resolve) => server.close(resolve));
+    const url = `http://127.0.0.1:${await freePort()}`;
     for (const args of [[], ['--count', '100'], ['--count', '100', '--rate', '1000']]) {
       const { code, stderr } = await runScript('send', ['call.busy', '--url', url, '--secret', 's', ...args]);
       assert.equal(code, 1);

@@ -1,11 +1,18 @@
-/** A TCP port that is free at the moment, for programs that cannot use port 0. */
+/** TCP ports for programs that cannot use port 0: one that is free at the moment, and one that is not. */
 
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' ? (address?.port ?? 0) : 0;
+  const { port, close } = await takenPort();
+  await close();
+  return port;
+}
+
+/** A port on which this process listens until it is closed. */
+export async function takenPort(): Promise<{ port: number; close: () => Promise<unknown> }> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { port, close: () => new Promise((resolve) => server.close(resolve)) };
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
-import { type DeliveryOptions, signedHeaders } from './receiver.ts';
+import { type DeliveryOptions, type JsonAnswer, signedHeaders } from './receiver.ts';
 
 export interface RawAnswer {
   readonly status: number;
@@ -123,13 +123,14 @@ export function request(line: string, headers: readonly string[] = [], body = ''
   return [line, 'Host: localhost', ...headers, '', body].join('\r\n');
 }
 
-/** Checks that an answer has an id and its JSON body repeats it. @returns the other members of the body, or its text */
-export function membersOf(answer: RawAnswer): Record<string, unknown> {
-  const id = answer.headers['x-request-id'];
-  assert.ok(id, `no X-Request-Id: ${JSON.stringify(answer)}`);
-  assert.equal(answer.headers['content-type'], 'application/json; charset=utf-8');
-  const { request_id, ...members } = JSON.parse(answer.body) as Record<string, unknown>;
-  assert.equal(request_id, id);
+/** Checks that an answer has an id and its JSON body repeats it. @returns the other members of the body */
+export function membersOf(answer: RawAnswer | JsonAnswer): Record<string, unknown> {
+  const headers = answer.headers instanceof Headers ? Object.fromEntries(answer.headers) : answer.headers;
+  const json = 'json' in answer ? answer.json : (JSON.parse(answer.body) as Record<string, unknown>);
+  const { request_id, ...members } = json;
+  assert.ok(request_id, `no request_id: ${JSON.stringify(answer)}`);
+  assert.equal(request_id, headers['x-request-id']);
+  assert.equal(headers['content-type'], 'application/json; charset=utf-8');
   return members;
 }
 

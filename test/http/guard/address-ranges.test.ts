@@ -141,14 +141,6 @@ describe('clientOf', () => {
     assert.equal(clientOf('1::2:3:4:5:6:7'), '1:0:2:3::/64');
     assert.equal(clientOf('1:2:3::'), '1:2:3:0::/64');
   });
-
-  it('treats ten thousand addresses of one /64 as one client', () => {
-    const clients = new Set<string>();
-    for (let n = 0; n < 10_000; n++) {
-      clients.add(clientOf(`2001:db8:1:2:${(n * 6).toString(16)}:${n.toString(16)}::1`));
-    }
-    assert.deepEqual([...clients], ['2001:db8:1:2::/64']);
-  });
 });
 
 describe('clientAddress', () => {
@@ -157,11 +149,9 @@ describe('clientAddress', () => {
   const proxies = ranges('loopback, 10.0.0.0/8');
 
   it('is the socket’s remote address if no proxy is trusted, whatever is forwarded', () => {
-    const clients = new Set<string>();
-    for (let n = 0; n < 10_000; n++) {
-      clients.add(clientAddress('127.0.0.1', `198.51.${n >> 8}.${n & 255}`, none));
-    }
-    assert.deepEqual([...clients], ['127.0.0.1']);
+    for (const forwarded of ['198.51.100.1', '198.51.100.2', '2001:db8::1', undefined])
+      assert.equal(clientAddress('127.0.0.1', forwarded, none), '127.0.0.1');
+    assert.equal(clientAddress('2001:db8:1:2::9', '198.51.100.1', none), '2001:db8:1:2::/64');
   });
 
   it('is the socket’s remote address if that is not a trusted proxy', () => {
@@ -192,13 +182,6 @@ describe('clientAddress', () => {
     assert.equal(clientAddress('::ffff:127.0.0.1', '198.51.100.1:4711', loopback), '198.51.100.1');
     assert.equal(clientAddress('::1', '[2001:db8:1:2::9]:4711', loopback), '2001:db8:1:2::/64');
     assert.equal(clientAddress('::ffff:203.0.113.9', undefined, loopback), '203.0.113.9');
-  });
-
-  it('treats ten thousand forged addresses of one /64 as one client', () => {
-    const clients = new Set<string>();
-    for (let n = 0; n < 10_000; n++)
-      clients.add(clientAddress(`2001:db8:1:2::${n.toString(16)}`, undefined, none));
-    assert.equal(clients.size, 1);
   });
 
   it('has a name for a socket that is gone', () => {

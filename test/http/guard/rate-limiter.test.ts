@@ -24,16 +24,12 @@ function retryAfterS(place: Place): number {
 
 describe('a rate limiter', () => {
   it('grants exactly as many places as its limit', () => {
-    const limiter = createRateLimiter(3, WINDOW_MS);
-    assert.equal(limiter.take('a', 0).kind, 'taken');
-    assert.equal(limiter.take('a', 1).kind, 'taken');
-    assert.equal(limiter.take('a', 2).kind, 'taken');
-    assert.equal(limiter.take('a', 3).kind, 'over');
-    assert.equal(limiter.take('a', WINDOW_MS - 1).kind, 'over');
-  });
-
-  it('grants one place with a limit of 1', () => {
-    assert.equal(places(createRateLimiter(1, WINDOW_MS), 'a', 5), 1);
+    for (const limit of [1, 2, 3]) {
+      const limiter = createRateLimiter(limit, WINDOW_MS);
+      for (let n = 0; n < limit; n++) assert.equal(limiter.take('a', n).kind, 'taken');
+      assert.equal(limiter.take('a', limit).kind, 'over');
+      assert.equal(limiter.take('a', WINDOW_MS - 1).kind, 'over');
+    }
   });
 
   it('is off with a limit of 0, and giving back does nothing', () => {
@@ -223,15 +219,5 @@ describe('the number of clients kept', () => {
     const limiter = createRateLimiter(2, WINDOW_MS, 2);
     for (const client of ['a', 'b', 'a', 'b']) assert.equal(limiter.take(client, 0).kind, 'taken');
     for (const client of ['a', 'b']) assert.equal(limiter.take(client, 0).kind, 'over');
-  });
-
-  it('holds for a million clients', () => {
-    const limiter = createRateLimiter(1, WINDOW_MS, 100);
-    for (let n = 0; n < 1_000_000; n++) limiter.take(`client ${n}`, 0);
-    let remembered = 0;
-    for (let n = 999_900; n < 1_000_000; n++)
-      if (limiter.take(`client ${n}`, 0).kind === 'over') remembered++;
-    assert.equal(remembered, 100);
-    assert.equal(limiter.take('client 999899', 0).kind, 'taken');
   });
 });
