@@ -33,7 +33,10 @@ export const LINGER_MS = 1_000;
  * connection.
  */
 export const PIPELINING_REQUESTS_MAX = 1024;
-/** All bodies being read or waiting for the writer: enough for 64 requests of the largest default size. */
+/**
+ * All bodies being read or waiting for the writer, so the writer's queue needs no limit in bytes. Enough for 64 requests
+ * of the largest default size.
+ */
 export const BUFFERED_BODIES_BYTES_MAX = 64 * 1024 * 1024;
 /** Chunks of one body. Each costs about 100 bytes in addition to its data, so 1-byte chunks would fill the memory. */
 export const BODY_PIECES_MAX = 4096;
@@ -74,12 +77,16 @@ export const BATCH_AHEAD_DELIVERIES_MIN = 16;
 export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 /** Deliveries waiting for the writer: about half a second of work. */
 export const QUEUE_DELIVERIES_MAX = 10_000;
-/** Body bytes waiting for the writer. */
-export const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** How long SQLite waits for another process's write lock before a batch is refused with 503. */
 export const BUSY_TIMEOUT_MS = 3_000;
 /** How often the lock is polled within that time: a rebuild pauses for at least five times as long. */
 export const LOCK_LOOK_US = 200;
+/** Attempts to open a file that another process is opening, or to checkpoint while another process does. */
+export const FILE_ATTEMPTS_MAX = 20;
+/** Time between two of these attempts. */
+export const FILE_RETRY_MS = 100;
+/** Size of the write that shows whether storage works: eight pages, so that it also finds out about a full disk. */
+export const PROBE_BYTES = 32 * 1024;
 /** While storage fails, a small real write is tried this often, so that recovery does not depend on traffic. */
 export const STORAGE_RETRY_MS = 1_000;
 /**
@@ -141,6 +148,10 @@ export const REBUILD_ROWS_FIRST = 100;
 export const REBUILD_ROWS_MIN = 10;
 /** Events folded in memory before their rows are written; most subjects' events fit into one such piece. */
 export const REBUILD_FOLD_EVENTS = 5_000;
+/** A comparison folds at most this many events within its one long read: a fraction of a second's work. */
+export const COMPARE_REMAINDER_EVENTS_MAX = 5_000;
+/** Differences of one table that a comparison lists; the rest are only counted. */
+export const DIFFERENCES_LISTED_MAX = 10;
 /** The last transaction of a rebuild folds at most this many events before the swap. */
 export const REBUILD_REMAINDER_EVENTS_MAX = 50;
 /**
@@ -213,7 +224,10 @@ export function checkLimits(bodyBytesMax: number): string[] {
       DRAIN_CUT_MS + 2 * DRAIN_BUSY_TIMEOUT_MS < DRAIN_MAX_MS,
       'DRAIN_CUT_MS and twice DRAIN_BUSY_TIMEOUT_MS must be below DRAIN_MAX_MS',
     ],
-    [BATCH_BYTES_MAX <= QUEUE_BYTES_MAX, 'BATCH_BYTES_MAX must be at most QUEUE_BYTES_MAX'],
+    [
+      BATCH_BYTES_MAX <= BUFFERED_BODIES_BYTES_MAX,
+      'BATCH_BYTES_MAX must be at most BUFFERED_BODIES_BYTES_MAX',
+    ],
     [
       bodyBytesMax <= BUFFERED_BODIES_BYTES_MAX / 4,
       `MAX_BODY_BYTES must be at most ${BUFFERED_BODIES_BYTES_MAX / 4}, a quarter of what all bodies together may take`,

@@ -44,7 +44,7 @@ fault(
 );
 
 /**
- * Seen to fail without the checkpoint at the start (settleWal): the next start listened, and answered 200 with
+ * Seen to fail without the checkpoint at the start (flushWal): the next start listened, and answered 200 with
  * `duplicate` to four deliveries that the failed fsync had left in the WAL.
  */
 fault(

@@ -283,13 +283,7 @@ describe('a handler', () => {
     const receiver = await start();
     await deliver(receiver, completed('after'));
     await until(() => seen().length === 1, 'it has run');
-    await rebuild({
-      databasePath,
-      derivations,
-      projections: derivations.projections,
-      pause: () => Promise.resolve(),
-      monotonicMs: () => performance.now(),
-    });
+    await rebuild(databasePath, derivations, { projections: derivations.projections });
     await deliver(receiver, completed('last'));
     await until(() => seen().length === 2, 'it has run for the next');
     assert.deepEqual(
@@ -478,13 +472,7 @@ it('a handler does not see an event that no table has, before a rebuild and a re
   assert.ok(receiver.lines.some((line) => line.includes('no table has this event, because it could not')));
   database.exec('DROP TRIGGER failing');
   database.close();
-  await rebuild({
-    databasePath,
-    derivations,
-    projections: derivations.projections,
-    pause: async () => {},
-    monotonicMs: () => performance.now(),
-  });
+  await rebuild(databasePath, derivations, { projections: derivations.projections });
   const store = new SqliteRunStore(runStorePath(databasePath));
   await store.retry([1], Date.now());
   await store.close();

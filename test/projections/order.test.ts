@@ -12,7 +12,7 @@ import type { Delivery, Recorded } from '../../src/core/event/delivery.ts';
 import { SPELLINGS_WITH_TABLE } from '../../src/core/event/event-types.ts';
 import type { Failure } from '../../src/core/event/recorded-event.ts';
 import { createTableSql, failuresTable } from '../../src/engines/sqlite/file/schema.ts';
-import { EventLog } from '../../src/engines/sqlite/log/event-log.ts';
+import { headOf } from '../../src/engines/sqlite/log/event-log.ts';
 import { foldRange } from '../../src/engines/sqlite/log/fold-range.ts';
 import { Rows as TableRows } from '../../src/engines/sqlite/log/rows.ts';
 import { derivations } from '../../src/projections/index.ts';
@@ -30,7 +30,6 @@ type Rows = Record<string, unknown>[];
 class World {
   readonly #database: Database = openInMemory();
   #appender = appenderOf(this.#database, derivations);
-  readonly #log = new EventLog(this.#database);
   readonly #again: TableRows[];
   readonly #addFailureAgain: (failure: Failure) => void;
   readonly #prepared = new Map<string, Statement<unknown[]>>();
@@ -42,7 +41,7 @@ class World {
     database.exec(failuresTable('again.failures'));
     this.#again = derivations.projections.map((projection) => {
       database.exec(createTableSql(projection, `again.${projection.name}`));
-      return new TableRows(database, this.#log, projection, `again.${projection.name}`);
+      return new TableRows(database, projection, `again.${projection.name}`);
     });
     const insert = database.prepare('INSERT INTO again.failures (seq, stage, error) VALUES (?, ?, ?)');
     this.#addFailureAgain = ({ seq, stage, error }) => void insert.run(seq, stage, error);
@@ -66,9 +65,9 @@ class World {
 
   /** Folds the log again from its first event, as a rebuild does. */
   foldAgain(): void {
-    const head = this.#log.head().seq;
+    const head = headOf(this.#database).seq;
     for (let after = 0; after < head; ) {
-      const { seq, failures } = foldRange(this.#log, after, head, this.#again, true);
+      const { seq, failures } = foldRange(this.#database, after, head, this.#again, true);
       for (const failure of failures) this.#addFailureAgain(failure);
       after = seq;
     }

@@ -44,10 +44,10 @@ export interface Folded {
 }
 
 /** The keys of the rows that the events belong to, by table, with repetitions: a fold needs these rows. */
-export function keysOf(events: Iterable<PreparedEvent>): Map<string, string[]> {
+export function keysOf(events: Iterable<FoldingEvent>): Map<string, string[]> {
   const keys = new Map<string, string[]>();
-  for (const { rows } of events)
-    for (const { projection, key } of rows) {
+  for (const { prepared } of events)
+    for (const { projection, key } of prepared.rows) {
       if (key === undefined) continue;
       const ofTable = keys.get(projection.name);
       if (ofTable === undefined) keys.set(projection.name, [key]);

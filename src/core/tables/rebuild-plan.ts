@@ -13,24 +13,19 @@ export interface RebuildPlan {
   readonly stages: readonly string[];
 }
 
-/** What a rebuild finds when it begins. */
-export interface RebuildSituation {
-  /** What is wrong with the tables. */
-  readonly problems: readonly TableProblem[];
-  /** Whether the log has events that were appended without being folded. */
-  readonly hasUnfolded: boolean;
-}
-
 /**
  * An event that was appended without being folded is missing in every table, and has one failure for all of them. So as
  * long as there is one, a rebuild makes all tables, unless newer code has made one of them.
- * @param wanted the tables to rebuild @param all all tables
+ * @param wanted the tables to rebuild
+ * @param problems what is wrong with the tables
+ * @param hasUnfolded whether the log has events that were appended without being folded
  * @throws EngineError `refused` if newer code has made a wanted table: a rebuild never downgrades a table
  */
 export function rebuildPlan(
   wanted: readonly Projection[],
   all: readonly Projection[],
-  { problems, hasUnfolded }: RebuildSituation,
+  problems: readonly TableProblem[],
+  hasUnfolded: boolean,
 ): RebuildPlan {
   const isWanted = ({ name }: Projection) => wanted.some((each) => each.name === name);
   refuseNewer(problems.filter(({ projection }) => isWanted(projection)));

@@ -1,7 +1,7 @@
-/** Deliveries that wait for a batch. The queue is bounded in number and in bytes, so a burst cannot exhaust memory. */
+/** Deliveries that wait for a batch. Their number is limited; their bytes are, with all bodies, where they are read. */
 
 import type { Delivery, Outcome } from '../event/delivery.ts';
-import { BATCH_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_DELIVERIES_MAX } from '../limits.ts';
+import { BATCH_BYTES_MAX, QUEUE_DELIVERIES_MAX } from '../limits.ts';
 
 export interface Waiting {
   readonly delivery: Delivery;
@@ -10,21 +10,17 @@ export interface Waiting {
 
 export class DeliveryQueue {
   #waiting: Waiting[] = [];
-  #bytes = 0;
 
   get length(): number {
     return this.#waiting.length;
   }
 
-  hasRoomFor(delivery: Delivery): boolean {
-    return (
-      this.#waiting.length < QUEUE_DELIVERIES_MAX && this.#bytes + delivery.body.byteLength <= QUEUE_BYTES_MAX
-    );
+  get isFull(): boolean {
+    return this.#waiting.length >= QUEUE_DELIVERIES_MAX;
   }
 
   add(waiting: Waiting): void {
     this.#waiting.push(waiting);
-    this.#bytes += waiting.delivery.body.byteLength;
   }
 
   /** Removes and returns the first ones: at most `most`, and at most BATCH_BYTES_MAX of bodies or one larger body. */
@@ -37,14 +33,12 @@ export class DeliveryQueue {
       count++;
       bytes = more;
     }
-    this.#bytes -= bytes;
     return this.#waiting.splice(0, count);
   }
 
   takeAll(): Waiting[] {
     const all = this.#waiting;
     this.#waiting = [];
-    this.#bytes = 0;
     return all;
   }
 }

@@ -110,7 +110,7 @@ export class Writer {
    * @returns `recorded` after its fsync; `refused` if it is not, or not known to be, in the log. Never rejects.
    */
   append(delivery: Delivery): Promise<Outcome> {
-    const refusal = this.#refusal(delivery);
+    const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.resolve(refusal);
     return new Promise((resolve) => {
       this.#queue.add({ delivery, resolve });
@@ -143,10 +143,10 @@ export class Writer {
     return this.#closing.promise;
   }
 
-  #refusal(delivery: Delivery): Refused | undefined {
+  #refusal(): Refused | undefined {
     if (this.#storage === 'lost') return { kind: 'refused', reason: 'storage_failed' };
     if (this.#closing !== undefined) return { kind: 'refused', reason: 'shutting_down' };
-    return this.#queue.hasRoomFor(delivery) ? undefined : { kind: 'refused', reason: 'queue_full' };
+    return this.#queue.isFull ? { kind: 'refused', reason: 'queue_full' } : undefined;
   }
 
   #sendBatches(): void {

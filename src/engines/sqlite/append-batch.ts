@@ -1,50 +1,55 @@
 /**
  * One batch is one transaction. What it writes is computed by the pure functions in core/tables once the log is locked.
  * A 2xx may be sent when the commit returns, because everything is fsynced by then.
+ *
+ * A batch folds into the tables of this code's version that reflect the whole log. A table that only lacks events,
+ * because a process with other code was writing, is first brought up to date, a piece per batch.
  */
 
-import type { Database, Statement } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 import type { BatchResult } from '../../core/engine/engine.ts';
 import { EngineError } from '../../core/engine-error.ts';
-import type { Recorded } from '../../core/event/delivery.ts';
 import type { Failure, Head } from '../../core/event/recorded-event.ts';
 import { IRISX } from '../../core/packaging.ts';
 import { append } from '../../core/tables/append.ts';
-import { fold } from '../../core/tables/fold.ts';
 import type { PreparedDelivery } from '../../core/tables/prepare.ts';
 import type { Projection } from '../../core/tables/projection.ts';
-import { CurrentTables, type FoundTables } from './current-tables.ts';
+import { tableProblem } from '../../core/tables/table-problem.ts';
+import { dataVersion } from './file/statement.ts';
+import { faultText, storageFault } from './file/storage-fault.ts';
 import { WriteTransactions } from './file/write-transactions.ts';
-import { EventLog } from './log/event-log.ts';
-import { changeRows, loadRows } from './log/rows.ts';
-import { TableStates } from './log/table-states.ts';
+import { addFailure, headOf, insertEvent, knownEvent } from './log/event-log.ts';
+import { foldRange } from './log/fold-range.ts';
+import { foldInto, Rows } from './log/rows.ts';
+import { setTableState, tableStates } from './log/table-states.ts';
 
-/** State as of the last batch that only another connection's commit can change. */
-interface Known extends FoundTables {
-  readonly head: Head;
+/** What a batch finds. It stays true until another connection commits. */
+interface Found extends Omit<BatchResult, 'outcomes'> {
+  /** The tables to fold into. */
+  readonly current: readonly Rows[];
 }
 
 /** Appends batches over the only writing connection. */
 export class BatchAppender {
   readonly transactions: WriteTransactions;
-  readonly #log: EventLog;
-  readonly #states: TableStates;
-  readonly #tables: CurrentTables;
-  readonly #dataVersion: Statement;
-  #known: Known | undefined;
-  #knownVersion: unknown;
+  readonly #database: Database;
+  readonly #projections: readonly Projection[];
+  readonly #tables = new Map<Projection, Rows>();
+  readonly #addFailure: (failure: Failure) => void;
+  #found: Found | undefined;
+  /** SQLite's data version when #found was read. */
+  #foundVersion: unknown;
 
   constructor(database: Database, projections: readonly Projection[]) {
-    this.#log = new EventLog(database);
-    this.#states = new TableStates(database, this.#log);
-    this.#tables = new CurrentTables(database, projections, this.#log, this.#states);
+    this.#database = database;
+    this.#projections = projections;
+    this.#addFailure = (failure) => addFailure(database, failure);
     this.transactions = new WriteTransactions(database);
-    this.#dataVersion = database.prepare('PRAGMA data_version').pluck();
   }
 
   /** The log's last event, as committed. @throws EngineError `lost` if it is damaged */
   head(): Head {
-    const head = this.#log.head();
+    const head = headOf(this.#database);
     if (head.chain instanceof Uint8Array) return head;
     throw new EngineError(
       'lost',
@@ -61,50 +66,88 @@ export class BatchAppender {
   append(batch: readonly PreparedDelivery[]): BatchResult {
     try {
       return this.transactions.run(() => {
-        const known = this.#look();
-        const [outcomes, head] = this.#write(batch, known);
+        const { current, defect, ...found } = this.#find();
+        const { outcomes, head } = this.#write(batch, current, found.head);
         // If a table is behind, its state must be read again; otherwise only the head has changed.
-        this.#known = known.isBehind ? undefined : { ...known, head, defect: undefined };
-        const { lagging, isBehind, defect } = known;
-        return { outcomes, head, lagging, isBehind, ...(defect !== undefined && { defect }) };
+        this.#found = found.isBehind ? undefined : { ...found, current, head };
+        return { ...found, outcomes, head, ...(defect !== undefined && { defect }) };
       });
     } catch (error) {
-      this.#known = undefined;
+      this.#found = undefined;
       throw error;
     }
   }
 
-  /** Call it inside the transaction, when no other connection can write. */
-  #look(): Known {
-    const version = this.#dataVersion.get();
-    if (this.#known !== undefined && version === this.#knownVersion) return this.#known;
-    this.#tables.forget();
-    const head = this.head();
-    this.#knownVersion = version;
-    return { head, ...this.#tables.find(head.seq) };
+  #write(batch: readonly PreparedDelivery[], current: readonly Rows[], before: Head) {
+    const known = batch.map((each) => knownEvent(this.#database, each.bodyTimeMs, each.bodySha256));
+    const { events, head, outcomes } = append(batch, before, known);
+    const failures: Failure[] = [];
+    const onFailure = (failure: Failure) => {
+      failures.push(failure);
+      this.#addFailure(failure);
+    };
+    for (const { stored } of events) insertEvent(this.#database, stored);
+    for (const failure of foldInto(current, events)) onFailure(failure);
+    for (const table of current) table.write(onFailure);
+    if (events.length > 0)
+      for (const { projection } of current) setTableState(this.#database, projection, head.seq);
+    return { outcomes: outcomes(failures), head };
   }
 
-  #write(batch: readonly PreparedDelivery[], { head, current }: Known): [Recorded[], Head] {
-    const known = batch.map(({ bodyTimeMs, bodySha256 }) => this.#log.known(bodyTimeMs, bodySha256));
-    const before = loadRows(
-      current,
-      batch.map(({ event }) => event),
-    );
+  /** Call it inside the transaction, when no other connection can write. */
+  #find(): Found {
+    const version = dataVersion(this.#database);
+    if (this.#found !== undefined && version === this.#foundVersion) return this.#found;
+    for (const table of this.#tables.values()) table.forget();
+    this.#foundVersion = version;
+    const head = this.head();
+    const states = tableStates(this.#database);
+    const current: Rows[] = [];
+    const lagging: string[] = [];
+    let isBehind = false;
+    let defect: string | undefined;
+    for (const projection of this.#projections) {
+      const kind = tableProblem(projection, states, head.seq)?.kind;
+      // A table that is ahead stays so until it is rebuilt, because the log will grow to that seq again.
+      if (kind === 'ahead') setTableState(this.#database, projection, Number.MAX_SAFE_INTEGER);
+      if (kind !== undefined && kind !== 'behind') {
+        this.#tables.delete(projection);
+        lagging.push(projection.name);
+        continue;
+      }
+      const table = this.#tables.get(projection) ?? new Rows(this.#database, projection);
+      this.#tables.set(projection, table);
+      const before = states.get(projection.name)?.applied_seq ?? 0;
+      const applied = this.#catchUp(table, before, head.seq);
+      if (typeof applied === 'string') defect = applied;
+      if (applied === head.seq) current.push(table);
+      else lagging.push(projection.name);
+      // A log that cannot be read further is damaged, which `verify` reports.
+      if (typeof applied === 'number' && applied > before && applied < head.seq) isBehind = true;
+    }
+    return { head, current, lagging, isBehind, ...(defect !== undefined && { defect }) };
+  }
 
-    const appended = append(batch, head, known);
-    const folded = fold(appended.events, before);
-
-    const failures: Failure[] = [];
-    const addFailure = (failure: Failure) => {
-      failures.push(failure);
-      this.#log.failures.add(failure);
-    };
-    for (const { stored } of appended.events) this.#log.insert(stored);
-    for (const failure of folded.failures) addFailure(failure);
-    changeRows(current, folded);
-    for (const table of current) table.write(addFailure);
-    if (appended.events.length > 0)
-      for (const { projection } of current) this.#states.advance(projection.name, appended.head.seq);
-    return [appended.outcomes(failures), appended.head];
+  /**
+   * Folds events that a process with other code did not fold. If this fails for a reason other than storage, the table
+   * stays behind, because the batch must not fail for events that are in the log already.
+   * @returns the seq that the table reflects now, or why it cannot be brought up to date
+   */
+  #catchUp(table: Rows, after: number, head: number): number | string {
+    if (after >= head) return after;
+    const inSavepoint = this.#database.transaction(() => {
+      const { seq, failures } = foldRange(this.#database, after, head, [table], false);
+      for (const failure of failures) this.#addFailure(failure);
+      table.write(this.#addFailure);
+      setTableState(this.#database, table.projection, seq);
+      return seq;
+    });
+    try {
+      return inSavepoint();
+    } catch (error) {
+      if (storageFault(error) !== 'other') throw error;
+      table.forget();
+      return `the table ${table.projection.name} cannot be brought up to date: ${faultText(error)}`;
+    }
   }
 }

@@ -6,11 +6,12 @@
 
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import Sqlite, { type Database } from 'better-sqlite3';
 import type { BackupOptions, BackupResult } from '../../core/engine/engine.ts';
 import { EngineError } from '../../core/engine-error.ts';
 import { CHAIN_GENESIS } from '../../core/event/chain.ts';
-import type { Head } from '../../core/event/recorded-event.ts';
+import type { Head, StoredEvent } from '../../core/event/recorded-event.ts';
 import { linkProblem, verifyLog } from '../../core/inspect/verify-log.ts';
 import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
 import { makeFile } from '../../core/make-file.ts';
@@ -21,10 +22,10 @@ import { openDatabase, openReadOnly, prepareDatabaseFile } from './file/database
 import { lockFile } from './file/file-lock.ts';
 import { faultText, storageFault } from './file/storage-fault.ts';
 import { usersObjects } from './file/views.ts';
-import { EventLog } from './log/event-log.ts';
+import { headOf, insertEvent, knownEvent, storedEvents } from './log/event-log.ts';
 import { createReader } from './reader.ts';
 import { checkTables } from './rebuild/compare.ts';
-import { type RebuildSource, rebuild } from './rebuild/rebuild.ts';
+import { rebuild } from './rebuild/rebuild.ts';
 import { runStorePath } from './run-store-file.ts';
 
 /** Path of the handlers' state that belongs to a backup. */
@@ -36,8 +37,11 @@ export function backupHandlersPath(targetPath: string): string {
  * @returns when the backup is complete, checked and fsynced
  * @throws EngineError `refused`: the backup was not made; the message says why, and partial files have been removed
  */
-export async function backup(source: RebuildSource, options: BackupOptions): Promise<BackupResult> {
-  const { targetPath } = options;
+export async function backup(
+  databasePath: string,
+  derivations: Derivations,
+  { targetPath, onProgress }: BackupOptions,
+): Promise<BackupResult> {
   const handlersPath = backupHandlersPath(targetPath);
   const folder = dirname(targetPath);
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
@@ -51,8 +55,8 @@ export async function backup(source: RebuildSource, options: BackupOptions): Pro
       if (existsSync(path))
         throw refused(`${path} already exists: choose another name, or move the file away`);
     removeFiles(partialPath, partialHandlersPath); // left by a killed backup
-    const hasHandlers = copyHandlers(runStorePath(source.databasePath), partialHandlersPath);
-    const copied = await copyAndCheck(source, options.onProgress, partialPath);
+    const hasHandlers = copyHandlers(runStorePath(databasePath), partialHandlersPath);
+    const copied = await copyAndCheck(databasePath, derivations, onProgress, partialPath);
     if (hasHandlers) syncFile(partialHandlersPath);
     syncFile(partialPath);
     if (hasHandlers) renameSync(partialHandlersPath, handlersPath);
@@ -86,7 +90,8 @@ function locked(lockPath: string, targetPath: string): () => void {
 }
 
 async function copyAndCheck(
-  { databasePath, derivations, pause, monotonicMs }: RebuildSource,
+  databasePath: string,
+  derivations: Derivations,
   onProgress: BackupOptions['onProgress'],
   partialPath: string,
 ): Promise<Pick<BackupResult, 'head' | 'leftOut'>> {
@@ -97,18 +102,14 @@ async function copyAndCheck(
     copy.pragma('synchronous = OFF'); // syncFile() syncs the whole file before it is renamed
     let leftOut: readonly string[];
     try {
-      await copyEvents(source, copy, onProgress, pause);
-      leftOut = copyForeignViews(source, copy, derivations);
+      await copyEvents(source, copy, onProgress);
+      leftOut = copyUsersViews(source, copy, derivations);
     } finally {
       copy.close();
     }
-    await rebuild({
-      databasePath: partialPath,
-      derivations,
+    await rebuild(partialPath, derivations, {
       projections: derivations.projections,
       onProgress: ({ done, total }) => onProgress('tables', done, total),
-      pause,
-      monotonicMs,
     });
     const head = await check(partialPath, derivations, onProgress);
     makeOneFile(partialPath, derivations);
@@ -123,32 +124,30 @@ async function copyEvents(
   source: Database,
   copy: Database,
   onProgress: BackupOptions['onProgress'],
-  pause: RebuildSource['pause'],
 ): Promise<void> {
-  const [from, to] = [new EventLog(source), new EventLog(copy)];
   let head: Head = { seq: 0, chain: CHAIN_GENESIS };
   const copyPiece = copy.transaction((): number => {
-    const events = storedAfter(from, head);
+    const events = storedAfter(source, head);
     for (const event of events) {
       if (event.seq !== head.seq + 1) throw damaged(head.seq + 1, 'it is missing');
       const problem = linkProblem(event, head.chain);
       if (problem !== undefined) throw damaged(event.seq, problem);
-      const first = to.known(event.body_time_ms, event.body_sha256);
+      const first = knownEvent(copy, event.body_time_ms, event.body_sha256);
       if (first !== undefined) throw damaged(event.seq, `its body is that of seq ${first.seq}`);
-      to.insert(event);
+      insertEvent(copy, event);
       head = { seq: event.seq, chain: event.chain };
     }
     return events.length;
   });
   while (copyPiece() > 0) {
-    onProgress('copying', head.seq, from.head().seq);
-    await pause(0); // lets a signal stop the backup here
+    onProgress('copying', head.seq, headOf(source).seq);
+    await setImmediate(); // lets a signal stop the backup here
   }
 }
 
-function storedAfter(log: EventLog, { seq }: Head) {
+function storedAfter(source: Database, { seq }: Head): StoredEvent[] {
   try {
-    return log.stored(seq);
+    return storedEvents(source, seq);
   } catch (error) {
     throw damaged(seq + 1, `the log cannot be read from here on: ${faultText(error)}`);
   }
@@ -161,7 +160,7 @@ function damaged(seq: number, reason: string): EngineError {
 }
 
 /** Copies the user's own views. Their tables are only named, since their content may be inconsistent with the log. */
-function copyForeignViews(source: Database, copy: Database, derivations: Derivations): readonly string[] {
+function copyUsersViews(source: Database, copy: Database, derivations: Derivations): readonly string[] {
   const { views, tables } = usersObjects(source, derivations);
   for (const { sql } of views) copy.exec(sql);
   return tables;

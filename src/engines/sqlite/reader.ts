@@ -4,15 +4,23 @@
  */
 
 import type { Database } from 'better-sqlite3';
-import type { Reader, SearchPiece, SqlValue } from '../../core/engine/reader.ts';
+import type { Reader, SqlValue } from '../../core/engine/reader.ts';
 import { EngineError } from '../../core/engine-error.ts';
 import type { Projection, Row } from '../../core/tables/projection.ts';
 import { openReadOnly } from './file/database.ts';
+import { dataVersion } from './file/statement.ts';
 import { atEdge, faultText } from './file/storage-fault.ts';
-import { EventLog } from './log/event-log.ts';
-import { EventSearch } from './log/event-search.ts';
+import {
+  columnOf,
+  failuresOf,
+  handlerEvents,
+  headOf,
+  storedEvents,
+  unfoldedEvents,
+} from './log/event-log.ts';
+import { countsByTime, defineMentions, failedNaming, naming, search } from './log/event-search.ts';
 import { readingPauses } from './log/reading-pauses.ts';
-import { TableStates } from './log/table-states.ts';
+import { reflectedSeqOf, tableProblems } from './log/table-states.ts';
 
 /**
  * @param arrange what to do with the connection before anything is read
@@ -35,39 +43,34 @@ export function openReader(
 
 /** @param database a read-only connection, which the reader closes */
 export function createReader(database: Database, projections: readonly Projection[]): Reader {
-  // On demand, so that a table that is missing or damaged only fails what reads it.
-  const log = onDemand(() => new EventLog(database));
-  const states = onDemand(() => new TableStates(database, log()));
-  const search = onDemand(() => new EventSearch(database));
-  const version = onDemand(() => database.prepare('PRAGMA data_version').pluck());
-  const rest = onDemand(() => readingPauses(database));
+  defineMentions(database);
+  let pause: (() => void) | undefined;
   let turn: Promise<unknown> = Promise.resolve();
 
   const within: Reader = {
-    head: () => atEdge(() => log().head()),
-    stored: (after, limit) => atEdge(() => log().stored(after, limit)),
-    forHandlers: (after, limit) => atEdge(() => log().forHandlers(after, limit)),
-    chainOf: (seq) => atEdge(() => log().chainOf(seq)),
-    receivedAtMs: (seq) => atEdge(() => log().receivedAtMs(seq)),
-    failuresOf: (seq) => atEdge(() => log().failures.of(seq)),
-    unfolded: (after, upTo) =>
-      atEdge(() =>
-        log()
-          .failures.unfolded(after, upTo)
-          .map(({ seq }) => seq),
-      ),
-    search: (piece: SearchPiece) => atEdge(() => search().piece(piece)),
-    naming: (id, from, upTo, limit) => atEdge(() => search().naming(id, from, upTo, limit)),
-    failedNaming: (stage, id, limit) => atEdge(() => search().failedNaming(stage, id, limit)),
-    countsByTime: (after, upTo, stepMs) => atEdge(() => search().countsByTime(after, upTo, stepMs)),
-    tableProblems: () => atEdge(() => states().problems(projections)),
-    reflectedSeq: () => atEdge(() => states().reflectedSeq(projections)),
+    head: () => atEdge(() => headOf(database)),
+    stored: (after, limit) => atEdge(() => storedEvents(database, after, limit)),
+    forHandlers: (after, limit) => atEdge(() => handlerEvents(database, after, limit)),
+    chainOf: (seq) => atEdge(() => columnOf(database, 'chain', seq) ?? new Uint8Array()),
+    receivedAtMs: (seq) => atEdge(() => columnOf(database, 'received_at_ms', seq)),
+    failuresOf: (seq) => atEdge(() => failuresOf(database, seq)),
+    unfolded: (after, upTo) => atEdge(() => unfoldedEvents(database, after, upTo).map(({ seq }) => seq)),
+    search: (piece) => atEdge(() => search(database, piece)),
+    naming: (id, from, upTo, limit) => atEdge(() => naming(database, id, from, upTo, limit)),
+    failedNaming: (stage, id, limit) => atEdge(() => failedNaming(database, stage, id, limit)),
+    countsByTime: (after, upTo, stepMs) => atEdge(() => countsByTime(database, after, upTo, stepMs)),
+    tableProblems: () => atEdge(() => tableProblems(database, projections)),
+    reflectedSeq: () => atEdge(() => reflectedSeqOf(database, projections)),
     row: ({ name, key: column }, key) =>
       atEdge(() => database.prepare<[string], Row>(`SELECT * FROM ${name} WHERE ${column} = ?`).get(key)),
-    query: (sql: string, ...values: readonly SqlValue[]) => atEdge(() => rowsOf(database, sql, values)),
+    query: (sql, ...values) => atEdge(() => rowsOf(database, sql, values)),
     damage: async () => damageOf(database),
-    version: () => atEdge(() => version().get()),
-    rest: () => atEdge(() => rest()()),
+    version: () => atEdge(() => dataVersion(database)),
+    rest: () =>
+      atEdge(() => {
+        pause ??= readingPauses(database);
+        pause();
+      }),
     atOneMoment: (work) => work(within),
     close: () => atEdge(() => void database.close()),
   };
@@ -87,14 +90,6 @@ export function createReader(database: Database, projections: readonly Projectio
   }
 
   return { ...within, atOneMoment };
-}
-
-function onDemand<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }
 
 /** @throws EngineError also for what the driver refuses by itself, such as too few values or a statement that writes */

@@ -2,17 +2,15 @@
 
 import type { Database } from 'better-sqlite3';
 import type { BatchResult, EngineWriter } from '../../core/engine/engine.ts';
-import { DRAIN_BUSY_TIMEOUT_MS } from '../../core/limits.ts';
+import { DRAIN_BUSY_TIMEOUT_MS, PROBE_BYTES } from '../../core/limits.ts';
 import type { PreparedDelivery } from '../../core/tables/prepare.ts';
 import type { Derivations } from '../../core/tables/projection.ts';
 import { BatchAppender } from './append-batch.ts';
-import { checkpointsOf } from './file/checkpoints.ts';
-import { openDatabase, settleWal } from './file/database.ts';
+import { checkpointsOf, flushWal } from './file/checkpoints.ts';
+import { openDatabase } from './file/database.ts';
 import { FileMoved, openedFiles } from './file/opened-files.ts';
 import { engineError, faultText, storageFault } from './file/storage-fault.ts';
 import { updateViews } from './file/views.ts';
-
-const PROBE_BYTES = 32 * 1024;
 
 /**
  * @param path a file that prepareDatabaseFile() has made
@@ -21,7 +19,7 @@ const PROBE_BYTES = 32 * 1024;
 export function openWriter(path: string, derivations: Derivations): EngineWriter {
   const database = openDatabase(path, derivations);
   // If a reader blocks the checkpoint, commit a small write instead: that fsyncs the whole WAL.
-  if (!settleWal(database, path)) writeProbe(database);
+  if (!flushWal(database, path)) writeProbe(database);
   const checkFiles = openedFiles(path);
   const checkpoint = checkpointsOf(database, path);
   updateViews(database, derivations);

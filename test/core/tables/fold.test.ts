@@ -153,7 +153,7 @@ describe('a fold, without a database', () => {
       { event: 'sms.received', data: { message_id: 'm', from: '+1', body: 'STOP' } },
       { event: 'call.ringing', data: { call_uuid: 'c' } },
       { event: 'call.dtmf', data: { call_uuid: 'c' } },
-    ].map((body) => prepare(delivery(body), projections).event);
+    ].map((body) => ({ seq: 1, prepared: prepare(delivery(body), projections).event }));
     assert.deepEqual(
       [...keysOf(batch)],
       [

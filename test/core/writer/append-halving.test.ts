@@ -186,13 +186,7 @@ describe('an event that was recorded unfolded', () => {
     return each;
   }
   const rebuildNow = (path: string, projections = derivations.projections) =>
-    rebuild({
-      databasePath: path,
-      derivations,
-      projections,
-      pause: async () => {},
-      monotonicMs: () => performance.now(),
-    });
+    rebuild(path, derivations, { projections });
 
   it('does not count as a difference in a comparison, which lists it separately', async () => {
     const { path } = await recorded();
@@ -282,13 +276,7 @@ it('a rebuild beside a table of newer code leaves unfolded events to newer code'
   database.exec('DROP TRIGGER failing');
   database.exec("UPDATE projections SET version = 99 WHERE name = 'contacts'");
   const calls = derivations.projections.filter(({ name }) => name === 'calls');
-  await rebuild({
-    databasePath: path,
-    derivations,
-    projections: calls,
-    pause: async () => {},
-    monotonicMs: () => performance.now(),
-  });
+  await rebuild(path, derivations, { projections: calls });
   assert.deepEqual(rows('SELECT seq, stage FROM failures'), [{ seq: 2, stage: 'writer' }]);
   const { checks, unfolded } = checkTables(path, derivations);
   assert.deepEqual(unfolded, [2]);

@@ -7,7 +7,6 @@ import {
   BATCH_AHEAD_DELIVERIES_MIN,
   BATCH_BYTES_MAX,
   BATCH_DELIVERIES_MAX,
-  QUEUE_BYTES_MAX,
   QUEUE_DELIVERIES_MAX,
 } from '../../../src/core/limits.ts';
 import type { LogLevel } from '../../../src/core/logger.ts';
@@ -277,19 +276,6 @@ describe('the queue', () => {
     assert.deepEqual(await writer.append(delivered), { kind: 'refused', reason: 'queue_full' });
     thread.commit();
     assert.equal(await isSettled(writer.append(delivered)), false, 'there is room again');
-  });
-
-  it('accepts as many bytes as its limit, and refuses the next', async () => {
-    const large = one(QUEUE_BYTES_MAX / 4);
-    const { thread, writer } = await openWriter();
-    void writer.append(one());
-    for (let n = 0; n < 3; n++) void writer.append(large);
-    void writer.append(one(QUEUE_BYTES_MAX / 4 - 1));
-    assert.deepEqual(await writer.append(one(2)), { kind: 'refused', reason: 'queue_full' });
-    assert.equal(await isSettled(writer.append(one(1))), false);
-    assert.deepEqual(await writer.append(one(1)), { kind: 'refused', reason: 'queue_full' });
-    thread.commit();
-    assert.equal(await isSettled(writer.append(large)), false, 'there is room again');
   });
 });
 

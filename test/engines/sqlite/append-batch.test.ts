@@ -8,7 +8,7 @@ import { FieldError } from '../../../src/core/event/fields.ts';
 import { LOG_READ_EVENTS_MAX, ROWS_KEPT_BYTES_MAX } from '../../../src/core/limits.ts';
 import type { Derivations, Projection } from '../../../src/core/tables/projection.ts';
 import { openDatabase } from '../../../src/engines/sqlite/file/database.ts';
-import { EventLog } from '../../../src/engines/sqlite/log/event-log.ts';
+import { storedEvents } from '../../../src/engines/sqlite/log/event-log.ts';
 import { derivations } from '../../../src/projections/index.ts';
 import {
   appenderOf,
@@ -597,7 +597,7 @@ describe('a table of the current version that lacks events', () => {
     appenderOf(database, derivations).append([call('other')]);
     const live = rows('SELECT * FROM calls ORDER BY call_uuid');
     const failures = rows('SELECT * FROM failures ORDER BY seq');
-    const bodies = new EventLog(database).stored(0, 1000).map(({ body }) => body);
+    const bodies = storedEvents(database, 0, 1000).map(({ body }) => body);
     const straight = given();
     straight.appender.append(bodies.map((body) => delivery(bytesOf(body))));
     assert.deepEqual(straight.rows('SELECT * FROM calls ORDER BY call_uuid'), live);

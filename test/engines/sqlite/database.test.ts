@@ -18,11 +18,11 @@ import Sqlite from 'better-sqlite3';
 import { EngineError } from '../../../src/core/engine-error.ts';
 import { BUSY_TIMEOUT_MS, WAL_CHECKPOINT_BYTES } from '../../../src/core/limits.ts';
 import type { Derivations } from '../../../src/core/tables/projection.ts';
+import { flushWal } from '../../../src/engines/sqlite/file/checkpoints.ts';
 import {
   openDatabase,
   openReadOnly,
   prepareDatabaseFile,
-  settleWal,
 } from '../../../src/engines/sqlite/file/database.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from '../../../src/engines/sqlite/file/schema.ts';
 import { updateViews } from '../../../src/engines/sqlite/file/views.ts';
@@ -426,9 +426,9 @@ describe('settling the WAL', () => {
     reader.exec('BEGIN');
     reader.prepare('SELECT count(*) FROM events').get();
     append(2);
-    assert.equal(settleWal(test.database, test.path), false);
+    assert.equal(flushWal(test.database, test.path), false);
     reader.exec('COMMIT');
-    assert.equal(settleWal(test.database, test.path), true);
+    assert.equal(flushWal(test.database, test.path), true);
     reader.close();
     test.close();
   });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import type { Database } from 'better-sqlite3';
 import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from '../../../src/core/limits.ts';
-import { EventLog } from '../../../src/engines/sqlite/log/event-log.ts';
+import { handlerEvents, recordedEvents, storedEvents } from '../../../src/engines/sqlite/log/event-log.ts';
 import { derivations } from '../../../src/projections/index.ts';
 import { appenderOf, openTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { delivery, T0_S } from '../../support/events.ts';
@@ -12,7 +13,7 @@ afterEach(() => {
 });
 
 /** A log with bodies of about these sizes, in bytes. */
-function logOf(sizes: readonly number[]): EventLog {
+function logOf(sizes: readonly number[]): Database {
   const each = openTestDatabase();
   opened.push(each);
   const appender = appenderOf(each.database, derivations);
@@ -24,15 +25,15 @@ function logOf(sizes: readonly number[]): EventLog {
         data: { recording_id: `r${index}`, text: 'x'.repeat(size) },
       }),
     ]);
-  return new EventLog(each.database);
+  return each.database;
 }
 
 describe('a read of the log', () => {
   const QUARTER = LOG_READ_BYTES_MAX / 4;
   const reads = {
-    range: (log: EventLog, after: number) => log.range(after, 1000),
-    stored: (log: EventLog, after: number) => log.stored(after),
-    forHandlers: (log: EventLog, after: number) => log.forHandlers(after, 1000),
+    range: (log: Database, after: number) => recordedEvents(log, after, 1000),
+    stored: (log: Database, after: number) => storedEvents(log, after),
+    forHandlers: (log: Database, after: number) => handlerEvents(log, after, 1000),
   };
 
   for (const [name, read] of Object.entries(reads)) {
@@ -51,8 +52,8 @@ describe('a read of the log', () => {
 
   it('returns at most a number of events, however short they are', () => {
     const log = logOf(Array(LOG_READ_EVENTS_MAX + 5).fill(1));
-    assert.equal(log.range(0, 1000).length, LOG_READ_EVENTS_MAX);
-    assert.equal(log.stored(0).length, LOG_READ_EVENTS_MAX);
-    assert.equal(log.stored(0, 7).length, 7);
+    assert.equal(recordedEvents(log, 0, 1000).length, LOG_READ_EVENTS_MAX);
+    assert.equal(storedEvents(log, 0).length, LOG_READ_EVENTS_MAX);
+    assert.equal(storedEvents(log, 0, 7).length, 7);
   });
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
-import type { RebuildProgress } from '../../../src/core/engine/engine.ts';
+import type { RebuildOptions, RebuildProgress } from '../../../src/core/engine/engine.ts';
 import type { Delivery } from '../../../src/core/event/delivery.ts';
 import { REBUILD_FOLD_EVENTS } from '../../../src/core/limits.ts';
 import type { Derivations, Projection } from '../../../src/core/tables/projection.ts';
@@ -74,15 +74,8 @@ function filledDatabase(count: number): { path: string; remove: () => void } {
   return { path, remove: folder.remove };
 }
 
-function rebuildNow(databasePath: string, more: Partial<Parameters<typeof rebuild>[0]> = {}) {
-  return rebuild({
-    databasePath,
-    derivations,
-    projections: derivations.projections,
-    pause: async (ms) => void (await pause(ms)),
-    monotonicMs: () => performance.now(),
-    ...more,
-  });
+function rebuildNow(databasePath: string, more: Partial<RebuildOptions> = {}, code = derivations) {
+  return rebuild(databasePath, code, { projections: code.projections, ...more });
 }
 
 function differences(databasePath: string): string[] {
@@ -335,7 +328,7 @@ describe('a server', () => {
 
   it('leaves a table made by newer code alone, says so, and still accepts deliveries', async () => {
     const { path, remove } = filledDatabase(700);
-    await rebuildNow(path, { derivations: newerDerivations, projections: newerDerivations.projections });
+    await rebuildNow(path, {}, newerDerivations);
     const receiver = await startReceiver({ databasePath: path, isNotSound: true });
     const answer = await deliver(receiver, { event: 'call.initiated', data: { call_uuid: 'for later' } });
     assert.equal(answer.status, 200);
@@ -348,7 +341,7 @@ describe('a server', () => {
     await receiver.close();
 
     await assert.rejects(rebuildNow(path), { name: 'EngineError', kind: 'refused' });
-    await rebuildNow(path, { derivations: newerDerivations, projections: newerDerivations.projections });
+    await rebuildNow(path, {}, newerDerivations);
     assert.equal(query(path, "SELECT note FROM calls WHERE call_uuid = 'for later'")[0]?.['note'], 'new');
     remove();
   });

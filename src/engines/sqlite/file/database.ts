@@ -9,16 +9,19 @@ import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { EngineError } from '../../../core/engine-error.ts';
-import { BUSY_TIMEOUT_MS, WAL_CHECKPOINT_BYTES } from '../../../core/limits.ts';
+import {
+  BUSY_TIMEOUT_MS,
+  FILE_ATTEMPTS_MAX,
+  FILE_RETRY_MS,
+  WAL_CHECKPOINT_BYTES,
+} from '../../../core/limits.ts';
 import { makeFolder } from '../../../core/make-folder.ts';
 import type { Derivations } from '../../../core/tables/projection.ts';
+import { blockThread } from './block-thread.ts';
 import { refusal, refused } from './refusal.ts';
 import { APPLICATION_ID, createTableSql, failuresTable, SCHEMA, SCHEMA_VERSION } from './schema.ts';
 import { storageFault } from './storage-fault.ts';
 import { createViews } from './views.ts';
-
-const RETRIES_MAX = 20;
-const RETRY_MS = 100;
 
 /**
  * Creates the file (0600; its side files get the same mode) and its folder if they are missing. Call it before this
@@ -59,35 +62,6 @@ export function openDatabase(path: string, derivations: Derivations): Database {
     database?.close();
     throw refusal(path, error);
   }
-}
-
-/**
- * A process that died before its fsync, or because the fsync failed, leaves events that can be read but may never
- * reach the disk. A repetition of such an event would be acknowledged without a write. A checkpoint writes them again.
- * @returns whether everything readable is fsynced; false if another process's read blocked the checkpoint
- * @throws EngineError
- */
-export function settleWal(database: Database, path: string): boolean {
-  try {
-    for (let attempt = 1; attempt <= RETRIES_MAX; attempt++) {
-      const { busy, log, checkpointed } = checkpointState(database);
-      if (busy === 0) return log === checkpointed;
-      waitForAnother(); // another process is running a checkpoint
-    }
-    return false;
-  } catch (error) {
-    throw refusal(path, error);
-  }
-}
-
-/** Runs a passive checkpoint. @returns the number of frames in the WAL and how many of them are checkpointed */
-export function checkpointState(database: Database): { busy: number; log: number; checkpointed: number } {
-  const [state] = database.pragma('wal_checkpoint(PASSIVE)') as {
-    busy: number;
-    log: number;
-    checkpointed: number;
-  }[];
-  return state ?? { busy: 1, log: 0, checkpointed: 0 };
 }
 
 /**
@@ -189,14 +163,10 @@ function inWalMode(database: Database): void {
       database.pragma('journal_mode = WAL');
       return;
     } catch (error) {
-      if (storageFault(error) !== 'busy' || attempt === RETRIES_MAX) throw error;
-      waitForAnother();
+      if (storageFault(error) !== 'busy' || attempt === FILE_ATTEMPTS_MAX) throw error;
+      blockThread(FILE_RETRY_MS);
     }
   }
-}
-
-function waitForAnother(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
 }
 
 function createSchema(database: Database, derivations: Derivations): void {

@@ -4,16 +4,16 @@
  */
 
 import { statSync } from 'node:fs';
+import { EngineError } from '../../../core/engine-error.ts';
 
-/** A file of the open database is no longer at its path. */
-export class FileMoved extends Error {
-  override name = 'FileMoved';
+/** A file of the open database is no longer at its path, so the database is lost. */
+export class FileMoved extends EngineError {
   /** Whether another process has created its own side file for the same database and may be writing to both. */
   readonly isShared: boolean;
 
   constructor(path: string, isShared: boolean, cause?: Error) {
     const what = cause === undefined ? 'was moved, replaced or deleted' : 'could no longer be checked';
-    super(`${path} ${what} while it was open`, { cause });
+    super('lost', `${path} ${what} while it was open`, { cause });
     this.isShared = isShared;
   }
 }

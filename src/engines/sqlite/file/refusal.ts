@@ -1,52 +1,69 @@
 /** Turns errors about a database file into one line for the operator: what, where, and what to do. */
 
 import { EngineError } from '../../../core/engine-error.ts';
-import { addonProblem } from './addon-problem.ts';
-import { faultText, storageFault } from './storage-fault.ts';
+import { IS_BUNDLE } from '../../../core/packaging.ts';
+import { faultText } from './storage-fault.ts';
+
+/** By SQLite's code, the first that fits: what is wrong, and what to do. */
+const REASONS: readonly (readonly [code: RegExp, what: string, hint: string])[] = [
+  [
+    /^SQLITE_NOTADB/,
+    'is not a SQLite database',
+    'set DATABASE_URL to another path, or restore the file from a backup',
+  ],
+  [
+    /^SQLITE_CORRUPT/,
+    'is damaged',
+    'restore it from a backup, or try to recover data with `sqlite3 FILE .recover`',
+  ],
+  [/^SQLITE_(IOERR_SHMSIZE|FULL)$/, 'cannot be opened: the disk is full', 'free some space'],
+  [/^SQLITE_READONLY/, 'is read-only', 'make the file and its folder writable for this user'],
+  [/^SQLITE_IOERR/, 'cannot be read or written', 'check the system log for disk errors'],
+  [/^SQLITE_(BUSY|LOCKED|PROTOCOL)/, 'is locked by another process', 'end that process, or try again'],
+  [
+    /^/, // any other
+    'cannot be opened',
+    'check that the file and its folder are readable and writable for this user',
+  ],
+];
 
 /** Why a database file cannot be opened: one line for the operator, with what to do. */
 export function refusal(path: string, error: unknown): EngineError {
   if (error instanceof EngineError) return error;
   const addon = addonProblem(error);
   if (addon !== undefined) return new EngineError('refused', addon, { cause: error });
-  const code = (error as { code?: string }).code ?? '';
-  if (code === 'SQLITE_NOTADB') {
-    return refused(
-      path,
-      error,
-      'is not a SQLite database',
-      'set DATABASE_URL to another path, or restore the file from a backup',
-    );
-  }
-  if (code.startsWith('SQLITE_CORRUPT')) {
-    return refused(
-      path,
-      error,
-      'is damaged',
-      'restore it from a backup, or try to recover data with `sqlite3 FILE .recover`',
-    );
-  }
-  if (code === 'SQLITE_IOERR_SHMSIZE' || code === 'SQLITE_FULL') {
-    return refused(path, error, 'cannot be opened: the disk is full', 'free some space');
-  }
-  if (code.startsWith('SQLITE_READONLY')) {
-    return refused(path, error, 'is read-only', 'make the file and its folder writable for this user');
-  }
-  if (code.startsWith('SQLITE_IOERR')) {
-    return refused(path, error, 'cannot be read or written', 'check the system log for disk errors');
-  }
-  if (storageFault(error) === 'busy') {
-    return refused(path, error, 'is locked by another process', 'end that process, or try again');
-  }
-  return refused(
-    path,
-    error,
-    'cannot be opened',
-    'check that the file and its folder are readable and writable for this user',
-  );
+  const { code = '' } = error as { code?: string };
+  const [, what, hint] = REASONS.find(([codes]) => codes.test(code)) as (typeof REASONS)[number];
+  return refused(path, error, what, hint);
 }
 
 /** @param what follows the path @param hint what to do */
 export function refused(path: string, error: unknown, what: string, hint: string): EngineError {
   return new EngineError('refused', `${path} ${what}: ${hint} (${faultText(error)})`, { cause: error });
+}
+
+/** Error codes of Node's `require`: better-sqlite3 loads its addon when it opens its first database. */
+const ADDON_CODES = ['MODULE_NOT_FOUND', 'ERR_DLOPEN_FAILED', 'ERR_DLOPEN_DISABLED'];
+
+/** What to do if SQLite's native addon is missing or was built for another platform; undefined if it is neither. */
+function addonProblem(error: unknown): string | undefined {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined || !ADDON_CODES.includes(code)) return undefined;
+  const platform = `${platformName()}-${process.arch}`;
+  return `the SQLite addon for ${platform} cannot be loaded: ${whatToDo(platform)} (${message.split('\n')[0]})`;
+}
+
+function whatToDo(platform: string): string {
+  if (!/^(linux|linuxmusl|darwin|win32)-(x64|arm64)$/.test(platform))
+    return 'it exists only for Linux, macOS and Windows on x64 and arm64';
+  if (!IS_BUNDLE) return 'run npm ci in the folder of this program';
+  return `run \`npm run build -- --platform ${platform}\` and copy its better_sqlite3.node to the folder of this program`;
+}
+
+/** The platform name that better-sqlite3 uses. Alpine's C library (musl) counts as a platform of its own. */
+function platformName(): string {
+  Object.assign(process.report, { excludeNetwork: true }); // otherwise the report resolves every peer's host name
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  const isMusl = process.platform === 'linux' && header.glibcVersionRuntime === undefined;
+  return isMusl ? 'linuxmusl' : process.platform;
 }

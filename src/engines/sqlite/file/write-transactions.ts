@@ -5,6 +5,7 @@
 
 import type { Database, Statement } from 'better-sqlite3';
 import { BUSY_TIMEOUT_MS, LOCK_LOOK_US } from '../../../core/limits.ts';
+import { blockThread } from './block-thread.ts';
 import { storageFault } from './storage-fault.ts';
 
 /** Does the waiting for locks instead of SQLite: the `busy_timeout` of `database` is 0 from then on. */
@@ -12,7 +13,6 @@ export class WriteTransactions {
   readonly #database: Database;
   readonly #begin: Statement;
   readonly #commit: Statement;
-  readonly #clock = new Int32Array(new SharedArrayBuffer(4));
   /** How long run() waits for the lock. */
   waitMaxMs = BUSY_TIMEOUT_MS;
 
@@ -50,7 +50,7 @@ export class WriteTransactions {
       } catch (error) {
         if (storageFault(error) !== 'busy' || performance.now() >= untilMs) throw error;
       }
-      Atomics.wait(this.#clock, 0, 0, LOCK_LOOK_US / 1000);
+      blockThread(LOCK_LOOK_US / 1000);
     }
   }
 }

@@ -1,18 +1,26 @@
 /**
- * The event log: all SQL on `events`. The log is append-only and holds each body once. `seq` has no gaps
- * because it is the head's seq + 1, read inside the appending transaction.
+ * The SQL on the tables `events` and `failures`, except searches. The log is append-only and holds each body once.
+ * `seq` has no gaps because it is the head's seq + 1, read inside the appending transaction.
  */
 
-import type { Database, Statement } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 import { CHAIN_GENESIS } from '../../../core/event/chain.ts';
 import type { RecordedDelivery } from '../../../core/event/event.ts';
-import type { HandlerEvent, Head, StoredEvent } from '../../../core/event/recorded-event.ts';
+import {
+  type Failure,
+  type HandlerEvent,
+  type Head,
+  type StoredEvent,
+  WRITER_STAGE,
+} from '../../../core/event/recorded-event.ts';
 import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from '../../../core/limits.ts';
-import type { KnownEvent } from '../../../core/tables/append.ts';
-import { Failures } from './failures.ts';
+import type { FirstRecording, KnownEvent } from '../../../core/tables/append.ts';
+import { statement } from '../file/statement.ts';
 
 const REPLACEMENT_CHARACTER = '\ufffd';
 
+const HEAD = 'SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1';
+const FIRST = 'SELECT seq, type, event_header FROM events WHERE body_time_ms = ? AND body_sha256 = ?';
 const COLUMNS = `
   seq,
   body_time_ms,
@@ -27,120 +35,123 @@ const COLUMNS = `
   event_header,
   event_id_header,
   chain`;
+const INSERT = `INSERT INTO events (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const STORED = `SELECT ${COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`;
+// Text only: creating a Buffer per value would cost as much as everything else together.
+const RECORDED_COLUMNS =
+  'seq, CAST(body AS TEXT) AS body, event_header AS eventHeader, signed_at AS signedAt';
+const RECORDED = `SELECT ${RECORDED_COLUMNS} FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`;
+const FOR_HANDLERS = `
+  SELECT ${RECORDED_COLUMNS}, lower(hex(body_sha256)) AS bodySha256, type, path, received_at_ms AS receivedAtMs
+  FROM events WHERE seq > ? ORDER BY seq LIMIT ?`;
 
-/** Prepared statements on one connection. */
-export class EventLog {
-  readonly #head: Statement<[], Head>;
-  readonly #database: Database;
-  /** Prepared with the first insert: a connection that shows an earlier moment has a view in place of the table. */
-  #insert: Statement | undefined;
-  readonly #first: Statement<[number, Uint8Array], Omit<KnownEvent, 'errors'>>;
-  readonly #range: Statement<[number, number, number], RecordedDelivery & { readonly body: string }>;
-  readonly #body: Statement<[number], Uint8Array>;
-  readonly #stored: Statement<[number, number], StoredEvent>;
-  readonly #forHandlers: Statement<[number, number], HandlerEvent & { readonly body: string }>;
-  readonly #chain: Statement<[number], Uint8Array>;
-  readonly #receivedAt: Statement<[number], number>;
-  #failures: Failures | undefined;
+const FAILURES_OF = 'SELECT seq, stage, error FROM failures WHERE seq = ? ORDER BY error';
+const UNFOLDED = `
+  SELECT seq, stage, error FROM main.failures AS failure
+  WHERE stage = '${WRITER_STAGE}' AND seq > ? AND seq <= ?
+    AND EXISTS (SELECT 1 FROM main.events WHERE events.seq = failure.seq)
+  ORDER BY seq`;
 
-  constructor(database: Database) {
-    this.#head = database.prepare('SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1');
-    this.#database = database;
-    this.#first = database.prepare(
-      'SELECT seq, type, event_header FROM events WHERE body_time_ms = ? AND body_sha256 = ?',
-    );
-    this.#range = database.prepare(
-      `SELECT seq, CAST(body AS TEXT) AS body, event_header AS eventHeader, signed_at AS signedAt
-       FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
-    );
-    this.#body = database.prepare<[number], Uint8Array>('SELECT body FROM events WHERE seq = ?').pluck();
-    this.#stored = database.prepare(`SELECT ${COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
-    // Text only: creating a Buffer per value would cost as much as everything else together.
-    this.#forHandlers = database.prepare(
-      `SELECT seq, CAST(body AS TEXT) AS body, event_header AS eventHeader, signed_at AS signedAt,
-         lower(hex(body_sha256)) AS bodySha256, type, path, received_at_ms AS receivedAtMs
-       FROM events WHERE seq > ? ORDER BY seq LIMIT ?`,
-    );
-    this.#chain = database.prepare<[number], Uint8Array>('SELECT chain FROM events WHERE seq = ?').pluck();
-    this.#receivedAt = database
-      .prepare<[number], number>('SELECT received_at_ms FROM events WHERE seq = ?')
-      .pluck();
-  }
+/** The last event. Read it inside the appending transaction: other processes append too. */
+export function headOf(database: Database): Head {
+  return statement<[], Head>(database, HEAD).get() ?? { seq: 0, chain: CHAIN_GENESIS };
+}
 
-  /** The failures of these events; prepared on demand, because `verify` must read the log even if their table is gone. */
-  get failures(): Failures {
-    this.#failures ??= new Failures(this.#database);
-    return this.#failures;
-  }
+/** The event with the same body; undefined if the log has none. */
+export function knownEvent(
+  database: Database,
+  bodyTimeMs: number,
+  bodySha256: Uint8Array,
+): KnownEvent | undefined {
+  const first = statement<[number, Uint8Array], FirstRecording>(database, FIRST).get(bodyTimeMs, bodySha256);
+  return first && { ...first, errors: failuresOf(database, first.seq).map(({ error }) => error) };
+}
 
-  /** The last event. Read it inside the appending transaction: other processes append too. */
-  head(): Head {
-    return this.#head.get() ?? { seq: 0, chain: CHAIN_GENESIS };
-  }
+/** Inserts an event within the caller's transaction. @throws SqliteError also if the log has its seq or its body */
+export function insertEvent(database: Database, event: StoredEvent): void {
+  // By position, in the order of COLUMNS: named parameters would cost as much as the insert itself.
+  statement(database, INSERT).run(
+    event.seq,
+    event.body_time_ms,
+    event.body_sha256,
+    event.body,
+    event.type,
+    event.event_id,
+    event.path,
+    event.signature,
+    event.signed_at,
+    event.received_at_ms,
+    event.event_header,
+    event.event_id_header,
+    event.chain,
+  );
+}
 
-  /** The event with the same body; undefined if the log has none. */
-  known(bodyTimeMs: number, bodySha256: Uint8Array): KnownEvent | undefined {
-    const first = this.#first.get(bodyTimeMs, bodySha256);
-    return first && { ...first, errors: this.failures.of(first.seq).map(({ error }) => error) };
-  }
+/** Returns the next deliveries with `after` < seq ≤ `upTo`, in order: as many as are read at once. */
+export function recordedEvents(database: Database, after: number, upTo: number): RecordedDelivery[] {
+  return readExactly<RecordedDelivery>(database, RECORDED, after, upTo, LOG_READ_EVENTS_MAX);
+}
 
-  /** Inserts an event within the caller's transaction. @throws SqliteError also if the log has its seq or its body */
-  insert(event: StoredEvent): void {
-    // By position, in the order of COLUMNS: named parameters would cost as much as the insert itself.
-    this.#insert ??= this.#database.prepare(
-      `INSERT INTO events (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
-    this.#insert.run(
-      event.seq,
-      event.body_time_ms,
-      event.body_sha256,
-      event.body,
-      event.type,
-      event.event_id,
-      event.path,
-      event.signature,
-      event.signed_at,
-      event.received_at_ms,
-      event.event_header,
-      event.event_id_header,
-      event.chain,
-    );
-  }
+/** The next complete events with seq > `after`, in order: at most `limit`, and no more than are read at once. */
+export function storedEvents(
+  database: Database,
+  after: number,
+  limit: number = LOG_READ_EVENTS_MAX,
+): StoredEvent[] {
+  return withinBytes(statement<number[], StoredEvent>(database, STORED).iterate(after, limit));
+}
 
-  /** Returns the next deliveries with `after` < seq ≤ `upTo`, in order: as many as are read at once. */
-  range(after: number, upTo: number): RecordedDelivery[] {
-    const read = withinBytes(this.#range.iterate(after, upTo, LOG_READ_EVENTS_MAX));
-    return read.map((recorded) => this.#exact(recorded));
-  }
+/** Returns the next events with seq > `after`, in order: at most `limit`, and no more than are read at once. */
+export function handlerEvents(database: Database, after: number, limit: number): HandlerEvent[] {
+  return readExactly<HandlerEvent>(database, FOR_HANDLERS, after, limit);
+}
 
-  /** The next complete events with seq > `after`, in order: at most `limit`, and no more than are read at once. */
-  stored(after: number, limit: number = LOG_READ_EVENTS_MAX): StoredEvent[] {
-    return withinBytes(this.#stored.iterate(after, limit));
-  }
+/** One column of an event; undefined if there is no such event. */
+export function columnOf<C extends 'body' | 'chain' | 'received_at_ms'>(
+  database: Database,
+  column: C,
+  seq: number,
+): StoredEvent[C] | undefined {
+  const select = statement<[number], StoredEvent>(database, `SELECT ${column} FROM events WHERE seq = ?`);
+  return select.get(seq)?.[column];
+}
 
-  /** Returns the next events with seq > `after`, in order: at most `limit`, and no more than are read at once. */
-  forHandlers(after: number, limit: number): HandlerEvent[] {
-    return withinBytes(this.#forHandlers.iterate(after, limit)).map((event) => this.#exact(event));
-  }
+/** Records a failure, within the caller's transaction. @param table `failures`, or one that will replace it */
+export function addFailure(
+  database: Database,
+  { seq, stage, error }: Failure,
+  table: string = 'failures',
+): void {
+  const sql = `INSERT INTO ${table} (seq, stage, error) VALUES (?, ?, ?)
+    ON CONFLICT (seq, stage) DO UPDATE SET error = excluded.error`;
+  statement(database, sql).run(seq, stage, error);
+}
 
-  /** Replaces the body's text by its bytes if the text may differ from them. */
-  #exact<T extends RecordedDelivery & { readonly body: string }>(
-    recorded: T,
-  ): Omit<T, 'body'> & RecordedDelivery {
-    // Either the sender sent this character, or SQLite put it in place of bytes that are not valid UTF-8.
-    if (!recorded.body.includes(REPLACEMENT_CHARACTER)) return recorded;
-    return { ...recorded, body: this.#body.get(recorded.seq) ?? '' };
-  }
+/** The failures of an event, ordered by error. */
+export function failuresOf(database: Database, seq: number): Failure[] {
+  return statement<[number], Failure>(database, FAILURES_OF).all(seq);
+}
 
-  /** An event's chain link; empty if there is no such event. */
-  chainOf(seq: number): Uint8Array {
-    return this.#chain.get(seq) ?? new Uint8Array();
-  }
+/** The events with `after` < seq ≤ `upTo` that were appended but not folded, and why; in the file, not a view of it. */
+export function unfoldedEvents(database: Database, after: number, upTo: number): Failure[] {
+  return statement<[number, number], Failure>(database, UNFOLDED).all(after, upTo);
+}
 
-  /** When an event was received; undefined if there is no such event. */
-  receivedAtMs(seq: number): number | undefined {
-    return this.#receivedAt.get(seq);
-  }
+/** Reads bodies as text, and replaces those texts that may differ from the bytes. */
+function readExactly<T extends RecordedDelivery>(
+  database: Database,
+  sql: string,
+  ...values: readonly number[]
+): T[] {
+  const read = withinBytes(
+    statement<number[], T & { readonly body: string }>(database, sql).iterate(...values),
+  );
+  // Either the sender sent this character, or SQLite put it in place of bytes that are not valid UTF-8.
+  return read.map((event) =>
+    event.body.includes(REPLACEMENT_CHARACTER)
+      ? { ...event, body: columnOf(database, 'body', event.seq) ?? '' }
+      : event,
+  );
 }
 
 /** Reads rows until their bodies reach LOG_READ_BYTES_MAX: at least one row, if there is any. */

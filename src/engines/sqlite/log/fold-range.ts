@@ -1,12 +1,10 @@
 /** Folds ranges of the log into tables, in memory: for tables that lag, rebuilds, comparisons and views of the past. */
 
-import { EngineError } from '../../../core/engine-error.ts';
+import type { Database } from 'better-sqlite3';
 import type { Failure } from '../../../core/event/recorded-event.ts';
-import { IRISX } from '../../../core/packaging.ts';
-import { fold } from '../../../core/tables/fold.ts';
 import { prepareRecorded } from '../../../core/tables/prepare.ts';
-import type { EventLog } from './event-log.ts';
-import { changeRows, loadRows, type Rows } from './rows.ts';
+import { recordedEvents, unfoldedEvents } from './event-log.ts';
+import { foldInto, type Rows } from './rows.ts';
 
 export interface FoldedRange {
   /** The last folded event; `after` if none was folded. */
@@ -22,36 +20,21 @@ export interface FoldedRange {
  *   all tables of a log must treat them alike, so only what rebuilds or shows all of them may fold them
  */
 export function foldRange(
-  log: EventLog,
+  database: Database,
   after: number,
   upTo: number,
   tables: readonly Rows[],
   withUnfolded: boolean,
 ): FoldedRange {
-  const range = log.range(after, upTo);
+  const range = recordedEvents(database, after, upTo);
   const seq = range.at(-1)?.seq ?? after;
-  const leftOut = new Map(
-    withUnfolded ? [] : log.failures.unfolded(after, seq).map((event) => [event.seq, event.error]),
-  );
+  const unfolded = withUnfolded ? [] : unfoldedEvents(database, after, seq);
+  const leftOut = new Map(unfolded.map((failure) => [failure.seq, failure.error]));
   const projections = tables.map(({ projection }) => projection);
   const events = range.map((recorded) => ({
     seq: recorded.seq,
     prepared: prepareRecorded(recorded, projections, leftOut.get(recorded.seq)),
   }));
-  const before = loadRows(
-    tables,
-    events.map(({ prepared }) => prepared),
-  );
-  const folded = fold(events, before);
-  changeRows(tables, folded);
   const bytes = range.reduce((sum, { body }) => sum + body.length, 0);
-  return { seq, bytes, failures: folded.failures };
-}
-
-/** Error for events that exist but cannot be read: tables without them would be wrong. */
-export function unreadable(after: number, upTo: number): EngineError {
-  return new EngineError(
-    'refused',
-    `the log cannot be read beyond seq ${after} of ${upTo}: run ${IRISX} verify to find the damage`,
-  );
+  return { seq, bytes, failures: foldInto(tables, events) };
 }

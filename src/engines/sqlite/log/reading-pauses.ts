@@ -5,6 +5,8 @@
 
 import type { Database } from 'better-sqlite3';
 import { READ_PAUSE_MS, READ_STINT_MS } from '../../../core/limits.ts';
+import { blockThread } from '../file/block-thread.ts';
+import { dataVersion } from '../file/statement.ts';
 
 /**
  * @param database the reading connection
@@ -12,15 +14,13 @@ import { READ_PAUSE_MS, READ_STINT_MS } from '../../../core/limits.ts';
  *   unless no other connection has written meanwhile, or the caller has a transaction open
  */
 export function readingPauses(database: Database): () => void {
-  const clock = new Int32Array(new SharedArrayBuffer(4));
-  const version = database.prepare('PRAGMA data_version').pluck();
   let startMs = performance.now();
   let lastVersion: unknown;
   return () => {
     if (database.inTransaction || performance.now() - startMs < READ_STINT_MS) return;
-    const found = version.get();
-    if (found !== lastVersion) Atomics.wait(clock, 0, 0, READ_PAUSE_MS);
-    lastVersion = found;
+    const version = dataVersion(database);
+    if (version !== lastVersion) blockThread(READ_PAUSE_MS);
+    lastVersion = version;
     startMs = performance.now();
   };
 }

@@ -10,52 +10,38 @@ import { ROWS_KEPT_BYTES_MAX } from '../../../core/limits.ts';
 import { columnChecks } from '../../../core/tables/column-check.ts';
 import {
   type ChangedRow,
-  type Folded,
+  type FoldingEvent,
+  fold,
   foldEvent,
   keysOf,
   type LoadedRows,
-  type RowsBefore,
 } from '../../../core/tables/fold.ts';
-import { type PreparedEvent, prepareRecorded, reasonOf } from '../../../core/tables/prepare.ts';
+import { prepareRecorded, reasonOf } from '../../../core/tables/prepare.ts';
 import type { Projection, Row, Value } from '../../../core/tables/projection.ts';
 import { engineError, faultText, storageFault } from '../file/storage-fault.ts';
-import type { EventLog } from './event-log.ts';
-
-/** The columns that are not generated, in order. */
-export function columnsOf(projection: Projection): string[] {
-  return Object.keys(projection.columns);
-}
-
-/** A row as the table has it. */
-interface KeptRow {
-  readonly row: Row;
-  /** Approximate size in memory. */
-  readonly bytes: number;
-}
+import { recordedEvents } from './event-log.ts';
 
 export class Rows {
   readonly projection: Projection;
   readonly #database: Database;
-  readonly #log: EventLog;
   readonly #select: Statement<[string], Row>;
   readonly #upsert: Statement<Value[]>;
   readonly #columns: string[];
-  /** In the order in which they were written. */
-  readonly #kept = new Map<string, KeptRow>();
-  /** Total size of the kept rows. */
+  /** As the table has them, in the order in which they were written. */
+  readonly #kept = new Map<string, { readonly row: Row; readonly bytes: number }>();
+  /** Approximate size of the kept rows in memory. */
   #keptBytes = 0;
   /** What write() must write, by key. */
   readonly #changed = new Map<string, ChangedRow>();
 
   /**
    * Prepares the statements: the table must exist and have the projection's version.
-   * @param log has the events that are folded into the table
+   * @param table its name, as SQL names it: a rebuild makes a second one
    */
-  constructor(database: Database, log: EventLog, projection: Projection, table: string) {
+  constructor(database: Database, projection: Projection, table: string = projection.name) {
     this.projection = projection;
     this.#database = database;
-    this.#log = log;
-    this.#columns = columnsOf(projection);
+    this.#columns = Object.keys(projection.columns);
     columnChecks(projection); // refuses a column that no row could be checked against
     const columns = this.#columns.join(', ');
     const others = this.#columns.filter((column) => column !== projection.key);
@@ -83,14 +69,14 @@ export class Rows {
    */
   load(keys: readonly string[]): LoadedRows {
     const rows = new Map<string, Row>();
-    let unreadable = NONE;
+    const unreadable = new Map<string, string>();
     for (const key of keys) {
       if (rows.has(key)) continue;
       try {
         const row = this.#changed.get(key)?.row ?? this.#kept.get(key)?.row ?? this.#select.get(key);
         if (row !== undefined) rows.set(key, row);
       } catch (error) {
-        unreadable = new Map([...unreadable, [key, this.#reasonOf(error)]]);
+        unreadable.set(key, this.#reasonOf(error));
       }
     }
     return { rows, unreadable };
@@ -120,8 +106,11 @@ export class Rows {
     for (const [key, change] of this.#changed) {
       if (written === rowsMax) return written;
       this.#drop(key);
-      if (this.#writeProblem(change.row) === undefined) this.#keep(key, change.row);
-      else this.#writeEach(change, onFailure);
+      if (this.#writeProblem(change.row) === undefined) {
+        const bytes = bytesOf(change.row);
+        this.#kept.set(key, { row: change.row, bytes });
+        this.#keptBytes += bytes;
+      } else this.#writeEach(change, onFailure);
       this.#changed.delete(key);
       written += 1;
     }
@@ -137,17 +126,11 @@ export class Rows {
     this.#kept.delete(key);
   }
 
-  #keep(key: string, row: Row): void {
-    const bytes = bytesOf(row);
-    this.#keptBytes += bytes;
-    this.#kept.set(key, { row, bytes });
-  }
-
   /** The row violates a constraint of its table. Folding and writing event by event finds the one that causes it. */
   #writeEach({ key, before, seqs }: ChangedRow, onFailure: (failure: Failure) => void): void {
     let last = before;
     for (const seq of seqs) {
-      const [recorded] = this.#log.range(seq - 1, seq);
+      const [recorded] = recordedEvents(this.#database, seq - 1, seq);
       const content = recorded && prepareRecorded(recorded, [this.projection]).content;
       if (content === undefined) continue;
       const folded = foldEvent(this.projection, last, { ...content, seq }, key);
@@ -157,9 +140,7 @@ export class Rows {
     }
   }
 
-  /**
-   * @returns why the table refuses the row; undefined if it is written
-   */
+  /** Writes a row. @returns why the table refuses it; undefined if it is written */
   #writeProblem(row: Row): string | undefined {
     try {
       this.#upsert.run(...this.#columns.map((column) => row[column] as Value));
@@ -183,23 +164,17 @@ export class Rows {
   }
 }
 
-/** Loads the rows that the events belong to, for a fold into these tables. */
-export function loadRows(tables: readonly Rows[], events: Iterable<PreparedEvent>): RowsBefore {
+/** Folds events into these tables, which have the changes once their write() is called. @returns what failed */
+export function foldInto(tables: readonly Rows[], events: readonly FoldingEvent[]): readonly Failure[] {
   const keys = keysOf(events);
-  return new Map(
-    tables.map((table) => {
-      const { name } = table.projection;
-      return [name, table.load(keys.get(name) ?? [])];
-    }),
+  const before = new Map(
+    tables.map((table) => [table.projection.name, table.load(keys.get(table.projection.name) ?? [])]),
   );
-}
-
-/** Gives a fold's changes to the tables, which have them once their write() is called. */
-export function changeRows(tables: readonly Rows[], folded: Folded): void {
+  const folded = fold(events, before);
   for (const table of tables) table.change(folded.tables.get(table.projection.name)?.changed.values() ?? []);
+  return folded.failures;
 }
 
-const NONE: ReadonlyMap<string, string> = new Map();
 const VALUE_BYTES = 16;
 
 function bytesOf(row: Row): number {

@@ -6,28 +6,25 @@
 
 import type { Database } from 'better-sqlite3';
 import type { OnProgress, TableCheck, TablesCheck } from '../../../core/engine/engine.ts';
+import { WRITER_STAGE } from '../../../core/event/recorded-event.ts';
+import { COMPARE_REMAINDER_EVENTS_MAX, DIFFERENCES_LISTED_MAX } from '../../../core/limits.ts';
 import type { Derivations, Projection } from '../../../core/tables/projection.ts';
 import { tableProblem } from '../../../core/tables/table-problem.ts';
 import { openReadOnly } from '../file/database.ts';
-import { EventLog } from '../log/event-log.ts';
-import { columnsOf } from '../log/rows.ts';
-import { TableStates } from '../log/table-states.ts';
-import { TemporaryTables } from './temporary-tables.ts';
-
-const DIFFERENCES_LISTED_MAX = 10;
-/** Maximum number of events folded within the snapshot: a fraction of a second's work. */
-const SNAPSHOT_EVENTS_MAX = 5_000;
+import { headOf, unfoldedEvents } from '../log/event-log.ts';
+import { tableStates } from '../log/table-states.ts';
+import { TemporaryTables } from './side-tables.ts';
 
 /** @throws EngineError, also if the log cannot be read, and what SQLite throws */
 export function checkTables(
   databasePath: string,
-  derivations: Derivations,
+  { projections }: Derivations,
   onProgress: OnProgress = () => {},
 ): TablesCheck {
   for (;;) {
     const database = openReadOnly(databasePath);
     try {
-      const found = compareAll(database, derivations.projections, onProgress);
+      const found = compareAll(database, projections, onProgress);
       if (found !== undefined) return found;
     } finally {
       database.close();
@@ -41,28 +38,34 @@ function compareAll(
   projections: readonly Projection[],
   onProgress: OnProgress,
 ): TablesCheck | undefined {
-  const log = new EventLog(database);
-  const again = new TemporaryTables(database, projections, { withUnfolded: false, onProgress });
-  for (let head = log.head().seq; head - again.folded > SNAPSHOT_EVENTS_MAX; head = log.head().seq)
-    again.fold(head);
+  const again = new TemporaryTables(database, projections, false, onProgress);
+  const headSeq = () => headOf(database).seq;
+  for (let head = headSeq(); head - again.folded > COMPARE_REMAINDER_EVENTS_MAX; head = headSeq())
+    again.foldAll(head);
   return database.transaction(() => {
-    const { seq } = log.head();
-    again.fold(seq);
-    const unfolded = log.failures.unfolded(0, seq).map((event) => event.seq);
-    if (again.unfolded().join() !== unfolded.join()) return undefined;
-    const states = new TableStates(database, log).read();
+    const seq = headSeq();
+    again.foldAll(seq);
+    const unfolded = unfoldedEvents(database, 0, seq).map((event) => event.seq);
+    const leftOut = list(
+      database,
+      `SELECT seq FROM temp.failures WHERE stage = '${WRITER_STAGE}' ORDER BY seq`,
+    );
+    if (leftOut.join() !== unfolded.join()) return undefined;
+    const states = tableStates(database);
     const checks = projections.map((projection) => {
+      const { name, key } = projection;
       const problem = tableProblem(projection, states, seq);
-      if (problem !== undefined) return broken(projection.name, problem.text);
-      const columns = columnsOf(projection);
-      const missing = columns.filter((column) => !hasColumn(database, projection.name, column));
+      if (problem !== undefined) return broken(name, problem.text);
+      const columns = Object.keys(projection.columns);
+      const found = list(database, `SELECT name FROM pragma_table_xinfo('${name}', 'main')`);
+      const missing = columns.filter((column) => !found.includes(column));
       if (missing.length > 0) {
         return broken(
-          projection.name,
-          `the table ${projection.name} has no column ${missing.join(', ')}: increase the version of the projection`,
+          name,
+          `the table ${name} has no column ${missing.join(', ')}: increase the version of the projection`,
         );
       }
-      return compare(database, projection.name, [projection.key], columns);
+      return compare(database, name, [key], columns);
     });
     checks.push(compare(database, 'failures', ['seq', 'stage'], ['seq', 'stage', 'error']));
     return { seq, checks, unfolded };
@@ -71,11 +74,6 @@ function compareAll(
 
 function broken(name: string, difference: string): TableCheck {
   return { name, rows: 0, differences: [difference], differenceCount: 1 };
-}
-
-function hasColumn(database: Database, table: string, column: string): boolean {
-  const find = database.prepare("SELECT 1 FROM pragma_table_xinfo(?, 'main') WHERE name = ?");
-  return find.get(table, column) !== undefined;
 }
 
 function compare(database: Database, name: string, key: string[], columns: string[]): TableCheck {

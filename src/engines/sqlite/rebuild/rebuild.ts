@@ -1,7 +1,7 @@
 /**
  * Rebuilds projections while a server keeps running. It folds the log in memory piece by piece, writes the rows into
- * new tables and swaps the tables, at a pace that lets others write meanwhile. The live tables do not change until the
- * swap, and nothing is lost if the rebuild is killed at any moment.
+ * new tables and swaps the tables, in time slices that let others write meanwhile. The live tables do not change until
+ * the swap, and nothing is lost if the rebuild is killed at any moment.
  */
 
 import type { Database } from 'better-sqlite3';
@@ -14,65 +14,51 @@ import { openDatabase } from '../file/database.ts';
 import { lockFile } from '../file/file-lock.ts';
 import { withoutViews } from '../file/views.ts';
 import { WriteTransactions } from '../file/write-transactions.ts';
-import { EventLog } from '../log/event-log.ts';
-import { TableStates } from '../log/table-states.ts';
-import { cleanLeftovers } from './leftovers.ts';
-import { Pace } from './pace.ts';
+import { headOf, unfoldedEvents } from '../log/event-log.ts';
+import { setTableState, tableProblems } from '../log/table-states.ts';
 import { SideTables } from './side-tables.ts';
-
-export interface RebuildSource {
-  readonly databasePath: string;
-  readonly derivations: Derivations;
-  /** Waits for `ms` milliseconds; the process may do other work meanwhile. */
-  readonly pause: (ms: number) => Promise<void>;
-  /** Monotonic milliseconds. */
-  readonly monotonicMs: () => number;
-}
+import { TimeSlices } from './time-slices.ts';
 
 /**
  * @returns when the new tables are live and the old ones are gone
  * @throws EngineError, `under-way` if another rebuild is in progress, and what node:fs or SQLite throws; then the live
  *   tables are unchanged
  */
-export async function rebuild(options: RebuildSource & RebuildOptions): Promise<RebuildResult> {
-  const { databasePath, derivations, onProgress = () => {}, pause, monotonicMs } = options;
+export async function rebuild(
+  databasePath: string,
+  derivations: Derivations,
+  { projections: wanted, onProgress = () => {} }: RebuildOptions,
+): Promise<RebuildResult> {
   const database = openDatabase(databasePath, derivations);
+  const headSeq = () => headOf(database).seq;
   try {
-    const log = new EventLog(database);
-    const states = new TableStates(database, log);
-    const plan = rebuildPlan(options.projections, derivations.projections, {
-      problems: states.problems(derivations.projections),
-      hasUnfolded: log.failures.unfolded(0, log.head().seq).length > 0,
-    });
-    const { projections } = plan;
+    const plan = rebuildPlan(
+      wanted,
+      derivations.projections,
+      tableProblems(database, derivations.projections),
+      unfoldedEvents(database, 0, headSeq()).length > 0,
+    );
     const unlock = lockRebuild(databasePath);
     try {
       // Nothing needs to be durable before the swap, whose fsync covers all of it.
       database.pragma('synchronous = NORMAL');
       const transactions = new WriteTransactions(database);
-      const pace = new Pace(database, transactions, pause, monotonicMs);
-      await cleanLeftovers(database, derivations, pace, onProgress);
-      const nameOf = (table: string) => `main.${table}_next`;
+      const slices = new TimeSlices(database, transactions);
+      await removeLeftovers(database, derivations, slices, onProgress);
       const next = transactions.run(
-        () => new SideTables({ database, log, projections, nameOf, withUnfolded: plan.isWhole }),
+        () => new SideTables(database, plan.projections, (table) => `main.${table}_next`, plan.isWhole),
       );
-      for (
-        let head = log.head().seq;
-        head - next.folded > REBUILD_REMAINDER_EVENTS_MAX;
-        head = log.head().seq
-      ) {
-        await pace.compute(() => next.fold(head));
-        while ((await pace.write((limit) => next.write(limit))) > 0);
+      for (let head = headSeq(); head - next.folded > REBUILD_REMAINDER_EVENTS_MAX; head = headSeq()) {
+        await slices.compute(() => next.fold(head));
+        while ((await slices.write((limit) => next.write(limit))) > 0);
         onProgress({ phase: 'fold', done: next.folded, total: head });
       }
       database.pragma('synchronous = FULL');
-      const seq = transactions.run(() => swap(database, derivations, plan, next, states, log));
+      const seq = transactions.run(() => swap(database, derivations, plan, next));
       database.pragma('synchronous = NORMAL');
-      await cleanLeftovers(database, derivations, pace, onProgress);
-      const count = (name: string) =>
-        database.prepare(`SELECT count(*) FROM main.${name}`).pluck().get() as number;
-      const rows = Object.fromEntries(projections.map(({ name }) => [name, count(name)]));
-      return { seq, rows, failures: count('failures') };
+      await removeLeftovers(database, derivations, slices, onProgress);
+      const rows = plan.projections.map(({ name }) => [name, countOf(database, name)] as const);
+      return { seq, rows: Object.fromEntries(rows), failures: countOf(database, 'failures') };
     } finally {
       unlock();
     }
@@ -98,11 +84,9 @@ function swap(
   derivations: Derivations,
   { projections, stages, isWhole }: RebuildPlan,
   next: SideTables,
-  states: TableStates,
-  log: EventLog,
 ): number {
-  refuseNewer(states.problems(projections));
-  const { seq } = log.head();
+  refuseNewer(tableProblems(database, projections));
+  const { seq } = headOf(database);
   while (next.folded < seq) next.fold(seq);
   next.write();
   if (!isWhole) {
@@ -113,23 +97,50 @@ function swap(
       )
       .run(...stages);
   }
-  const setState = database.prepare(
-    `INSERT INTO projections (name, version, applied_seq) VALUES (?, ?, ?)
-     ON CONFLICT (name) DO UPDATE SET version = excluded.version, applied_seq = excluded.applied_seq`,
-  );
   withoutViews(database, derivations, () => {
-    for (const { name } of projections) exchangeTable(database, name);
-    exchangeTable(database, 'failures');
+    for (const name of [...projections.map((each) => each.name), 'failures']) {
+      // Only renames the old table: dropping a large one would hold the lock for a long time.
+      if (isThere(database, name)) database.exec(`ALTER TABLE main.${name} RENAME TO ${name}_old`);
+      database.exec(`ALTER TABLE main.${name}_next RENAME TO ${name}`);
+    }
   });
-  for (const { name, version } of projections) setState.run(name, version, seq);
+  for (const projection of projections) setTableState(database, projection, seq);
   return seq;
 }
 
-/** Only renames the old table: dropping a large one would hold the lock for a long time. */
-function exchangeTable(database: Database, name: string): void {
-  const exists = database
-    .prepare("SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?")
-    .get(name);
-  if (exists !== undefined) database.exec(`ALTER TABLE main.${name} RENAME TO ${name}_old`);
-  database.exec(`ALTER TABLE main.${name}_next RENAME TO ${name}`);
+/** Removes the old tables after a swap, and the leftovers of a killed rebuild, a few rows at a time. */
+async function removeLeftovers(
+  database: Database,
+  { projections }: Derivations,
+  slices: TimeSlices,
+  onProgress: NonNullable<RebuildOptions['onProgress']>,
+): Promise<void> {
+  const names = [...projections.map(({ name }) => name), 'failures']
+    .flatMap((name) => [`${name}_old`, `${name}_next`])
+    .filter((name) => isThere(database, name));
+  for (const name of names) {
+    const total = countOf(database, name);
+    const remove = database.prepare(
+      `DELETE FROM main.${name} WHERE rowid IN (SELECT rowid FROM main.${name} LIMIT ?)`,
+    );
+    for (let done = 0; done < total; ) {
+      const removed = await slices.write((limit) => remove.run(limit).changes);
+      if (removed === 0) break;
+      done += removed;
+      onProgress({ phase: 'clean', done, total });
+    }
+    await slices.write(() => {
+      database.exec(`DROP TABLE main.${name}`);
+      return 0;
+    });
+  }
+}
+
+function isThere(database: Database, table: string): boolean {
+  const find = database.prepare("SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?");
+  return find.get(table) !== undefined;
+}
+
+function countOf(database: Database, table: string): number {
+  return database.prepare(`SELECT count(*) FROM main.${table}`).pluck().get() as number;
 }

@@ -4,46 +4,50 @@
  * removes with the connection, so that connection may be read-only; there it hides the live tables of the same names.
  */
 
-import type { Database, Statement } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
+import type { OnProgress } from '../../../core/engine/engine.ts';
+import { EngineError } from '../../../core/engine-error.ts';
 import type { Failure } from '../../../core/event/recorded-event.ts';
 import { BATCH_BYTES_MAX, REBUILD_FOLD_EVENTS } from '../../../core/limits.ts';
+import { IRISX } from '../../../core/packaging.ts';
 import type { Projection } from '../../../core/tables/projection.ts';
 import { createTableSql, failuresTable } from '../file/schema.ts';
-import type { EventLog } from '../log/event-log.ts';
-import { foldRange, unreadable } from '../log/fold-range.ts';
+import { addFailure } from '../log/event-log.ts';
+import { foldRange } from '../log/fold-range.ts';
+import { readingPauses } from '../log/reading-pauses.ts';
 import { Rows } from '../log/rows.ts';
 
-export interface SideTablesOptions {
-  readonly database: Database;
-  readonly log: EventLog;
-  readonly projections: readonly Projection[];
-  /** The name under which a table is created; none of them may exist. */
-  readonly nameOf: (table: string) => string;
-  /** See foldRange(). */
-  readonly withUnfolded: boolean;
-}
-
 export class SideTables {
-  readonly #options: SideTablesOptions;
+  readonly #database: Database;
   readonly #tables: readonly Rows[];
-  readonly #insertFailure: Statement<[number, string, string]>;
+  readonly #withUnfolded: boolean;
+  readonly #addFailure: (failure: Failure) => void;
   readonly #failures: Failure[] = [];
   #folded = 0;
   /** Folded, but not yet in the tables. */
   #unwritten = { events: 0, bytes: 0 };
 
-  /** Creates the empty tables, within the caller's transaction if there is one. */
-  constructor(options: SideTablesOptions) {
-    const { database, log, projections, nameOf } = options;
-    this.#options = options;
+  /**
+   * Creates the empty tables, within the caller's transaction if there is one.
+   * @param nameOf the name under which a table is created; none of them may exist
+   * @param withUnfolded see foldRange()
+   */
+  constructor(
+    database: Database,
+    projections: readonly Projection[],
+    nameOf: (table: string) => string,
+    withUnfolded: boolean,
+  ) {
+    this.#database = database;
+    this.#withUnfolded = withUnfolded;
     this.#tables = projections.map((projection) => {
       const name = nameOf(projection.name);
       database.exec(createTableSql(projection, name));
-      return new Rows(database, log, projection, name);
+      return new Rows(database, projection, name);
     });
     const failures = nameOf('failures');
     database.exec(failuresTable(failures));
-    this.#insertFailure = database.prepare(`INSERT INTO ${failures} (seq, stage, error) VALUES (?, ?, ?)`);
+    this.#addFailure = (failure) => addFailure(database, failure, failures);
   }
 
   /** The last folded event; it is in the tables once write() has nothing left to write. */
@@ -54,12 +58,17 @@ export class SideTables {
   /**
    * Folds the next few events, up to `upTo`, in memory without a lock.
    * @returns whether more events may be folded before write()
-   * @throws EngineError if the log cannot be read up to `upTo`
+   * @throws EngineError if the log cannot be read up to `upTo`: tables without those events would be wrong
    */
   fold(upTo: number): boolean {
-    const { log, withUnfolded } = this.#options;
-    const { seq, bytes, failures } = foldRange(log, this.#folded, upTo, this.#tables, withUnfolded);
-    if (seq === this.#folded) throw unreadable(seq, upTo);
+    const folded = foldRange(this.#database, this.#folded, upTo, this.#tables, this.#withUnfolded);
+    const { seq, bytes, failures } = folded;
+    if (seq === this.#folded) {
+      throw new EngineError(
+        'refused',
+        `the log cannot be read beyond seq ${seq} of ${upTo}: run ${IRISX} verify to find the damage`,
+      );
+    }
     this.#failures.push(...failures);
     const unwritten = this.#unwritten;
     unwritten.events += seq - this.#folded;
@@ -71,17 +80,65 @@ export class SideTables {
   /** Writes up to `limit` folded rows within the caller's transaction. @returns how many; 0 if all are written */
   write(limit: number = Number.POSITIVE_INFINITY): number {
     let written = 0;
-    for (const table of this.#tables)
-      written += table.write((failure) => this.#addFailure(failure), limit - written);
-    for (const failure of this.#failures.splice(0, limit - written)) {
-      this.#addFailure(failure);
-      written += 1;
-    }
+    for (const table of this.#tables) written += table.write(this.#addFailure, limit - written);
+    const failures = this.#failures.splice(0, limit - written);
+    for (const failure of failures) this.#addFailure(failure);
+    written += failures.length;
     if (written === 0) this.#unwritten = { events: 0, bytes: 0 };
     return written;
   }
+}
 
-  #addFailure({ seq, stage, error }: Failure): void {
-    this.#insertFailure.run(seq, stage, error);
+/** Side tables in the temporary database of one connection, folded in short reads. The database file does not change. */
+export class TemporaryTables extends SideTables {
+  readonly #foldPiece: (upTo: number) => void;
+  readonly #pause: () => void;
+  readonly #onProgress: OnProgress;
+
+  /** @param withUnfolded whether to fold events that were appended without being folded; the live tables lack them */
+  constructor(
+    database: Database,
+    projections: readonly Projection[],
+    withUnfolded: boolean,
+    onProgress: OnProgress,
+  ) {
+    database.pragma('temp.journal_mode = MEMORY'); // a journal file would double the writing
+    super(database, projections, (table) => `temp.${table}`, withUnfolded);
+    this.#pause = readingPauses(database);
+    this.#onProgress = onProgress;
+    this.#foldPiece = database.transaction((upTo: number) => {
+      while (this.fold(upTo));
+      while (this.write() > 0);
+    });
   }
+
+  /**
+   * Folds the events up to `upTo` in pieces. Unless the caller has a transaction open, each piece is a short read, so
+   * that the WAL can start over in between.
+   * @throws EngineError if the log cannot be read up to there, and what SQLite throws
+   */
+  foldAll(upTo: number): void {
+    while (this.folded < upTo) {
+      this.#foldPiece(upTo);
+      this.#pause();
+      this.#onProgress(this.folded, upTo);
+    }
+  }
+}
+
+/**
+ * Folds the events up to `seq` into temporary tables. Afterwards `events`, `failures` and the projections' tables show
+ * that moment on this connection; views in the file still show the live tables.
+ * @param database a separate connection, which may be read-only
+ * @param seq the last event to include, which must be in the log
+ * @throws EngineError if the log cannot be read up to there, and what SQLite throws
+ */
+export function standAsOf(
+  database: Database,
+  projections: readonly Projection[],
+  seq: number,
+  onProgress: OnProgress,
+): void {
+  new TemporaryTables(database, projections, true, onProgress).foldAll(seq);
+  database.exec(`CREATE TEMP VIEW events AS SELECT * FROM main.events WHERE seq <= ${seq}`);
 }

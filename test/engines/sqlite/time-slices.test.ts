@@ -10,7 +10,7 @@ import {
   REBUILD_WRITE_MS,
 } from '../../../src/core/limits.ts';
 import { WriteTransactions } from '../../../src/engines/sqlite/file/write-transactions.ts';
-import { Pace } from '../../../src/engines/sqlite/rebuild/pace.ts';
+import { TimeSlices } from '../../../src/engines/sqlite/rebuild/time-slices.ts';
 import { openTestDatabase } from '../../support/database.ts';
 
 const opened: { close(): void }[] = [];
@@ -27,7 +27,7 @@ function given() {
   let clockMs = 0;
   const pauses: number[] = [];
   const msARow = { now: 0.1 };
-  const pace = new Pace(
+  const slices = new TimeSlices(
     database,
     new WriteTransactions(database),
     async (ms) => void pauses.push(ms),
@@ -47,21 +47,21 @@ function given() {
   const times = async (count: number, most = Number.POSITIVE_INFINITY, between = () => {}) => {
     for (let n = 0; n < count; n++) {
       between();
-      await pace.write(work(most));
+      await slices.write(work(most));
     }
   };
   /** Computes in steps of 1 ms. */
   const computes = (pieces: number, between = () => {}) =>
-    pace.compute(() => {
+    slices.compute(() => {
       between();
       clockMs += 1;
       pieces -= 1;
       return pieces > 0;
     });
-  return { database, other, times, limits, pauses, msARow, someoneWrites, pace, computes };
+  return { database, other, times, limits, pauses, msARow, someoneWrites, slices, computes };
 }
 
-describe('the pace of a rebuild', () => {
+describe('the time slices of a rebuild', () => {
   it('takes as many rows as fit into the time while nobody else writes', async () => {
     const { times, limits, pauses } = given();
     await times(8);
@@ -78,8 +78,8 @@ describe('the pace of a rebuild', () => {
   });
 
   it('leaves nothing in the WAL for the other connection to checkpoint', async () => {
-    const { database, other, pace } = given();
-    await pace.write(() => {
+    const { database, other, slices } = given();
+    await slices.write(() => {
       database.exec('CREATE TABLE made (value)');
       return 1;
     });
@@ -129,8 +129,8 @@ describe('the pace of a rebuild', () => {
   });
 
   it('reports how much was done', async () => {
-    const { pace } = given();
-    assert.equal(await pace.write(() => 7), 7);
-    assert.equal(await pace.write(() => 0), 0);
+    const { slices } = given();
+    assert.equal(await slices.write(() => 7), 7);
+    assert.equal(await slices.write(() => 0), 0);
   });
 });

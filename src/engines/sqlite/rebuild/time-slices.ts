@@ -1,6 +1,10 @@
-/** The pace of a rebuild next to a server: short work and longer pauses, because SQLite's lock is not fair. */
+/**
+ * Does the work of a rebuild next to a server in time slices: short transactions with longer pauses, because SQLite's
+ * lock is not fair.
+ */
 
-import type { Database, Statement } from 'better-sqlite3';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Database } from 'better-sqlite3';
 import {
   REBUILD_ALONE_MS,
   REBUILD_COMPUTE_MS,
@@ -9,29 +13,28 @@ import {
   REBUILD_ROWS_MIN,
   REBUILD_WRITE_MS,
 } from '../../../core/limits.ts';
+import { dataVersion } from '../file/statement.ts';
 import type { WriteTransactions } from '../file/write-transactions.ts';
 
-export class Pace {
+export class TimeSlices {
   readonly #database: Database;
   readonly #transactions: WriteTransactions;
-  readonly #pause: (ms: number) => Promise<void>;
+  readonly #pause: (ms: number) => Promise<unknown>;
   readonly #monotonicMs: () => number;
-  readonly #dataVersion: Statement<[], number>;
   #version: number | undefined;
   #limit = REBUILD_ROWS_FIRST;
 
-  /** @param monotonicMs a clock in milliseconds */
+  /** @param pause waits for some milliseconds @param monotonicMs a clock in milliseconds */
   constructor(
     database: Database,
     transactions: WriteTransactions,
-    pause: (ms: number) => Promise<void>,
-    monotonicMs: () => number,
+    pause: (ms: number) => Promise<unknown> = wait,
+    monotonicMs: () => number = () => performance.now(),
   ) {
     this.#database = database;
     this.#transactions = transactions;
     this.#pause = pause;
     this.#monotonicMs = monotonicMs;
-    this.#dataVersion = database.prepare<[], number>('PRAGMA data_version').pluck();
   }
 
   /**
@@ -50,7 +53,8 @@ export class Pace {
     });
     const tookMs = Math.max(0.1, this.#monotonicMs() - startMs);
     const wantedMs = isAlone ? REBUILD_ALONE_MS : REBUILD_WRITE_MS;
-    if (done > 0) this.#limit = clamp((done * wantedMs) / tookMs, REBUILD_ROWS_MIN, 2 * this.#limit);
+    const fitting = Math.round((done * wantedMs) / tookMs);
+    if (done > 0) this.#limit = Math.min(2 * this.#limit, Math.max(REBUILD_ROWS_MIN, fitting));
     // After every piece: the server's fsync would wait for a long fsync of ours, and its writer for a large WAL.
     this.#database.pragma('wal_checkpoint(PASSIVE)');
     await this.#pause(isAlone ? 0 : pauseMs(tookMs));
@@ -74,15 +78,11 @@ export class Pace {
   /** Whether no other connection has committed since the last call. */
   #isAlone(): boolean {
     const before = this.#version;
-    this.#version = this.#dataVersion.get();
+    this.#version = dataVersion(this.#database);
     return this.#version === before;
   }
 }
 
 function pauseMs(tookMs: number): number {
   return Math.ceil(REBUILD_PAUSE_TIMES * tookMs);
-}
-
-function clamp(value: number, min: number, max: number): number {
-  return Math.round(Math.min(max, Math.max(min, value)));
 }
