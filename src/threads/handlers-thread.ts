@@ -1,53 +1,53 @@
 /** Entry of the handlers' thread: loads the consumers, reports whether there are any, and runs them when asked to. */
 
-import { parentPort, workerData } from 'node:worker_threads';
 import { LOGGED_FAILURES_PER_SECOND_MAX } from '../core/limits.ts';
 import type { LogLevel } from '../core/logger.ts';
-import { lowerPriority, NICENESS } from '../core/low-priority.ts';
+import { NICENESS } from '../core/low-priority.ts';
 import { asRunFailed, type Consumer } from '../core/runs/consumer.ts';
 import { HandlersRefused } from '../core/runs/handler.ts';
-import { type FromHandlers, SharedState } from '../core/runs/handlers-messages.ts';
+import { type Death, type FromHandlers, SharedState } from '../core/runs/handlers-messages.ts';
 import { runHandlers } from '../core/runs/run-handlers.ts';
 import { throttle } from '../core/throttle.ts';
-import { engineOf } from '../engines/engine-of.ts';
 import { offerDriver } from '../engines/sqlite/file/offer-driver.ts';
 import { faultText } from '../engines/sqlite/file/storage-fault.ts';
 import { type ForwardOptions, forwardConsumer } from '../handlers/forward.ts';
 import { loadHandlers } from '../handlers/load.ts';
 import { handlersConsumer } from '../handlers/own.ts';
-import { derivations } from '../projections/index.ts';
+import { enterThread } from './entry.ts';
+import type { ThreadData } from './thread.ts';
 
-/** The data passed to the thread. */
-export interface HandlersThreadData {
-  readonly databasePath: string;
+export interface HandlingOptions extends ThreadData {
   /** Absolute path of the user's module; undefined for the handlers in src/handlers. */
   readonly modulePath: string | undefined;
+  /** Timeout of one run, milliseconds. */
   readonly timeoutMs: number;
+  /** Maximum number of concurrent runs. */
   readonly runsMax: number;
   readonly forward: ForwardOptions | undefined;
-  readonly shared: SharedArrayBuffer;
-  readonly dead: { readonly seqs: readonly number[]; readonly reason: string } | undefined;
 }
 
-if (parentPort === null) throw new Error('handlers-thread must run as a worker thread');
-const port = parentPort;
-const data = workerData as HandlersThreadData;
-const say = (message: FromHandlers) => port.postMessage(message);
+export interface HandlersThreadData extends HandlingOptions {
+  readonly shared: SharedArrayBuffer;
+  /** The previous thread's, unless it is stored already. */
+  readonly death: Death | undefined;
+}
+
+const { port, data, engine, send } = enterThread<HandlersThreadData, FromHandlers>(NICENESS.reading);
 const mayWarn = throttle(
   LOGGED_FAILURES_PER_SECOND_MAX,
   1000,
   () => performance.now(),
-  (count) => say({ kind: 'log', level: 'warn', text: `${count} more handler warnings in one second` }),
+  (count) => send({ kind: 'log', level: 'warn', text: `${count} more handler warnings in one second` }),
 );
 
 /** Logs every record but warnings beyond the limit: all of them are in the state file, too. */
 function log(level: LogLevel, text: string): void {
-  if (level !== 'warn' || mayWarn()) say({ kind: 'log', level, text });
+  if (level !== 'warn' || mayWarn()) send({ kind: 'log', level, text });
 }
 
 /** @param isForeign whether the user's code has failed */
 function die(error: unknown, isForeign: boolean): void {
-  say({ kind: 'died', text: faultText(error), isForeign });
+  send({ kind: 'died', text: faultText(error), isForeign });
   process.exit(1);
 }
 
@@ -58,27 +58,26 @@ process.on('unhandledRejection', (reason) => {
   log('warn', `handlers: a promise that no run awaits was rejected: ${message}; await it`);
 });
 
-lowerPriority(NICENESS.reading); // handlers must not take processor time from receiving
 try {
   offerDriver();
   const handlers = await loadHandlers(data.modulePath);
   const consumers: Consumer[] = [];
   if (handlers.size > 0) consumers.push(handlersConsumer(handlers, data.timeoutMs, data.runsMax));
   if (data.forward !== undefined) consumers.push(forwardConsumer(data.forward, Date.now));
-  if (consumers.length === 0) say({ kind: 'nothing' });
+  if (consumers.length === 0) send({ kind: 'nothing' });
   else {
     runHandlers({
       port,
-      engine: engineOf(data.databasePath, derivations),
+      engine,
       consumers,
       shared: new SharedState(data.shared),
       log,
       onFault: (error) => die(error, false),
-      dead: data.dead,
+      death: data.death,
     });
-    say({ kind: 'loaded', consumers: consumers.map(({ name }) => name), types: [...handlers.keys()] });
+    send({ kind: 'loaded', consumers: consumers.map(({ name }) => name), types: [...handlers.keys()] });
   }
 } catch (error) {
   if (!(error instanceof HandlersRefused)) throw error;
-  say({ kind: 'refused', text: error.message });
+  send({ kind: 'refused', text: error.message });
 }

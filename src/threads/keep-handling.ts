@@ -1,9 +1,8 @@
 /**
- * Keeps the handlers' thread alive: starts it, wakes it after commits, terminates it if it blocks, and starts a new
- * one, which gets the list of runs that were in progress. Nothing in that thread can delay or stop receiving.
+ * Keeps the handlers' thread alive: starts it, wakes it after commits, ends it if it blocks, and starts a new one, which
+ * gets the list of runs that were in progress. Nothing in that thread can delay or stop receiving.
  */
 
-import type { Worker } from 'node:worker_threads';
 import {
   HANDLERS_HEAP_BYTES,
   HANDLERS_LOAD_MS,
@@ -15,21 +14,15 @@ import {
 import type { Log } from '../core/logger.ts';
 import type { ConsumerPosition } from '../core/metrics/process-state.ts';
 import { HandlersRefused } from '../core/runs/handler.ts';
-import { type FromHandlers, SharedState, type ToHandlers } from '../core/runs/handlers-messages.ts';
-import type { ForwardOptions } from '../handlers/forward.ts';
-import type { HandlersThreadData } from './handlers-thread.ts';
-import { startThread } from './threads.ts';
-
-export interface HandlingOptions {
-  readonly databasePath: string;
-  /** Absolute path of the user's module; undefined for the handlers in src/handlers. */
-  readonly modulePath: string | undefined;
-  /** Timeout of one run, milliseconds. */
-  readonly timeoutMs: number;
-  /** Maximum number of concurrent runs. */
-  readonly runsMax: number;
-  readonly forward: ForwardOptions | undefined;
-}
+import {
+  type Death,
+  type FromHandlers,
+  SharedState,
+  type ToHandlers,
+} from '../core/runs/handlers-messages.ts';
+import type { Thread } from '../core/thread.ts';
+import type { HandlersThreadData, HandlingOptions } from './handlers-thread.ts';
+import { openThread } from './thread.ts';
 
 export interface Handling {
   /**
@@ -49,8 +42,6 @@ export interface Handling {
   close(): Promise<void>;
 }
 
-type Dead = NonNullable<HandlersThreadData['dead']>;
-
 const LOAD_HINT = 'its top-level code must finish';
 /** Node's exit code if a top-level `await` never settles. */
 const UNSETTLED_AWAIT = 13;
@@ -59,97 +50,69 @@ const UNSETTLED_AWAIT = 13;
 export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () => void): Handling {
   const module = options.modulePath === undefined ? 'src/handlers' : `HANDLERS=${options.modulePath}`;
   const shared = SharedState.create(options.runsMax);
-  let thread: Worker | undefined;
+  const loaded = Promise.withResolvers<void>();
+  const started = Promise.withResolvers<void>();
+  let thread: Thread<ToHandlers> | undefined;
   let consumers: readonly string[] = [];
-  let types: readonly string[] = [];
+  let types: readonly string[] | undefined;
+  /** Whether the current thread has loaded the handlers. */
+  let isReady = false;
   let isStarted = false;
-  let deaths = 0;
-  /** It died after it had loaded and before start(). */
-  let diedEarly: { readonly text: string; readonly isForeign: boolean } | undefined;
-  let onStarted = () => {};
   let isClosing = false;
-  let restart: NodeJS.Timeout | undefined;
+  let deaths = 0;
+  /** The last death that no thread has stored yet. */
+  let death: Death | undefined;
   let restartMs = HANDLERS_RESTART_FIRST_MS;
+  /** Until a thread has loaded, and between two threads. */
+  let timer: NodeJS.Timeout | undefined;
   let watch: NodeJS.Timeout | undefined;
-  /** What the current thread must store about the previous one, until it has done so. */
-  let untold: Dead | undefined;
-  /** Why the current thread is ending, if known. */
-  let death: { readonly text: string; readonly isForeign: boolean } | undefined;
 
-  const loaded = new Promise<void>((resolve, reject) => {
-    run(undefined, (problem) => {
-      if (problem === undefined) resolve();
-      else reject(new HandlersRefused(problem));
-    });
-  });
-  loaded.catch(() => {});
+  loaded.promise.catch(() => {});
+  run();
 
-  /** @param onLoaded called with the problem, if any; only the first call counts */
-  function run(dead: Dead | undefined, onLoaded: (problem?: string) => void): void {
-    death = undefined;
-    untold = dead;
-    const data: HandlersThreadData = { ...options, shared: shared.buffer, dead };
-    const mine = startThread('handlers-thread', data, HANDLERS_HEAP_BYTES);
-    thread = mine;
-    const late = setTimeout(
+  function run(): void {
+    let problem: Extract<FromHandlers, { kind: 'died' }> | undefined;
+    const data: HandlersThreadData = { ...options, shared: shared.buffer, death };
+    isReady = false;
+    timer = setTimeout(
       () => refuse(`${module} did not load within ${HANDLERS_LOAD_MS} ms: ${LOAD_HINT}`),
       HANDLERS_LOAD_MS,
     );
-    const loads = (problem?: string) => {
-      clearTimeout(late);
-      onLoaded(problem);
-    };
-    /** Terminates the thread, because its module's top-level code may keep it alive. */
-    const refuse = (text: string) => {
-      death = { text, isForeign: false };
-      loads(text);
-      void mine.terminate();
-    };
-    mine.on('message', (message: FromHandlers) => {
+    const onMessage = (message: FromHandlers) => {
       switch (message.kind) {
         case 'loaded':
-          consumers = message.consumers;
-          types = message.types;
-          loads();
-          if (isStarted) begin();
-          return;
+          clearTimeout(timer);
+          ({ consumers, types } = message);
+          isReady = true;
+          loaded.resolve();
+          return begin();
         case 'nothing':
+          clearTimeout(timer);
+          void thread?.close();
           thread = undefined;
-          return loads();
+          loaded.resolve();
+          return started.resolve();
         case 'refused':
           return refuse(message.text);
         case 'started':
-          untold = undefined;
-          return onStarted();
+          death = undefined;
+          return started.resolve();
         case 'waiting':
           return onWaiting();
         case 'log':
           return log(message.level, message.text);
         case 'died':
-          death = message;
+          problem = message;
       }
-    });
-    mine.on('error', (error) => {
-      death ??= { text: error.message, isForeign: true };
-    });
-    mine.on('exit', (code) => {
-      if (thread !== mine) return;
-      thread = undefined;
-      shared.forgetSettled();
-      clearInterval(watch);
-      const ended = death ?? { text: endText(code), isForeign: true };
-      loads(`${module} cannot be loaded: ${ended.text}`);
-      // The start waits for the next thread, but not for one after the other: receiving must begin.
-      deaths += 1;
-      if (isClosing || deaths > 1) onStarted();
-      if (isClosing) return;
-      if (isStarted) replace(ended);
-      else diedEarly = ended;
-    });
+    };
+    const onEnd = (error: string | undefined, code: number) =>
+      end(problem?.text ?? error ?? endText(code), problem?.isForeign ?? true);
+    thread = openThread('handlers-thread', data, { onMessage, onEnd }, HANDLERS_HEAP_BYTES);
   }
 
   function begin(): void {
-    say({ kind: 'start' });
+    if (!isReady || !isStarted) return;
+    thread?.send({ kind: 'start' });
     keepWatch();
   }
 
@@ -165,42 +128,49 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
       heartbeats = now;
       livedMs += HANDLERS_LOOK_MS;
       if (livedMs >= HANDLERS_RESTART_LAST_MS) restartMs = HANDLERS_RESTART_FIRST_MS;
-      if (silentMs < options.timeoutMs + HANDLERS_UNYIELDING_MS) return;
-      clearInterval(watch);
-      death = { text: `a handler blocked the thread for ${silentMs} ms`, isForeign: true };
-      void thread?.terminate();
+      if (silentMs >= options.timeoutMs + HANDLERS_UNYIELDING_MS)
+        end(`a handler blocked the thread for ${silentMs} ms`, true);
     }, HANDLERS_LOOK_MS);
     watch.unref();
   }
 
-  function replace({ text, isForeign }: { readonly text: string; readonly isForeign: boolean }): void {
+  /** The handlers cannot be used: the first time this refuses the start, later it ends the thread. */
+  function refuse(text: string): void {
+    loaded.reject(new HandlersRefused(text));
+    end(text, false);
+  }
+
+  /** Ends the thread, if it has not ended by itself, and starts another unless the handlers have never been loaded. */
+  function end(text: string, isForeign: boolean): void {
+    loaded.reject(new HandlersRefused(`${module} cannot be loaded: ${text}`));
+    clearTimeout(timer);
+    clearInterval(watch);
+    void thread?.close();
+    thread = undefined;
+    shared.forgetSettled();
+    if (isClosing || types === undefined) return;
+    // The start waits for the next thread, but not for one after the other: receiving must begin.
+    deaths += 1;
+    if (deaths > 1) started.resolve();
     const seqs = isForeign ? shared.underWay : [];
     const under = seqs.length === 0 ? '' : `, with seq ${seqs.join(', ')} in progress`;
     log('error', `the handlers' thread has ended: ${text}${under}; it is restarted in ${restartMs / 1000} s`);
-    const dead = untold ?? { seqs, reason: text };
-    restart = setTimeout(() => run(dead, () => {}), restartMs);
+    death ??= { seqs, reason: text };
+    timer = setTimeout(run, restartMs);
     restartMs = Math.min(2 * restartMs, HANDLERS_RESTART_LAST_MS);
   }
 
-  function say(message: ToHandlers): void {
-    thread?.postMessage(message);
-  }
-
   return {
-    loaded,
+    loaded: loaded.promise,
     async start() {
       isStarted = true;
-      if (thread === undefined && diedEarly === undefined) return;
-      await new Promise<void>((resolve) => {
-        onStarted = resolve;
-        if (diedEarly === undefined) begin();
-        else replace(diedEarly);
-      });
+      begin();
+      await started.promise;
     },
     wake() {
-      if (thread !== undefined && shared.takeWaking()) say({ kind: 'wake' });
+      if (thread !== undefined && shared.takeWaking()) thread.send({ kind: 'wake' });
     },
-    types: () => types,
+    types: () => types ?? [],
     positions: () =>
       consumers.flatMap((name, index) => {
         const settledSeq = shared.settled(index);
@@ -208,15 +178,11 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
       }),
     async close() {
       isClosing = true;
-      clearTimeout(restart);
+      clearTimeout(timer);
       clearInterval(watch);
-      const closing = thread;
-      if (closing === undefined) return;
-      await new Promise<void>((resolve) => {
-        closing.once('exit', () => resolve());
-        setTimeout(() => void closing.terminate(), HANDLERS_UNYIELDING_MS).unref();
-        say({ kind: 'close' });
-      });
+      started.resolve();
+      thread?.send({ kind: 'close' });
+      await thread?.close(HANDLERS_UNYIELDING_MS);
     },
   };
 }

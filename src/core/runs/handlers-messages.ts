@@ -22,8 +22,14 @@ export type FromHandlers =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly text: string }
   /** The thread ends after an error outside of any run. `isForeign`: as far as known, in the user's code. */
-  | { readonly kind: 'died'; readonly text: string; readonly isForeign: boolean }
-  | { readonly kind: 'closed' };
+  | { readonly kind: 'died'; readonly text: string; readonly isForeign: boolean };
+
+/** The death of a handlers' thread. */
+export interface Death {
+  /** The events whose run was in progress; empty if the user's code is not the cause. */
+  readonly seqs: readonly number[];
+  readonly reason: string;
+}
 
 const INTEGERS = 2;
 const HEARTBEATS = 0;

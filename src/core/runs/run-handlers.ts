@@ -14,7 +14,7 @@ import { Turns } from '../turns.ts';
 import type { Consumer } from './consumer.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { HandlerContext } from './handler.ts';
-import type { FromHandlers, SharedState, ToHandlers } from './handlers-messages.ts';
+import type { Death, FromHandlers, SharedState, ToHandlers } from './handlers-messages.ts';
 
 export interface HandlersOptions {
   readonly port: MessagePort;
@@ -24,8 +24,8 @@ export interface HandlersOptions {
   readonly log: (level: LogLevel, text: string) => void;
   /** Called if the receiver's own code fails, not a consumer's: the thread must end. */
   readonly onFault: (error: unknown) => void;
-  /** The events in progress when the previous thread died, and why it died. */
-  readonly dead: { readonly seqs: readonly number[]; readonly reason: string } | undefined;
+  /** The previous thread's, unless it is stored already. */
+  readonly death: Death | undefined;
 }
 
 interface Running {
@@ -37,7 +37,7 @@ interface Running {
 
 /** Runs until `close`. */
 export function runHandlers(options: HandlersOptions): void {
-  const { port, engine, consumers, shared, log, onFault, dead } = options;
+  const { port, engine, consumers, shared, log, onFault, death } = options;
   const say = (message: FromHandlers) => port.postMessage(message);
   const turns = new Turns(onFault);
   let running: Running | undefined;
@@ -110,13 +110,13 @@ export function runHandlers(options: HandlersOptions): void {
         random: Math.random,
         tools: { log, query },
         onFault,
-        isCautious: dead !== undefined,
+        isCautious: death !== undefined,
         onSettled: (seq) => shared.setSettled(index, seq),
         onUnderWay(seqs) {
           shared.underWay = seqs;
         },
       });
-      if (consumer.isForeign && dead !== undefined) await dispatcher.blame(dead.seqs, dead.reason);
+      if (consumer.isForeign && death !== undefined) await dispatcher.blame(death.seqs, death.reason);
       dispatchers.push(dispatcher);
     }
     shared.underWay = [];
@@ -142,7 +142,6 @@ export function runHandlers(options: HandlersOptions): void {
     await running?.reader.close();
     await running?.store.close();
     await running?.giveUpLead();
-    say({ kind: 'closed' });
     port.close();
   }
 }
