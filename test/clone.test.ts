@@ -8,8 +8,8 @@ import { after, describe, it } from 'node:test';
 import { nodeProblem } from '../scripts/node/version.mjs';
 import { EX_CONFIG } from '../src/config/config.ts';
 import { freePort } from './support/free-port.ts';
-import { temporaryFolder, until } from './support/receiver.ts';
-import { startServer } from './support/started-server.ts';
+import { startProgram } from './support/program.ts';
+import { temporaryFolder } from './support/receiver.ts';
 
 const root = join(import.meta.dirname, '..');
 const folder = temporaryFolder();
@@ -70,16 +70,21 @@ describe('a clone', () => {
          context.log('info', \`handled \${data.call_uuid}\`);`,
     );
     const env = { PORT: String(await freePort()), HANDLERS: 'my handlers.ts' };
-    const server = await startServer(['./irisx'], path, environment(env));
+    const server = startProgram(['./irisx'], path, environment(env));
     try {
+      await server.listening();
       const sent = run(path, ['./irisx', 'send', 'call.completed', '--data', 'call_uuid=c1'], env);
-      assert.match(sent.stdout, /^--> call\.completed\n<-- 200 .* seq 1\n$/, sent.stderr + server.output());
-      await until(() => server.output().includes('handled c1'), 'the handler has run');
+      assert.match(
+        sent.stdout,
+        /^--> call\.completed\n<-- 200 .* seq 1\n$/,
+        sent.stderr + server.output() + server.errors(),
+      );
+      await server.printed('handled c1');
       assert.match(run(path, ['./irisx', 'events', 'raw', '1']).stdout, /^\{"event":"call\.completed"/);
-    } finally {
       await server.stop();
+    } finally {
+      server.killAll();
     }
-    assert.equal(await server.stop(), 0, server.output());
     const verified = run(path, ['./irisx', 'verify']);
     assert.equal(verified.status, 0, verified.stdout + verified.stderr);
   });

@@ -19,8 +19,8 @@ import { after, before, describe, it } from 'node:test';
 import { readConfig } from '../src/config/config.ts';
 import { DRAIN_MAX_MS, KEEP_ALIVE_MS, SENDER_TIMEOUT_MS } from '../src/core/limits.ts';
 import { freePort } from './support/free-port.ts';
-import { deliver, SECRET, temporaryFolder, until } from './support/receiver.ts';
-import { startServer } from './support/started-server.ts';
+import { startProgram } from './support/program.ts';
+import { deliver, SECRET, temporaryFolder } from './support/receiver.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
@@ -146,15 +146,17 @@ describe('the deployment', () => {
       HANDLERS: 'handlers.mjs',
     };
     const program = (...args: string[]) => [process.execPath, 'irisx-webhooks.mjs', ...args];
-    const server = await startServer(program(), place, env);
+    const server = startProgram(program(), place, env);
     const run = (...args: string[]) => {
       const [file = '', ...rest] = program(...args);
       return spawnSync(file, rest, { cwd: place, env, encoding: 'utf8' });
     };
     try {
+      await server.listening();
+      await server.printed('try it');
       assert.match(server.output(), /try it +node irisx-webhooks\.mjs send call\.completed --url /);
       assert.match(run('send', 'call.completed').stdout, /<-- 200 .* seq 1\n/);
-      await until(() => server.output().includes('handled by SQLite 3.'), 'the handler has the driver');
+      await server.printed('handled by SQLite 3.');
       assert.equal(run('rebuild').status, 0);
       assert.equal(run('verify').status, 0);
       assert.match(run('report', 'calls').stdout, /^total +1 /m);
@@ -176,10 +178,10 @@ describe('the deployment', () => {
         headers: { Authorization: `Bearer ${token}` },
       });
       assert.match(await pages.text(), /<title>Event 1 call\.completed/);
-    } finally {
       await server.stop();
+    } finally {
+      server.killAll();
     }
-    assert.equal(await server.stop(), 0, server.output());
     assert.deepEqual(readdirSync(place).toSorted(), [
       'better_sqlite3.node',
       'copy.db',
@@ -220,14 +222,16 @@ describe('the deployment', () => {
       return spawnSync(file, args, { env: { PATH: process.env['PATH'] ?? '', ...env } }).status;
     };
     assert.equal(health(), 1);
-    const server = await startServer(command, app, env);
-    assert.equal(health(), 0);
-    const answer = await deliver(
-      { url: `http://127.0.0.1:${env.PORT}` },
-      { event: 'call.ringing', data: { call_uuid: 'c1' } },
-    );
-    assert.equal(answer.status, 200);
-    assert.equal(await server.stop(), 0);
+    const server = startProgram(command, app, env);
+    try {
+      const receiver = await server.listening();
+      assert.equal(health(), 0);
+      const answer = await deliver(receiver, { event: 'call.ringing', data: { call_uuid: 'c1' } });
+      assert.equal(answer.status, 200);
+      await server.stop();
+    } finally {
+      server.killAll();
+    }
     assert.equal(statSync(join(app, 'data/irisx.db')).mode & 0o777, 0o600);
   });
 

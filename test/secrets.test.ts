@@ -9,7 +9,7 @@ import { engineOf } from '../src/engines/engine-of.ts';
 import { derivations } from '../src/projections/index.ts';
 import { type SampleDatabase, sampleDatabase } from './scripts/sample-database.ts';
 import { type ProgramFolder, programFolder } from './support/program.ts';
-import { deliver, SECRET, temporaryFolder, until } from './support/receiver.ts';
+import { deliver, SECRET, temporaryFolder } from './support/receiver.ts';
 
 const body = (n: number) => ({ event: 'call.dtmf', data: { n } });
 
@@ -26,8 +26,7 @@ describe('the server', () => {
       WEBHOOK_SECRETS_RETIRED: `${SECRET},older`,
       RATE_LIMIT_MAX: '0',
     });
-    const { port } = await program.listening();
-    const receiver = { url: `http://127.0.0.1:${port}` };
+    const receiver = await program.listening();
     for (const [secret, status] of [
       ['new', 200],
       ['old', 200],
@@ -40,17 +39,16 @@ describe('the server', () => {
 
   it('logs after the start how many secrets there are and when each was last used', async () => {
     const first = folder.start({ WEBHOOK_SECRET: `new,${SECRET},hunter2` });
-    const receiver = { url: `http://127.0.0.1:${(await first.listening()).port}` };
-    await until(() => first.output().includes('3 secrets; the log is empty'), 'the line of an empty log');
+    const receiver = await first.listening();
+    await first.printed('3 secrets; the log is empty');
     assert.match(first.output(), /^ {2}secret +WEBHOOK_SECRET \(3 secrets\)$/m);
     await deliver(receiver, body(1));
     await deliver(receiver, body(2), { secret: 'new' });
     await deliver(receiver, body(3));
-    first.kill('SIGTERM');
-    assert.equal((await first.exit).code, 0);
+    await first.stop();
 
     const second = folder.start({ WEBHOOK_SECRET: `new,${SECRET},hunter2`, LOG_FORMAT: 'json' });
-    await until(() => second.output().includes('"3 secrets:'), 'the line');
+    await second.printed('"3 secrets:');
     const [line = ''] = second
       .output()
       .split('\n')
@@ -67,8 +65,7 @@ describe('the server', () => {
   it('logs nothing of the kind if there is one secret', async () => {
     const program = folder.start();
     await program.listening();
-    program.kill('SIGTERM');
-    await program.exit;
+    await program.stop();
     assert.match(program.output(), /^ {2}secret +WEBHOOK_SECRET$/m);
     assert.doesNotMatch(program.output(), /secrets/);
   });

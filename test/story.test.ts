@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import { promisify } from 'node:util';
 import { freePort } from './support/free-port.ts';
-import { temporaryFolder, until } from './support/receiver.ts';
-import { startServer } from './support/started-server.ts';
+import { startProgram } from './support/program.ts';
+import { temporaryFolder } from './support/receiver.ts';
 
 const root = join(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -39,9 +39,10 @@ it('the README’s commands work in order and print what it says', async () => {
     return stdout;
   };
 
-  const server = await startServer(['npm', 'start'], folder.path, env);
+  const server = startProgram(['npm', 'start'], folder.path, env);
   try {
-    await until(() => server.output().includes('try it'), 'its first lines are complete');
+    await server.listening();
+    await server.printed('try it');
     for (const part of [
       `http://localhost:${port}/webhooks`,
       'data/irisx.db',
@@ -66,7 +67,8 @@ it('the README’s commands work in order and print what it says', async () => {
     const again = JSON.parse(await shell(curl)) as Record<string, unknown>;
     assert.deepEqual([again['duplicate'], again['seq']], [true, once['seq']]);
   } finally {
-    await server.stop();
+    server.killAll();
+    await server.ended();
     folder.remove();
   }
 });

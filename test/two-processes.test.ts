@@ -1,7 +1,6 @@
 /** Several servers can safely share one file, with one log and one set of tables. */
 
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { it } from 'node:test';
 import { checkTables } from '../src/engines/sqlite/rebuild/compare.ts';
 import { derivations } from '../src/projections/index.ts';
@@ -12,7 +11,7 @@ const DELIVERIES = 600;
 
 it('two processes that start on one new file and share the deliveries record each body once', async () => {
   const folder = programFolder();
-  const databasePath = join(folder.path, 'data/irisx.db');
+  const { databasePath } = folder;
   const programs = [folder.start(), folder.start()];
   const servers = await Promise.all(programs.map((program) => program.listening()));
 
@@ -48,9 +47,6 @@ it('two processes that start on one new file and share the deliveries record eac
     checkTables(databasePath, derivations).checks.flatMap(({ differences }) => differences),
     [],
   );
-  for (const program of programs) {
-    program.kill('SIGTERM');
-    assert.equal((await program.exit).code, 0);
-  }
+  for (const program of programs) await program.stop();
   await folder.remove();
 });

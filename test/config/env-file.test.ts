@@ -9,7 +9,7 @@ import { generateSignature } from '../../src/core/event/signature.ts';
 import { CONFIG_FILE_BYTES_MAX } from '../../src/core/limits.ts';
 import { runScript } from '../scripts/run-script.ts';
 import { type ProgramFolder, programFolder } from '../support/program.ts';
-import { temporaryFolder, until } from '../support/receiver.ts';
+import { temporaryFolder } from '../support/receiver.ts';
 
 const TIMESTAMP = '1705329131';
 
@@ -169,7 +169,7 @@ describe('the server', () => {
     writeFileSync(join(programs.path, '.env'), '\ufeffADMIN_TOKEN=hunter22hunter22#hunter33\nHOSTS=x\n');
     const program = programs.start();
     await program.listening();
-    await until(() => program.output().includes('WARN HOSTS is not a variable'), 'the last warning');
+    await program.printed('WARN HOSTS is not a variable');
     assert.match(program.output(), /WARN \.env line 1: ADMIN_TOKEN: the value ends before the #/);
     assert.doesNotMatch(program.output(), /hunter/);
   });

@@ -243,6 +243,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       const reader = await readerOf(engine);
       assert.equal((await reader.head()).seq, 0);
       assert.equal(await reader.row(CALLS, 'a'), undefined);
+      assert.deepEqual([await reader.failuresOf(1), await reader.failuresOf(2)], [[], []]);
       assert.equal((await append(call('a'))).outcomes[0]?.seq, 1);
     });
 
@@ -566,7 +567,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       assert.equal(await runs.retry([1, 7], 2000), 1);
       assert.deepEqual(await runs.failedRun('c', 1), { ...failed(1, 2000), attempts: 0 });
       assert.equal(await runs.retry(undefined, 3000), 3);
-      assert.equal(await runs.skip([2]), 1);
+      assert.equal(await runs.skip([2, 4]), 1);
       assert.deepEqual(await runs.failedSeqsAfter('c', 0), [1, 3]);
       await runs.write('c', { position, failed: [], ended: [1] });
       await runs.forgetAfter('c', 2);

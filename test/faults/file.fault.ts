@@ -27,37 +27,22 @@ const CUTS = 24;
 const TRIES = 8;
 const PAGE_BYTES = 4096;
 
-interface Foreign {
-  readonly what: string;
-  readonly says: RegExp;
-  readonly make: (path: string) => void;
-}
-
-const FOREIGN: readonly Foreign[] = [
-  {
-    what: 'garbage',
-    says: /is not a SQLite database: set DATABASE_URL/,
-    make: (path) => writeFileSync(path, Buffer.alloc(2 ** 20, 0xa5)),
-  },
-  {
-    what: 'a directory',
-    says: /is not a file: set DATABASE_URL/,
-    make: (path) => void mkdirSync(path),
-  },
-  {
-    what: 'another program’s database',
-    says: /is a database of another program/,
-    make: (path) => new Sqlite(path).exec('CREATE TABLE notes (text TEXT)').close(),
-  },
-  {
-    what: 'another program’s database in WAL mode',
-    says: /is a database of another program/,
-    make(path) {
+const NOT_OURS: readonly (readonly [what: string, says: RegExp, make: (path: string) => void])[] = [
+  [
+    'garbage',
+    /is not a SQLite database: set DATABASE_URL/,
+    (path) => writeFileSync(path, Buffer.alloc(2 ** 20, 0xa5)),
+  ],
+  ['a directory', /is not a file: set DATABASE_URL/, (path) => void mkdirSync(path)],
+  [
+    'another program’s database in WAL mode',
+    /is a database of another program/,
+    (path) => {
       const other = new Sqlite(path);
       other.pragma('journal_mode = WAL');
       other.exec('CREATE TABLE notes (text TEXT)').close();
     },
-  },
+  ],
 ];
 
 /**
@@ -72,7 +57,7 @@ fault(
     const { folder } = given;
     const path = folder.databasePath;
     mkdirSync(dirname(path));
-    for (const { what, says, make } of FOREIGN) {
+    for (const [what, says, make] of NOT_OURS) {
       make(path);
       assert.match((await startUntouched(given)) ?? '', says, what);
       rmSync(path, { recursive: true });
@@ -105,9 +90,8 @@ fault(
     for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
     writeFileSync(path, log);
     const { events } = await checkInvariants(folder.start(), given);
-    const tries = FOREIGN.length + 1 + CUTS;
     given.report(
-      tries,
+      NOT_OURS.length + 1 + CUTS,
       `${CUTS} cuts of ${events} events: ${outcomes.refused} refused, ${outcomes.found} found by verify, ${outcomes.whole} lacked nothing`,
     );
   },

@@ -13,7 +13,7 @@ import {
   REQUEST_TIMEOUT_MS,
   TIMEOUT_CHECK_MS,
 } from '../../src/core/limits.ts';
-import { request } from '../support/raw.ts';
+import { forgedRequest, request } from '../support/raw.ts';
 import { until } from '../support/receiver.ts';
 import { startCrowd } from './support/crowd.ts';
 import { type Fault, fault } from './support/fault.ts';
@@ -34,15 +34,6 @@ const READERS_PER_SECOND = 100;
 const ANSWER_MS_MAX = 1000;
 const DELIVERIES_PER_SECOND = 50;
 const MIB = 1024 * 1024;
-
-/** Well-formed headers that anybody can forge. */
-function forgedHead(framing: string): string {
-  return request('POST /webhooks HTTP/1.1', [
-    `X-IRISX-Signature: ${'0'.repeat(64)}`,
-    `X-IRISX-Timestamp: ${Math.floor(Date.now() / 1000)}`,
-    framing,
-  ]);
-}
 
 interface Sender extends Load {
   readonly machine: SeparateProcess<MachinePausesSeen>;
@@ -99,7 +90,7 @@ fault(
       return helper;
     };
     const headers = crowd('127.0.0.2', 'POST /webhooks HTTP/1.1\r\nHost: a\r\nX-A: ', 'a');
-    const bodies = crowd('127.0.0.3', forgedHead('Transfer-Encoding: chunked'), '1\r\nx\r\n');
+    const bodies = crowd('127.0.0.3', forgedRequest(['Transfer-Encoding: chunked']), '1\r\nx\r\n');
 
     const figures: string[] = [];
     for (const [name, helper, limitMs] of [
@@ -190,7 +181,7 @@ fault(
       port: given.port,
       connections: SLOW,
       localAddresses: ['127.0.0.2', '127.0.0.3'],
-      opening: forgedHead(`Content-Length: ${bodyBytes}`),
+      opening: forgedRequest([`Content-Length: ${bodyBytes}`]),
       fillerBytes: bodyBytes - 1,
     });
     given.after(() => crowd.end());

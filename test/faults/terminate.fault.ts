@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import Sqlite from 'better-sqlite3';
 import { BATCH_DELIVERIES_MAX, DRAIN_CUT_MS, DRAIN_MAX_MS } from '../../src/core/limits.ts';
 import type { Program } from '../support/program.ts';
-import { openRaw, type RawConnection, signedRequest } from '../support/raw.ts';
+import { openHalfSent, openRaw, type RawConnection, signedRequest } from '../support/raw.ts';
 import { query, until } from '../support/receiver.ts';
 import { checkRecent } from '../support/sound-log.ts';
 import { type Fault, fault } from './support/fault.ts';
@@ -90,16 +90,11 @@ fault('B10f', 'SIGTERM while the writer is inside a slow commit waits for it', [
   const writesBefore = writes();
   const bodies = Array.from({ length: 20 }, (_, n) => `{"event":"call.dtmf","data":{"slow":${n}}}`);
   const asked = await Promise.all(
-    bodies.map(async (body) => {
-      const connection = await openRaw(given.port);
-      connection.send(signedRequest(body, { lines: ['Expect: 100-continue'] }).slice(0, -body.length));
-      assert.equal((await connection.next()).status, 100);
-      return { body, connection };
-    }),
+    bodies.map(async (body) => ({ body, ...(await openHalfSent(given.port, body)) })),
   );
-  const answers = asked.map(async ({ body, connection }) => {
-    connection.send(body);
-    const { status, body: text } = await connection.next();
+  const answers = asked.map(async ({ body, half, finish }) => {
+    finish();
+    const { status, body: text } = await half.next();
     assert.equal(status, 200);
     ledger.acknowledge(body, JSON.parse(text).seq);
   });

@@ -208,7 +208,7 @@ describe('a handler', () => {
     await deliver(receiver, completed('next'));
     await until(() => seen().length === 2, 'both have run');
     const told = /WARN handlers: a promise that no run awaits was rejected: Error: nobody waits; await it/;
-    await until(() => receiver.lines.some((line) => told.test(line)), 'it is logged');
+    await receiver.logged(told);
     assert.ok(!receiver.lines.some((line) => line.includes('has ended')), receiver.lines.join('\n'));
   });
 
@@ -226,7 +226,7 @@ describe('a handler', () => {
     assert.equal(failed?.['seq'], 2);
     assert.match(String(failed?.['error']), /readonly database/);
     const told = /WARN handlers: a promise that no run awaits was rejected: .*no such table: nowhere/;
-    await until(() => receiver.lines.some((line) => told.test(line)), 'it is logged');
+    await receiver.logged(told);
     assert.ok(!receiver.lines.some((line) => line.includes('has ended')), receiver.lines.join('\n'));
   });
 
@@ -246,7 +246,7 @@ describe('a handler', () => {
     const receiver = await start();
     await deliver(receiver, completed('one'));
     const told = /ERROR the handlers' thread has ended: HANDLERS=.* did not load within 10000 ms/;
-    await until(() => receiver.lines.some((line) => told.test(line)), 'it is logged', 20_000);
+    await receiver.logged(told, 20_000);
     await until(() => seen().length === 2, 'it has run again', 20_000);
     assert.equal(
       seen()[1]?.context['attempt'],
@@ -327,10 +327,7 @@ describe('a user’s own SQLite errors', () => {
       }`);
     const receiver = await start();
     await deliver(receiver, completed('locked'));
-    await until(
-      () => receiver.lines.some((line) => /thread .*database is locked .*seq 1/.test(line)),
-      'the death is reported with its event',
-    );
+    await receiver.logged(/thread .*database is locked .*seq 1/);
     await until(() => state('SELECT * FROM failed_runs').length === 1, 'the run is blamed');
     const [run] = state('SELECT seq, attempts, error FROM failed_runs');
     assert.deepEqual(run, { seq: 1, attempts: 1, error: 'database is locked (SQLITE_BUSY)' });
@@ -346,10 +343,7 @@ describe('a user’s own SQLite errors', () => {
     await deliver(receiver, completed('careless'));
     await deliver(receiver, completed('next'));
     await until(() => seen().length === 2, 'both have run');
-    await until(
-      () => receiver.lines.some((line) => /no run awaits .*database is locked/.test(line)),
-      'a warning',
-    );
+    await receiver.logged(/no run awaits .*database is locked/);
     assert.ok(!receiver.lines.some((line) => line.includes('has ended')), receiver.lines.join('\n'));
   });
 
@@ -442,13 +436,7 @@ it('a handler sees an event only after its table reflects it; forwarding does no
   const receiver = await start(env);
   await deliver(receiver, stop('m1'));
   await until(() => target.came.length === 1, 'it is forwarded');
-  await until(
-    () =>
-      receiver.lines.some((line) =>
-        line.includes('handlers: events from seq 1 on are waiting for the tables'),
-      ),
-    'the handler waits',
-  );
+  await receiver.logged('handlers: events from seq 1 on are waiting for the tables');
   assert.deepEqual(seen(), []);
   unlock?.();
   await until(() => seen().length === 1, 'the handler has run', 2 * REBUILD_RETRY_MS);
@@ -498,13 +486,7 @@ it('forwarding that is configured again after a long absence posts nothing until
 
   const receiver = await startReceiver({ databasePath, env });
   receivers.push(receiver);
-  await until(
-    () =>
-      receiver.lines.some((line) =>
-        /forward: last ran at .*; events missed since then: 2, failed runs: 0;/.test(line),
-      ),
-    'it is logged',
-  );
+  await receiver.logged(/forward: last ran at .*; events missed since then: 2, failed runs: 0;/);
   await deliver(receiver, completed('c'));
   await store.resume('forward', undefined, Date.now());
   await until(() => target.came.length === 3, 'all are posted now');
@@ -533,10 +515,7 @@ describe('forwarding in a receiver', () => {
     receivers.push(receiver);
     await deliver(receiver, completed('call-1'));
     await deliver(receiver, { event: 'call.ringing', data: { call_uuid: 'call-1' } });
-    await until(
-      () => receiver.lines.some((line) => line.includes('forward: seq 1 failed')),
-      'it has been tried',
-    );
+    await receiver.logged('forward: seq 1 failed');
     const before = target.came.length;
     isDown = false;
     await until(() => target.came.length === before + 1, 'it has arrived');
@@ -575,10 +554,7 @@ it('the README’s three handlers do what they say', async () => {
   assert.deepEqual(JSON.parse(chat.came[0]?.body ?? ''), {
     text: 'Call to +12025550101 failed: Number unallocated',
   });
-  await until(
-    () => receiver.lines.some((line) => line.endsWith('seq 3: +12025550102 has opted out')),
-    'the STOP was seen',
-  );
+  await receiver.logged(/seq 3: \+12025550102 has opted out$/);
   const crm = new Sqlite(crmPath, { readonly: true });
   assert.deepEqual(crm.prepare('SELECT call_uuid, seconds FROM talks').all(), [
     { call_uuid: 'call-1', seconds: 65 },

@@ -6,7 +6,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { REFUSALS, refuse } from '../../src/http/answers.ts';
-import { exchangeRaw, membersOf, openRaw, request, signedRequest } from '../support/raw.ts';
+import {
+  exchangeRaw,
+  forgedRequest,
+  membersOf,
+  openRaw,
+  request,
+  signedLines,
+  signedRequest,
+} from '../support/raw.ts';
 import {
   deliver,
   type JsonAnswer,
@@ -289,9 +297,7 @@ describe('a body at the limit', () => {
     it(`by chunks, at the ${name}: ${status}`, async () => {
       const before = recorded();
       const body = bodyOf(BODY_BYTES_MAX + difference);
-      const headers = Object.entries(signedHeaders(body, { timestamp: NOW_S })).map(
-        ([name, value]) => `${name}: ${value}`,
-      );
+      const headers = signedLines(body, { timestamp: NOW_S });
       const connection = await openRaw(receiver.port);
       const half = 1000;
       const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
@@ -405,11 +411,6 @@ describe('a client’s X-Request-Id', () => {
   it('from anybody else is replaced, in every answer and whatever else the client sends', async (t) => {
     const { port } = await start(t, { TRUST_PROXY: '10.0.0.0/8' });
     const sent = ['X-Request-Id: chosen', 'X-Forwarded-For: 10.0.0.1', 'Connection: close'];
-    const unfinished = [
-      `X-IRISX-Signature: ${'0'.repeat(64)}`,
-      `X-IRISX-Timestamp: ${NOW_S}`,
-      'Transfer-Encoding: chunked',
-    ];
     for (const [text, status] of [
       [signedRequest('{"event":"call.dtmf","data":{"id":"chosen"}}', { lines: sent }), 200],
       [request('GET /health HTTP/1.1', sent), 200],
@@ -418,7 +419,7 @@ describe('a client’s X-Request-Id', () => {
       [request('DELETE /webhooks HTTP/1.1', sent), 405],
       [request('POST /webhooks HTTP/1.1', [...sent, 'Expect: tea']), 417],
       [request('GET /health HTTP/1.1', [...sent, 'Host: another']), 400],
-      [request('POST /webhooks HTTP/1.1', [...sent, ...unfinished], 'no chunk\r\n'), 400],
+      [forgedRequest([...sent, 'Transfer-Encoding: chunked'], 'no chunk\r\n'), 400],
     ] as const) {
       const [answer] = await exchangeRaw(port, text);
       assert.equal(answer?.status, status, text);

@@ -3,29 +3,23 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { BODY_PIECES_MAX, BUFFERED_BODIES_BYTES_MAX } from '../../src/core/limits.ts';
-import { openRaw, type RawConnection } from '../support/raw.ts';
+import { forgedRequest, openRaw, type RawConnection } from '../support/raw.ts';
 import { deliver, startReceiver } from '../support/receiver.ts';
-
-/** Well-formed headers that anybody can forge. */
-function forgedHead(framing: string): string {
-  const seconds = Math.floor(Date.now() / 1000);
-  const signature = '0'.repeat(64);
-  return `POST /webhooks HTTP/1.1\r\nHost: a\r\nX-IRISX-Signature: ${signature}\r\nX-IRISX-Timestamp: ${seconds}\r\n${framing}\r\n\r\n`;
-}
 
 // Without the limit on pieces, each of these bodies is read completely, at about 100 bytes of memory per byte.
 it('a body in one-byte chunks is cut off after a number of pieces, without an answer', async (t) => {
   const receiver = await startReceiver({ env: { RATE_LIMIT_MAX: '0' } });
   t.after(() => receiver.close());
+  const chunked = ['Transfer-Encoding: chunked'];
   const chunk = '1\r\nx\r\n';
 
   const within = await openRaw(receiver.port);
-  within.send(`${forgedHead('Transfer-Encoding: chunked')}${chunk.repeat(BODY_PIECES_MAX)}0\r\n\r\n`);
+  within.send(forgedRequest(chunked, `${chunk.repeat(BODY_PIECES_MAX)}0\r\n\r\n`));
   assert.equal((await within.next()).status, 401);
   within.close();
 
   const beyond = await openRaw(receiver.port);
-  beyond.send(forgedHead('Transfer-Encoding: chunked') + chunk.repeat(BODY_PIECES_MAX + 1));
+  beyond.send(forgedRequest(chunked, chunk.repeat(BODY_PIECES_MAX + 1)));
   await assert.rejects(beyond.next());
   await beyond.ended;
   assert.equal((await deliver(receiver, { event: 'call.dtmf', data: {} })).status, 200);
@@ -40,7 +34,7 @@ it('stalled bodies are dropped in favor of the sender’s deliveries, oldest fir
   const held = Buffer.alloc(bodyBytes - 1, 'x');
   for (let count = 0; count < BUFFERED_BODIES_BYTES_MAX / bodyBytes + 4; count++) {
     const connection = await openRaw(receiver.port);
-    connection.send(forgedHead(`Content-Length: ${bodyBytes}`));
+    connection.send(forgedRequest([`Content-Length: ${bodyBytes}`]));
     connection.send(held);
     stalled.push(connection);
   }

@@ -7,7 +7,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { DRAIN_CUT_MS, DRAIN_MAX_MS } from '../../src/core/limits.ts';
 import { freePort, takenPort } from '../support/free-port.ts';
 import { type Program, type ProgramFolder, programFolder } from '../support/program.ts';
-import { membersOf, openRaw, type RawConnection, request, signedRequest } from '../support/raw.ts';
+import { membersOf, openHalfSent, openRaw, request, signedRequest } from '../support/raw.ts';
 import { deliver, query, until } from '../support/receiver.ts';
 import { IN_TERMINAL, lacksTerminal } from '../support/terminal.ts';
 
@@ -90,7 +90,7 @@ describe('the program', { concurrency: 2 }, () => {
       inFolder(async (folder) => {
         const program = folder.start();
         const { port } = await program.listening();
-        const { half } = await halfSent(port);
+        const { half } = await openHalfSent(port, body(1));
         const startedMs = performance.now();
         const ended = terminate(program);
         const answer = await half.next();
@@ -115,9 +115,9 @@ describe('the program', { concurrency: 2 }, () => {
       inFolder(async (folder) => {
         const program = folder.start();
         const { port } = await program.listening();
-        const { half, finish } = await halfSent(port);
+        const { half, finish } = await openHalfSent(port, body(1));
         const ended = terminate(program);
-        await until(() => program.output().includes('SIGTERM'), 'it is draining');
+        await program.printed('SIGTERM');
         finish();
         const answer = await half.next();
         assert.equal(answer.status, 200);
@@ -140,7 +140,7 @@ describe('the program', { concurrency: 2 }, () => {
         assert.equal((await idle.next()).status, 200);
         const fresh = await openRaw(port);
         fresh.send('GET /health HTTP/1.1\r\n');
-        const { half: busy, finish } = await halfSent(port);
+        const { half: busy, finish } = await openHalfSent(port, body(1));
 
         const ended = terminate(program);
         assert.equal(await idle.ended, 'end');
@@ -164,10 +164,7 @@ describe('the program', { concurrency: 2 }, () => {
         const half = await openRaw(port);
         half.send(signedRequest(body(1)).slice(0, -5));
         program.kill('SIGTERM');
-        await until(
-          () => program.output().includes('SIGTERM: accepting no new'),
-          'the first signal is logged',
-        );
+        await program.printed('SIGTERM: accepting no new');
         const startedMs = performance.now();
         program.kill('SIGTERM');
         const { signal } = await program.exit;
@@ -204,12 +201,9 @@ describe('the program', { concurrency: 2 }, () => {
         inFolder(async (folder) => {
           const program = folder.start();
           const { port } = await program.listening();
-          const { half, finish } = await halfSent(port);
+          const { half, finish } = await openHalfSent(port, body(1));
           program.kill(same);
-          await until(
-            () => program.output().includes(`${same}: accepting no new connections`),
-            'it is draining',
-          );
+          await program.printed(`${same}: accepting no new connections`);
           finish();
           assert.equal((await half.next()).status, 200);
           assert.equal((await program.exit).code, 0);
@@ -224,7 +218,7 @@ describe('the program', { concurrency: 2 }, () => {
         if (lacksTerminal(t)) return;
         const terminal = folder.start({}, IN_TERMINAL);
         const { port } = await terminal.listening();
-        const { half, finish } = await halfSent(port);
+        const { half, finish } = await openHalfSent(port, body(1));
         terminal.kill('SIGKILL');
         await terminal.exit;
         await until(() => isRefused(port), 'it is draining');
@@ -247,10 +241,7 @@ describe('the program', { concurrency: 2 }, () => {
           const half = await openRaw(port);
           half.send(signedRequest(body(1)).slice(0, -5));
           program.kill(first);
-          await until(
-            () => program.output().includes(`${first}: accepting no new`),
-            'the first signal is logged',
-          );
+          await program.printed(`${first}: accepting no new`);
           program.kill(second);
           const { code, signal } = await program.exit;
           assert.deepEqual({ code, signal }, expected);
@@ -397,7 +388,7 @@ describe('the program', { concurrency: 2 }, () => {
         ] as const) {
           const terminal = folder.start({ ...env, ...more }, IN_TERMINAL);
           const { port } = await terminal.listening();
-          await until(() => terminal.output().includes(link), terminal.output());
+          await terminal.printed(link);
           if ('LOG_FORMAT' in more) assert.ok(!terminal.output().includes(token()));
           else
             assert.equal(
@@ -416,20 +407,11 @@ describe('the program', { concurrency: 2 }, () => {
       inFolder(async (folder) => {
         const program = folder.start({ NODE_ENV: 'development', SKIP_SIGNATURE_VERIFICATION: 'true' });
         await program.listening();
-        await until(() => /WARN SKIP_SIGNATURE_VERIFICATION=true/.test(program.output()), 'a warning');
+        await program.printed(/WARN SKIP_SIGNATURE_VERIFICATION=true/);
       }),
     );
   });
 });
-
-/** Sends a delivery except for the last bytes of its body, which `finish` sends. */
-async function halfSent(port: number): Promise<{ half: RawConnection; finish: () => void }> {
-  const half = await openRaw(port);
-  const text = signedRequest(body(1), { lines: ['Expect: 100-continue'] });
-  half.send(text.slice(0, -5));
-  assert.equal((await half.next()).status, 100);
-  return { half, finish: () => half.send(text.slice(-5)) };
-}
 
 function isRefused(port: number): Promise<boolean> {
   return openRaw(port).then(

@@ -11,8 +11,15 @@ import {
   SOCKET_IDLE_MS,
   TIMEOUT_CHECK_MS,
 } from '../../src/core/limits.ts';
-import { membersOf, openRaw, type RawConnection, request, signedRequest } from '../support/raw.ts';
-import { deliver, signedHeaders, startReceiver, type TestReceiver, until } from '../support/receiver.ts';
+import {
+  membersOf,
+  openRaw,
+  type RawConnection,
+  request,
+  signedLines,
+  signedRequest,
+} from '../support/raw.ts';
+import { deliver, startReceiver, type TestReceiver, until } from '../support/receiver.ts';
 
 /** The delay that a busy machine may add. */
 const SLACK_MS = 1500;
@@ -65,14 +72,12 @@ describe('a slow client', { concurrency: true }, () => {
     const body = '{"event":"call.dtmf","data":{"slow":1}}';
     const text = signedRequest(body, { lines: ['X-Request-Id: slow-body'] });
     assertWithin(await timeTo408(text.slice(0, -1)), REQUEST_TIMEOUT_MS);
-    const isLogged = () => receiver.lines.some((line) => / slow-body 408 \d+ms /.test(line));
-    await until(isLogged, 'it is logged');
+    await receiver.logged(/ slow-body 408 \d+ms /);
     assert.deepEqual(receiver.rows('SELECT seq FROM events WHERE CAST(body AS TEXT) = ?', body), []);
   });
 
   it('is answered 408 if its body trickles in', async () => {
-    const headers = Object.entries(signedHeaders('')).map(([name, value]) => `${name}: ${value}`);
-    const text = request('POST /webhooks HTTP/1.1', [...headers, 'Transfer-Encoding: chunked']);
+    const text = request('POST /webhooks HTTP/1.1', [...signedLines(''), 'Transfer-Encoding: chunked']);
     assertWithin(await timeTo408(text, '1\r\nx\r\n'), REQUEST_TIMEOUT_MS);
   });
 

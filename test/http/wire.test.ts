@@ -2,8 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { exchangeRaw, membersOf, openRaw, request, signedRequest } from '../support/raw.ts';
-import { deliver, signedHeaders, startReceiver, type TestReceiver, until } from '../support/receiver.ts';
+import {
+  exchangeRaw,
+  membersOf,
+  openHalfSent,
+  openRaw,
+  request,
+  signedLines,
+  signedRequest,
+} from '../support/raw.ts';
+import { deliver, startReceiver, type TestReceiver } from '../support/receiver.ts';
 
 const BODY_BYTES_MAX = 6 * 1024 * 1024;
 const GOOD = '{"event":"call.dtmf","data":{"n":1}}';
@@ -17,10 +25,6 @@ before(async () => {
 after(() => receiver.close());
 
 const recorded = () => Number(receiver.rows('SELECT count(*) AS n FROM events')[0]?.['n']);
-const lines = (body: string, secret?: string) =>
-  Object.entries(signedHeaders(body, secret === undefined ? {} : { secret })).map(
-    ([name, value]) => `${name}: ${value}`,
-  );
 let bodies = 0;
 function newBody(): string {
   bodies += 1;
@@ -39,7 +43,7 @@ describe('Expect: 100-continue', () => {
   it('on a body over the limit is answered 413 before a byte of it is sent', async () => {
     const answers = await exchangeRaw(
       receiver.port,
-      expecting([...lines(''), `Content-Length: ${BODY_BYTES_MAX + 1}`]),
+      expecting([...signedLines(''), `Content-Length: ${BODY_BYTES_MAX + 1}`]),
     );
     assert.deepEqual(
       answers.map(({ status }) => status),
@@ -50,7 +54,7 @@ describe('Expect: 100-continue', () => {
 
   it('on a chunked body that exceeds the limit is answered 413, and is read until the answer has arrived', async () => {
     const connection = await openRaw(receiver.port);
-    connection.send(expecting([...lines(''), 'Transfer-Encoding: chunked']));
+    connection.send(expecting([...signedLines(''), 'Transfer-Encoding: chunked']));
     assert.equal((await connection.next()).status, 100);
     const chunk = `${BODY_BYTES_MAX.toString(16)}\r\n${'x'.repeat(BODY_BYTES_MAX)}\r\n`;
     connection.send(chunk.repeat(20));
@@ -70,7 +74,7 @@ describe('Expect: 100-continue', () => {
   it('with valid headers is answered 100, then 200', async () => {
     const body = newBody();
     const connection = await openRaw(receiver.port);
-    connection.send(expecting([...lines(body), `Content-Length: ${body.length}`]));
+    connection.send(expecting([...signedLines(body), `Content-Length: ${body.length}`]));
     assert.equal((await connection.next()).status, 100);
     connection.send(body);
     const answer = await connection.next();
@@ -95,7 +99,7 @@ describe('Expect: 100-continue', () => {
       receiver.port,
       request(
         'POST /webhooks HTTP/1.1',
-        ['Expect: tea', CLOSE, ...lines(body), `Content-Length: ${body.length}`],
+        ['Expect: tea', CLOSE, ...signedLines(body), `Content-Length: ${body.length}`],
         body,
       ),
     );
@@ -318,7 +322,7 @@ describe('a strange method', () => {
 describe('a request that two parsers could read differently', () => {
   const chunked = `${GOOD.length.toString(16)}\r\n${GOOD}\r\n0\r\n\r\n`;
   const signed = (headers: readonly string[], body = GOOD) =>
-    request('POST /webhooks HTTP/1.1', [...lines(GOOD), ...headers], body);
+    request('POST /webhooks HTTP/1.1', [...signedLines(GOOD), ...headers], body);
   const length = `Content-Length: ${GOOD.length}`;
   const hostile: [string, string][] = [
     ['both lengths', signed([length, 'Transfer-Encoding: chunked'], chunked)],
@@ -400,10 +404,10 @@ describe('a body that is incomplete', () => {
       signedRequest(body).slice(0, 40),
       request(
         'POST /webhooks HTTP/1.1',
-        [...lines(body), 'Transfer-Encoding: chunked'],
+        [...signedLines(body), 'Transfer-Encoding: chunked'],
         `5\r\n${body.slice(0, 5)}\r\n`,
       ),
-      request('POST /webhooks HTTP/1.1', [...lines(''), 'Transfer-Encoding: chunked']),
+      request('POST /webhooks HTTP/1.1', [...signedLines(''), 'Transfer-Encoding: chunked']),
     ]) {
       for (const end of ['end', 'reset'] as const) {
         const connection = await openRaw(receiver.port);
@@ -423,13 +427,9 @@ describe('a body that is incomplete', () => {
     const other = await startReceiver();
     t.after(() => other.close());
     const id = 'half-body';
-    const connection = await openRaw(other.port);
-    connection.send(
-      signedRequest(newBody(), { lines: [`X-Request-Id: ${id}`, 'Expect: 100-continue'] }).slice(0, -5),
-    );
-    assert.equal((await connection.next()).status, 100);
-    connection.socket.resetAndDestroy();
-    await until(() => other.lines.some((line) => line.includes(`${id} aborted`)), 'it is logged');
+    const { half } = await openHalfSent(other.port, newBody(), [`X-Request-Id: ${id}`]);
+    half.socket.resetAndDestroy();
+    await other.logged(`${id} aborted`);
   });
 });
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { query, SECRET, temporaryFolder, until } from './receiver.ts';
+import { contains, query, SECRET, temporaryFolder, until } from './receiver.ts';
 
 /** The arguments with which `./irisx` starts the program; the name of a command follows. */
 export const IRISX_PROGRAM: readonly string[] = [
@@ -27,6 +27,8 @@ export interface Program {
   /** What it has written so far. */
   output(): string;
   errors(): string;
+  /** Resolves when its output contains this. @throws Error with its output if it does not in time */
+  printed(text: string | RegExp): Promise<void>;
   /** @returns its port and URL, once it has reported that it listens */
   listening(): Promise<{ port: number; url: string }>;
   kill(signal: NodeJS.Signals): void;
@@ -63,7 +65,7 @@ export function programFolder(always: Record<string, string> = {}): ProgramFolde
     databasePath: join(folder.path, DATABASE),
     start(env = {}, under = []) {
       const command = [...under, process.execPath, ...IRISX_PROGRAM];
-      const program = startProgram(folder.path, { ...always, ...env }, command);
+      const program = startProgram(command, folder.path, { ...BY_DEFAULT, ...always, ...env });
       programs.push(program);
       return program;
     },
@@ -76,21 +78,23 @@ export function programFolder(always: Record<string, string> = {}): ProgramFolde
 }
 
 const DATABASE = 'data/irisx.db';
+const BY_DEFAULT = { PORT: '0', HOST: '127.0.0.1', ADMIN_PORT: '0', WEBHOOK_SECRET: SECRET };
 
 const END_MS_MAX = 30_000;
 
-function startProgram(folder: string, env: Record<string, string>, command: readonly string[]): Program {
+/**
+ * Starts the program by any command, for instance as a user does.
+ * @param env its whole environment, apart from PATH
+ */
+export function startProgram(
+  command: readonly string[],
+  folder: string,
+  env: Readonly<Record<string, string>>,
+): Program {
   const [file = '', ...args] = command;
   const child = spawn(file, args, {
     cwd: folder,
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      PORT: '0',
-      HOST: '127.0.0.1',
-      ADMIN_PORT: '0',
-      WEBHOOK_SECRET: SECRET,
-      ...env,
-    },
+    env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true, // a separate process group
   });
@@ -125,6 +129,7 @@ function startProgram(folder: string, env: Record<string, string>, command: read
     ended,
     output: () => output,
     errors: () => errors,
+    printed: (text) => until(() => contains(output, text), `it prints ${text}`),
     async listening() {
       const url = /http:\/\/[^\s"]*:(\d+)(?=\/webhooks)/;
       await until(() => hasEnded || url.test(output), 'listening', 30_000);

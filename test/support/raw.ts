@@ -107,15 +107,39 @@ export async function exchangeRaw(port: number, bytes: string | Uint8Array): Pro
   return answers;
 }
 
+/** Sends a delivery except for the end of its body, once the server has asked for the body. `finish` sends the rest. */
+export async function openHalfSent(
+  port: number,
+  body: string,
+  lines: readonly string[] = [],
+): Promise<{ half: RawConnection; finish: () => void }> {
+  const half = await openRaw(port);
+  const text = signedRequest(body, { lines: [...lines, 'Expect: 100-continue'] });
+  half.send(text.slice(0, -5));
+  assert.equal((await half.next()).status, 100);
+  return { half, finish: () => half.send(text.slice(-5)) };
+}
+
+/** The lines of the headers that the sender would send with a body. */
+export function signedLines(body: string, options: DeliveryOptions = {}): string[] {
+  return Object.entries(signedHeaders(body, options)).map(([name, value]) => `${name}: ${value}`);
+}
+
 /** A signed POST as text; `lines` are further headers, which follow those of the sender. */
 export function signedRequest(
   body: string,
   options: DeliveryOptions & { lines?: readonly string[] } = {},
 ): string {
   const { lines = [], path = '/webhooks' } = options;
-  const named = Object.entries(signedHeaders(body, options)).map(([name, value]) => `${name}: ${value}`);
   const length = `Content-Length: ${Buffer.byteLength(body)}`;
-  return request(`POST ${path} HTTP/1.1`, [...named, ...lines, length], body);
+  return request(`POST ${path} HTTP/1.1`, [...signedLines(body, options), ...lines, length], body);
+}
+
+/** A POST with well-formed headers that anybody can forge; `lines` say how long its body is. */
+export function forgedRequest(lines: readonly string[], body = ''): string {
+  const timestamp = Math.floor(Date.now() / 1000);
+  const forged = [`X-IRISX-Signature: ${'0'.repeat(64)}`, `X-IRISX-Timestamp: ${timestamp}`];
+  return request('POST /webhooks HTTP/1.1', [...forged, ...lines], body);
 }
 
 /** A request as text, with a Host. */

@@ -25,6 +25,8 @@ export interface TestReceiver {
   readonly databasePath: string;
   /** Log lines so far. */
   readonly lines: string[];
+  /** Resolves when a log line contains this. @throws Error if none does in time */
+  logged(text: string | RegExp, withinMs?: number): Promise<void>;
   /** Rows of a query over a separate read-only connection. */
   rows(sql: string, ...values: unknown[]): Record<string, unknown>[];
   /** Ends it, then checks that its log is sound and contains everything acknowledged. */
@@ -76,6 +78,10 @@ export async function startReceiver(options: TestOptions = {}): Promise<TestRece
     adminToken: receiver.adminPages?.token,
     databasePath,
     lines,
+    logged(text, withinMs) {
+      const isThere = () => lines.some((line) => contains(line, text));
+      return until(isThere, `the log has a line with ${text}`, withinMs);
+    },
     rows: (sql, ...values) => query(databasePath, sql, ...values),
     async close() {
       await receiver.close();
@@ -148,6 +154,11 @@ export async function post(
     acknowledged.get(receiver.url)?.push(entry);
   }
   return { status: response.status, headers: response.headers, json };
+}
+
+/** Whether a text contains another one, or a match. */
+export function contains(whole: string, part: string | RegExp): boolean {
+  return typeof part === 'string' ? whole.includes(part) : part.test(whole);
 }
 
 /** Waits until `condition` holds, checking every 5 ms. */

@@ -135,13 +135,6 @@ describe('a batch', () => {
     );
   });
 
-  it('changes nothing if it is empty', () => {
-    const { appender, rows } = given();
-    assert.deepEqual(appender.append([]), { outcomes: [], lagging: [], isBehind: false });
-    assert.equal(appender.head().seq, 0);
-    assert.deepEqual(rows('SELECT * FROM events'), []);
-  });
-
   it('numbers events without a gap, duplicates or not', () => {
     const { appender, rows } = given();
     appender.append([call('a'), call('a'), call('b')]);
@@ -157,43 +150,7 @@ describe('a batch', () => {
       [4, 4, 4, 4],
     );
   });
-
-  it('continues after what another connection has appended', () => {
-    const { path, appender, rows } = given();
-    appender.append([call('a')]);
-    const other = openTestDatabaseAt(path);
-    other.append([call('b')]);
-    const { outcomes } = appender.append([call('c'), call('b')]);
-    assert.deepEqual(
-      outcomes.map(({ seq, duplicate }) => [seq, duplicate]),
-      [
-        [3, false],
-        [2, true],
-      ],
-    );
-    assert.equal(rows('SELECT count(*) AS n FROM calls')[0]?.['n'], 3);
-  });
-
-  it('is appended completely or not at all', () => {
-    const { appender, database, rows } = given();
-    database.exec(
-      "CREATE TRIGGER stop BEFORE INSERT ON events WHEN new.path = '/stop' BEGIN SELECT RAISE(ABORT, 'stopped'); END",
-    );
-    const bad = { ...call('b'), path: '/stop' };
-    assert.throws(() => appender.append([call('a'), bad, call('c')]), /stopped/);
-    assert.equal(database.inTransaction, false);
-    for (const table of ['events', 'calls', 'failures'])
-      assert.deepEqual(rows(`SELECT * FROM ${table}`), [], table);
-    assert.equal(appender.append([call('a')]).outcomes[0]?.seq, 1);
-  });
 });
-
-/** A second connection to the same file, like that of another process. */
-function openTestDatabaseAt(path: string): TestAppender {
-  const database = openDatabase(path, derivations);
-  opened.push({ path, database, rows: () => [], close: () => database.close() });
-  return appenderOf(database, derivations);
-}
 
 describe('a repeated body', () => {
   it('is recorded once and answered with the first one’s seq and type, in one batch and across batches', () => {
@@ -216,12 +173,6 @@ describe('a repeated body', () => {
     );
     assert.deepEqual(rows('SELECT seq, signed_at FROM events'), [{ seq: 1, signed_at: T0_S }]);
     assert.equal(rows('SELECT event_count FROM calls')[0]?.['event_count'], 1);
-  });
-
-  it('is one row if sent ten thousand times', () => {
-    const { appender, rows } = given();
-    for (let n = 0; n < 20; n++) appender.append(Array.from({ length: 500 }, () => call('a')));
-    assert.deepEqual(rows('SELECT count(*) AS n, max(seq) AS head FROM events'), [{ n: 1, head: 1 }]);
   });
 
   it('with another type in its header gets the first one’s type, and is marked', () => {
@@ -271,9 +222,30 @@ describe('a repeated body', () => {
 
 describe('a projection that cannot use one event of a batch', () => {
   for (const [what, thrown, noted] of [
-    ['a FieldError', new FieldError('n is odd'), 'n is odd'],
-    ['a TypeError', new TypeError('x is not a function'), 'the projection failed: x is not a function'],
-    ['no Error at all', 'a text', 'the projection failed: a text'],
+    ['a FieldError', new FieldError('n is odd'), /^n is odd$/],
+    ['a TypeError', new TypeError('x is not a function'), /^the projection failed: x is not a function$/],
+    ['no Error at all', 'a text', /^the projection failed: a text$/],
+    ['nothing', undefined, /^the projection failed: /],
+    ['an object without a prototype', Object.create(null), /^the projection failed: /],
+    [
+      'an error whose message cannot be read',
+      Object.defineProperty(new Error('x'), 'message', {
+        get() {
+          throw null;
+        },
+      }),
+      /^the projection failed: /,
+    ],
+    [
+      'a SQLite error',
+      new Sqlite.SqliteError('database is locked', 'SQLITE_BUSY'),
+      /^the projection failed: /,
+    ],
+    [
+      'a fatal SQLite error',
+      new Sqlite.SqliteError('disk I/O error', 'SQLITE_IOERR_FSYNC'),
+      /^the projection failed: /,
+    ],
   ] as const) {
     it(`(it throws ${what}) records a failure for that event only`, () => {
       const picky = made('picky', (id, row) => {
@@ -286,9 +258,10 @@ describe('a projection that cannot use one event of a batch', () => {
           picky,
         ),
       );
-      const { outcomes } = appender.append([call('a'), call('bad'), call('b')]);
-      assert.deepEqual(errorsOf(outcomes), [null, noted, null]);
-      assert.deepEqual(rows('SELECT * FROM failures'), [{ seq: 2, stage: 'picky', error: noted }]);
+      const [first, error, last] = errorsOf(appender.append([call('a'), call('bad'), call('b')]).outcomes);
+      assert.deepEqual([first, last], [null, null]);
+      assert.match(error ?? '', noted);
+      assert.deepEqual(rows('SELECT * FROM failures'), [{ seq: 2, stage: 'picky', error }]);
       assert.deepEqual(
         rows('SELECT call_uuid FROM picky ORDER BY 1').map((row) => row['call_uuid']),
         ['a', 'b'],
@@ -300,32 +273,6 @@ describe('a projection that cannot use one event of a batch', () => {
       assert.equal(rows('SELECT count(*) AS n FROM events')[0]?.['n'], 3);
     });
   }
-
-  for (const [what, thrown] of [
-    ['nothing', undefined],
-    ['an object without a prototype', Object.create(null)],
-    [
-      'an error whose message cannot be read',
-      Object.defineProperty(new Error('x'), 'message', {
-        get() {
-          throw null;
-        },
-      }),
-    ],
-    ['a SQLite error', new Sqlite.SqliteError('database is locked', 'SQLITE_BUSY')],
-    ['a fatal SQLite error', new Sqlite.SqliteError('disk I/O error', 'SQLITE_IOERR_FSYNC')],
-  ] as const)
-    it(`(it throws ${what}) records a failure for that event only, whatever that is`, () => {
-      const picky = made('picky', (key, row) => {
-        if (key === 'bad') throw thrown;
-        return countOf(row);
-      });
-      const { appender, rows } = given(only(picky));
-      const errors = errorsOf(appender.append([call('a'), call('bad'), call('b')]).outcomes);
-      assert.deepEqual([errors[0], errors[2]], [null, null]);
-      assert.match(errors[1] ?? '', /^the projection failed: /);
-      assert.equal(rows('SELECT count(*) AS n FROM picky')[0]?.['n'], 2);
-    });
 
   it('(it returns a promise that is rejected) records a failure, and the process goes on', async () => {
     const picky: Projection = {

@@ -291,7 +291,7 @@ describe('a server', () => {
     const answer = await deliver(receiver, { event: 'call.initiated', data: { call_uuid: 'meanwhile' } });
     assert.equal(answer.status, 200);
     assert.equal(answer.json['success'], true);
-    await until(() => receiver.lines.some((line) => line.includes('rebuilt calls from')), 'the rebuild');
+    await receiver.logged('rebuilt calls from');
     await until(async () => {
       const health = (await (await fetch(`${receiver.url}/health`)).json()) as Record<string, unknown>;
       return health['projections_behind'] === undefined;
@@ -316,7 +316,7 @@ describe('a server', () => {
     );
     const receiver = await startReceiver({ databasePath: path });
     await deliver(receiver, { event: 'call.initiated', data: { call_uuid: 'next' } });
-    await until(() => receiver.lines.some((line) => line.includes('rebuilt calls, ')), 'the rebuild');
+    await receiver.logged('rebuilt calls, ');
     assert.ok(
       receiver.lines.some((line) => line.includes('the table calls reflects events that are not in')),
     );
@@ -332,7 +332,7 @@ describe('a server', () => {
     const receiver = await startReceiver({ databasePath: path, isNotSound: true });
     const answer = await deliver(receiver, { event: 'call.initiated', data: { call_uuid: 'for later' } });
     assert.equal(answer.status, 200);
-    await until(() => receiver.lines.some((line) => line.includes('made by newer code')), 'a warning');
+    await receiver.logged('made by newer code');
     assert.equal(receiver.lines.filter((line) => line.includes('calls')).length, 1, 'it is logged once');
     const health = await fetch(`${receiver.url}/health`);
     assert.equal(health.status, 200);

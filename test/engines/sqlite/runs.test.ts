@@ -71,21 +71,6 @@ describe('the state of the handlers', () => {
     assert.deepEqual(await later.failedSeqsAfter('handlers', 5), []);
   });
 
-  it('refuses a position from before an operator moved it, and the outcomes of events that run again', async () => {
-    const { store } = given();
-    await store.moveTo('handlers', 4, NONE);
-    await store.replayFrom('handlers', 3, NONE);
-    assert.equal(
-      await store.write('handlers', { position: at(4), failed: [failed(2), failed(4)], ended: [] }),
-      false,
-    );
-    assert.equal((await store.position('handlers'))?.seq, 2);
-    assert.deepEqual(
-      (await store.failed(9)).map(({ seq }) => seq),
-      [2],
-    );
-  });
-
   it('returns the due runs, longest overdue first, and the time of the next one', async () => {
     const { store } = given();
     await store.moveTo('handlers', 9, NONE);
@@ -104,23 +89,6 @@ describe('the state of the handlers', () => {
     assert.equal(await store.nextAtMs('handlers', 300), 301);
     assert.equal(await store.nextAtMs('handlers', 301), undefined);
     assert.deepEqual(await due(-2 * RUN_RETRY_LAST_MS + 299), [1, 3], 'the clock was set back');
-  });
-
-  it('makes failed runs due with their full number of attempts, drops them, and returns how many', async () => {
-    const { store } = given();
-    await store.moveTo('handlers', 9, NONE);
-    const runs = [failed(1, { nextAtMs: null, attempts: 12 }), failed(2), failed(3)];
-    await store.write('handlers', { position: at(9), failed: runs, ended: [] });
-    assert.equal(await store.retry([1, 8], 50), 1);
-    assert.deepEqual(await store.failedRun('handlers', 1), failed(1, { attempts: 0, nextAtMs: 50 }));
-    assert.equal(await store.retry(undefined, 60), 3);
-    assert.equal(await store.skip([2, 3, 4]), 2);
-    assert.deepEqual(
-      (await store.failed(9)).map(({ seq }) => seq),
-      [1],
-    );
-    await store.write('handlers', { position: at(9), failed: [], ended: [1] });
-    assert.deepEqual(await store.failed(9), []);
   });
 
   it('drops failed runs from the start of a replay onward', async () => {

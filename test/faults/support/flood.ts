@@ -1,6 +1,7 @@
 /** A flood of forged deliveries from a separate process. Only their digest is wrong. */
 
 import { connect, type Socket } from 'node:net';
+import { forgedRequest } from '../../support/raw.ts';
 import { type SeparateProcess, serveParent, startSeparateProcess } from './separate-process.ts';
 
 export interface FloodOptions {
@@ -76,16 +77,7 @@ function forged(n: number): string {
     event: 'call.completed',
     data: { call_uuid: `forged-${n}`, duration_seconds: 7 },
   });
-  return [
-    'POST /webhooks HTTP/1.1',
-    'Host: localhost',
-    'Content-Type: application/json',
-    `X-IRISX-Signature: ${n.toString(16).padStart(64, '0')}`,
-    `X-IRISX-Timestamp: ${Math.floor(Date.now() / 1000)}`,
-    `Content-Length: ${body.length}`,
-    '',
-    body,
-  ].join('\r\n');
+  return forgedRequest(['Content-Type: application/json', `Content-Length: ${body.length}`], body);
 }
 
 if (process.argv[1] === import.meta.filename) serveParent(flood);
