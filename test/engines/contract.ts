@@ -4,7 +4,7 @@
  */
 
 import assert from 'node:assert/strict';
-import { afterEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { BatchResult, Engine, EngineWriter } from '../../src/core/engine/engine.ts';
 import { CHAIN_GENESIS } from '../../src/core/event/chain.ts';
 import type { Delivery } from '../../src/core/event/delivery.ts';
@@ -14,6 +14,7 @@ import { type PreparedDelivery, prepare, prepareUnfolded } from '../../src/core/
 import type { Derivations, Projection } from '../../src/core/tables/projection.ts';
 import { derivations as ours } from '../../src/projections/index.ts';
 import { delivery, T0_MS, T0_S } from '../support/events.ts';
+import { undoneAfterEach } from '../support/undo.ts';
 
 export interface TestLog {
   /** An engine on this log: several of them are like several processes. */
@@ -46,18 +47,15 @@ function withProjection(changed: Partial<Projection> & { readonly name: string }
 
 /** @param open a new, empty log */
 export function engineContract(name: string, open: () => Promise<TestLog>): void {
-  const ends: (() => Promise<unknown>)[] = [];
-  afterEach(async () => {
-    for (const end of ends.splice(0).reverse()) await end();
-  });
+  const atEnd = undoneAfterEach();
 
   async function given(derivations: Derivations = ours): Promise<Given> {
     const log = await open();
-    ends.push(() => log.remove());
+    atEnd(() => log.remove());
     const engine = log.engine(derivations);
     await engine.create();
     const writer = await engine.openWriter();
-    ends.push(() => writer.close().catch(() => {})); // unless the test has closed it
+    atEnd(() => writer.close().catch(() => {})); // unless the test has closed it
     return {
       engine,
       writer,
@@ -68,7 +66,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
 
   async function readerOf(engine: Engine) {
     const reader = await engine.openReader();
-    ends.push(() => reader.close());
+    atEnd(() => reader.close());
     return reader;
   }
 
@@ -123,7 +121,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       const first = await append(call('a'), call('a'));
       const second = await append(call('b'), call('a'));
       const other = await another().openWriter();
-      ends.push(() => other.close());
+      atEnd(() => other.close());
       const third = await other.append(batchOf([call('b'), call('c')]));
       assert.deepEqual(
         [first, second, third].flatMap(({ outcomes }) =>
@@ -143,7 +141,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
     it('by two processes in turn gives one sequence without gaps, and each folds what the other left', async () => {
       const { engine, append, another } = await given();
       const other = await another().openWriter();
-      ends.push(() => other.close());
+      atEnd(() => other.close());
       for (let n = 0; n < 10; n++) {
         await append(call(`a${n}`), call('shared', 'call.ringing', { from: `+1555000${n}` }));
         await other.append(batchOf([call(`b${n}`), call('shared', 'call.ringing', { to: `+1666000${n}` })]));
@@ -401,7 +399,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       await append(call('a'), call('a', 'call.answered'));
       await append(call('a', 'call.completed'), call('b'));
       const past = await engine.openReaderAsOf(2, () => {});
-      ends.push(() => past.close());
+      atEnd(() => past.close());
       assert.deepEqual(await past.query('SELECT call_uuid, status FROM calls'), [
         { call_uuid: 'a', status: 'answered' },
       ]);
@@ -410,7 +408,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
 
     it('of a log that does not exist is refused', async () => {
       const log = await open();
-      ends.push(() => log.remove());
+      atEnd(() => log.remove());
       await assert.rejects(log.engine().openReader(), { name: 'EngineError', kind: 'refused' });
     });
   });
@@ -511,7 +509,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
     async function runsAt(seq: number) {
       const { engine } = await given();
       const runs = await engine.openRuns();
-      ends.push(() => runs.close());
+      atEnd(() => runs.close());
       await runs.moveTo('c', seq, Buffer.alloc(32, 1));
       const position = await runs.position('c');
       assert.ok(position !== undefined);
@@ -521,7 +519,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
     it('keeps positions and failed runs, and is shown without being opened', async () => {
       const { engine } = await given();
       const runs = await engine.openRuns();
-      ends.push(() => runs.close());
+      atEnd(() => runs.close());
       assert.equal(await runs.position('c'), undefined);
       const chain = Buffer.alloc(32, 1);
       await runs.moveTo('c', 0, Buffer.alloc(0));
@@ -583,7 +581,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
         ['running', 700, undefined],
       );
       const other = await engine.openRuns();
-      ends.push(() => other.close());
+      atEnd(() => other.close());
       await other.stopAll();
       assert.notEqual(await runs.version(), before);
       assert.equal((await runs.consumer('c'))?.state, 'stopped');

@@ -1,25 +1,23 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { afterEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { type LoggedEvent, RunFailed } from '../../src/core/runs/consumer.ts';
 import type { HandlerContext } from '../../src/core/runs/handler.ts';
 import { forwardConsumer } from '../../src/handlers/forward.ts';
 import { eventOf } from '../support/events.ts';
 import { startTarget } from '../support/target.ts';
+import { undoneAfterEach } from '../support/undo.ts';
 
 const KEY = randomBytes(32);
 const SECRET = `whsec_${KEY.toString('base64')}`;
 
-const targets: { close: () => void }[] = [];
-afterEach(() => {
-  for (const target of targets.splice(0)) target.close();
-});
+const atEnd = undoneAfterEach();
 
 async function target(answer: (response: ServerResponse) => void) {
   const started = await startTarget(answer);
-  targets.push(started);
+  atEnd(started.close);
   return started;
 }
 

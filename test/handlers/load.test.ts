@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { HANDLER_NAMES } from '../../src/core/runs/handler.ts';
 import { HANDLED_TYPES } from '../../src/core/runs/handler-data.ts';
 import * as calls from '../../src/handlers/calls.ts';
@@ -9,15 +9,13 @@ import { loadHandlers } from '../../src/handlers/load.ts';
 import * as recordings from '../../src/handlers/recordings.ts';
 import * as sms from '../../src/handlers/sms.ts';
 import { temporaryFolder } from '../support/receiver.ts';
+import { undoneAfterEach } from '../support/undo.ts';
 
-const folders: { remove: () => void }[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) folder.remove();
-});
+const atEnd = undoneAfterEach();
 
 function modulePath(source: string, name = 'handlers.mjs'): string {
   const folder = temporaryFolder();
-  folders.push(folder);
+  atEnd(folder.remove);
   const path = join(folder.path, name);
   writeFileSync(path, source);
   return path;

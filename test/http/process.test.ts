@@ -1,6 +1,7 @@
 /** The program as a process: how it starts, refuses to start and drains, and what a crash leaves behind. */
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -9,7 +10,6 @@ import { freePort, takenPort } from '../support/free-port.ts';
 import { type Program, type ProgramFolder, programFolder } from '../support/program.ts';
 import { membersOf, openHalfSent, openRaw, request, signedRequest } from '../support/raw.ts';
 import { deliver, query, until } from '../support/receiver.ts';
-import { IN_TERMINAL, lacksTerminal } from '../support/terminal.ts';
 
 /** Runs a test in its own folder, and leaves nothing running in it. */
 function inFolder(
@@ -23,6 +23,17 @@ function inFolder(
       await folder.remove();
     }
   };
+}
+
+/** The prefix of a command that then runs in its own session, in a terminal, which closes when its process is killed. */
+const IN_TERMINAL = ['python3', '-c', 'import pty, sys; pty.spawn(sys.argv[1:])'];
+
+/** Skips a test if a terminal cannot be made. */
+function lacksTerminal(t: TestContext): boolean {
+  if (spawnSync('python3', ['-c', 'import pty']).status === 0) return false;
+  assert.ok(process.env['CI'] === undefined, 'python3 is not installed');
+  t.skip('needs python3');
+  return true;
 }
 
 const ADMIN_TOKEN = 'a token & of my own';

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
-import type { Delivery } from '../../src/core/event/delivery.ts';
 import { appendHalving } from '../../src/core/writer/append-halving.ts';
 import { openDatabase } from '../../src/engines/sqlite/file/database.ts';
 import { derivations } from '../../src/projections/index.ts';
@@ -21,15 +20,9 @@ beforeEach(() => {
 });
 afterEach(() => database.remove());
 
-function append(...deliveries: Delivery[]): void {
-  const open = openDatabase(database.path, derivations);
-  appenderOf(open, derivations).append(deliveries);
-  open.close();
-}
-
 /** Appends events, one per minute from T0 on. */
 function appendEach(...bodies: Body[]): void {
-  append(...bodies.map((body, index) => delivery(body, { receivedAtMs: T0_MS + index * 60_000 })));
+  database.record(bodies.map((body, index) => delivery(body, { receivedAtMs: T0_MS + index * 60_000 })));
 }
 
 const ringing = (id: string) => envelope('call.ringing', { call_uuid: id }, 0);
@@ -68,8 +61,8 @@ describe('./irisx events', () => {
   });
 
   it('finds a subject however the sender wrote it: as a number, escaped, deep in the body, or in a body that is not JSON', async () => {
-    append(
-      ...[
+    database.record(
+      [
         '{"event":"call.ringing","data":{"call_uuid":12345}}',
         '{"event":"call.ringing","data":{"call_uuid":"12345"}}',
         '{"event":"call.ringing","data":{"call_uuid":123456,"from":"+12345"}}',
@@ -99,7 +92,7 @@ describe('./irisx events', () => {
 
   it('shows a body that is not valid UTF-8 as JSON without changing it', async () => {
     const body = Buffer.from([0x7b, 0xff, 0x00, 0x7d]);
-    append(delivery(body));
+    database.record([delivery(body)]);
     const { stdout } = await script('events', 'show', '1', '--output', 'json');
     const shown = JSON.parse(stdout) as Record<string, unknown>;
     assert.equal(shown['body'], undefined);
@@ -146,10 +139,10 @@ describe('./irisx events', () => {
     // It shows events from its start on, but does not report its start. So events are appended until it shows one.
     await until(() => {
       sent += 1;
-      append(delivery(ringing(`c${sent}`)));
+      database.record([delivery(ringing(`c${sent}`))]);
       return output !== '';
     }, 'it shows an event');
-    append(delivery(ringing('last')));
+    database.record([delivery(ringing('last'))]);
     assert.equal(await exit, 0);
     const seqs = output
       .trimEnd()

@@ -5,12 +5,9 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
-import { openDatabase } from '../../src/engines/sqlite/file/database.ts';
-import { derivations } from '../../src/projections/index.ts';
-import { appenderOf } from '../support/database.ts';
 import { delivery, T0_MS } from '../support/events.ts';
 import { IRISX_PROGRAM } from '../support/program.ts';
-import { SECRET, startReceiver } from '../support/receiver.ts';
+import { query, SECRET, startReceiver } from '../support/receiver.ts';
 import { run, runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
 
@@ -30,8 +27,7 @@ let database: SampleDatabase;
 beforeEach(() => {
   database = sampleDatabase();
   database.append(EVENTS - ODD.length);
-  const open = openDatabase(database.path, derivations);
-  appenderOf(open, derivations).append(
+  database.record(
     ODD.map((body) =>
       delivery(body, {
         path: '/webhooks/calls',
@@ -41,7 +37,6 @@ beforeEach(() => {
       }),
     ),
   );
-  open.close();
 });
 afterEach(() => database.remove());
 
@@ -83,9 +78,7 @@ describe('./irisx events export', () => {
     });
     assert.match(sent.stdout, new RegExp(`^${EVENTS} sent in .*200 × ${EVENTS};`), sent.stderr);
     const columns = 'SELECT path, event_header, event_id_header, hex(body) AS body FROM events ORDER BY seq';
-    const source = openDatabase(database.path, derivations);
-    assert.deepEqual(receiver.rows(columns), source.prepare(columns).all());
-    source.close();
+    assert.deepEqual(receiver.rows(columns), query(database.path, columns));
     await receiver.close();
   });
 

@@ -4,9 +4,6 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
 import { csvLines } from '../../scripts/cli/csv.ts';
-import { openDatabase } from '../../src/engines/sqlite/file/database.ts';
-import { derivations } from '../../src/projections/index.ts';
-import { appenderOf } from '../support/database.ts';
 import { type Body, delivery, envelope, T0_MS } from '../support/events.ts';
 import { runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
@@ -20,10 +17,7 @@ beforeEach(() => {
 afterEach(() => database.remove());
 
 function append(...bodies: Body[]): void {
-  const open = openDatabase(database.path, derivations);
-  const deliveries = bodies.map((body, index) => delivery(body, { receivedAtMs: T0_MS + index * 1000 }));
-  appenderOf(open, derivations).append(deliveries);
-  open.close();
+  database.record(bodies.map((body, index) => delivery(body, { receivedAtMs: T0_MS + index * 1000 })));
 }
 
 async function report(...args: string[]): Promise<string> {

@@ -17,6 +17,8 @@ export interface SampleDatabase {
   readonly env: Record<string, string>;
   /** Appends events as the server would; `secret` null: unsigned. */
   append(count: number, secret?: string | null): Recorded[];
+  /** Appends these deliveries. */
+  record(deliveries: readonly Delivery[]): Recorded[];
   /** Changes the file in a forbidden way: first drops the triggers that prevent it. */
   tamper(sql: string): void;
   remove(): void;
@@ -29,11 +31,16 @@ export function sampleDatabase(): SampleDatabase {
   const path = join(folder.path, 'irisx.db');
   prepareDatabaseFile(path);
   let seed = 1;
+  function record(deliveries: readonly Delivery[]): Recorded[] {
+    const database = openDatabase(path, derivations);
+    const { outcomes } = appenderOf(database, derivations).append(deliveries);
+    database.close();
+    return outcomes;
+  }
   return {
     path,
     env: { DATABASE_URL: `file:${path}`, WEBHOOK_SECRET: SECRET },
     append(count, secret = SECRET) {
-      const database = openDatabase(path, derivations);
       const samples = sampleLog(seededRandom(seed++), count, STARTED_AT_MS);
       const signedAt = STARTED_AT_MS / 1000;
       const deliveries = [...samples].map(
@@ -47,10 +54,9 @@ export function sampleDatabase(): SampleDatabase {
           eventIdHeader: sample.eventId,
         }),
       );
-      const { outcomes } = appenderOf(database, derivations).append(deliveries);
-      database.close();
-      return outcomes;
+      return record(deliveries);
     },
+    record,
     tamper(sql) {
       const database = new Sqlite(path);
       database.exec('DROP TRIGGER IF EXISTS events_no_update; DROP TRIGGER IF EXISTS events_no_delete');

@@ -254,7 +254,7 @@ ok      signatures: 70 valid
 
 describe('a check of a file that must not be changed', () => {
   const digestOf = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
-  const HELPER = join(import.meta.dirname, '../support/verify-as-nobody.ts');
+  const AS_NOBODY = join(import.meta.dirname, 'verify-as-nobody.ts');
 
   /** A folder that everybody may read and only root may write, with the log in `file`. */
   async function readOnlyFolder(kind: 'a backup' | 'a file in WAL mode') {
@@ -273,7 +273,7 @@ describe('a check of a file that must not be changed', () => {
     it(`works for another user in a read-only folder (${kind})`, async () => {
       const { file, path, remove } = await readOnlyFolder(kind);
       const before = [digestOf(file), readdirSync(path)];
-      const { stdout, stderr } = await run(process.execPath, [HELPER, file], {
+      const { stdout, stderr } = await run(process.execPath, [AS_NOBODY, file], {
         env: { SQLITE_USE_URI: '1' },
       });
       assert.equal(stderr, '');

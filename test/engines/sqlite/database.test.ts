@@ -390,7 +390,7 @@ describe('several processes that open one new file at once', () => {
 
   it('make a single schema, and all of them can write', () =>
     inFolder(async (folder) => {
-      const script = join(import.meta.dirname, '../../support/open-and-append.ts');
+      const script = join(import.meta.dirname, 'open-and-append.ts');
       for (let round = 0; round < 2; round++) {
         const path = join(folder, `new-${round}`, 'irisx.db');
         const names = ['a', 'b', 'c'];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import type { FailedRun } from '../../../src/core/engine/run-store.ts';
 import { RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../../src/core/limits.ts';
@@ -9,21 +9,19 @@ import { lockFile } from '../../../src/engines/sqlite/file/file-lock.ts';
 import { SqliteRunStore } from '../../../src/engines/sqlite/runs.ts';
 import { modeOf } from '../../support/database.ts';
 import { temporaryFolder } from '../../support/receiver.ts';
+import { undoneAfterEach } from '../../support/undo.ts';
 
-const opened: (() => void)[] = [];
-afterEach(() => {
-  for (const close of opened.splice(0).reverse()) close();
-});
+const atEnd = undoneAfterEach();
 
 const NONE = new Uint8Array();
 
 function given() {
   const folder = temporaryFolder();
-  opened.push(folder.remove);
+  atEnd(folder.remove);
   const path = join(folder.path, 'handlers.db');
   const open = () => {
     const store = new SqliteRunStore(path);
-    opened.push(() => void store.close());
+    atEnd(() => store.close());
     return store;
   };
   return { path, open, store: open() };

@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { afterEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { WriteTransactions } from '../../../src/engines/sqlite/file/write-transactions.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { undoneAfterEach } from '../../support/undo.ts';
 
-const opened: { close(): void }[] = [];
-afterEach(() => {
-  for (const each of opened.splice(0).reverse()) each.close();
-});
+const atEnd = undoneAfterEach();
 
 function given(): TestDatabase & { transactions: WriteTransactions } {
   const each = openTestDatabase();
-  opened.push(each);
+  atEnd(each.close);
   each.database.exec('CREATE TABLE things (n INTEGER UNIQUE)');
   return { ...each, transactions: new WriteTransactions(each.database) };
 }
@@ -50,7 +48,7 @@ describe('a write transaction', () => {
       'done',
     );
     const other = new Sqlite(path);
-    opened.push(other);
+    atEnd(() => other.close());
     assert.equal(other.prepare('SELECT count(*) FROM things').pluck().get(), 1);
     assert.equal(database.inTransaction, false);
   });

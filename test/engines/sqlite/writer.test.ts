@@ -1,29 +1,27 @@
 import assert from 'node:assert/strict';
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { prepare } from '../../../src/core/tables/prepare.ts';
 import { engineOf } from '../../../src/engines/engine-of.ts';
 import { derivations } from '../../../src/projections/index.ts';
 import { delivery } from '../../support/events.ts';
 import { temporaryFolder } from '../../support/receiver.ts';
+import { undoneAfterEach } from '../../support/undo.ts';
 
-const ends: (() => void)[] = [];
-afterEach(() => {
-  for (const end of ends.splice(0).reverse()) end();
-});
+const atEnd = undoneAfterEach();
 
 async function given() {
   const folder = temporaryFolder();
-  ends.push(folder.remove);
+  atEnd(folder.remove);
   const path = join(folder.path, 'irisx.db');
   const engine = engineOf(path, derivations);
   await engine.create();
   const writer = await engine.openWriter();
   writer.drain(); // waits for locks only briefly
   const other = new Sqlite(path);
-  ends.push(() => other.close());
+  atEnd(() => other.close());
   const append = () =>
     writer.append([
       prepare(delivery({ event: 'call.ringing', data: { call_uuid: 'a' } }), derivations.projections),

@@ -11,6 +11,7 @@ import { freePort } from '../../support/free-port.ts';
 import { type Ledger, openLedger } from '../../support/ledger.ts';
 import { type ProgramFolder, programFolder } from '../../support/program.ts';
 import { type Random, seededRandom } from '../../support/random.ts';
+import { type Undo, undoAll } from '../../support/undo.ts';
 import { type Load, type LoadOptions, sampleDeliveries, startLoad } from './load.ts';
 
 /** What a case requires on the machine: `root`, or a command. */
@@ -41,7 +42,7 @@ export interface Fault {
   /** For the table: how often the fault was provoked, and what was measured. */
   report(tries: number, figures: string): void;
   /** Runs `undo` at the end, whatever the outcome of the case. The last one registered runs first. */
-  after(undo: () => void | Promise<void>): void;
+  after(undo: Undo): void;
 }
 
 /** The form in which a report gets from the test's process to the table. */
@@ -67,8 +68,8 @@ export function fault(
   it(`${id} ${title}`, { timeout: TIMEOUT_MS }, async (t) => {
     const missing = needs.map(missingNeed).filter((need) => need !== undefined);
     if (missing.length > 0) return unable(t, `needs ${missing.join(', ')}`);
-    const undos: (() => void | Promise<void>)[] = [];
-    const after = (undo: () => void | Promise<void>) => void undos.push(undo);
+    const undos: Undo[] = [];
+    const after = (undo: Undo) => void undos.push(undo);
     const port = await freePort();
     const folder = programFolder({ PORT: String(port) });
     after(() => folder.remove());
@@ -102,19 +103,6 @@ export function fault(
     }
     await undoAll(undos);
   });
-}
-
-/** Runs all of them, the last one first. If one throws, its error is thrown after all have run. */
-async function undoAll(undos: readonly (() => void | Promise<void>)[]): Promise<void> {
-  const errors: unknown[] = [];
-  for (const undo of undos.toReversed()) {
-    try {
-      await undo();
-    } catch (error) {
-      errors.push(error);
-    }
-  }
-  if (errors.length > 0) throw errors[0];
 }
 
 /** In CI, a fault that cannot be provoked counts as a failure. */

@@ -1,9 +1,9 @@
 /** A process that opens a database at a given moment and appends one event, to test concurrent processes. */
 
-import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
-import { derivations } from '../../src/projections/index.ts';
-import { appenderOf } from './database.ts';
-import { delivery } from './events.ts';
+import { openDatabase, prepareDatabaseFile } from '../../../src/engines/sqlite/file/database.ts';
+import { derivations } from '../../../src/projections/index.ts';
+import { appenderOf } from '../../support/database.ts';
+import { delivery } from '../../support/events.ts';
 
 const [, , path = '', name = ''] = process.argv;
 
