@@ -15,8 +15,7 @@ import {
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { SCHEMA_VERSION } from '../../src/engines/sqlite/file/schema.ts';
-import { type Finished, run } from '../scripts/run-script.ts';
-import { IRISX_PROGRAM } from '../support/program.ts';
+import { type Finished, runScript } from '../scripts/run-script.ts';
 import { query, SECRET } from '../support/receiver.ts';
 import { type Fault, fault } from './support/fault.ts';
 import { checkInvariants, startIsRefused } from './support/invariants.ts';
@@ -209,7 +208,7 @@ function bodyDigests(path: string): string {
 /** Runs `./irisx verify`. */
 function verify(path: string, ...args: string[]): Promise<Finished> {
   const env = { DATABASE_URL: `file:${path}`, WEBHOOK_SECRET: SECRET };
-  return run(process.execPath, [...IRISX_PROGRAM, 'verify', ...args], { env });
+  return runScript('verify', args, { env });
 }
 
 /** Changes one byte of a stored body directly in the file. @returns the seq of the event */

@@ -1,10 +1,8 @@
 /** A9: a rebuild dies at any moment while the server is under load. */
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { IRISX_PROGRAM } from '../support/program.ts';
+import { IRISX_PROGRAM, type Program, type ProgramFolder, startProgram } from '../support/program.ts';
 import { query } from '../support/receiver.ts';
 import { fault } from './support/fault.ts';
 import { checkInvariants, checkLog } from './support/invariants.ts';
@@ -32,23 +30,21 @@ fault(
     const load = given.startLoad({ connections: 8, next, ratePerSecond: RATE_PER_SECOND });
 
     const startedMs = performance.now();
-    assert.deepEqual(await once(startRebuild(databasePath), 'exit'), [0, null]);
+    assert.equal((await startRebuild(folder).ended()).code, 0);
     const wholeMs = performance.now() - startedMs;
 
     const left = { nothing: 0, next: 0, old: 0 };
     for (let kills = 0; kills < KILLS; ) {
-      const rebuild = startRebuild(databasePath);
-      const exit = once(rebuild, 'exit');
+      const rebuild = startRebuild(folder);
       await pause(wholeMs * (0.1 + 0.9 * random.next())); // the first tenth is the start of Node itself
-      rebuild.kill('SIGKILL');
-      const [, signal] = await exit;
+      const { signal } = await rebuild.end('SIGKILL');
       if (signal === null) continue; // it ended before the kill
       kills += 1;
       left[leftBy(databasePath)] += 1;
       await checkLog(databasePath, ledger);
     }
 
-    assert.deepEqual(await once(startRebuild(databasePath), 'exit'), [0, null]);
+    assert.equal((await startRebuild(folder).ended()).code, 0);
     assert.equal(leftBy(databasePath), 'nothing');
     await load.finish();
     assert.deepEqual([...load.counts.statuses.keys()], [200]);
@@ -61,11 +57,9 @@ fault(
   },
 );
 
-function startRebuild(databasePath: string): ChildProcess {
-  return spawn(process.execPath, [...IRISX_PROGRAM, 'rebuild'], {
-    env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: `file:${databasePath}` },
-    stdio: 'ignore',
-  });
+function startRebuild({ path, databasePath }: ProgramFolder): Program {
+  const command = [process.execPath, ...IRISX_PROGRAM, 'rebuild'];
+  return startProgram(command, path, { DATABASE_URL: `file:${databasePath}` });
 }
 
 /** What a rebuild leaves when it dies: the further it got, the later in this list. */

@@ -1,7 +1,6 @@
 /** `./irisx backup`: a copy made while a server runs, and checked before it gets its name. */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -9,7 +8,7 @@ import Sqlite from 'better-sqlite3';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
 import { runStorePath } from '../../src/engines/sqlite/run-store-file.ts';
 import { SqliteRunStore } from '../../src/engines/sqlite/runs.ts';
-import { IRISX_PROGRAM } from '../support/program.ts';
+import { IRISX_PROGRAM, startProgram } from '../support/program.ts';
 import { deliver, query, startReceiver, temporaryFolder, until } from '../support/receiver.ts';
 import { type Finished, runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
@@ -160,16 +159,13 @@ describe('a backup', () => {
 
   it('leaves nothing that looks like a backup if killed half-way, and the next one succeeds', async () => {
     database.append(3000);
-    const child = spawn(process.execPath, [...IRISX_PROGRAM, 'backup', target], {
-      env: { PATH: process.env['PATH'] ?? '', ...database.env },
-    });
-    const exit = new Promise((resolve) => child.once('exit', resolve));
+    const command = [process.execPath, ...IRISX_PROGRAM, 'backup', target];
+    const copying = startProgram(command, folder.path, database.env);
     await until(
       () => (statSync(`${target}.partial`, { throwIfNoEntry: false })?.size ?? 0) > 500_000,
       'it copies',
     );
-    child.kill('SIGKILL');
-    await exit;
+    await copying.end('SIGKILL');
     assert.ok(!existsSync(target));
     assert.ok(existsSync(`${target}.partial`));
     assert.equal((await backup(target)).code, 0);

@@ -1,7 +1,7 @@
 /** `./irisx events` and `./irisx explain` on a log that a server may have open. */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { dirname } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
 import { appendHalving } from '../../src/core/writer/append-halving.ts';
@@ -9,7 +9,7 @@ import { openDatabase } from '../../src/engines/sqlite/file/database.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { appenderOf } from '../support/database.ts';
 import { type Body, delivery, envelope, T0_MS } from '../support/events.ts';
-import { IRISX_PROGRAM } from '../support/program.ts';
+import { IRISX_PROGRAM, startProgram } from '../support/program.ts';
 import { until } from '../support/receiver.ts';
 import { runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
@@ -127,23 +127,18 @@ describe('./irisx events', () => {
 
   it('follows the log', async () => {
     appendEach(ringing('before'));
-    const child = spawn(process.execPath, [...IRISX_PROGRAM, 'events', 'tail', '--limit', '2'], {
-      env: { PATH: process.env['PATH'] ?? '', ...database.env },
-    });
-    let output = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-    const exit = new Promise((resolve) => child.once('exit', resolve));
+    const command = [process.execPath, ...IRISX_PROGRAM, 'events', 'tail', '--limit', '2'];
+    const tail = startProgram(command, dirname(database.path), database.env);
     let sent = 0;
     // It shows events from its start on, but does not report its start. So events are appended until it shows one.
     await until(() => {
       sent += 1;
       database.record([delivery(ringing(`c${sent}`))]);
-      return output !== '';
+      return tail.output() !== '';
     }, 'it shows an event');
     database.record([delivery(ringing('last'))]);
-    assert.equal(await exit, 0);
+    assert.equal((await tail.ended()).code, 0);
+    const output = tail.output();
     const seqs = output
       .trimEnd()
       .split('\n')
