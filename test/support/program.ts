@@ -144,7 +144,7 @@ export function startProgram(
     },
     killAll() {
       try {
-        process.kill(-(child.pid ?? 0), 'SIGKILL');
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
       } catch (error) {
         assert.equal((error as NodeJS.ErrnoException).code, 'ESRCH'); // they have ended
       }
