@@ -5,17 +5,12 @@
 
 import type { AddressInfo } from 'node:net';
 import type { Config } from './config/config.ts';
-import { BUFFERED_BODIES_BYTES_MAX } from './core/limits.ts';
-import { createLogger, LOG_LEVELS } from './core/logger.ts';
+import { createLogger } from './core/logger.ts';
 import { createCounters } from './core/metrics/counters.ts';
 import { HandlersRefused } from './core/runs/handler.ts';
 import { Writer } from './core/writer/writer.ts';
 import type { WriterHead } from './core/writer/writer-messages.ts';
 import { engineOf } from './engines/engine-of.ts';
-import { createByteBudget } from './http/guard/body.ts';
-import { createClockWarning } from './http/guard/clock-warning.ts';
-import { createRateLimiter } from './http/guard/rate-limiter.ts';
-import { createRequestLog } from './http/request-log.ts';
 import { createHttpServer } from './http/server.ts';
 import { type AdminPages, keepAdmin } from './keep-admin.ts';
 import { derivations } from './projections/index.ts';
@@ -86,27 +81,12 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
   });
 
   const http = createHttpServer({
-    door: {
-      secrets: options.secrets,
-      skipSignatureVerification: config.skipSignatureVerification,
-      maxAgeS: config.maxAgeS,
-      bodyBytesMax: config.bodyBytesMax,
-      rateLimitSkipVerified: config.rateLimitSkipVerified,
-      limiter: createRateLimiter(config.rateLimitMax, config.rateLimitWindowMs),
-      bodies: createByteBudget(BUFFERED_BODIES_BYTES_MAX),
-      writer,
-      counters,
-      clockWarning: createClockWarning(log, config.maxAgeS, monotonicMs),
-      log,
-    },
-    trustedProxies: config.trustedProxies,
-    logRequest: createRequestLog({
-      format: config.logFormat,
-      log,
-      write: writeLine,
-      isQuiet: LOG_LEVELS.indexOf(config.logLevel) > LOG_LEVELS.indexOf('info'),
-      monotonicMs,
-    }),
+    ...config,
+    secrets: options.secrets,
+    writer,
+    counters,
+    log,
+    writeLine,
     now,
     monotonicMs,
   });
@@ -115,7 +95,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
   try {
     await handling.loaded;
     await handling.start();
-    address = await http.listen(config.listenFd === undefined ? config : { fd: config.listenFd });
+    address = await http.listen(config);
   } catch (error) {
     await handling.close();
     await rebuilder.close();
@@ -136,7 +116,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
       await Promise.all([handled, rebuilder.close(), admin.close()]);
       const head = await writer.close();
       log('info', `stopped; the log ends with seq ${head.seq}, chain ${head.chain}`, {
-        counts: counters.read(),
+        counts: counters.read().counts,
       });
       return head;
     },

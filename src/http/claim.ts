@@ -1,19 +1,16 @@
 /**
  * Parses the signature headers of a delivery, in all formats that the sender uses. Checks only their syntax;
- * core/signature.ts verifies the signature.
+ * core/event/signature.ts verifies the signature.
  */
 
 import type { RefusalCode } from './answers.ts';
 
 export interface Claim {
-  readonly kind: 'claim';
-  /** 64 lower-case hex digits. */
-  readonly signature: string;
+  /** 64 lower-case hex digits; null if signatures are not verified. */
+  readonly signature: string | null;
   /** 10 digits: Unix seconds, as signed. */
   readonly signedAt: string;
 }
-
-export type ReadClaim = Claim | { readonly kind: 'refused'; readonly code: RefusalCode };
 
 const HEX_DIGEST = /^(?:sha256=)?([0-9a-f]{64})$/;
 const WITH_TIMESTAMP = /^t=([^,]{1,32}),v1=([0-9a-f]{64})$/;
@@ -23,28 +20,37 @@ const MILLISECONDS = /^[0-9]{13}$/;
 /**
  * @param rawHeaders name, value, name, value, … as received: only these distinguish a repeated header from a single
  *   value with a comma
+ * @returns the claim, or why there is none
  */
-export function readClaim(rawHeaders: readonly string[]): ReadClaim {
+export function readClaim(rawHeaders: readonly string[]): Claim | RefusalCode {
   const first = valuesOf(rawHeaders, 'x-irisx-signature');
   const signatures = first.length > 0 ? first : valuesOf(rawHeaders, 'x-irisx-signature-256');
   const timestamps = valuesOf(rawHeaders, 'x-irisx-timestamp');
 
   const [signature] = signatures;
-  if (signature === undefined || signature === '') return refused('missing_signature');
-  if (signatures.length > 1) return refused('invalid_signature');
-  if (timestamps.length > 1) return refused('invalid_timestamp');
+  if (signature === undefined || signature === '') return 'missing_signature';
+  if (signatures.length > 1) return 'invalid_signature';
+  if (timestamps.length > 1) return 'invalid_timestamp';
 
   const bare = HEX_DIGEST.exec(signature)?.[1];
   const [, inside, digest = bare] = WITH_TIMESTAMP.exec(signature) ?? [];
   const header = timestamps[0] === '' ? undefined : timestamps[0];
   const signedAt = header ?? inside;
 
-  if (signedAt === undefined) return refused('missing_timestamp');
-  if (digest === undefined) return refused('invalid_signature');
-  if (MILLISECONDS.test(signedAt)) return refused('timestamp_in_milliseconds');
-  if (!SECONDS.test(signedAt) || (inside !== undefined && inside !== signedAt))
-    return refused('invalid_timestamp');
-  return { kind: 'claim', signature: digest, signedAt };
+  if (signedAt === undefined) return 'missing_timestamp';
+  if (digest === undefined) return 'invalid_signature';
+  if (MILLISECONDS.test(signedAt)) return 'timestamp_in_milliseconds';
+  if (!SECONDS.test(signedAt) || (inside !== undefined && inside !== signedAt)) return 'invalid_timestamp';
+  return { signature: digest, signedAt };
+}
+
+/**
+ * With verification switched off, a delivery needs no headers. A plain timestamp is used if there is one.
+ * @param nowMs wall clock, milliseconds
+ */
+export function unverifiedClaim(rawHeaders: readonly string[], nowMs: number): Claim {
+  const stated = headerText(rawHeaders, 'x-irisx-timestamp') ?? '';
+  return { signature: null, signedAt: SECONDS.test(stated) ? stated : String(Math.floor(nowMs / 1000)) };
 }
 
 /** The first value of a header, or null. For untrusted headers that are stored as sent. */
@@ -60,8 +66,4 @@ function valuesOf(rawHeaders: readonly string[], name: string): string[] {
       values.push(rawHeaders[index + 1] ?? '');
   }
   return values;
-}
-
-function refused(code: RefusalCode): ReadClaim {
-  return { kind: 'refused', code };
 }

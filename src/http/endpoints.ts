@@ -1,4 +1,7 @@
-/** The served paths, and the event families of each webhook path. */
+/** The served paths, the event families of each webhook path, and the answer to `GET` on one of them. */
+
+import { CHALLENGE_CHARS_MAX } from '../core/limits.ts';
+import { type Answer, refuse } from './answers.ts';
 
 export interface WebhookEndpoint {
   readonly path: string;
@@ -19,19 +22,28 @@ const WEBHOOK_ENDPOINTS: readonly WebhookEndpoint[] = [
   { path: '/webhooks/sms', families: ['sms', 'mms'], receives: 'SMS and MMS events' },
 ];
 
-const BY_PATH = new Map(WEBHOOK_ENDPOINTS.map((endpoint) => [endpoint.path, endpoint]));
-
 /** @param path as returned by splitTarget() */
 export function webhookEndpoint(path: string): WebhookEndpoint | undefined {
-  return BY_PATH.get(path);
+  return WEBHOOK_ENDPOINTS.find((endpoint) => endpoint.path === path);
 }
 
-/** The answer to `GET` on a webhook path. */
-export function describeEndpoints(): Record<string, unknown> {
-  return {
-    endpoints: [
+const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
+
+/**
+ * `GET` on a webhook path: answers the sender's check of the URL, or lists the endpoints.
+ * @param query the request's query, without the `?`
+ */
+export function answerChallenge(query: string): Answer {
+  const challenge = new URLSearchParams(query).get('challenge');
+  if (challenge === null) {
+    const endpoints = [
       ...WEBHOOK_ENDPOINTS.map(({ path, receives }) => ({ method: 'POST', path, receives })),
       { method: 'GET', path: HEALTH_PATH, receives: 'health checks' },
-    ],
-  };
+    ];
+    return { status: 200, code: 'endpoints', body: { endpoints } };
+  }
+  if (challenge.length > CHALLENGE_CHARS_MAX || !PRINTABLE_ASCII.test(challenge))
+    return refuse('invalid_challenge');
+  const headers = { 'X-Content-Type-Options': 'nosniff' };
+  return { status: 200, code: 'challenge', headers, body: challenge };
 }

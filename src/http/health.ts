@@ -3,17 +3,17 @@
 import type { Writer } from '../core/writer/writer.ts';
 import type { Answer } from './answers.ts';
 
-export interface HealthOf {
-  readonly writer: Pick<Writer, 'storage' | 'lagging'>;
-  readonly draining: boolean;
-  /** Wall clock, milliseconds. */
-  readonly nowMs: number;
-  /** Seconds since the start. */
-  readonly uptimeS: number;
-}
-
-export function answerHealth({ writer, draining, nowMs, uptimeS }: HealthOf): Answer {
-  const status = draining ? 'shutting_down' : writer.storage === 'ok' ? 'healthy' : 'storage_failing';
+/**
+ * @param nowMs wall clock, milliseconds
+ * @param uptimeS seconds since the start
+ */
+export function answerHealth(
+  { storage, lagging }: Pick<Writer, 'storage' | 'lagging'>,
+  isDraining: boolean,
+  nowMs: number,
+  uptimeS: number,
+): Answer {
+  const status = isDraining ? 'shutting_down' : storage === 'ok' ? 'healthy' : 'storage_failing';
   return {
     status: status === 'healthy' ? 200 : 503,
     code: status,
@@ -23,7 +23,7 @@ export function answerHealth({ writer, draining, nowMs, uptimeS }: HealthOf): An
       service: 'IRISX Webhook Handler',
       timestamp: new Date(nowMs).toISOString(),
       uptime: Math.floor(uptimeS),
-      ...(writer.lagging.length > 0 && { projections_behind: writer.lagging }),
+      ...(lagging.length > 0 && { projections_behind: lagging }),
     },
   };
 }

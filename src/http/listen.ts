@@ -1,33 +1,48 @@
-/** Starts listening, on a new socket or on one that a supervisor holds. */
+/** What the public and the admin listener have in common: limits of a request, and how to listen. */
 
+import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { LISTEN_QUEUE_MAX } from '../core/limits.ts';
+import {
+  HEADERS_BYTES_MAX,
+  HEADERS_TIMEOUT_MS,
+  LISTEN_QUEUE_MAX,
+  REQUEST_TIMEOUT_MS,
+} from '../core/limits.ts';
 
-/** Where to listen: the address of a new socket, or the descriptor of an open one. */
-export type ListenPlace =
-  | { readonly port: number; readonly host: string | undefined }
-  | { readonly fd: number };
+/** Options of createServer(). */
+export const REQUEST_LIMITS = {
+  maxHeaderSize: HEADERS_BYTES_MAX,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+};
+
+/** The address of a new socket; or a socket that a supervisor holds, and then the rest does not count. */
+export interface ListenPlace {
+  /** 0 means any free port. */
+  readonly port: number;
+  /** Undefined means all interfaces. */
+  readonly host: string | undefined;
+  /** The descriptor of the held socket. */
+  readonly listenFd?: number | undefined;
+}
+
+/** @returns the address it listens on. @throws the error of `listen`, such as EADDRINUSE */
+export async function listen(
+  server: Server,
+  { port, host, listenFd: fd }: ListenPlace,
+): Promise<AddressInfo> {
+  const listening = once(server, 'listening');
+  server.listen({ fd, port, host }, LISTEN_QUEUE_MAX); // with a descriptor, the option `backlog` has no effect
+  await listening;
+  const address = server.address();
+  if (typeof address === 'object' && address !== null) return address;
+  server.close();
+  throw new Error('it is a Unix socket');
+}
 
 /** The host in the URL of a listening address; `localhost` if that means all interfaces. */
 export function urlHost(address: string): string {
   if (address === '::' || address === '0.0.0.0') return 'localhost';
   return address.includes(':') ? `[${address}]` : address;
-}
-
-/** @returns the address it listens on. @throws the error of `listen`, such as EADDRINUSE */
-export function listen(server: Server, place: ListenPlace): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    const onListening = () => {
-      server.off('error', reject);
-      const address = server.address();
-      if (typeof address === 'object' && address !== null) return resolve(address);
-      server.close();
-      reject(new Error('it is a Unix socket'));
-    };
-    server.once('error', reject);
-    // For a descriptor, node:http accepts the backlog only as a separate argument.
-    if ('fd' in place) server.listen({ fd: place.fd }, LISTEN_QUEUE_MAX, onListening);
-    else server.listen({ port: place.port, host: place.host, backlog: LISTEN_QUEUE_MAX }, onListening);
-  });
 }

@@ -11,15 +11,14 @@ import { harmless, type Log } from '../core/logger.ts';
 import type { Counters } from '../core/metrics/counters.ts';
 import type { Writer } from '../core/writer/writer.ts';
 import { type Answer, answerOutcome, type RefusalCode, refuse, tooManyRequests } from './answers.ts';
-import { headerText, readClaim } from './claim.ts';
+import { headerText, readClaim, unverifiedClaim } from './claim.ts';
 import type { WebhookEndpoint } from './endpoints.ts';
 import type { Exchange } from './exchange.ts';
-import { type ByteBudget, captureBody } from './guard/body.ts';
-import type { ClockWarning } from './guard/clock-warning.ts';
+import type { Bodies } from './guard/bodies.ts';
 import type { RateLimiter } from './guard/rate-limiter.ts';
 
-/** What receive() needs. */
-export interface Door {
+/** What receive() needs: the same for every delivery. */
+export interface ReceiveOptions {
   readonly secrets: readonly string[];
   readonly skipSignatureVerification: boolean;
   /** Seconds, into the past and into the future. */
@@ -27,11 +26,12 @@ export interface Door {
   readonly bodyBytesMax: number;
   readonly rateLimitSkipVerified: boolean;
   readonly limiter: RateLimiter;
-  readonly bodies: ByteBudget;
+  readonly bodies: Bodies;
   readonly writer: Writer;
   readonly counters: Counters;
-  readonly clockWarning: ClockWarning;
   readonly log: Log;
+  /** Limits the warnings about the clock. */
+  readonly mayWarnOfClock: () => boolean;
 }
 
 /**
@@ -40,94 +40,93 @@ export interface Door {
 export async function receive(
   exchange: Exchange,
   endpoint: WebhookEndpoint,
-  door: Door,
+  options: ReceiveOptions,
 ): Promise<Answer | undefined> {
-  const { request } = exchange;
+  const { request, receivedAtMs } = exchange;
+  const { headers, rawHeaders } = request;
 
   // Limit. A client above its limit can still prove that it is the sender, if its body is small.
-  const place = door.limiter.take(exchange.client, exchange.startedMs);
-  const over = place.kind === 'over';
-  if (over && !door.rateLimitSkipVerified) return tooManyRequests(place.retryAfterS);
-  const refused = (code: RefusalCode) => (over ? tooManyRequests(place.retryAfterS) : refuse(code));
-  const bodyBytesMax = over ? Math.min(door.bodyBytesMax, VERIFY_OVER_LIMIT_BYTES_MAX) : door.bodyBytesMax;
+  const decision = options.limiter.take(exchange.client, exchange.startedMs);
+  const isOver = decision.kind === 'over';
+  const refused = (code: RefusalCode) => (isOver ? tooManyRequests(decision.retryAfterS) : refuse(code));
+  if (isOver && !options.rateLimitSkipVerified) return refused('rate_limited');
+  const bodyBytesMax = Math.min(options.bodyBytesMax, isOver ? VERIFY_OVER_LIMIT_BYTES_MAX : Infinity);
 
   // Check the headers.
-  const encoding = request.headers['content-encoding'];
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return refused('unsupported_encoding');
-  if (Number(request.headers['content-length'] ?? 0) > bodyBytesMax) return refused('body_too_large');
-  const claim = door.skipSignatureVerification ? unverified(exchange) : readClaim(request.rawHeaders);
-  if (claim.kind === 'refused') return refused(claim.code);
-  if (exchange.expectsContinue) exchange.response.writeContinue();
+  if ((headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity')
+    return refused('unsupported_encoding');
+  if (Number(headers['content-length'] ?? 0) > bodyBytesMax) return refused('body_too_large');
+  const claim = options.skipSignatureVerification
+    ? unverifiedClaim(rawHeaders, receivedAtMs)
+    : readClaim(rawHeaders);
+  if (typeof claim === 'string') return refused(claim);
+  if (exchange.expects === 'continue') exchange.response.writeContinue();
 
   // Read.
-  const capture = captureBody(request, bodyBytesMax, door.bodies);
-  exchange.cut = capture.cut;
+  exchange.capture = options.bodies.capture(request, bodyBytesMax);
   try {
-    const body = await capture.body;
-    if (body.kind === 'broken-off') return undefined;
-    if (body.kind === 'too-large') return refused('body_too_large');
-    if (body.kind === 'no-room') return refused('bodies_full');
-    if (body.kind === 'cut') return refuse('shutting_down');
+    const body = await exchange.capture.body;
+    if (body === undefined) return undefined;
+    if (body === 'shutting_down') return refuse(body);
+    if (typeof body === 'string') return refused(body);
 
     // Verify the signature first, so that only the real sender learns anything about our clock.
     if (claim.signature !== null) {
-      if (!matchesSignature(body.bytes, claim.signature, claim.signedAt, door.secrets))
+      if (!matchesSignature(body, claim.signature, claim.signedAt, options.secrets))
         return refused('invalid_signature');
-      const ageS = Math.floor(exchange.receivedAtMs / 1000) - Number(claim.signedAt);
-      if (Math.abs(ageS) > door.maxAgeS) {
-        door.clockWarning(ageS);
+      const ageS = Math.floor(receivedAtMs / 1000) - Number(claim.signedAt);
+      if (Math.abs(ageS) > options.maxAgeS) {
+        warnOfClock(ageS, options);
         return refused(ageS > 0 ? 'timestamp_too_old' : 'timestamp_in_future');
       }
-      if (place.kind === 'taken' && door.rateLimitSkipVerified) place.giveBack();
+      if (!isOver && options.rateLimitSkipVerified) decision.giveBack();
     }
 
     // Append: after this await the delivery is either fsynced or refused.
     const delivery: Delivery = {
-      body: body.bytes,
+      body,
       path: exchange.path,
       signature: claim.signature,
       signedAt: Number(claim.signedAt),
-      receivedAtMs: exchange.receivedAtMs,
-      eventHeader: headerText(request.rawHeaders, 'x-irisx-event'),
-      eventIdHeader: headerText(request.rawHeaders, 'x-irisx-event-id'),
+      receivedAtMs,
+      eventHeader: headerText(rawHeaders, 'x-irisx-event'),
+      eventIdHeader: headerText(rawHeaders, 'x-irisx-event-id'),
     };
-    const outcome = await door.writer.append(delivery);
-    if (outcome.kind === 'recorded') warnOfOddities(exchange, endpoint, delivery, outcome, door);
+    const outcome = await options.writer.append(delivery);
+    if (outcome.kind === 'recorded') warnOfOddities(exchange.id, endpoint, delivery, outcome, options);
     return answerOutcome(outcome);
   } finally {
-    delete exchange.cut;
-    capture.release();
+    exchange.capture.release();
   }
 }
 
-/** With verification switched off, a delivery needs no headers. A plain timestamp is used if there is one. */
-function unverified(exchange: Exchange): { kind: 'claim'; signature: null; signedAt: string } {
-  const stated = headerText(exchange.request.rawHeaders, 'x-irisx-timestamp') ?? '';
-  const signedAt = /^[0-9]{10}$/.test(stated) ? stated : String(Math.floor(exchange.receivedAtMs / 1000));
-  return { kind: 'claim', signature: null, signedAt };
+/** Warns of a delivery with a valid signature that is refused because of its timestamp. */
+function warnOfClock(ageS: number, { maxAgeS, log, mayWarnOfClock }: ReceiveOptions): void {
+  if (!mayWarnOfClock()) return;
+  const side = ageS > 0 ? `${ageS} s old` : `${-ageS} s in the future`;
+  log(
+    'warn',
+    `a delivery with a valid signature was refused because its timestamp is ${side} (limit ${maxAgeS} s): ` +
+      "it is a replay, or the sender's clock or this machine's clock is wrong; check `timedatectl`",
+  );
 }
 
-/** Warns about recorded deliveries that suggest a wrong setting or manipulated unsigned headers. */
+/** Warns of a recorded delivery that suggests a wrong setting or manipulated unsigned headers. */
 function warnOfOddities(
-  exchange: Exchange,
-  endpoint: WebhookEndpoint,
-  delivery: Delivery,
+  requestId: string,
+  { path, families, receives }: WebhookEndpoint,
+  { eventHeader }: Delivery,
   { seq, type, otherEventHeader }: Recorded,
-  { counters, log }: Door,
+  { counters, log }: ReceiveOptions,
 ): void {
-  if (type !== null && endpoint.families !== undefined && !endpoint.families.includes(familyOf(type))) {
+  if (type !== null && families !== undefined && !families.includes(familyOf(type))) {
     counters.add('wrong_family');
-    log(
-      'warn',
-      `${exchange.id} ${harmless(type)} was sent to ${endpoint.path}, which is for ${endpoint.receives}; recorded as seq ${seq}`,
-    );
+    const what = `${harmless(type)} was sent to ${path}, which is for ${receives}`;
+    log('warn', `${requestId} ${what}; recorded as seq ${seq}`);
   }
   if (otherEventHeader) {
     counters.add('other_event_header');
-    const header = harmless(delivery.eventHeader ?? 'none');
-    log(
-      'warn',
-      `${exchange.id} repeats seq ${seq} with a different X-IRISX-Event (${header}); not recorded again`,
-    );
+    const what = `repeats seq ${seq} with a different X-IRISX-Event (${harmless(eventHeader ?? 'none')})`;
+    log('warn', `${requestId} ${what}; not recorded again`);
   }
 }

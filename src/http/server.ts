@@ -3,66 +3,67 @@
  * deliveries.
  */
 
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import {
+  BUFFERED_BODIES_BYTES_MAX,
   DRAIN_CUT_MS,
   DRAIN_LOOK_MS,
   DRAIN_SILENT_MS,
-  HEADERS_BYTES_MAX,
-  HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
-  PIPELINING_REQUESTS_MAX,
-  REQUEST_TIMEOUT_MS,
+  REPEATED_WARNING_MS,
   SOCKET_IDLE_MS,
   TIMEOUT_CHECK_MS,
 } from '../core/limits.ts';
-import { type Answer, notFound, refuse, tooManyRequests } from './answers.ts';
-import { answerChallenge } from './challenge.ts';
-import { type Answered, answerClientError } from './client-error.ts';
-import { HEALTH_PATH, webhookEndpoint } from './endpoints.ts';
-import { type Exchange, requestId, send, splitTarget } from './exchange.ts';
-import type { AddressRanges } from './guard/address-ranges.ts';
-import { clientsBySocket } from './guard/client.ts';
-import { limitConnections } from './guard/connections.ts';
+import { throttle } from '../core/throttle.ts';
+import { type Answer, notFound, type RefusalCode, refuse, tooManyRequests } from './answers.ts';
+import { watchConnections } from './connections.ts';
+import { answerChallenge, HEALTH_PATH, webhookEndpoint } from './endpoints.ts';
+import { type Exchange, newRequestId, requestId, splitTarget } from './exchange.ts';
+import { type AddressRanges, clientAddress } from './guard/address-ranges.ts';
+import { Bodies } from './guard/bodies.ts';
+import { createRateLimiter } from './guard/rate-limiter.ts';
 import { answerHealth } from './health.ts';
-import { type ListenPlace, listen } from './listen.ts';
-import { type Door, receive } from './receive.ts';
-import type { RequestLog } from './request-log.ts';
-import { watchUnderWay } from './under-way.ts';
+import { type ListenPlace, listen, REQUEST_LIMITS } from './listen.ts';
+import { type ReceiveOptions, receive } from './receive.ts';
+import { createRequestLog, type RequestLogOptions } from './request-log.ts';
+import { send, sendRaw } from './send.ts';
 
-export interface HttpOptions {
-  readonly door: Door;
+export interface HttpOptions
+  extends Omit<ReceiveOptions, 'limiter' | 'bodies' | 'mayWarnOfClock'>,
+    RequestLogOptions {
+  readonly rateLimitMax: number;
+  readonly rateLimitWindowMs: number;
   readonly trustedProxies: AddressRanges;
-  readonly logRequest: RequestLog;
   /** Wall clock, milliseconds. */
   readonly now: () => number;
-  readonly monotonicMs: () => number;
 }
 
-export interface HttpServer {
-  /** Whether drain() has been called. */
-  readonly isDraining: boolean;
-  /** @returns the address that it listens on @throws the error of `listen`, such as EADDRINUSE */
-  listen(place: ListenPlace): Promise<AddressInfo>;
-  /**
-   * Stops accepting connections and answers the requests in progress. Bodies still unfinished after DRAIN_CUT_MS get a
-   * 503.
-   * @returns when the last connection is closed
-   */
-  drain(): Promise<void>;
-}
+export type HttpServer = ReturnType<typeof createHttpServer>;
 
-export function createHttpServer(options: HttpOptions): HttpServer {
-  const { door, monotonicMs } = options;
-  const clientOf = clientsBySocket(options.trustedProxies);
+/** How to refuse what node:http cannot parse or what takes too long; anything else is malformed. */
+const CLIENT_ERRORS: Readonly<Record<string, RefusalCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+};
+
+export function createHttpServer(options: HttpOptions) {
+  const { writer, counters, trustedProxies, now, monotonicMs } = options;
+  const logRequest = createRequestLog(options);
+  const limiter = createRateLimiter(options.rateLimitMax, options.rateLimitWindowMs);
+  const receiveOptions: ReceiveOptions = {
+    ...options,
+    limiter,
+    bodies: new Bodies(BUFFERED_BODIES_BYTES_MAX),
+    mayWarnOfClock: throttle(1, REPEATED_WARNING_MS, monotonicMs),
+  };
   const startedMs = monotonicMs();
-  let draining = false;
+  let isDraining = false;
 
   const server = createServer({
-    maxHeaderSize: HEADERS_BYTES_MAX,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    ...REQUEST_LIMITS,
     connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     insecureHTTPParser: false,
@@ -72,152 +73,134 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   });
   server.timeout = SOCKET_IDLE_MS;
   server.maxHeadersCount = 0; // node:http would drop headers silently; HEADERS_BYTES_MAX bounds them
-  const underWay = watchUnderWay(server);
-  limitConnections(server, {
-    trustedProxies: options.trustedProxies,
-    counters: door.counters,
-    log: door.log,
-    monotonicMs,
-  });
+  const connections = watchConnections(server, options);
+  const sweep = setInterval(connections.closeStalled, TIMEOUT_CHECK_MS).unref();
 
-  server.on('request', (request, response) => void serve(request, response, false));
-  server.on('checkContinue', (request, response) => void serve(request, response, true));
-  server.on('checkExpectation', (request, response) => {
-    if (isCutOff(request.socket)) return;
-    const exchange = open(request, response, true);
-    finish(exchange, refuse('expectation_failed'));
-  });
+  server.on('request', (request, response) => void serve(request, response, 'nothing'));
+  server.on('checkContinue', (request, response) => void serve(request, response, 'continue'));
+  server.on('checkExpectation', (request, response) => void serve(request, response, 'unknown'));
   server.on('connect', (_request, socket) => void socket.destroy());
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const onSocket = underWay.on(socket as Socket);
-    const broken = onSocket.find((exchange) => !exchange.request.complete);
-    const earlier = onSocket.filter((exchange) => exchange !== broken);
-    const answer = () => {
-      const answered = answerClientError(error, socket as Socket, broken);
-      if (answered === undefined) return;
-      door.counters.add(answered.code);
-      if (broken === undefined) logUnreadable(answered, socket as Socket);
-    };
-    const last = earlier.at(-1);
-    if (last === undefined) answer();
-    else last.response.once('close', answer);
-  });
-
-  const sweep = setInterval(() => underWay.closeStalled(monotonicMs()), TIMEOUT_CHECK_MS);
-  sweep.unref();
+  server.on('clientError', (error, socket) => answerClientError(error, socket as Socket));
 
   async function serve(
     request: IncomingMessage,
     response: ServerResponse,
-    expectsContinue: boolean,
+    expects: Exchange['expects'],
   ): Promise<void> {
-    if (isCutOff(request.socket)) return;
-    const exchange = open(request, response, expectsContinue);
+    const connection = connections.ofRequest(request.socket);
+    if (connection === undefined) return;
+    const { isFromTrustedProxy } = connection;
+    const forwardedFor = request.headers['x-forwarded-for']?.toString();
+    const exchange: Exchange = {
+      request,
+      response,
+      id: requestId(request, isFromTrustedProxy),
+      ...splitTarget(request.url ?? ''),
+      client:
+        isFromTrustedProxy && forwardedFor !== undefined
+          ? clientAddress(request.socket.remoteAddress, forwardedFor, trustedProxies)
+          : connection.client,
+      expects,
+      receivedAtMs: now(),
+      startedMs: monotonicMs(),
+      capture: undefined,
+      answeredMs: undefined,
+      rawStatus: undefined,
+    };
+    connections.add(connection, exchange);
     let answer: Answer | undefined;
     try {
       answer = await route(exchange);
     } catch (error) {
-      door.log('error', `${exchange.id} failed: ${error instanceof Error ? error.stack : String(error)}`);
+      const text = error instanceof Error ? error.stack : String(error);
+      options.log('error', `${exchange.id} failed: ${text}`);
       answer = refuse('internal_error');
     }
     finish(exchange, answer);
   }
 
-  /** Logs a request that never became an exchange. */
-  function logUnreadable({ id, ...result }: Answered, socket: Socket): void {
-    const client = clientOf(socket, undefined);
-    const startedMs = monotonicMs();
-    options.logRequest({ id, path: '-', client, receivedAtMs: options.now(), startedMs }, result);
-  }
-
-  /** Under load, closes the connection of a client that pipelines. @returns whether the connection is closed */
-  function isCutOff(socket: Socket): boolean {
-    if (socket.destroyed) return true;
-    if (underWay.size < PIPELINING_REQUESTS_MAX || underWay.on(socket).length === 0) return false;
-    door.counters.add('pipelining_refused');
-    socket.destroy();
-    return true;
-  }
-
   function route(exchange: Exchange): Promise<Answer | undefined> | Answer {
     const { request, path } = exchange;
+    if (exchange.expects === 'unknown') return refuse('expectation_failed');
     if (!isWellFormed(request)) return refuse('malformed_request', { Connection: 'close' });
     const reads = request.method === 'GET' || request.method === 'HEAD';
-    if (path === HEALTH_PATH) return reads ? health() : refuse('method_not_allowed', { Allow: 'GET, HEAD' });
+    if (path === HEALTH_PATH) {
+      if (!reads) return refuse('method_not_allowed', { Allow: 'GET, HEAD' });
+      return answerHealth(writer, isDraining, now(), (monotonicMs() - startedMs) / 1000);
+    }
     const endpoint = webhookEndpoint(path);
     if (endpoint === undefined) return notFound(path);
-    if (request.method === 'POST') return receive(exchange, endpoint, door);
+    if (request.method === 'POST') return receive(exchange, endpoint, receiveOptions);
     if (!reads) return refuse('method_not_allowed', { Allow: 'GET, HEAD, POST' });
-    const place = door.limiter.take(exchange.client, exchange.startedMs);
-    return place.kind === 'over' ? tooManyRequests(place.retryAfterS) : answerChallenge(exchange.query);
-  }
-
-  function health(): Answer {
-    const uptimeS = (monotonicMs() - startedMs) / 1000;
-    return answerHealth({ writer: door.writer, draining, nowMs: options.now(), uptimeS });
-  }
-
-  function open(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Exchange {
-    const { path, query } = splitTarget(request.url ?? '');
-    const forwardedFor = request.headers['x-forwarded-for'];
-    const exchange: Exchange = {
-      request,
-      response,
-      id: requestId(request, options.trustedProxies),
-      path,
-      query,
-      client: clientOf(request.socket, forwardedFor?.toString()),
-      expectsContinue,
-      receivedAtMs: options.now(),
-      startedMs: monotonicMs(),
-    };
-    underWay.add(exchange);
-    return exchange;
+    const decision = limiter.take(exchange.client, exchange.startedMs);
+    return decision.kind === 'over' ? tooManyRequests(decision.retryAfterS) : answerChallenge(exchange.query);
   }
 
   function finish(exchange: Exchange, answer: Answer | undefined): void {
     if (answer === undefined) {
       const status = exchange.rawStatus ?? 0;
-      return options.logRequest(exchange, { status, code: status === 0 ? 'client_left' : 'broken_request' });
+      return logRequest(exchange, { status, code: status === 0 ? 'client_left' : 'broken_request' });
     }
     exchange.answeredMs = monotonicMs();
-    const isSent = send(exchange, answer, draining);
-    door.counters.add(answer.code);
-    door.counters.addStatus(answer.status);
-    if (answer.type !== undefined) door.counters.addDelivery(answer.type, answer.code);
+    const isSent = send(exchange, answer, isDraining);
+    counters.addAnswer(answer);
     // The client may have left after its delivery was recorded: its retry will be a duplicate.
-    const { detail } = answer;
-    options.logRequest(exchange, isSent ? answer : { status: 0, code: `client_left ${answer.code}`, detail });
+    logRequest(exchange, isSent ? answer : { ...answer, status: 0, code: `client_left ${answer.code}` });
+  }
+
+  /**
+   * Answers a request that node:http cannot parse or that takes too long, with a request id like every answer. Earlier
+   * valid requests on the same connection are answered first.
+   */
+  function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+    const connection = connections.of(socket);
+    if (connection === undefined) return void socket.destroy();
+    const { client, exchanges } = connection;
+    const broken = exchanges.find(({ request }) => !request.complete);
+    const answer = () => {
+      if (error.code === 'ECONNRESET' || !socket.writable || broken?.response.headersSent)
+        return void socket.destroy();
+      const refusal = refuse(CLIENT_ERRORS[error.code ?? ''] ?? 'malformed_request');
+      const id = broken?.id ?? newRequestId();
+      sendRaw(socket, refusal, id);
+      counters.add(refusal.code);
+      if (broken !== undefined) broken.rawStatus = refusal.status;
+      else logRequest({ id, path: '-', client, receivedAtMs: now(), startedMs: monotonicMs() }, refusal);
+    };
+    const earlier = exchanges.findLast((exchange) => exchange !== broken);
+    if (earlier === undefined) answer();
+    else earlier.response.once('close', answer);
   }
 
   return {
-    get isDraining() {
-      return draining;
+    /** Whether drain() has been called. */
+    get isDraining(): boolean {
+      return isDraining;
     },
 
-    listen: (place) => listen(server, place),
+    /** @returns the address that it listens on @throws the error of `listen`, such as EADDRINUSE */
+    listen: (place: ListenPlace) => listen(server, place),
 
-    drain() {
-      draining = true;
-      return new Promise((resolve) => {
-        let closing: NodeJS.Timeout | undefined;
-        const silent = setTimeout(() => underWay.closeSilent(), DRAIN_SILENT_MS);
-        const cut = setTimeout(() => {
-          underWay.cutBodies();
-          // Wait for deliveries still with the writer, and close the connections once no answer is due.
-          closing = setInterval(() => {
-            if (underWay.size === 0) server.closeAllConnections();
-          }, DRAIN_LOOK_MS);
-        }, DRAIN_CUT_MS);
-        server.close(() => {
-          clearTimeout(silent);
-          clearTimeout(cut);
-          clearInterval(closing);
-          clearInterval(sweep);
-          resolve();
-        });
-        server.closeIdleConnections();
-      });
+    /**
+     * Stops accepting connections and answers the requests in progress. Bodies still unfinished after DRAIN_CUT_MS get
+     * a 503.
+     * @returns when the last connection is closed
+     */
+    async drain(): Promise<void> {
+      isDraining = true;
+      const closed = once(server, 'close');
+      server.close();
+      const silent = setTimeout(connections.closeSilent, DRAIN_SILENT_MS);
+      let closing: NodeJS.Timeout | undefined;
+      const cut = setTimeout(() => {
+        connections.cutBodies();
+        // Wait for deliveries still with the writer, and close the connections once no answer is due.
+        closing = setInterval(() => {
+          if (connections.isIdle) server.closeAllConnections();
+        }, DRAIN_LOOK_MS);
+      }, DRAIN_CUT_MS);
+      await closed;
+      for (const timer of [silent, cut, closing, sweep]) clearTimeout(timer);
     },
   };
 }

@@ -59,11 +59,12 @@ async function leavingNoTrace<T>(run: () => Promise<T>): Promise<T> {
 describe('the table of refusals', () => {
   it('has for each code a status that says "send it again", and a text', () => {
     for (const [code, refusal] of Object.entries(REFUSALS)) {
+      const { error } = refuse(code as keyof typeof REFUSALS).body as { error: string };
       assert.match(code, /^[a-z_]+$/);
       assert.ok(refusal.status >= 400 && refusal.status < 600, code);
       assert.notEqual(refusal.status, 410, code);
       assert.notEqual(refusal.status, 500, code);
-      assert.ok(refusal.error.length > 0, code);
+      assert.ok(error.length > 0, code);
     }
   });
 
@@ -85,7 +86,7 @@ describe('the table of refusals', () => {
       const answer = refuse(code);
       const { error } = answer.body as { error: string };
       assert.equal(error, texts[answer.status], code);
-      assert.equal(answer.headers['Retry-After'], answer.status === 503 ? '1' : undefined, code);
+      assert.equal(answer.headers?.['Retry-After'], answer.status === 503 ? '1' : undefined, code);
       assert.equal(answer.code, code);
     }
   });

@@ -36,12 +36,7 @@ it('a healthy receiver says so, with its time and its uptime in whole seconds', 
 
 it('the status is 503 while storage fails and while the server drains, and lagging tables are named', () => {
   const of = (storage: 'ok' | 'failing' | 'lost', draining = false, lagging: string[] = []) => {
-    const { status, body } = answerHealth({
-      writer: { storage, lagging },
-      draining,
-      nowMs: NOW_MS,
-      uptimeS: 1,
-    });
+    const { status, body } = answerHealth({ storage, lagging }, draining, NOW_MS, 1);
     return [
       status,
       (body as Record<string, unknown>)['status'],

@@ -1,7 +1,6 @@
 /** What this process has counted and measured since its start. The metrics and the last log line both read it. */
 
 import { tabledType } from '../event/event-types.ts';
-import type { DeliveryCount } from './process-state.ts';
 
 /** How many measured values were at or below each bound. */
 export interface HistogramCounts {
@@ -13,55 +12,59 @@ export interface HistogramCounts {
   readonly sum: number;
 }
 
-export interface Histogram {
-  observe(value: number): void;
-  read(): HistogramCounts;
+export interface DeliveryCount {
+  /** The type's canonical name, or `other`. */
+  readonly type: string;
+  /** The code of the answer. */
+  readonly answer: string;
+  readonly count: number;
 }
 
-export interface Counters {
-  /** Adds one to `name`. */
-  add(name: string): void;
-  /** Returns a copy of all counts. */
-  read(): Record<string, number>;
-  addStatus(status: number): void;
-  readStatuses(): Record<string, number>;
-  /** Counts a verified delivery. @param type as sent @param answer its code */
-  addDelivery(type: string | null, answer: string): void;
-  readDeliveries(): DeliveryCount[];
-  readonly batchDeliveries: Histogram;
-  readonly commitSeconds: Histogram;
-}
+export type Counters = ReturnType<typeof createCounters>;
 
 /** Up to BATCH_DELIVERIES_MAX. */
 const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /** From the fsync time of a fast disk up to half of the sender's timeout. */
 const COMMIT_BOUNDS_S = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-export function createCounters(): Counters {
+export function createCounters() {
   const counts = new Map<string, number>();
   const statuses = new Map<number, number>();
-  const deliveries = new Map<string, Map<string, number>>();
+  /** By type and answer, with a space between. */
+  const deliveries = new Map<string, number>();
+  const batchDeliveries = createHistogram(BATCH_BOUNDS);
+  const commitSeconds = createHistogram(COMMIT_BOUNDS_S);
   return {
-    add: (name) => addTo(counts, name),
-    read: () => Object.fromEntries(counts),
-    addStatus: (status) => addTo(statuses, status),
-    readStatuses: () => Object.fromEntries(statuses),
-    addDelivery(type, answer) {
+    batchDeliveries,
+    commitSeconds,
+
+    /** Adds one to `name`. */
+    add: (name: string) => addTo(counts, name),
+
+    /** Counts an answer. @param answer has the event's type as sent if a delivery is in the log */
+    addAnswer({ code, status, type }: { code: string; status: number; type?: string | null }): void {
+      addTo(counts, code);
+      addTo(statuses, status);
+      if (type === undefined) return;
       // A sender must not be able to create new metric series by inventing type names.
-      const name = (type === null ? undefined : tabledType(type)) ?? 'other';
-      let ofType = deliveries.get(name);
-      if (ofType === undefined) {
-        ofType = new Map();
-        deliveries.set(name, ofType);
-      }
-      addTo(ofType, answer);
+      const name = type === null ? undefined : tabledType(type);
+      addTo(deliveries, `${name ?? 'other'} ${code}`);
     },
-    readDeliveries: () =>
-      [...deliveries].flatMap(([type, answers]) =>
-        [...answers].map(([answer, count]) => ({ type, answer, count })),
-      ),
-    batchDeliveries: createHistogram(BATCH_BOUNDS),
-    commitSeconds: createHistogram(COMMIT_BOUNDS_S),
+
+    /** Everything so far: plain fields, which a thread can receive. */
+    read: () => ({
+      /** Answers by code, and other occurrences (such as a refused connection). */
+      counts: Object.fromEntries(counts),
+      /** Answers by HTTP status. */
+      statuses: Object.fromEntries(statuses),
+      /** Answers to verified deliveries. */
+      deliveries: Array.from(deliveries, ([key, count]): DeliveryCount => {
+        const [type = '', answer = ''] = key.split(' ');
+        return { type, answer, count };
+      }),
+      batchDeliveries: batchDeliveries.read(),
+      commitSeconds: commitSeconds.read(),
+    }),
   };
 }
 
@@ -70,24 +73,17 @@ function addTo<K>(counts: Map<K, number>, name: K): void {
 }
 
 /** @param bounds upper bounds, ascending */
-function createHistogram(bounds: readonly number[]): Histogram {
-  const within = bounds.map(() => 0);
+function createHistogram(bounds: readonly number[]) {
+  const counts = bounds.map(() => 0);
   let count = 0;
   let sum = 0;
   return {
-    observe(value) {
-      const index = bounds.findIndex((bound) => value <= bound);
-      if (index !== -1) within[index] = (within[index] ?? 0) + 1;
+    observe(value: number): void {
+      for (const [index, bound] of bounds.entries())
+        if (value <= bound) counts[index] = (counts[index] ?? 0) + 1;
       count += 1;
       sum += value;
     },
-    read() {
-      let below = 0;
-      const counts = within.map((own) => {
-        below += own;
-        return below;
-      });
-      return { bounds, counts, count, sum };
-    },
+    read: (): HistogramCounts => ({ bounds, counts: [...counts], count, sum }),
   };
 }

@@ -1,9 +1,10 @@
-/** The state of one process at a moment, for metrics and dashboard. Plain fields, which a thread can receive. */
+/** The state of one process at a moment, for metrics and pages. Plain fields, which a thread can receive. */
 
 import type { StorageState } from '../writer/writer.ts';
-import type { HistogramCounts } from './counters.ts';
+import type { Counters } from './counters.ts';
+import type { EventLoopDelay } from './event-loop-delay.ts';
 
-export interface ProcessState {
+export interface ProcessState extends ReturnType<Counters['read']> {
   /** Milliseconds since 1970. */
   readonly startedAtMs: number;
   readonly uptimeS: number;
@@ -13,33 +14,10 @@ export interface ProcessState {
   readonly lagging: readonly string[];
   /** The last recorded event that this process knows of. */
   readonly headSeq: number;
-  /** Answers since the start by code, and other occurrences (such as a refused connection). */
-  readonly counts: Readonly<Record<string, number>>;
-  /** Answers since the start by HTTP status. */
-  readonly statuses: Readonly<Record<string, number>>;
-  /** Answers to verified deliveries since the start. */
-  readonly deliveries: readonly DeliveryCount[];
-  readonly batchDeliveries: HistogramCounts;
-  readonly commitSeconds: HistogramCounts;
   /** Deliveries that wait for a batch or are in one. */
   readonly queued: number;
   readonly eventLoopDelay: EventLoopDelay;
   readonly consumers: readonly ConsumerPosition[];
-}
-
-export interface DeliveryCount {
-  /** The type's canonical name, or `other`. */
-  readonly type: string;
-  /** The code of the answer. */
-  readonly answer: string;
-  readonly count: number;
-}
-
-/** Over the last one to two minutes. */
-export interface EventLoopDelay {
-  readonly p50S: number;
-  readonly p99S: number;
-  readonly maxS: number;
 }
 
 /** The position of a consumer that runs in this process. */

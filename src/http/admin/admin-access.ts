@@ -7,17 +7,10 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { ADMIN_COOKIE_S } from '../../core/limits.ts';
 
-export interface AdminAccess {
-  /** Whether a text is the token. */
-  isToken(given: string): boolean;
-  /** The value of a `Set-Cookie` header. @param nowMs wall clock, milliseconds */
-  cookie(nowMs: number): string;
-  /** Whether a request has the token, or exactly one cookie that is valid. @param nowMs wall clock, milliseconds */
-  isGranted(headers: IncomingHttpHeaders, nowMs: number): boolean;
-}
+export type AdminAccess = ReturnType<typeof createAdminAccess>;
 
 /** @param port the listening port, which is part of the cookie's name, because all ports of a host share cookies */
-export function createAdminAccess(token: string, port: number): AdminAccess {
+export function createAdminAccess(token: string, port: number) {
   const name = `irisx-admin-${port}`;
   const isToken = (given: string) => isSame(given, token);
   const proofOf = (expiryS: string) =>
@@ -31,13 +24,18 @@ export function createAdminAccess(token: string, port: number): AdminAccess {
   }
 
   return {
+    /** Whether a text is the token. */
     isToken,
-    cookie(nowMs) {
+
+    /** The value of a `Set-Cookie` header. @param nowMs wall clock, milliseconds */
+    cookie(nowMs: number): string {
       const expiryS = String(Math.floor(nowMs / 1000) + ADMIN_COOKIE_S);
       const value = `${expiryS}.${proofOf(expiryS)}`;
       return `${name}=${value}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${ADMIN_COOKIE_S}`;
     },
-    isGranted(headers, nowMs) {
+
+    /** Whether a request has the token, or exactly one cookie that is valid. @param nowMs wall clock, milliseconds */
+    isGranted(headers: IncomingHttpHeaders, nowMs: number): boolean {
       const bearer = bearerIn(headers.authorization ?? '');
       if (bearer !== undefined && isToken(bearer)) return true;
       const [cookie, ...others] = valuesOf(headers.cookie ?? '', name);

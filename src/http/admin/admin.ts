@@ -3,19 +3,15 @@
  * the token and are made elsewhere. It accepts only GET and HEAD, so nothing can be changed through it.
  */
 
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Sizes } from '../../core/engine/engine.ts';
-import {
-  ADMIN_CONNECTIONS_MAX,
-  HEADERS_BYTES_MAX,
-  HEADERS_TIMEOUT_MS,
-  REQUEST_TIMEOUT_MS,
-} from '../../core/limits.ts';
+import { ADMIN_CONNECTIONS_MAX } from '../../core/limits.ts';
 import type { Log } from '../../core/logger.ts';
 import type { ProcessState } from '../../core/metrics/process-state.ts';
 import type { Page } from '../../core/page.ts';
 import { splitTarget } from '../exchange.ts';
-import { listen } from '../listen.ts';
+import { listen, REQUEST_LIMITS } from '../listen.ts';
 import { type AdminAccess, createAdminAccess } from './admin-access.ts';
 import { metricsText } from './metrics-text.ts';
 
@@ -37,11 +33,7 @@ export interface AdminOptions {
   readonly log: Log;
 }
 
-export interface AdminServer {
-  readonly port: number;
-  /** Closes all connections, even during requests. */
-  close(): Promise<void>;
-}
+export type AdminServer = Awaited<ReturnType<typeof openAdmin>>;
 
 const HEADERS = {
   'Cache-Control': 'no-store',
@@ -53,40 +45,34 @@ const HEADERS = {
 };
 
 /** @throws the error of `listen`, such as EADDRINUSE */
-export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
-  const server = createServer({
-    maxHeaderSize: HEADERS_BYTES_MAX,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-  });
+export async function openAdmin(options: AdminOptions) {
+  const server = createServer(REQUEST_LIMITS);
   server.maxConnections = ADMIN_CONNECTIONS_MAX;
-  const { port } = await listen(server, { host: options.host, port: options.port });
+  const { port } = await listen(server, options);
   const access = createAdminAccess(options.token, port);
-  server.on('request', (request, response) => void serve(request, response, access, options));
+
+  /** An error here only fails the page. It must not stop the receiver. */
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      write(request, response, await answer(request, access, options));
+    } catch (error) {
+      options.log('error', `an admin page failed: ${error instanceof Error ? error.stack : String(error)}`);
+      if (response.headersSent) response.destroy();
+      else write(request, response, text(500, 'This page failed; see the log for the reason.'));
+    }
+  }
+  server.on('request', (request, response) => void serve(request, response));
+
   return {
     port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    /** Closes all connections, even during requests. */
+    async close(): Promise<void> {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
   };
-}
-
-/** An error here only fails the page. It must not stop the receiver. */
-async function serve(
-  request: IncomingMessage,
-  response: ServerResponse,
-  access: AdminAccess,
-  options: AdminOptions,
-): Promise<void> {
-  try {
-    write(request, response, await answer(request, access, options));
-  } catch (error) {
-    options.log('error', `an admin page failed: ${error instanceof Error ? error.stack : String(error)}`);
-    if (response.headersSent) response.destroy();
-    else write(request, response, text(500, 'This page failed; see the log for the reason.'));
-  }
 }
 
 async function answer(
@@ -111,14 +97,14 @@ async function answer(
 }
 
 /** A path that stays on this host in every browser. Browsers treat `//name` and `/\name` as another host. */
-const OWN_PATH = /^\/(?!\/)[\w./~%!$&'()*+,;=:@-]*$/;
+const LOCAL_PATH = /^\/(?!\/)[\w./~%!$&'()*+,;=:@-]*$/;
 
 /** Redirects from an address with the token to the same address without it, and sets the cookie. */
 function entered(path: string, query: string, cookie: string): Page {
   const kept = new URLSearchParams(query);
   kept.delete('token');
-  const own = OWN_PATH.test(path) ? path : '/';
-  const location = kept.size === 0 ? own : `${own}?${kept}`;
+  const target = LOCAL_PATH.test(path) ? path : '/';
+  const location = kept.size === 0 ? target : `${target}?${kept}`;
   return { ...text(303, 'See the page itself.'), headers: { Location: location, 'Set-Cookie': cookie } };
 }
 

@@ -56,15 +56,33 @@ export function normalAddress(text: string): string | undefined {
  */
 export function clientOf(address: string): string {
   if (isIP(address) !== 6) return address;
-  const [left = '', right] = address.split('::');
-  const head = left === '' ? [] : left.split(':');
-  const tail = right === undefined || right === '' ? [] : right.split(':');
-  const groups =
-    right === undefined
-      ? head
-      : [...head, ...Array<string>(Math.max(0, 8 - head.length - tail.length)).fill('0'), ...tail];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, '').toLowerCase())
-    .join(':')}::/64`;
+  const groupsOf = (text: string) => text.split(':').filter((group) => group !== '');
+  // A URL contains the canonical form: in lower case, without leading zeros, an embedded IPv4 address as two groups.
+  const [left = '', right = ''] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
+  const [head, tail] = [groupsOf(left), groupsOf(right)];
+  const groups = [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail];
+  return `${groups.slice(0, 4).join(':')}::/64`;
+}
+
+/**
+ * The client of a request: the one forwarded by trusted proxies, never one claimed by others.
+ * @param remoteAddress the socket's remote address
+ * @param forwardedFor `X-Forwarded-For` as received; used only if it comes from a trusted proxy, and read from right to
+ *   left up to the first untrusted address
+ * @returns one text per client: an IPv4 address or an IPv6 /64
+ */
+export function clientAddress(
+  remoteAddress: string | undefined,
+  forwardedFor: string | undefined,
+  trustedProxies: AddressRanges,
+): string {
+  let address = normalAddress(remoteAddress ?? '');
+  if (address === undefined) return 'unknown';
+  const hops = forwardedFor?.split(',') ?? [];
+  while (trustedProxies.has(address) && hops.length > 0) {
+    const hop = normalAddress(hops.pop() ?? '');
+    if (hop === undefined) break;
+    address = hop;
+  }
+  return clientOf(address);
 }

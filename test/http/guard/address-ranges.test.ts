@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   type AddressRanges,
+  clientAddress,
   clientOf,
   normalAddress,
   parseAddressRanges,
 } from '../../../src/http/guard/address-ranges.ts';
-import { clientAddress } from '../../../src/http/guard/client.ts';
 
 function ranges(text: string): AddressRanges {
   const parsed = parseAddressRanges(text);

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createRateLimiter, type Place, type RateLimiter } from '../../../src/http/guard/rate-limiter.ts';
+import {
+  createRateLimiter,
+  type RateLimitDecision,
+  type RateLimiter,
+} from '../../../src/http/guard/rate-limiter.ts';
 import { seededRandom } from '../../support/random.ts';
 
 const WINDOW_MS = 60_000;
@@ -12,14 +16,14 @@ function places(limiter: RateLimiter, client: string, nowMs: number, asksMax = 1
   return taken;
 }
 
-function taken(place: Place): Place & { kind: 'taken' } {
+function taken(place: RateLimitDecision): RateLimitDecision & { kind: 'taken' } {
   assert.equal(place.kind, 'taken');
-  return place as Place & { kind: 'taken' };
+  return place as RateLimitDecision & { kind: 'taken' };
 }
 
-function retryAfterS(place: Place): number {
+function retryAfterS(place: RateLimitDecision): number {
   assert.equal(place.kind, 'over');
-  return (place as Place & { kind: 'over' }).retryAfterS;
+  return (place as RateLimitDecision & { kind: 'over' }).retryAfterS;
 }
 
 describe('a rate limiter', () => {

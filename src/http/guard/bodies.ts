@@ -1,0 +1,90 @@
+/** Captures the raw bodies of requests as they stream: completely or not at all, and never beyond a limit. */
+
+import type { IncomingMessage } from 'node:http';
+import { BODY_PIECE_BYTES, BODY_PIECES_MAX } from '../../core/limits.ts';
+
+export type CapturedBody =
+  | Buffer
+  /** `bodies_full`: all bodies together take too much memory. `shutting_down`: ended by `cut`. */
+  | 'body_too_large'
+  | 'bodies_full'
+  | 'shutting_down'
+  /** The client left, or the request was malformed or too slow: it has been answered or needs no answer. */
+  | undefined;
+
+export interface BodyCapture {
+  readonly body: Promise<CapturedBody>;
+  /** Stops waiting for the rest of the body. No effect if the body is complete. */
+  cut(): void;
+  /** Returns the memory of the body. Call it once the request has been answered. */
+  release(): void;
+}
+
+/**
+ * The bodies that are being read or processed, and the memory that all of them together may take. When it is used up,
+ * the oldest unfinished body is dropped: stalled senders must not block others.
+ */
+export class Bodies {
+  #bytesFree: number;
+  /** Functions that drop the unfinished bodies, oldest first. */
+  readonly #unfinished: (() => void)[] = [];
+
+  constructor(bytesMax: number) {
+    this.#bytesFree = bytesMax;
+  }
+
+  /**
+   * Starts reading. A chunked body is complete only if `request.complete` is set at `end`.
+   * @param bytesMax the limit for this body
+   */
+  capture(request: IncomingMessage, bytesMax: number): BodyCapture {
+    const { promise, resolve } = Promise.withResolvers<CapturedBody>();
+    const chunks: Buffer[] = [];
+    const chunksMax = Math.max(BODY_PIECES_MAX, bytesMax / BODY_PIECE_BYTES);
+    let bytes = 0;
+
+    const end = (body: CapturedBody) => {
+      // Stalled bodies stay at the front, so the search from the back is short.
+      const index = this.#unfinished.lastIndexOf(drop);
+      if (index === -1) return; // it has ended before
+      this.#unfinished.splice(index, 1);
+      request.off('data', onData).off('end', onEnd).off('close', onClose);
+      chunks.length = 0;
+      resolve(body);
+    };
+    const release = () => {
+      this.#bytesFree += bytes;
+      bytes = 0;
+    };
+    const drop = () => {
+      end('bodies_full');
+      release();
+    };
+    const onData = (chunk: Buffer) => {
+      if (bytes + chunk.length > bytesMax) return end('body_too_large');
+      if (chunks.length >= chunksMax) {
+        end(undefined);
+        request.destroy(); // no answer: lingering to send one would cost what this limit prevents
+        return;
+      }
+      while (chunk.length > this.#bytesFree) {
+        const dropOldest = this.#unfinished[0] ?? drop;
+        dropOldest();
+        if (dropOldest === drop) return;
+      }
+      this.#bytesFree -= chunk.length;
+      bytes += chunk.length;
+      chunks.push(chunk);
+    };
+    const onEnd = () => {
+      const [first = Buffer.alloc(0)] = chunks;
+      const whole = chunks.length > 1 ? Buffer.concat(chunks, bytes) : first;
+      end(request.complete ? whole : undefined);
+    };
+    const onClose = () => end(undefined);
+    this.#unfinished.push(drop);
+    request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
+
+    return { body: promise, cut: () => end('shutting_down'), release };
+  }
+}
