@@ -78,10 +78,14 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
     throw new UsageError('--until must be later than --since');
 
   const engine = await requireDatabase(readEnvironment());
-  const asOf = values['as-of'] === undefined ? undefined : await seqAt(engine, values['as-of']);
-  const reader = asOf === undefined ? await engine.openReader() : await readerAsOf(engine, asOf);
+  let reader = await engine.openReader();
   try {
+    const asOf = values['as-of'] === undefined ? undefined : await seqAt(reader, values['as-of']);
     if (asOf === undefined) await noteTableProblems(reader);
+    else {
+      await reader.close();
+      reader = await readerAsOf(engine, asOf);
+    }
     const scope = { sinceMs, untilMs, by };
     const texts: string[] = [];
     await reader.atOneMoment(async (moment) => {
@@ -109,17 +113,12 @@ function oneOf<Name extends string>(option: string, text: string, allowed: reado
 }
 
 /** The seq that `text`, a seq or a time, stands for. */
-async function seqAt(engine: Engine, text: string): Promise<number> {
-  const reader = await engine.openReader();
-  try {
-    const head = await reader.head();
-    const isSeq = /^\d{1,15}$/.test(text);
-    const seq = isSeq ? Number(text) : (await firstFrom(reader, (timeOption('--as-of', text) ?? 0) + 1)) - 1;
-    if (seq > head.seq) throw new UsageError(`--as-of ${text}: the log's last event is seq ${head.seq}`);
-    return seq;
-  } finally {
-    await reader.close();
-  }
+async function seqAt(reader: Reader, text: string): Promise<number> {
+  const isSeq = /^\d{1,15}$/.test(text);
+  const seq = isSeq ? Number(text) : (await firstFrom(reader, (timeOption('--as-of', text) ?? 0) + 1)) - 1;
+  const head = await reader.head();
+  if (seq > head.seq) throw new UsageError(`--as-of ${text}: the log's last event is seq ${head.seq}`);
+  return seq;
 }
 
 async function readerAsOf(engine: Engine, seq: number): Promise<Reader> {

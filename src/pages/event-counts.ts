@@ -20,8 +20,8 @@ export interface Bar {
   readonly counts: FamilyCounts;
 }
 
-/** The smallest time step. */
-export const STEP_MS_MIN = 60_000;
+/** The time step of the counts that are kept. */
+const STEP_MS = 60_000;
 /** How long a page may wait while older events are counted. */
 const COUNTING_MS = 25;
 /** Events per query: a reader blocks the WAL no longer than one query takes. */
@@ -37,8 +37,8 @@ export class EventCounts {
   #to = Number.POSITIVE_INFINITY;
   /** All events after this one should be counted. */
   #wanted = 0;
-  #isPageWaiting = false;
-  /** Counting between pages; rejected if it failed. */
+  #pages = 0;
+  /** Counting after the last page; rejected if it failed. */
   #background: Promise<void> = Promise.resolve();
 
   constructor(reader: Pick<Reader, 'head' | 'receivedAtMs' | 'countsByTime'>) {
@@ -47,48 +47,30 @@ export class EventCounts {
 
   /**
    * Call it again only when the last call has ended.
-   * @param stepMs a multiple of STEP_MS_MIN
+   * @param stepMs whole minutes
    * @returns the bars from the one that contains `sinceMs` to the one that contains `untilMs`, including empty ones
    * @throws EngineError, also if counting failed in the background since the last call
    */
   async bars(sinceMs: number, untilMs: number, stepMs: number): Promise<Bar[]> {
-    await this.#stopBackground();
+    const page = ++this.#pages;
+    const background = this.#background;
+    this.#background = Promise.resolve();
+    await background; // nothing else counts at the same time
     await this.#countNew();
     this.#wanted = Math.min(this.#wanted, (await firstFrom(this.#reader, sinceMs)) - 1);
     const deadlineMs = performance.now() + COUNTING_MS;
-    do await this.#countOlder();
-    while (performance.now() < deadlineMs && this.#from > this.#wanted);
+    await this.#countOlder(() => performance.now() > deadlineMs);
     const bars: Bar[] = [];
     const firstMs = Math.floor(sinceMs / stepMs) * stepMs;
     for (let startMs = firstMs; startMs <= untilMs; startMs += stepMs)
       bars.push({ startMs, counts: noCounts(await this.#uncounted(startMs, startMs + stepMs)) });
     for (const [step, counts] of this.#byStep) {
-      const bar = bars[Math.floor((step * STEP_MS_MIN - firstMs) / stepMs)];
+      const bar = bars[Math.floor((step * STEP_MS - firstMs) / stepMs)];
       if (bar !== undefined) for (const family of FAMILIES) bar.counts[family] += counts[family];
     }
-    this.#background = this.#countInBackground();
-    this.#background.catch(() => {}); // thrown by #stopBackground()
+    this.#background = this.#countOlder(() => this.#pages > page);
+    this.#background.catch(() => {}); // the next page throws it
     return bars;
-  }
-
-  /** Waits for the piece that is being counted, so that nothing else counts at the same time. */
-  async #stopBackground(): Promise<void> {
-    this.#isPageWaiting = true;
-    try {
-      await this.#background;
-    } finally {
-      this.#isPageWaiting = false;
-      this.#background = Promise.resolve();
-    }
-  }
-
-  /** Counts back to #wanted, one piece per turn of the event loop, so that a page waits for one at most. */
-  async #countInBackground(): Promise<void> {
-    while (this.#from > this.#wanted) {
-      await setImmediate();
-      if (this.#isPageWaiting) return;
-      await this.#countOlder();
-    }
   }
 
   async #countNew(): Promise<void> {
@@ -105,16 +87,19 @@ export class EventCounts {
     }
   }
 
-  /** Counts one piece back, if there is any. */
-  async #countOlder(): Promise<void> {
-    const after = Math.max(this.#wanted, this.#from - EVENTS_AT_ONCE);
-    if (after >= this.#from) return;
-    await this.#count(after, this.#from);
-    this.#from = after;
+  /** Counts back to #wanted, one piece per turn of the event loop, so that a page waits for one at most. */
+  async #countOlder(isEnough: () => boolean): Promise<void> {
+    while (this.#from > this.#wanted) {
+      await setImmediate();
+      if (isEnough()) return;
+      const after = Math.max(this.#wanted, this.#from - EVENTS_AT_ONCE);
+      await this.#count(after, this.#from);
+      this.#from = after;
+    }
   }
 
   async #count(after: number, upTo: number): Promise<void> {
-    for (const { step, type, count } of await this.#reader.countsByTime(after, upTo, STEP_MS_MIN)) {
+    for (const { step, type, count } of await this.#reader.countsByTime(after, upTo, STEP_MS)) {
       const counts = this.#byStep.get(step) ?? noCounts();
       counts[familyIn(type)] += count;
       this.#byStep.set(step, counts);

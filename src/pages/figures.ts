@@ -7,10 +7,7 @@ import { columnList, figuresOf, type Source, withStatus } from '../projections/f
 const FAILURES_READ_MAX = 10_000;
 const FAILURES_SHOWN_MAX = 12;
 
-export interface StatusCount {
-  readonly status: string;
-  readonly count: number;
-}
+export type StatusCounts = readonly (readonly [status: string, count: number])[];
 
 /**
  * The calls or messages that began at `sinceMs` or later: some of their figures, and how many have each status, most
@@ -21,10 +18,7 @@ export async function figuresSince<Name extends string>(
   source: Source<Name>,
   names: readonly Name[],
   sinceMs: number,
-): Promise<{
-  readonly figures: Readonly<Record<Name, number | null>>;
-  readonly statuses: readonly StatusCount[];
-}> {
+): Promise<{ readonly figures: Readonly<Record<Name, number | null>>; readonly statuses: StatusCounts }> {
   const counts = source.statuses.map((status) => ({ ...withStatus(status), name: `status_${status}` }));
   const [row = {}] = await reader.query(
     `SELECT ${columnList([...figuresOf(source, ...names), ...counts])}
@@ -33,9 +27,9 @@ export async function figuresSince<Name extends string>(
   );
   const statuses = source.statuses
     .toSorted()
-    .map((status) => ({ status, count: Number(row[`status_${status}`]) }))
-    .filter(({ count }) => count > 0)
-    .toSorted((one, other) => other.count - one.count);
+    .map((status) => [status, Number(row[`status_${status}`])] as const)
+    .filter(([, count]) => count > 0)
+    .toSorted(([, one], [, other]) => other - one);
   return { figures: row as Record<Name, number | null>, statuses };
 }
 

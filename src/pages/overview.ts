@@ -9,25 +9,19 @@ import { CALLS, SMS } from '../projections/figures.ts';
 import { barChart, totalOf } from './bars.ts';
 import type { EventCounts } from './event-counts.ts';
 import { eventTable } from './events.ts';
-import { failureReasons, figuresSince, optOutCounts, type StatusCount } from './figures.ts';
+import { failureReasons, figuresSince, optOutCounts, type StatusCounts } from './figures.ts';
 import { bytes, duration, money, percent, time, whole } from './format.ts';
 import { external, type Html, html, table } from './html.ts';
 import type { PagesOptions } from './index.ts';
 import type { Content } from './layout.ts';
 
-interface Window {
-  readonly name: string;
-  readonly ms: number;
-  readonly stepMs: number;
-  readonly stepName: string;
-}
-
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-const DAY: Window = { name: '24 hours', ms: DAY_MS, stepMs: 15 * MINUTE_MS, stepName: 'quarter of an hour' };
-const WINDOWS: readonly Window[] = [
+/** The time windows, each with the step of its bars. */
+const DAY = { name: '24 hours', ms: DAY_MS, stepMs: 15 * MINUTE_MS, stepName: 'quarter of an hour' };
+const WINDOWS = [
   { name: 'hour', ms: HOUR_MS, stepMs: MINUTE_MS, stepName: 'minute' },
   DAY,
   { name: '7 days', ms: 7 * DAY_MS, stepMs: 2 * HOUR_MS, stepName: 'two hours' },
@@ -59,7 +53,7 @@ export async function overviewContent(
   const head = await reader.head();
   const main = html`
 <section>
-<h2>Deliveries recorded <small>in the last ${WINDOWS.map((each, index) => html`${index > 0 && ' · '}${link(each, window)}`)}</small></h2>
+<h2>Deliveries recorded <small>in the last ${WINDOWS.map(({ name }, index) => html`${index > 0 && ' · '}${windowLink(name, name === window.name)}`)}</small></h2>
 ${barChart(bars, window.stepName)}
 </section>
 <section>
@@ -86,19 +80,19 @@ ${tile('opted out', whole(optOuts.recent), `of ${whole(optOuts.all)} in total`)}
   return { title: 'Overview', main, refreshes: true };
 }
 
-function link({ name }: Window, chosen: Window): Html {
-  return html`<a href="/?window=${encodeURIComponent(name)}"${name === chosen.name && html` aria-current="true"`}>${name}</a>`;
+function windowLink(name: string, isChosen: boolean): Html {
+  return html`<a href="/?window=${encodeURIComponent(name)}"${isChosen && html` aria-current="true"`}>${name}</a>`;
 }
 
 function tile(name: string, value: string, beside = ''): Html {
   return html`<div><dt>${name}</dt><dd>${value} <small>${beside}</small></dd></div>`;
 }
 
-function statusTable(statuses: readonly StatusCount[]): Html {
-  const all = statuses.reduce((sum, { count }) => sum + count, 0);
+function statusTable(statuses: StatusCounts): Html {
+  const all = statuses.reduce((sum, [, count]) => sum + count, 0);
   return table(
     [[''], ['', 'number'], ['', 'number'], ['']],
-    statuses.map(({ status, count }) => [
+    statuses.map(([status, count]) => [
       status.replace('_', ' '),
       whole(count),
       percent(count / all),

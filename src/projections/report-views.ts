@@ -9,29 +9,19 @@ import { CALLS, columnList, type Figure, figuresOf, SMS, type Source } from './f
 export const REPORT_VIEWS_VERSION = 1;
 
 const CALL_FIGURES = figuresOf(CALLS, 'calls', 'answered', 'answer_rate', 'minutes', 'cost');
+const SMS_FIGURES = figuresOf(SMS, 'outbound', 'delivered', 'failed', 'received', 'delivery_rate');
 
-export const reportViews: readonly View[] = [
-  perDay('report_calls', CALLS, CALL_FIGURES, 'outcome'),
-  perDay('report_calls_by_day', CALLS, CALL_FIGURES),
-  perDay('report_sms', SMS, figuresOf(SMS, 'messages', 'segments'), 'status'),
-  perDay(
-    'report_sms_by_day',
-    SMS,
-    figuresOf(SMS, 'outbound', 'delivered', 'failed', 'received', 'delivery_rate'),
-  ),
-  {
-    name: 'report_opt_outs',
-    sql: `
+/** SELECT statements by the names of their views. */
+const LISTS = {
+  report_opt_outs: `
 SELECT
   phone_number,
   ${isoTime('opted_out_at_ms')} AS opted_out_at,
   last_keyword
 FROM contacts
 WHERE opted_out = 1`,
-  },
-  {
-    name: 'report_recordings_waiting',
-    sql: `
+
+  report_recordings_waiting: `
 SELECT
   recordings.recording_id,
   recordings.call_uuid,
@@ -42,10 +32,8 @@ SELECT
 FROM recordings
 LEFT JOIN calls ON calls.call_uuid = recordings.call_uuid
 WHERE recordings.status = 'complete'`,
-  },
-  {
-    name: 'report_inbound_messages',
-    sql: `
+
+  report_inbound_messages: `
 SELECT
   message_id,
   ${isoTime('received_at_ms')} AS received_at,
@@ -55,10 +43,8 @@ SELECT
   media_count
 FROM sms_messages
 WHERE status = 'received' AND keyword IS NULL`,
-  },
-  {
-    name: 'report_delivery_delay',
-    sql: `
+
+  report_delivery_delay: `
 SELECT
   date(received_at_ms / 1000, 'unixepoch') AS day,
   count(*) AS events,
@@ -66,7 +52,14 @@ SELECT
   round(max(received_at_ms - signed_at * 1000) / 1000.0, 3) AS longest_s
 FROM events
 GROUP BY day`,
-  },
+};
+
+export const reportViews: readonly View[] = [
+  perDay('report_calls', CALLS, CALL_FIGURES, 'outcome'),
+  perDay('report_calls_by_day', CALLS, CALL_FIGURES),
+  perDay('report_sms', SMS, figuresOf(SMS, 'messages', 'segments'), 'status'),
+  perDay('report_sms_by_day', SMS, SMS_FIGURES),
+  ...Object.entries(LISTS).map(([name, sql]) => ({ name, sql })),
 ];
 
 /** @param status the name of a column with the status, if each status of a day has a row */

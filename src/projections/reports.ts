@@ -107,14 +107,14 @@ export async function makeReport(
     return (await reader.query(sql, sinceMs, untilMs)) as Row[];
   };
   if (number === undefined) return { columns, rows: await select(columns, end), total: undefined };
+  const selectBy = (sql: string) => select([column(by, 'text', sql), ...columns], 'GROUP BY 1 ORDER BY 1');
   const groupSql: Readonly<Record<Grouping, string>> = {
     day: `strftime('%Y-%m-%d', ${at} / 1000, 'unixepoch')`,
     hour: `strftime('%Y-%m-%d %H:00', ${at} / 1000, 'unixepoch')`,
     tenant: "coalesce(tenant_id, '–')",
     number: `coalesce(${number}, '–')`,
   };
-  const grouped = (sql: string) => [column(by, 'text', sql), ...columns];
-  const rows = await select(grouped(groupSql[by]), 'GROUP BY 1 ORDER BY 1');
-  const [total] = await select(grouped("'total'"), 'GROUP BY 1');
-  return { columns: grouped(groupSql[by]), rows, total };
+  const rows = await selectBy(groupSql[by]);
+  const [total] = await selectBy("'total'");
+  return { columns: [column(by, 'text'), ...columns], rows, total };
 }
