@@ -4,19 +4,18 @@ import { generateSignature } from '../../src/core/event/signature.ts';
 import { seededRandom } from '../cli/random.ts';
 import { sampleLog } from '../cli/sample-log.ts';
 
-export interface Prepared {
-  readonly count: number;
-  /** The bytes of the complete request `index`. */
-  at(index: number): Buffer;
-}
-
 const BYTES_EACH = 1200;
 
 /**
  * A realistic mix of the fourteen types in the three shapes, no two alike. They are signed with the current time and
  * must therefore be sent within MAX_AGE.
+ * @returns a function that gives the bytes of the complete request `index`; undefined from `count` on
  */
-export function prepareDeliveries(count: number, seed: number, secret: string): Prepared {
+export function prepareDeliveries(
+  count: number,
+  seed: number,
+  secret: string,
+): (index: number) => Buffer | undefined {
   const bytes = Buffer.allocUnsafeSlow(count * BYTES_EACH);
   const ends = new Uint32Array(count + 1);
   const timestamp = Math.floor(Date.now() / 1000);
@@ -37,5 +36,5 @@ export function prepareDeliveries(count: number, seed: number, secret: string): 
     ends[index + 1] = start + bytes.write(`${head}\r\n\r\n${body}`, start);
     index += 1;
   }
-  return { count, at: (each) => bytes.subarray(ends[each], ends[each + 1]) };
+  return (each) => (each < count ? bytes.subarray(ends[each], ends[each + 1]) : undefined);
 }

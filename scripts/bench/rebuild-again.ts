@@ -4,11 +4,6 @@ import { lowerPriority, NICENESS } from '../../src/core/low-priority.ts';
 import { engineOf } from '../../src/engines/engine-of.ts';
 import { derivations } from '../../src/projections/index.ts';
 
-const [, , databasePath = ''] = process.argv;
 lowerPriority(NICENESS.writing);
-const engine = engineOf(databasePath, derivations);
-let isWanted = true;
-process.once('disconnect', () => {
-  isWanted = false;
-});
-while (isWanted) await engine.rebuild({ projections: derivations.projections });
+const engine = engineOf(process.argv[2] ?? '', derivations);
+while (process.connected) await engine.rebuild({ projections: derivations.projections });
