@@ -9,15 +9,8 @@ import { type Failure, failureText, type Head, type StoredEvent } from '../event
 import type { FoldingEvent } from './fold.ts';
 import type { PreparedDelivery } from './prepare.ts';
 
-/** The first recording of a body that was received again. */
-export interface FirstRecording {
-  readonly seq: number;
-  readonly type: string | null;
-  readonly event_header: string | null;
-}
-
-/** What the log knows of a delivery's body, before the batch. */
-export interface KnownEvent extends FirstRecording {
+/** The first recording of a body that is received again. */
+export interface KnownEvent extends Pick<StoredEvent, 'seq' | 'type' | 'event_header'> {
   /** What `failures` records for it. */
   readonly errors: readonly string[];
 }
@@ -47,13 +40,11 @@ export function append(
 ): Appending {
   const events: AppendedEvent[] = [];
   /** By digest: two deliveries of one batch may have the same body. */
-  const firsts = new Map<string, FirstRecording>();
+  const firsts = new Map<string, StoredEvent>();
   let last = head;
   const recordings = batch.map((prepared, index) => {
-    const before = known[index];
-    if (before !== undefined) return { prepared, first: before, duplicate: true, errors: before.errors };
     const digest = prepared.bodySha256.toString('latin1');
-    const first = firsts.get(digest);
+    const first = known[index] ?? firsts.get(digest);
     if (first !== undefined) return { prepared, first, duplicate: true };
     const stored = eventOf(prepared, last);
     last = stored;
@@ -65,32 +56,17 @@ export function append(
     events,
     head: { seq: last.seq, chain: last.chain },
     outcomes(failures) {
-      const errors = new Map<number, string[]>();
-      for (const { seq, error } of failures) errors.set(seq, [...(errors.get(seq) ?? []), error]);
-      return recordings.map((recording) => outcomeOf(recording, errors));
+      const bySeq = Map.groupBy(failures, ({ seq }) => seq);
+      const errorsOf = (seq: number) => bySeq.get(seq)?.map(({ error }) => error) ?? [];
+      return recordings.map(({ prepared, first, duplicate }) => ({
+        kind: 'recorded',
+        seq: first.seq,
+        duplicate,
+        type: first.type,
+        error: failureText('errors' in first ? first.errors : errorsOf(first.seq)),
+        otherEventHeader: duplicate && first.event_header !== prepared.delivery.eventHeader,
+      }));
     },
-  };
-}
-
-interface Recording {
-  readonly prepared: PreparedDelivery;
-  readonly first: FirstRecording;
-  readonly duplicate: boolean;
-  /** Of an event that the log had before. */
-  readonly errors?: readonly string[];
-}
-
-function outcomeOf(
-  { prepared, first, duplicate, errors }: Recording,
-  newErrors: ReadonlyMap<number, readonly string[]>,
-): Recorded {
-  return {
-    kind: 'recorded',
-    seq: first.seq,
-    duplicate,
-    type: first.type,
-    error: failureText(errors ?? newErrors.get(first.seq) ?? []),
-    otherEventHeader: duplicate && first.event_header !== prepared.delivery.eventHeader,
   };
 }
 
@@ -99,7 +75,7 @@ function eventOf(
   { delivery, bodySha256, bodyTimeMs, type, eventId }: PreparedDelivery,
   previous: Head,
 ): StoredEvent {
-  const columns = {
+  const event = {
     seq: previous.seq + 1,
     body_time_ms: bodyTimeMs,
     body_sha256: bodySha256,
@@ -112,6 +88,8 @@ function eventOf(
     received_at_ms: delivery.receivedAtMs,
     event_header: delivery.eventHeader,
     event_id_header: delivery.eventIdHeader,
+    chain: previous.chain,
   };
-  return { ...columns, chain: chainLink(previous.chain, columns) };
+  event.chain = chainLink(previous.chain, event);
+  return event;
 }

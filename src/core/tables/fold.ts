@@ -63,12 +63,11 @@ export function fold(events: readonly FoldingEvent[], before: RowsBefore): Folde
   for (const { seq, prepared } of events) {
     if (prepared.failure !== undefined) failures.push({ seq, ...prepared.failure });
     if (prepared.content === undefined) continue;
-    const { type, tabled, occurredAtMs, fields } = prepared.content;
-    const event: Event = { seq, type, tabled, occurredAtMs, fields };
-    for (const place of prepared.rows) {
-      const table = tables.get(place.projection.name);
-      const error = table && foldInto(table, place, event);
-      if (error !== undefined) failures.push({ seq, stage: place.projection.name, error });
+    const event: Event = { ...prepared.content, seq };
+    for (const row of prepared.rows) {
+      const table = tables.get(row.projection.name);
+      const error = table && foldRow(table, row, event);
+      if (error !== undefined) failures.push({ seq, stage: row.projection.name, error });
     }
   }
   return { tables, failures };
@@ -80,9 +79,9 @@ interface FoldedTable {
 }
 
 /** @returns why the event changes nothing; undefined if it is folded */
-function foldInto({ loaded, changed }: FoldedTable, place: RowOfEvent, event: Event): string | undefined {
-  const { projection, key } = place;
-  if (key === undefined) return place.error;
+function foldRow({ loaded, changed }: FoldedTable, rowOfEvent: RowOfEvent, event: Event): string | undefined {
+  const { projection, key } = rowOfEvent;
+  if (key === undefined) return rowOfEvent.error;
   const problem = loaded.unreadable.get(key);
   if (problem !== undefined) return problem;
   const change = changed.get(key);

@@ -9,7 +9,7 @@ import { engineFault, errorText } from '../engine-error.ts';
 import type { Delivery, Outcome, Refused } from '../event/delivery.ts';
 import { type PreparedDelivery, prepare, prepareUnfolded } from '../tables/prepare.ts';
 import type { Projection } from '../tables/projection.ts';
-import { mayPass, PASSING_FAULTS, type StorageProblem } from './storage-problem.ts';
+import { PASSING_FAULTS, type PassingFault } from './writer-messages.ts';
 
 export interface HalvingResult {
   /** One for each delivery, in order. */
@@ -17,7 +17,7 @@ export interface HalvingResult {
   /** The state after the last committed transaction; undefined if none was committed. */
   readonly tables: Omit<BatchResult, 'outcomes'> | undefined;
   /** Set if storage failed: every delivery from that point on is refused. */
-  readonly fault: StorageProblem | undefined;
+  readonly fault: { readonly kind: PassingFault; readonly text: string } | undefined;
   /** One line for each delivery that could not be folded, or not even appended. */
   readonly defects: readonly string[];
 }
@@ -34,7 +34,7 @@ export async function appendHalving(
   const outcomes: Outcome[] = [];
   const defects: string[] = [];
   let tables: HalvingResult['tables'];
-  let fault: StorageProblem | undefined;
+  let fault: HalvingResult['fault'];
 
   await appendPart(deliveries);
   return { outcomes, tables, fault, defects };
@@ -84,4 +84,8 @@ export async function appendHalving(
     for (const _ of part) outcomes.push(refused);
     return undefined;
   }
+}
+
+function mayPass(kind: string): kind is PassingFault {
+  return kind in PASSING_FAULTS;
 }

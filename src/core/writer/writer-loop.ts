@@ -27,7 +27,10 @@ export async function runWriter(port: MessagePort, engine: Engine): Promise<void
   let first: BatchResult;
   try {
     writer = await engine.openWriter();
-    first = await firstLook(writer);
+    first = await writer.append([]).catch(async (error) => {
+      if (engineFault(error) !== 'lost') await writer.close().catch(() => {});
+      throw error;
+    });
   } catch (error) {
     const text = errorText(error);
     const isWhole = engineFault(error) === 'refused';
@@ -40,147 +43,124 @@ export async function runWriter(port: MessagePort, engine: Engine): Promise<void
   let isClosed = false;
   let isCatchingUp = false;
   let isDraining = false;
-  let failing: NodeJS.Timeout | undefined;
+  let retry: NodeJS.Timeout | undefined;
+  const warn = (text: string) => send({ kind: 'log', level: 'warn', text });
+  const reportDefect = (text: string) => send({ kind: 'log', level: 'error', text });
   /** Everything that uses the writer, one after another. */
   const turns = new Turns((error) => {
     throw error;
   });
-  const inTurn = (work: () => Promise<void>) =>
+
+  /** @param onFault called with what `work` throws, unless the storage is lost */
+  function inTurn(work: () => Promise<void>, onFault: (error: unknown) => void): void {
     void turns.take(async () => {
-      if (!isClosed) await work();
+      try {
+        if (!isClosed) await work();
+      } catch (error) {
+        if (engineFault(error) === 'lost') lost(error);
+        else onFault(error);
+      }
     });
+  }
 
   noteTables(first);
   port.on('message', (message: ToWriter) => {
     if (message.kind === 'drain') return drain();
-    if (message.kind === 'close') return inTurn(close);
-    inTurn(() => answer(message.batch, message.isDraining));
+    if (message.kind === 'close') return inTurn(close, lost);
+    inTurn(
+      () => answer(message.batch, message.isDraining),
+      (error) => {
+        reportDefect(`the state of the tables could not be read: ${errorText(error)}`);
+        send({ kind: 'answered', outcomes: packOutcomes([]), lagging: undefined, ms: 0 });
+      },
+    );
+    inTurn(tidyUp, (error) => warn(`the storage cannot be tidied up: ${errorText(error)}`));
   });
 
   async function answer(batch: PackedBatch, shared: Int32Array): Promise<void> {
     if (!isDraining && Atomics.load(shared, 0) === 1) drain();
     const startMs = performance.now();
-    try {
-      const { outcomes, tables, fault, defects } = await appendHalving(
-        writer,
-        unpackBatch(batch),
-        engine.projections,
-      );
-      const ms = performance.now() - startMs;
-      if (fault !== undefined) send({ kind: 'failing', fault: fault.kind, text: fault.text });
-      send({ kind: 'answered', outcomes: packOutcomes(outcomes), lagging: tables?.lagging, ms });
-      for (const text of defects) send({ kind: 'defect', text });
-      if (tables !== undefined) noteTables(tables);
-      // A duplicate writes nothing, so it does not prove that storage works.
-      const hasWritten = outcomes.some((outcome) => outcome.kind === 'recorded' && !outcome.duplicate);
-      if (fault !== undefined) retryLater();
-      else if (hasWritten) recovered();
-    } catch (error) {
-      if (engineFault(error) === 'lost') return lost(error);
-      send({ kind: 'defect', text: `the state of the tables could not be read: ${errorText(error)}` });
-      const ms = performance.now() - startMs;
-      send({ kind: 'answered', outcomes: packOutcomes([]), lagging: undefined, ms });
-      return;
-    }
-    await keepHouse();
+    const { outcomes, tables, fault, defects } = await appendHalving(
+      writer,
+      unpackBatch(batch),
+      engine.projections,
+    );
+    const ms = performance.now() - startMs;
+    if (fault !== undefined) send({ kind: 'failing', fault: fault.kind, text: fault.text });
+    send({ kind: 'answered', outcomes: packOutcomes(outcomes), lagging: tables?.lagging, ms });
+    for (const text of defects) reportDefect(text);
+    if (tables !== undefined) noteTables(tables);
+    // A duplicate writes nothing, so it does not prove that storage works.
+    const hasWritten = outcomes.some((outcome) => outcome.kind === 'recorded' && !outcome.duplicate);
+    if (fault !== undefined) retryLater();
+    else if (hasWritten && retry !== undefined) recovered();
   }
 
   function noteTables({ isBehind, defect }: Omit<BatchResult, 'outcomes'>): void {
-    if (defect !== undefined) send({ kind: 'defect', text: defect });
+    if (defect !== undefined) reportDefect(defect);
     if (isBehind) catchUpSoon();
   }
 
   /** Stops long waits for another process's lock, and stops the recovery checks. */
   function drain(): void {
     isDraining = true;
-    clearTimeout(failing);
+    clearTimeout(retry);
     writer.drain();
   }
 
-  function catchUpSoon(): void {
-    if (!isCatchingUp) setImmediate(() => inTurn(catchUp));
-    isCatchingUp = true;
-  }
-
   /** Folds events that a process with other code did not fold, a piece at a time between batches. */
-  async function catchUp(): Promise<void> {
-    isCatchingUp = false;
-    try {
+  function catchUpSoon(): void {
+    if (isCatchingUp) return;
+    isCatchingUp = true;
+    const catchUp = async () => {
+      isCatchingUp = false;
       const tables = await writer.append([]);
       noteTables(tables);
       if (!tables.isBehind) send({ kind: 'lagging', lagging: tables.lagging });
-    } catch (error) {
-      if (engineFault(error) === 'lost') return lost(error);
-      send({
-        kind: 'warning',
-        text: `a table could not be brought up to date; the next delivery tries again: ${errorText(error)}`,
-      });
-    }
+    };
+    setImmediate(() =>
+      inTurn(catchUp, (error) =>
+        warn(`a table could not be brought up to date; the next delivery tries again: ${errorText(error)}`),
+      ),
+    );
   }
 
   /** While storage fails, tries a small real write every second to detect recovery. */
   function retryLater(): void {
     if (isDraining) return;
-    failing ??= setTimeout(() => inTurn(retry), STORAGE_RETRY_MS);
-  }
-
-  async function retry(): Promise<void> {
-    failing = undefined;
-    try {
+    const probe = async () => {
+      retry = undefined;
       await writer.probe();
-      send({ kind: 'recovered' });
-    } catch (error) {
-      if (engineFault(error) === 'lost') return lost(error);
-      retryLater();
-    }
+      recovered();
+    };
+    retry ??= setTimeout(() => inTurn(probe, retryLater), STORAGE_RETRY_MS);
   }
 
   function recovered(): void {
-    if (failing === undefined) return;
-    clearTimeout(failing);
-    failing = undefined;
+    clearTimeout(retry);
+    retry = undefined;
     send({ kind: 'recovered' });
   }
 
-  async function keepHouse(): Promise<void> {
-    try {
-      const problem = await writer.idle();
-      if (problem !== undefined) send({ kind: 'warning', text: problem });
-    } catch (error) {
-      if (engineFault(error) === 'lost') return lost(error);
-      send({ kind: 'warning', text: `the storage cannot be tidied up: ${errorText(error)}` });
-    }
+  async function tidyUp(): Promise<void> {
+    const problem = await writer.idle();
+    if (problem !== undefined) warn(problem);
   }
 
   function lost(error: unknown): void {
     isClosed = true;
-    clearTimeout(failing);
+    clearTimeout(retry);
     port.removeAllListeners('message');
     send({ kind: 'lost', text: errorText(error) });
   }
 
   async function close(): Promise<void> {
-    clearTimeout(failing);
-    try {
-      const { head, problem } = await writer.close();
-      if (problem !== undefined)
-        send({ kind: 'warning', text: `the last checkpoint failed; the next start repeats it: ${problem}` });
-      isClosed = true;
-      send({ kind: 'closed', head: headOf(head) });
-      port.close();
-    } catch (error) {
-      lost(error);
-    }
-  }
-}
-
-/** The state of the tables at the start. A writer that cannot find it out is closed. */
-async function firstLook(writer: EngineWriter): Promise<BatchResult> {
-  try {
-    return await writer.append([]);
-  } catch (error) {
-    if (engineFault(error) !== 'lost') await writer.close().catch(() => {});
-    throw error;
+    clearTimeout(retry);
+    const { head, problem } = await writer.close();
+    if (problem !== undefined) warn(`the last checkpoint failed; the next start repeats it: ${problem}`);
+    isClosed = true;
+    send({ kind: 'closed', head: headOf(head) });
+    port.close();
   }
 }
 

@@ -1,19 +1,25 @@
 /** Messages between the main thread and the writer thread: bytes and plain fields, never parsed values. */
 
-import type { Delivery, Outcome } from '../event/delivery.ts';
-import type { StorageProblem } from './storage-problem.ts';
+import type { EngineErrorKind } from '../engine-error.ts';
+import type { Delivery, Outcome, Refused } from '../event/delivery.ts';
 
+/** The faults of the storage that may pass: how deliveries are refused meanwhile, and what an operator can do. */
+export const PASSING_FAULTS = {
+  full: { reason: 'storage_full', hint: 'free some disk space' },
+  busy: { reason: 'storage_busy', hint: 'another process holds the write lock' },
+  unavailable: { reason: 'storage_failed', hint: 'check that the database can be reached' },
+  unknown: { reason: 'storage_failed', hint: 'the connection to the database was lost' },
+} as const satisfies Partial<
+  Record<EngineErrorKind, { readonly reason: Refused['reason']; readonly hint: string }>
+>;
+export type PassingFault = keyof typeof PASSING_FAULTS;
+
+type Fields = Omit<Delivery, 'body'>;
 /** A batch stored by column, which is much cheaper to clone than objects. The bodies share one transferred buffer. */
-export interface PackedBatch {
+export type PackedBatch = { readonly [Name in keyof Fields]: readonly Fields[Name][] } & {
   readonly bodies: Uint8Array;
   readonly bodyBytes: readonly number[];
-  readonly paths: readonly string[];
-  readonly signatures: readonly (string | null)[];
-  readonly signedAt: readonly number[];
-  readonly receivedAtMs: readonly number[];
-  readonly eventHeaders: readonly (string | null)[];
-  readonly eventIdHeaders: readonly (string | null)[];
-}
+};
 
 /** Outcomes stored by column: nearly all belong to new events without failures. */
 export interface PackedOutcomes {
@@ -53,14 +59,13 @@ export type FromWriter =
     }
   | { readonly kind: 'lagging'; readonly lagging: readonly string[] }
   /** Storage fails: deliveries of the batch that is answered next are refused. */
-  | { readonly kind: 'failing'; readonly fault: StorageProblem['kind']; readonly text: string }
-  /** A delivery could not be folded or appended, for a reason other than storage. */
-  | { readonly kind: 'defect'; readonly text: string }
+  | { readonly kind: 'failing'; readonly fault: PassingFault; readonly text: string }
   /** A write succeeded again after storage had failed. */
   | { readonly kind: 'recovered' }
   /** The outcome of the last batch is unknown; the thread has stopped touching the file. */
   | { readonly kind: 'lost'; readonly text: string }
-  | { readonly kind: 'warning'; readonly text: string }
+  /** For the log: `error` for a defect of this program, such as a delivery that could not be folded. */
+  | { readonly kind: 'log'; readonly level: 'warn' | 'error'; readonly text: string }
   | { readonly kind: 'closed'; readonly head: WriterHead };
 
 /** Packs the deliveries; `bodies.buffer` can be transferred. */
@@ -74,12 +79,12 @@ export function packBatch(batch: readonly Delivery[]): PackedBatch {
   return {
     bodies,
     bodyBytes: batch.map((delivery) => delivery.body.byteLength),
-    paths: batch.map((delivery) => delivery.path),
-    signatures: batch.map((delivery) => delivery.signature),
+    path: batch.map((delivery) => delivery.path),
+    signature: batch.map((delivery) => delivery.signature),
     signedAt: batch.map((delivery) => delivery.signedAt),
     receivedAtMs: batch.map((delivery) => delivery.receivedAtMs),
-    eventHeaders: batch.map((delivery) => delivery.eventHeader),
-    eventIdHeaders: batch.map((delivery) => delivery.eventIdHeader),
+    eventHeader: batch.map((delivery) => delivery.eventHeader),
+    eventIdHeader: batch.map((delivery) => delivery.eventIdHeader),
   };
 }
 
@@ -91,12 +96,12 @@ export function unpackBatch(packed: PackedBatch): Delivery[] {
     offset += bytes;
     return {
       body,
-      path: packed.paths[index] ?? '',
-      signature: packed.signatures[index] ?? null,
+      path: packed.path[index] ?? '',
+      signature: packed.signature[index] ?? null,
       signedAt: packed.signedAt[index] ?? 0,
       receivedAtMs: packed.receivedAtMs[index] ?? 0,
-      eventHeader: packed.eventHeaders[index] ?? null,
-      eventIdHeader: packed.eventIdHeaders[index] ?? null,
+      eventHeader: packed.eventHeader[index] ?? null,
+      eventIdHeader: packed.eventIdHeader[index] ?? null,
     };
   });
 }
@@ -116,17 +121,13 @@ export function packOutcomes(outcomes: readonly Outcome[]): PackedOutcomes {
 
 /** The inverse of packOutcomes. */
 export function unpackOutcomes({ seqs, types, others }: PackedOutcomes): Outcome[] {
-  return seqs.map((seq, index) => {
-    const type = types[index] ?? null;
-    return (
-      others.get(index) ?? {
-        kind: 'recorded',
-        seq,
-        duplicate: false,
-        type,
-        error: null,
-        otherEventHeader: false,
-      }
-    );
+  const recorded = (seq: number, type: string | null): Outcome => ({
+    kind: 'recorded',
+    seq,
+    duplicate: false,
+    type,
+    error: null,
+    otherEventHeader: false,
   });
+  return seqs.map((seq, index) => others.get(index) ?? recorded(seq, types[index] ?? null));
 }

@@ -5,13 +5,19 @@
  */
 
 import type { Delivery, Outcome, Refused } from '../event/delivery.ts';
-import { BATCH_AHEAD_DELIVERIES_MIN, BATCH_DELIVERIES_MAX, BATCHES_IN_FLIGHT_MAX } from '../limits.ts';
+import {
+  BATCH_AHEAD_DELIVERIES_MIN,
+  BATCH_BYTES_MAX,
+  BATCH_DELIVERIES_MAX,
+  BATCHES_IN_FLIGHT_MAX,
+  QUEUE_DELIVERIES_MAX,
+} from '../limits.ts';
 import type { Log } from '../logger.ts';
 import type { Thread, ThreadEvents } from '../thread.ts';
-import { DeliveryQueue, type Waiting } from './delivery-queue.ts';
-import { PASSING_FAULTS, type StorageProblem } from './storage-problem.ts';
 import {
   type FromWriter,
+  PASSING_FAULTS,
+  type PassingFault,
   packBatch,
   type ToWriter,
   unpackOutcomes,
@@ -20,6 +26,11 @@ import {
 
 /** `failing`: storage is busy or full and is retried every second. `lost`: the process must exit. */
 export type StorageState = 'ok' | 'failing' | 'lost';
+
+interface Waiting {
+  readonly delivery: Delivery;
+  readonly resolve: (outcome: Outcome) => void;
+}
 
 export interface WriterEvents {
   /** The storage is lost: send the answers and exit without closing the database. */
@@ -34,7 +45,8 @@ export class Writer {
   readonly #thread: Thread<ToWriter>;
   readonly #log: Log;
   readonly #events: WriterEvents;
-  readonly #queue = new DeliveryQueue();
+  /** At most QUEUE_DELIVERIES_MAX that wait for a batch; their bytes are limited where bodies are read. */
+  readonly #queue: Waiting[] = [];
   /** The batches in the thread, in order; at most BATCHES_IN_FLIGHT_MAX. */
   readonly #inFlight: Waiting[][] = [];
   #storage: StorageState = 'ok';
@@ -113,7 +125,7 @@ export class Writer {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.resolve(refusal);
     return new Promise((resolve) => {
-      this.#queue.add({ delivery, resolve });
+      this.#queue.push({ delivery, resolve });
       this.#sendBatches();
     });
   }
@@ -146,7 +158,7 @@ export class Writer {
   #refusal(): Refused | undefined {
     if (this.#storage === 'lost') return { kind: 'refused', reason: 'storage_failed' };
     if (this.#closing !== undefined) return { kind: 'refused', reason: 'shutting_down' };
-    return this.#queue.isFull ? { kind: 'refused', reason: 'queue_full' } : undefined;
+    return this.#queue.length < QUEUE_DELIVERIES_MAX ? undefined : { kind: 'refused', reason: 'queue_full' };
   }
 
   #sendBatches(): void {
@@ -157,8 +169,16 @@ export class Writer {
     }
   }
 
+  /** Sends the first deliveries: at most `most`, and at most BATCH_BYTES_MAX of bodies or one larger body. */
   #sendBatch(most: number): void {
-    const batch = this.#queue.takeBatch(most);
+    let count = 0;
+    let bytes = 0;
+    for (const { delivery } of this.#queue) {
+      bytes += delivery.body.byteLength;
+      if (count === most || (count > 0 && bytes > BATCH_BYTES_MAX)) break;
+      count++;
+    }
+    const batch = this.#queue.splice(0, count);
     this.#inFlight.push(batch);
     const packed = packBatch(batch.map((waiting) => waiting.delivery));
     const message: ToWriter = { kind: 'batch', batch: packed, isDraining: this.#isDraining };
@@ -180,14 +200,12 @@ export class Writer {
         return this.#answered(unpackOutcomes(message.outcomes), message.ms);
       case 'failing':
         return this.#failing(message.fault, message.text);
-      case 'defect':
-        return this.#log('error', message.text);
       case 'recovered':
         if (this.#storage === 'failing') this.#log('info', 'storage works again: deliveries are accepted');
         this.#storage = 'ok';
         return;
-      case 'warning':
-        return this.#log('warn', message.text);
+      case 'log':
+        return this.#log(message.level, message.text);
       case 'lost':
         return this.#lose(message.text);
       case 'closed':
@@ -214,20 +232,20 @@ export class Writer {
       resolve(outcomes[index] ?? { kind: 'refused', reason: 'storage_failed' });
   }
 
-  #failing(fault: StorageProblem['kind'], text: string): void {
+  #failing(fault: PassingFault, text: string): void {
     const { hint } = PASSING_FAULTS[fault];
     if (this.#storage === 'ok')
       this.#log('error', `deliveries are refused with 503: ${text}; ${hint}; retrying every second`);
     this.#storage = 'failing';
     // A single wait for a lock could use up the remaining time.
     if (this.#isDraining[0] === 1 && fault === 'busy')
-      for (const { resolve } of this.#queue.takeAll()) resolve({ kind: 'refused', reason: 'storage_busy' });
+      for (const { resolve } of this.#queue.splice(0)) resolve({ kind: 'refused', reason: 'storage_busy' });
   }
 
   #lose(text: string): void {
     if (this.#storage === 'lost') return;
     this.#storage = 'lost';
-    for (const { resolve } of [...this.#inFlight.splice(0).flat(), ...this.#queue.takeAll()])
+    for (const { resolve } of [...this.#inFlight.splice(0).flat(), ...this.#queue.splice(0)])
       resolve({ kind: 'refused', reason: 'storage_failed' });
     this.#closing?.reject(lostError());
     this.#events.onLost(text);

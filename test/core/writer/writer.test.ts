@@ -311,7 +311,7 @@ describe('a batch that storage refuses', () => {
     const refused = writer.append(one());
     const next = writer.append(one());
     thread.answer([{ kind: 'refused', reason: 'storage_failed' }], null);
-    thread.say({ kind: 'defect', text: 'no such column' });
+    thread.say({ kind: 'log', level: 'error', text: 'no such column' });
     assert.deepEqual(await refused, { kind: 'refused', reason: 'storage_failed' });
     assert.equal(writer.storage, 'ok');
     assert.deepEqual(logged, [['error', 'no such column']]);
@@ -468,7 +468,7 @@ describe('tables that lack events', () => {
 
   it('a warning from the thread is logged', async () => {
     const { thread, logged } = await openWriter();
-    thread.say({ kind: 'warning', text: 'the WAL could not be checkpointed' });
+    thread.say({ kind: 'log', level: 'warn', text: 'the WAL could not be checkpointed' });
     assert.deepEqual(logged, [['warn', 'the WAL could not be checkpointed']]);
   });
 });

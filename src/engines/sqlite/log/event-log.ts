@@ -14,7 +14,7 @@ import {
   WRITER_STAGE,
 } from '../../../core/event/recorded-event.ts';
 import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from '../../../core/limits.ts';
-import type { FirstRecording, KnownEvent } from '../../../core/tables/append.ts';
+import type { KnownEvent } from '../../../core/tables/append.ts';
 import { statement } from '../file/statement.ts';
 
 const REPLACEMENT_CHARACTER = '\ufffd';
@@ -63,7 +63,10 @@ export function knownEvent(
   bodyTimeMs: number,
   bodySha256: Uint8Array,
 ): KnownEvent | undefined {
-  const first = statement<[number, Uint8Array], FirstRecording>(database, FIRST).get(bodyTimeMs, bodySha256);
+  const first = statement<[number, Uint8Array], Omit<KnownEvent, 'errors'>>(database, FIRST).get(
+    bodyTimeMs,
+    bodySha256,
+  );
   return first && { ...first, errors: failuresOf(database, first.seq).map(({ error }) => error) };
 }
 
