@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { makeFolder } from '../core/make-folder.ts';
+import { makeFolder } from '../core/private-files.ts';
 
 /**
  * Reads the secret from a file. If the file does not exist, creates it (hex digits; mode 0600).

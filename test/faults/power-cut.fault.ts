@@ -3,7 +3,7 @@
  * and a second start, until its WAL has restarted twice. From the record, disk images are made as a power cut may leave
  * them, and each is opened as a start would open it.
  *
- * Seen to fail: without the fsync of the parent of the database's folder (core/make-folder.ts), 150 of 600 images had
+ * Seen to fail: without the fsync of the parent of the database's folder (core/private-files.ts), 150 of 600 images had
  * lost acknowledged events together with the whole folder. With the fsyncs of the database file removed from the
  * record, 113 of 200 were damaged and 14 had lost events; with those of its folder removed, 104 of 300 had lost events.
  * For `synchronous=FULL` see A2b.

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { EngineError } from '../../core/engine-error.ts';
 import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
-import { makeFile } from '../../core/make-file.ts';
+import { makeFile } from '../../core/private-files.ts';
 import { faultText } from './file/storage-fault.ts';
 
 /** "IRSH" in ASCII. */

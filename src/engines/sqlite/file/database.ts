@@ -15,7 +15,7 @@ import {
   FILE_RETRY_MS,
   WAL_CHECKPOINT_BYTES,
 } from '../../../core/limits.ts';
-import { makeFolder } from '../../../core/make-folder.ts';
+import { makeFolder } from '../../../core/private-files.ts';
 import type { Derivations } from '../../../core/tables/projection.ts';
 import { blockThread } from './block-thread.ts';
 import { refusal, refused } from './refusal.ts';

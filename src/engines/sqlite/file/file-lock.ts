@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
-import { makeFile } from '../../../core/make-file.ts';
+import { makeFile } from '../../../core/private-files.ts';
 import { storageFault } from './storage-fault.ts';
 
 /**

@@ -1,4 +1,4 @@
-/** Creates a folder durably, so that a power cut cannot lose it and its content. */
+/** Creates files and folders that only this user can access. */
 
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -15,6 +15,19 @@ export function makeFolder(path: string): void {
   for (let made = folder; made.length >= first.length; made = dirname(made)) {
     syncFolder(dirname(made));
     if (made === dirname(made)) return;
+  }
+}
+
+/**
+ * Creates an empty file (0600) if it is missing. An existing file is not opened, because closing the descriptor would
+ * drop the locks that SQLite holds on it in this process.
+ * @throws what node:fs throws
+ */
+export function makeFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 
