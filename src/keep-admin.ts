@@ -4,8 +4,8 @@
  * stored.
  */
 
-import { ADMIN_TOKEN_FILE, adminToken, adminTokenPath } from './config/admin-token.ts';
 import type { Config } from './config/config.ts';
+import { ADMIN_TOKEN, secretInFile, secretPath } from './config/secret-file.ts';
 import type { Engine } from './core/engine/engine.ts';
 import type { Log } from './core/logger.ts';
 import type { Counters } from './core/metrics/counters.ts';
@@ -69,7 +69,7 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
   const pages = keepPages(databasePath, processState, log);
   const place =
     admin.token === undefined
-      ? `in the file ${ADMIN_TOKEN_FILE} next to the database`
+      ? `in the file ${ADMIN_TOKEN.name} next to the database`
       : 'the value of ADMIN_TOKEN';
   let server: AdminServer | undefined;
   try {
@@ -105,12 +105,12 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
 /** @returns the stored token; undefined if it cannot be stored, and then the log says why */
 function keptToken(databasePath: string, log: Log): string | undefined {
   try {
-    return adminToken(databasePath);
+    return secretInFile(ADMIN_TOKEN, databasePath);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     log(
       'warn',
-      `no admin pages: their token cannot be read or created (${problem}); deliveries are still accepted; make ${adminTokenPath(databasePath)} readable and its folder writable, set ADMIN_TOKEN, or set ADMIN_PORT=0`,
+      `no admin pages: their token cannot be read or created (${problem}); deliveries are still accepted; make ${secretPath(ADMIN_TOKEN, databasePath)} readable and its folder writable, set ADMIN_TOKEN, or set ADMIN_PORT=0`,
     );
     return undefined;
   }

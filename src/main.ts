@@ -1,9 +1,9 @@
 /** The program: reads the configuration, opens the receiver, prints where it listens, and stops it on a signal. */
 
 import { relative } from 'node:path';
-import { adminTokenPath } from './config/admin-token.ts';
-import { type Config, ConfigError, EX_CONFIG, loadEnvFile, readConfig } from './config/config.ts';
-import { developmentSecret, developmentSecretPath } from './config/development-secret.ts';
+import { type Config, ConfigError, EX_CONFIG, readConfig } from './config/config.ts';
+import { loadEnvFile } from './config/env-file.ts';
+import { ADMIN_TOKEN, DEVELOPMENT_SECRET, secretInFile, secretPath } from './config/secret-file.ts';
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
 import { createLogger, type Log } from './core/logger.ts';
 import { IRISX } from './core/packaging.ts';
@@ -86,7 +86,7 @@ function end(log: Log, text: string): void {
 
 function secretsOf(config: Config): readonly string[] {
   if (config.secrets.length > 0 || config.skipSignatureVerification) return config.secrets;
-  return [developmentSecret(config.databasePath)];
+  return [secretInFile(DEVELOPMENT_SECRET, config.databasePath)];
 }
 
 function announce(config: Config, { address, handledTypes, adminPages, head }: Receiver, log: Log): void {
@@ -95,7 +95,9 @@ function announce(config: Config, { address, handledTypes, adminPages, head }: R
   const database = shortPath(config.databasePath);
   const { modulePath, forward } = config.handlers;
   const tokenPlace =
-    config.admin.token === undefined ? shortPath(adminTokenPath(config.databasePath)) : 'ADMIN_TOKEN';
+    config.admin.token === undefined
+      ? shortPath(secretPath(ADMIN_TOKEN, config.databasePath))
+      : 'ADMIN_TOKEN';
   if (config.logFormat === 'json') {
     log('info', 'listening', {
       url,
@@ -114,7 +116,7 @@ function announce(config: Config, { address, handledTypes, adminPages, head }: R
     const secret =
       config.secrets.length > 0
         ? `WEBHOOK_SECRET${several}`
-        : shortPath(developmentSecretPath(config.databasePath));
+        : shortPath(secretPath(DEVELOPMENT_SECRET, config.databasePath));
     const lines: [string, string][] = [
       ['listening', isSupervised ? `${url} (the supervisor holds the socket)` : url],
       ['database', `${database} (seq ${head.seq})`],

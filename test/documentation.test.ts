@@ -5,42 +5,50 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { FROM_FILES, VARIABLES } from '../src/config/variables.ts';
+import { DECLARED, NAMES, VARIABLES } from '../src/config/variables.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
 
-/** The variables that the configuration reads from the environment, and their `_FILE` forms. */
-function variablesRead(): Set<string> {
-  const source = read('src/config/config.ts') + read('src/config/forward-options.ts');
-  const calls =
-    /\b(?:set\(env, |oneOf\(|integer\(|listOf\(env, )\s*'([A-Z][A-Z0-9_]*)'|env\['([A-Z][A-Z0-9_]*)'\]/g;
-  const found = [...source.matchAll(calls)].map((match) => match[1] ?? match[2] ?? '');
-  return new Set([...found, ...FROM_FILES.map((name) => `${name}_FILE`)]);
-}
-
-/** The names in the first column of the configuration table. */
-function variablesDocumented(): Set<string> {
+/** The rows of the configuration table: the names in the first column, and the defaults in the second. */
+function documented(): { readonly names: readonly string[]; readonly defaults: readonly string[] }[] {
   const [, table = ''] = /^## Configuration$([\s\S]*?)^## /m.exec(read('docs/OPERATIONS.md')) ?? [];
-  const cells = table.split('\n').flatMap((line) => /^\| (`.*?) *\|/.exec(line)?.[1] ?? []);
-  return new Set(
-    cells.flatMap((cell) => [...cell.matchAll(/`([A-Z][A-Z0-9_]*)`/g)].map(([, name = '']) => name)),
-  );
+  return [...table.matchAll(/^\| (`[A-Z].*?) *\| (.*?) *\|/gm)].map(([, names = '', defaults = '']) => ({
+    names: [...names.matchAll(/`([A-Z][A-Z0-9_]*)`/g)].map(([, name = '']) => name),
+    defaults: defaults.split(', ').map((text) => text.replaceAll('`', '')),
+  }));
 }
 
-it('every variable that is read is documented, and every documented variable is read', () => {
-  const found = variablesRead();
-  assert.ok(found.size > 20, `only ${found.size} variables were found`);
-  assert.deepEqual([...variablesDocumented()].toSorted(), [...found].toSorted());
-  assert.deepEqual([...VARIABLES].toSorted(), [...found].toSorted());
+/** Each line `NAME=value` of .env.example, whether it is commented out or not. */
+function examples(): Map<string, string> {
+  const lines = [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z0-9_]*)=(\S*)/gm)];
+  return new Map(lines.map(([, name = '', value = '']) => [name, value]));
+}
+
+it('every variable is read, and documented with its default', () => {
+  const source = read('src/config/config.ts');
+  for (const name of Object.keys(VARIABLES))
+    assert.match(source, new RegExp(`\\b(?:read|isSet|given)\\((?:env, )?'${name}'\\)`), name);
+  const rows = documented();
+  assert.deepEqual(rows.flatMap(({ names }) => names).toSorted(), NAMES.toSorted());
+  for (const { names, defaults } of rows)
+    for (const [index, name] of names.entries())
+      assert.equal(DECLARED[name]?.default || undefined, asDefault(defaults[index]), name);
 });
 
-it('.env.example lists every variable that a user sets', () => {
-  const named = new Set(
-    [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z0-9_]*)=/gm)].map(([, name]) => name),
-  );
-  const set = [...variablesRead()].filter((name) => !['LISTEN_FDS', 'LISTEN_PID'].includes(name));
-  assert.deepEqual([...named].toSorted(), set.toSorted());
+/** Words such as "all interfaces" are no default value. */
+function asDefault(text = ''): string | undefined {
+  return /^(–|all interfaces|src\/handlers|created in .*|text; json in production)?$/.test(text)
+    ? undefined
+    : text;
+}
+
+it('.env.example lists every variable that a user sets, with its default', () => {
+  const values = examples();
+  const own = NAMES.filter((name) => !['LISTEN_FDS', 'LISTEN_PID'].includes(name));
+  assert.deepEqual([...values.keys()].toSorted(), own.toSorted());
+  for (const [name, value] of values)
+    if (name !== 'FORWARD_EVENTS') assert.equal(value, DECLARED[name]?.default ?? value, name);
 });
 
 const documents = [

@@ -2,8 +2,9 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
-import { type Config, loadEnvFile, readConfig } from '../../src/config/config.ts';
-import { developmentSecretPath } from '../../src/config/development-secret.ts';
+import { type Config, readConfig } from '../../src/config/config.ts';
+import { loadEnvFile } from '../../src/config/env-file.ts';
+import { DEVELOPMENT_SECRET, secretPath } from '../../src/config/secret-file.ts';
 import type { Engine } from '../../src/core/engine/engine.ts';
 import { engineOf } from '../../src/engines/engine-of.ts';
 import { derivations } from '../../src/projections/index.ts';
@@ -35,7 +36,7 @@ export function readEnvironment(secret?: string): Config {
 /** All configured secrets, or else the development secret if a server has made one. Never makes one itself. */
 export function knownSecrets(config: Config): readonly string[] {
   if (config.secrets.length > 0) return config.secrets;
-  const path = developmentSecretPath(config.databasePath);
+  const path = secretPath(DEVELOPMENT_SECRET, config.databasePath);
   const secret = existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
   return secret === '' ? [] : [secret];
 }

@@ -1,6 +1,11 @@
-/** Parses `.env` as Node does, and warns about lines that Node reads differently from what most people expect. */
+/** Reads `.env` as Node does, and warns about lines that Node reads differently from what most people expect. */
 
+import { lstatSync } from 'node:fs';
+import { resolve } from 'node:path';
 import * as util from 'node:util'; // a missing named import would stop old Nodes before the version check
+import { ConfigError } from './config.ts';
+import { readTextFile } from './text-file.ts';
+import { FROM_FILES } from './variables.ts';
 
 export interface EnvFile {
   readonly variables: Readonly<Record<string, string>>;
@@ -12,6 +17,26 @@ export interface EnvFileWarning {
   readonly variable: string | undefined;
   /** Without any part of a value. */
   readonly text: string;
+}
+
+/**
+ * Loads `.env` from the working directory into the environment, if it exists. Variables already set are kept, and so is
+ * the other form of one, NAME or NAME_FILE.
+ * @returns warnings for readConfig()
+ * @throws ConfigError if the file cannot be read
+ */
+export function loadEnvFile(): readonly string[] {
+  if (lstatSync('.env', { throwIfNoEntry: false }) === undefined) return [];
+  const file = readTextFile('.env');
+  if ('problem' in file) throw new ConfigError([`${resolve('.env')} ${file.problem}`]);
+  const { variables, warnings } = parseEnvFile(file.text);
+  const isSet = new Set(Object.keys(process.env));
+  for (const [name, value] of Object.entries(variables)) {
+    const plain = name.replace(/_FILE$/, '');
+    const forms = FROM_FILES.includes(plain) ? [plain, `${plain}_FILE`] : [name];
+    if (!forms.some((form) => isSet.has(form))) process.env[name] = value;
+  }
+  return warnings.filter(({ variable }) => !isSet.has(variable ?? '')).map(({ text }) => text);
 }
 
 /** Matches a comment, a variable with a quoted or unquoted value, or anything else. A quoted value may span lines. */

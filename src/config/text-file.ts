@@ -1,5 +1,6 @@
 /** Reads small text files that people or their tools write: `.env` and the files of `…_FILE` variables. */
 
+import { isUtf8 } from 'node:buffer';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { CONFIG_FILE_BYTES_MAX } from '../core/limits.ts';
 
@@ -10,9 +11,8 @@ export type TextFile = { readonly text: string } | { readonly problem: string };
 export function readTextFile(path: string): TextFile {
   try {
     const bytes = readBytes(path);
-    if (bytes.length > CONFIG_FILE_BYTES_MAX)
-      return { problem: `has more than ${CONFIG_FILE_BYTES_MAX} bytes: check that it is the right file` };
-    return textOf(bytes);
+    const problem = textProblem(bytes);
+    return problem === undefined ? { text: new TextDecoder().decode(bytes) } : { problem };
   } catch (error) {
     return { problem: readProblem(error as NodeJS.ErrnoException) };
   }
@@ -38,20 +38,13 @@ function readProblem({ code, message }: NodeJS.ErrnoException): string {
   return `cannot be read: ${message}`;
 }
 
-/** The first bytes of a file in another encoding, in hex: a byte order mark, or text that begins with ASCII. */
-const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
-  [/^(fffe0000|0000feff|..000000|000000..)/, 'UTF-32'],
-  [/^(fffe|feff|..00..00|00..00..)/, 'UTF-16'],
-];
-
-function textOf(bytes: Uint8Array): TextFile {
+function textProblem(bytes: Uint8Array): string | undefined {
+  if (bytes.length > CONFIG_FILE_BYTES_MAX)
+    return `has more than ${CONFIG_FILE_BYTES_MAX} bytes: check that it is the right file`;
+  // Another encoding shows in a byte order mark, or in the zeros of text that begins with ASCII.
   const beginning = Buffer.from(bytes.subarray(0, 4)).toString('hex');
-  const encoding = BEGINNINGS.find(([pattern]) => pattern.test(beginning))?.[1];
-  if (encoding !== undefined) return { problem: `is in ${encoding}: save it as UTF-8` };
-  if (bytes.includes(0)) return { problem: 'is not text (it contains NUL bytes): save it as UTF-8' };
-  try {
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
-  } catch {
-    return { problem: 'is not in UTF-8 (perhaps in Latin-1 or Windows-1252): save it as UTF-8' };
-  }
+  if (/^(fffe0000|0000feff|..000000|000000..)/.test(beginning)) return 'is in UTF-32: save it as UTF-8';
+  if (/^(fffe|feff|..00..00|00..00..)/.test(beginning)) return 'is in UTF-16: save it as UTF-8';
+  if (bytes.includes(0)) return 'is not text (it contains NUL bytes): save it as UTF-8';
+  return isUtf8(bytes) ? undefined : 'is not in UTF-8 (perhaps in Latin-1 or Windows-1252): save it as UTF-8';
 }

@@ -1,100 +1,81 @@
-/** The environment variables of this program, and the values in them that are probably mistakes. */
+/** Every environment variable of this program: what it may be, its default, and whether it is secret. */
+
+import { LOG_LEVELS } from '../core/logger.ts';
+import * as kinds from './kinds.ts';
+
+interface Variable {
+  /** @param text trimmed and not empty, or the default @throws Invalid */
+  readonly parse: (text: string) => unknown;
+  /** As it would be written. Without it, a variable that is not set is undefined. */
+  readonly default?: string;
+  /** `NAME_FILE` is a variable too: the path of a file with the value. */
+  readonly mayBeInFile?: true;
+  /** Its value is never printed. */
+  readonly isSecret?: true;
+}
+
+const secret = { mayBeInFile: true, isSecret: true } as const;
+
+export const VARIABLES = {
+  PORT: { parse: kinds.wholeNumber(0, 65_535), default: '3000' },
+  HOST: { parse: String },
+  LISTEN_FDS: { parse: kinds.wholeNumber(1, 1, ': this program listens on one socket') },
+  LISTEN_PID: { parse: String },
+  NODE_ENV: { parse: kinds.oneOf('development', 'production', 'test'), default: 'development' },
+  WEBHOOK_SECRET: { parse: kinds.list, default: '', ...secret },
+  WEBHOOK_SECRETS_RETIRED: { parse: kinds.list, default: '', ...secret },
+  SKIP_SIGNATURE_VERIFICATION: { parse: kinds.yesOrNo, default: 'false' },
+  MAX_AGE: { parse: kinds.wholeNumber(1, 86_400, ' (seconds)'), default: '300' },
+  MAX_BODY_BYTES: { parse: kinds.wholeNumber(1024, 16 * 1024 * 1024, ' (bytes)'), default: '1048576' },
+  DATABASE_URL: { parse: kinds.databasePath, default: 'file:data/irisx.db', mayBeInFile: true },
+  RATE_LIMIT_MAX: { parse: kinds.wholeNumber(0, 1_000_000_000, ' (requests, 0 = off)'), default: '1000' },
+  RATE_LIMIT_WINDOW_MS: { parse: kinds.wholeNumber(1000, 86_400_000, ' (milliseconds)'), default: '900000' },
+  RATE_LIMIT_SKIP_VERIFIED: { parse: kinds.yesOrNo, default: 'true' },
+  TRUST_PROXY: { parse: kinds.addressRanges, default: 'loopback' },
+  HANDLERS: { parse: kinds.path },
+  HANDLER_TIMEOUT_MS: { parse: kinds.wholeNumber(100, 3_600_000, ' (milliseconds)'), default: '30000' },
+  HANDLER_CONCURRENCY: { parse: kinds.wholeNumber(1, 64, ' (concurrent runs)'), default: '8' },
+  FORWARD_URL: { parse: kinds.httpUrl },
+  FORWARD_EVENTS: { parse: kinds.eventTypes, default: '*' },
+  FORWARD_SECRET: { parse: kinds.forwardKey, ...secret },
+  ADMIN_PORT: { parse: kinds.wholeNumber(0, 65_535, ' (0 = off)'), default: '3001' },
+  ADMIN_HOST: { parse: String, default: '127.0.0.1' },
+  ADMIN_TOKEN: { parse: kinds.adminToken, ...secret },
+  LOG_LEVEL: { parse: kinds.oneOf(...LOG_LEVELS), default: 'info' },
+  /** Its default depends on NODE_ENV. */
+  LOG_FORMAT: { parse: kinds.oneOf('text', 'json') },
+} satisfies Record<string, Variable>;
+
+export type VariableName = keyof typeof VARIABLES;
+
+/** The value of a variable; undefined only if it is not set and has no default. */
+export type ValueOf<Name extends VariableName> =
+  | ReturnType<(typeof VARIABLES)[Name]['parse']>
+  | ((typeof VARIABLES)[Name] extends { default: string } ? never : undefined);
+
+/** The same table, for any name. */
+export const DECLARED: Readonly<Record<string, Variable>> = VARIABLES;
+
+export const FROM_FILES: readonly string[] = Object.keys(DECLARED).filter(
+  (name) => DECLARED[name]?.mayBeInFile,
+);
+
+/** All names, with those of the files. */
+export const NAMES: readonly string[] = [
+  ...Object.keys(DECLARED),
+  ...FROM_FILES.map((name) => `${name}_FILE`),
+];
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Several may be given, separated by commas. */
-export const LISTS: readonly string[] = ['WEBHOOK_SECRET', 'WEBHOOK_SECRETS_RETIRED'];
-
-/** Their values are never printed. */
-const SECRETS: readonly string[] = [...LISTS, 'ADMIN_TOKEN', 'FORWARD_SECRET'];
-
-/** For each of these, `NAME_FILE` is a variable too: the path of a file with the value. */
-export const FROM_FILES: readonly string[] = [...SECRETS, 'DATABASE_URL'];
-
-/** Every variable of this program. */
-export const VARIABLES: readonly string[] = [
-  ...FROM_FILES,
-  ...FROM_FILES.map((name) => `${name}_FILE`),
-  'PORT',
-  'HOST',
-  'LISTEN_FDS',
-  'LISTEN_PID',
-  'NODE_ENV',
-  'SKIP_SIGNATURE_VERIFICATION',
-  'MAX_AGE',
-  'MAX_BODY_BYTES',
-  'RATE_LIMIT_MAX',
-  'RATE_LIMIT_WINDOW_MS',
-  'RATE_LIMIT_SKIP_VERIFIED',
-  'TRUST_PROXY',
-  'HANDLERS',
-  'HANDLER_TIMEOUT_MS',
-  'HANDLER_CONCURRENCY',
-  'FORWARD_URL',
-  'FORWARD_EVENTS',
-  'ADMIN_PORT',
-  'ADMIN_HOST',
-  'LOG_LEVEL',
-  'LOG_FORMAT',
-];
-
 /** An empty value counts as not set. */
-export function set(env: Environment, name: string): string | undefined {
-  const value = env[name]?.trim();
-  return value === '' ? undefined : value;
+export function given(env: Environment, name: string): string | undefined {
+  return env[name]?.trim() || undefined;
 }
 
-/** The values of a variable that may have several, without repetitions. */
-export function listOf(env: Environment, name: string): string[] {
-  const values = (set(env, name) ?? '').split(',').map((value) => value.trim());
-  return [...new Set(values.filter((value) => value !== ''))];
-}
-
-const QUOTES = '["\'`´\u2018-\u201f\u2032\u2033\u00ab\u00bb\u2039\u203a]';
-const QUOTED = new RegExp(`^${QUOTES}|${QUOTES}$`);
-
-/** Control and invisible characters, line breaks, unusual spaces, and the replacement character for invalid UTF-8. */
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufffd]|(?! )\p{Zs}/u;
-
-/** @returns warnings about values that are probably mistakes, one per line, without any part of a value */
-export function suspicions(env: Environment): string[] {
-  const found: string[] = [];
-  for (const name of VARIABLES) {
-    const values = LISTS.includes(name) ? listOf(env, name) : [set(env, name) ?? ''];
-    for (const [index, value] of values.entries()) {
-      const which = values.length > 1 ? `${name}, secret ${index + 1}` : name;
-      if (QUOTED.test(value))
-        found.push(
-          `${which}: the value begins or ends with a quote character, which counts as part of it: remove the quotes if that is not intended (Docker's --env-file keeps quotes)`,
-        );
-      if (/\s#/.test(value))
-        found.push(
-          `${which}: the value contains a # after a space: remove the comment if it is one (Docker's --env-file keeps comments)`,
-        );
-      const hidden = SECRETS.includes(name) ? INVISIBLE.exec(value) : null;
-      if (hidden !== null)
-        found.push(
-          `${which}: character ${hidden.index + 1} is ${codeOf(hidden[0])}, which is invisible: remove it if it is not intended`,
-        );
-    }
-  }
-  return [...found, ...slips(env)];
-}
-
-/** Names that differ from ours only in an underscore, a plural s, or upper and lower case. */
-function slips(env: Environment): string[] {
-  const ours = new Map(VARIABLES.map((name) => [skeleton(name), name]));
-  return Object.keys(env).flatMap((name) => {
-    const meant = ours.get(skeleton(name));
-    if (meant === undefined || VARIABLES.includes(name) || set(env, name) === undefined) return [];
-    return [`${name} is not a variable of this program: did you mean ${meant}?`];
-  });
-}
-
-function skeleton(name: string): string {
-  return name.toUpperCase().replace(/S?(?:[^A-Z0-9]|$)/g, '');
-}
-
-function codeOf(character: string): string {
-  return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+/** @throws Invalid */
+export function valueOf<Name extends VariableName>(env: Environment, name: Name): ValueOf<Name> {
+  const { parse, default: otherwise }: Variable = VARIABLES[name];
+  const text = given(env, name) ?? otherwise;
+  return (text === undefined ? undefined : parse(text)) as ValueOf<Name>;
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { secretInFile } from '../../src/config/secret-file.ts';
+import { DEVELOPMENT_SECRET, secretInFile } from '../../src/config/secret-file.ts';
 import { modeOf } from '../support/database.ts';
 import { temporaryFolder } from '../support/receiver.ts';
 
@@ -17,22 +17,24 @@ function folderFor(t: TestContext): string {
 }
 
 it('a secret is created together with its folder, is read again, and leaves no other file', (t) => {
-  const path = join(folderFor(t), 'data', 'secret');
-  const secret = secretInFile(path, 32);
+  const databasePath = join(folderFor(t), 'data', 'irisx.db');
+  const path = join(databasePath, '..', 'development-secret');
+  const secret = secretInFile(DEVELOPMENT_SECRET, databasePath);
   assert.match(secret, /^[0-9a-f]{64}$/);
   assert.equal(readFileSync(path, 'utf8'), `${secret}\n`);
   assert.equal(modeOf(path), '0600');
-  assert.equal(secretInFile(path, 32), secret);
-  assert.deepEqual(readdirSync(join(path, '..')), ['secret']);
+  assert.equal(secretInFile(DEVELOPMENT_SECRET, databasePath), secret);
+  assert.deepEqual(readdirSync(join(path, '..')), ['development-secret']);
 });
 
 it('a secret that an operator has written is used as written; an empty file is refused with advice', (t) => {
-  const path = join(folderFor(t), 'secret');
+  const databasePath = join(folderFor(t), 'irisx.db');
+  const path = join(databasePath, '..', 'development-secret');
   writeFileSync(path, ' my own \n');
-  assert.equal(secretInFile(path, 32), 'my own');
+  assert.equal(secretInFile(DEVELOPMENT_SECRET, databasePath), 'my own');
   writeFileSync(path, '\n');
   assert.throws(
-    () => secretInFile(path, 32),
+    () => secretInFile(DEVELOPMENT_SECRET, databasePath),
     /secret is empty: delete it, and the next start creates a new secret/,
   );
 });
@@ -43,14 +45,14 @@ it('threads that create the same secret at the same time all get the one that is
   for (let round = 0; round < rounds; round++) mkdirSync(join(folder, String(round)));
   const code = `
     const { parentPort, workerData: { source, folder, threads, rounds, shared } } = require('node:worker_threads');
-    import(source).then(({ secretInFile }) => {
+    import(source).then(({ DEVELOPMENT_SECRET, secretInFile }) => {
       const arrived = new Int32Array(shared);
       const found = [];
       for (let round = 0; round < rounds; round++) {
         Atomics.add(arrived, round, 1);
         while (Atomics.load(arrived, round) < threads);
         try {
-          found.push(secretInFile(folder + '/' + round + '/secret', 32));
+          found.push(secretInFile(DEVELOPMENT_SECRET, folder + '/' + round + '/irisx.db'));
         } catch (error) {
           found.push(error.message);
         }
@@ -67,7 +69,7 @@ it('threads that create the same secret at the same time all get the one that is
     }),
   );
   for (let round = 0; round < rounds; round++) {
-    const kept = readFileSync(join(folder, String(round), 'secret'), 'utf8').trim();
+    const kept = readFileSync(join(folder, String(round), 'development-secret'), 'utf8').trim();
     assert.deepEqual(
       found.map((secrets) => secrets[round]),
       Array(threads).fill(kept),
