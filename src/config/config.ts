@@ -8,7 +8,7 @@ import type { ForwardOptions } from '../handlers/forward.ts';
 import { FORWARD_KEY, Invalid } from './kinds.ts';
 import { suspicions } from './suspicions.ts';
 import { withVariableFiles } from './variable-files.ts';
-import { type Environment, given, type ValueOf, type VariableName, valueOf } from './variables.ts';
+import { type Environment, given, parsedValue, type ValueOf, type VariableName } from './variables.ts';
 
 export type Config = Readonly<ReturnType<typeof readConfig>>;
 
@@ -46,7 +46,7 @@ export function readConfig(
   /** If the value is wrong, this reports it and returns undefined, and then there is no Config. */
   function read<Name extends VariableName>(name: Name): ValueOf<Name> {
     try {
-      return valueOf(env, name);
+      return parsedValue(env, name);
     } catch (error) {
       if (!(error instanceof Invalid)) throw error;
       problems.push(`${name}${error.message}`);

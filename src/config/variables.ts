@@ -74,7 +74,7 @@ export function given(env: Environment, name: string): string | undefined {
 }
 
 /** @throws Invalid */
-export function valueOf<Name extends VariableName>(env: Environment, name: Name): ValueOf<Name> {
+export function parsedValue<Name extends VariableName>(env: Environment, name: Name): ValueOf<Name> {
   const { parse, default: otherwise }: Variable = VARIABLES[name];
   const text = given(env, name) ?? otherwise;
   return (text === undefined ? undefined : parse(text)) as ValueOf<Name>;
