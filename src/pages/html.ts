@@ -53,9 +53,13 @@ export function external(text: string, charsMax = Number.POSITIVE_INFINITY): Htm
 /** A column of a table: its title, and the class of its cells if they are numbers, times or long texts. */
 export type Column = readonly [title: string, cells?: 'number' | 'time' | 'long'];
 
-/** A table that scrolls by itself if it is too wide. Without any titles, it has no heading. */
-export function table(columns: readonly Column[], rows: readonly (readonly Part[])[], ifEmpty = ''): Html {
-  if (rows.length === 0) return html`<p class="quiet">${ifEmpty}</p>`;
+/** A table, or the text `ifEmpty`. It scrolls by itself if it is too wide. Without any titles, it has no heading. */
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly Part[])[],
+  ifEmpty?: string,
+): Html {
+  if (rows.length === 0 && ifEmpty !== undefined) return html`<p class="quiet">${ifEmpty}</p>`;
   const titles = columns.map(([title, cells]) => html`<th class="${cells}">${title}</th>`);
   const row = (parts: readonly Part[]) =>
     html`<tr>${parts.map((part, index) => html`<td class="${columns[index]?.[1]}">${part}</td>`)}</tr>`;

@@ -31,7 +31,7 @@ export function createPages(options: PagesOptions): MakePage {
   const eventCounts = new EventCounts(reader);
 
   async function contentOf(path: string, query: URLSearchParams, state: ProcessState): Promise<Content> {
-    if (path === '/') return overviewContent({ ...options, eventCounts, state }, query);
+    if (path === '/') return overviewContent(options, eventCounts, query, state);
     if (path === '/events') return eventsContent(reader, query);
     const seq = /^\/events\/([1-9]\d{0,14})$/.exec(path)?.[1];
     const content = seq === undefined ? undefined : await eventContent(reader, explainer, Number(seq));

@@ -33,15 +33,12 @@ const ERROR_CHARS_MAX = 160;
 /** Answers that are not shown because they do not concern a delivery. */
 const NO_DELIVERY = new Set(['healthy', 'challenge', 'endpoints', 'connections_refused']);
 
-export interface OverviewSources extends PagesOptions {
-  readonly eventCounts: EventCounts;
-  readonly state: ProcessState;
-}
-
 /** @param query may select a time window */
 export async function overviewContent(
-  { engine, reader, databasePath, now, eventCounts, state }: OverviewSources,
+  { engine, reader, databasePath, now }: PagesOptions,
+  eventCounts: EventCounts,
   query: URLSearchParams,
+  state: ProcessState,
 ): Promise<Content> {
   const nowMs = now();
   const window = WINDOWS.find(({ name }) => name === query.get('window')) ?? DAY;

@@ -27,7 +27,7 @@ nav { display: flex; flex-wrap: wrap; gap: .75rem; }
 [aria-current] { color: var(--text); font-weight: 600; text-decoration: none; }
 main { display: grid; gap: 1rem; grid-template-columns: repeat(12, minmax(0, 1fr)); margin-top: 1rem; }
 section { grid-column: span 12; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: 1rem; min-width: 0; }
-@media (min-width: 60rem) { .half { grid-column: span 6; } .third { grid-column: span 4; } }
+@media (min-width: 60rem) { .half { grid-column: span 6; } }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 1rem; }
 .tiles dt { color: var(--quiet); font-size: .875rem; }
 .tiles dd { margin: 0; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
@@ -45,7 +45,7 @@ pre { white-space: pre-wrap; margin: 0; max-height: 40rem; overflow: auto; }
 form { display: flex; flex-wrap: wrap; gap: .75rem; align-items: end; margin-bottom: .75rem; }
 label { display: grid; gap: .15rem; font-size: .875rem; color: var(--quiet); }
 label.check { display: flex; align-items: center; padding-bottom: .35rem; }
-input, select, button { font: inherit; color: inherit; background: var(--page); border: 1px solid var(--line); border-radius: .3rem; padding: .3rem .5rem; max-width: 100%; }
+input, button { font: inherit; color: inherit; background: var(--page); border: 1px solid var(--line); border-radius: .3rem; padding: .3rem .5rem; max-width: 100%; }
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--quiet); font: 11px system-ui, sans-serif; }
 @media (max-width: 40rem) { svg text { font-size: 24px; } }

@@ -1,8 +1,10 @@
 /** The report views: which numbers they give for which events. */
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { derivations } from '../../src/projections/index.ts';
+import { REPORT_VIEWS_VERSION, reportViews } from '../../src/projections/report-views.ts';
 import { appenderOf, openTestDatabase, type TestDatabase } from '../support/database.ts';
 import { delivery, T0_MS } from '../support/events.ts';
 
@@ -12,6 +14,15 @@ const NOON_S = Math.floor(T0_MS / 1000 / DAY_S) * DAY_S + DAY_S / 2;
 const day = (atS: number) => new Date(atS * 1000).toISOString().slice(0, 10);
 const TODAY = day(NOON_S);
 const TOMORROW = day(NOON_S + DAY_S);
+
+it('the views are those of their version', () => {
+  const digest = createHash('sha256').update(JSON.stringify(reportViews)).digest('hex');
+  assert.deepEqual(
+    { version: REPORT_VIEWS_VERSION, digest },
+    { version: 1, digest: 'b00667da960fd201c7b94bfdd7f14ef2461d6a9cdb5c27a894fc244e22408bbf' },
+    'a server recreates them only for a new REPORT_VIEWS_VERSION: increase it with any change',
+  );
+});
 
 describe('the report', () => {
   let opened: TestDatabase;
