@@ -20,12 +20,7 @@ const EX_UNAVAILABLE = 69;
 async function main(): Promise<void> {
   const fileWarnings = loadEnvFile();
   const config = readConfig(process.env, process.pid, fileWarnings);
-  const log = createLogger({
-    level: config.logLevel,
-    format: config.logFormat,
-    now: Date.now,
-    write: writeLine,
-  });
+  const log = createLogger(config.logLevel, config.logFormat, Date.now, writeLine);
   let opening: Promise<Receiver> | undefined;
   let stopping = false;
 

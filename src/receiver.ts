@@ -56,7 +56,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
   const { databasePath } = config;
   const now = options.now ?? Date.now;
   const monotonicMs = options.monotonicMs ?? (() => performance.now());
-  const log = createLogger({ level: config.logLevel, format: config.logFormat, now, write: writeLine });
+  const log = createLogger(config.logLevel, config.logFormat, now, writeLine);
   const counters = createCounters();
 
   const engine = engineOf(databasePath, derivations);
@@ -69,8 +69,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
     {
       onLost: options.onLost,
       onCommitted(deliveries, ms) {
-        counters.batchDeliveries.observe(deliveries);
-        counters.commitSeconds.observe(ms / 1000);
+        counters.addBatch(deliveries, ms);
         handling.wake();
       },
       onLagging: (lagging) => rebuilder.onLagging(lagging),

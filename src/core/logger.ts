@@ -13,15 +13,6 @@ export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'
 /** Writes one record: `message` for people, and `fields`, which appear only in JSON. */
 export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
 
-export interface LoggerOptions {
-  readonly level: LogLevel;
-  readonly format: LogFormat;
-  /** Wall clock, milliseconds. */
-  readonly now: () => number;
-  /** Writes one line, given without a line end. */
-  readonly write: (line: string) => void;
-}
-
 let second = Number.NaN;
 let isoSecond = '';
 
@@ -33,30 +24,28 @@ export function isoTime(ms: number): string {
   return `${isoSecond}${String(ms - now * 1000).padStart(3, '0')}Z`;
 }
 
-/** @returns a Log that drops records below its level */
-export function createLogger(options: LoggerOptions): Log {
-  const least = LOG_LEVELS.indexOf(options.level);
+/**
+ * @param now wall clock, milliseconds
+ * @param write writes one line, given without a line end
+ * @returns a Log that drops records below its level
+ */
+export function createLogger(
+  leastLevel: LogLevel,
+  format: LogFormat,
+  now: () => number,
+  write: (line: string) => void,
+): Log {
+  const least = LOG_LEVELS.indexOf(leastLevel);
   return (level, message, fields = {}) => {
     if (LOG_LEVELS.indexOf(level) < least) return;
-    const time = isoTime(options.now());
-    options.write(
-      options.format === 'json' ? jsonLine(time, level, message, fields) : textLine(time, level, message),
+    const time = isoTime(now());
+    const mark = level === 'info' ? '' : `${level.toUpperCase()} `;
+    write(
+      format === 'json'
+        ? escapeLineBreaks(JSON.stringify({ time, level, message, ...fields }))
+        : harmless(`[${time}] ${mark}${message}`, Number.POSITIVE_INFINITY),
     );
   };
-}
-
-function jsonLine(
-  time: string,
-  level: LogLevel,
-  message: string,
-  fields: Readonly<Record<string, unknown>>,
-): string {
-  return escapeLineBreaks(JSON.stringify({ time, level, message, ...fields }));
-}
-
-function textLine(time: string, level: LogLevel, message: string): string {
-  const mark = level === 'info' ? '' : `${level.toUpperCase()} `;
-  return harmless(`[${time}] ${mark}${message}`, Number.POSITIVE_INFINITY);
 }
 
 /**

@@ -12,11 +12,10 @@ import {
   PIPELINING_REQUESTS_MAX,
   REPEATED_WARNING_MS,
 } from '../core/limits.ts';
-import type { Log } from '../core/logger.ts';
-import type { Counters } from '../core/metrics/counters.ts';
 import { throttle } from '../core/throttle.ts';
 import type { Exchange } from './exchange.ts';
-import { type AddressRanges, clientOf, normalAddress } from './guard/address-ranges.ts';
+import { clientOf, normalAddress } from './guard/address-ranges.ts';
+import type { HttpOptions } from './options.ts';
 
 export interface Connection {
   /** Whether it comes from a trusted proxy, whose forwarding headers are used. */
@@ -27,19 +26,14 @@ export interface Connection {
   readonly exchanges: Exchange[];
 }
 
-export interface ConnectionsOptions {
-  readonly trustedProxies: AddressRanges;
-  readonly counters: Counters;
-  readonly log: Log;
-  readonly monotonicMs: () => number;
-}
-
 /**
  * Closes new connections above the limits, and logs that at most once per minute. A trusted proxy acts for many
  * clients, so only the total limit applies to it.
  */
-export function watchConnections(server: Server, options: ConnectionsOptions) {
-  const { trustedProxies, counters, log, monotonicMs } = options;
+export function watchConnections(
+  server: Server,
+  { trustedProxies, counters, log, monotonicMs }: HttpOptions,
+) {
   const connections = new Map<Socket, Connection>();
   const countsByClient = new Map<string, number>();
   const mayWarn = throttle(1, REPEATED_WARNING_MS, monotonicMs);

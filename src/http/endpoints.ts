@@ -1,6 +1,7 @@
-/** The served paths, the event families of each webhook path, and the answer to `GET` on one of them. */
+/** The served paths, the event families of each webhook path, and the answers to `GET`. */
 
 import { CHALLENGE_CHARS_MAX } from '../core/limits.ts';
+import type { Writer } from '../core/writer/writer.ts';
 import { type Answer, refuse } from './answers.ts';
 
 export interface WebhookEndpoint {
@@ -46,4 +47,30 @@ export function answerChallenge(query: string): Answer {
     return refuse('invalid_challenge');
   const headers = { 'X-Content-Type-Options': 'nosniff' };
   return { status: 200, code: 'challenge', headers, body: challenge };
+}
+
+/**
+ * `GET /health`: 200 while deliveries are accepted, otherwise 503.
+ * @param nowMs wall clock, milliseconds
+ * @param uptimeS seconds since the start
+ */
+export function answerHealth(
+  { storage, lagging }: Pick<Writer, 'storage' | 'lagging'>,
+  isDraining: boolean,
+  nowMs: number,
+  uptimeS: number,
+): Answer {
+  const status = isDraining ? 'shutting_down' : storage === 'ok' ? 'healthy' : 'storage_failing';
+  return {
+    status: status === 'healthy' ? 200 : 503,
+    code: status,
+    headers: { 'Cache-Control': 'no-store' },
+    body: {
+      status,
+      service: 'IRISX Webhook Handler',
+      timestamp: new Date(nowMs).toISOString(),
+      uptime: Math.floor(uptimeS),
+      ...(lagging.length > 0 && { projections_behind: lagging }),
+    },
+  };
 }

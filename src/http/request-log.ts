@@ -4,19 +4,11 @@
  */
 
 import { LOGGED_REFUSALS_PER_SECOND_MAX } from '../core/limits.ts';
-import { harmless, isoTime, LOG_LEVELS, type Log, type LogFormat, type LogLevel } from '../core/logger.ts';
+import { harmless, isoTime, LOG_LEVELS } from '../core/logger.ts';
 import { throttle } from '../core/throttle.ts';
 import type { Answer } from './answers.ts';
 import type { Exchange } from './exchange.ts';
-
-export interface RequestLogOptions {
-  readonly logFormat: LogFormat;
-  readonly logLevel: LogLevel;
-  readonly log: Log;
-  /** Writes one line, given without a line end; used for the two lines of the text format. */
-  readonly writeLine: (line: string) => void;
-  readonly monotonicMs: () => number;
-}
+import type { HttpOptions } from './options.ts';
 
 /** The logged part of a request. An unreadable request has no method, and its path is `-`. */
 export type Logged = Pick<Exchange, 'id' | 'path' | 'client' | 'receivedAtMs' | 'startedMs'> & {
@@ -27,7 +19,7 @@ export type Logged = Pick<Exchange, 'id' | 'path' | 'client' | 'receivedAtMs' | 
 const RECORDED = new Set(['recorded', 'duplicate', 'unusable']);
 
 /** @returns a function that logs the result of a request. Its `status` is 0 if the client left without an answer. */
-export function createRequestLog({ logFormat, logLevel, log, writeLine, monotonicMs }: RequestLogOptions) {
+export function createRequestLog({ logFormat, logLevel, log, writeLine, monotonicMs }: HttpOptions) {
   const isQuiet = LOG_LEVELS.indexOf(logLevel) > LOG_LEVELS.indexOf('info');
   const mayLogRefusal = throttle(LOGGED_REFUSALS_PER_SECOND_MAX, 1000, monotonicMs, (count) =>
     log(

@@ -6,39 +6,24 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import {
-  BUFFERED_BODIES_BYTES_MAX,
   DRAIN_CUT_MS,
   DRAIN_LOOK_MS,
   DRAIN_SILENT_MS,
   KEEP_ALIVE_MS,
-  REPEATED_WARNING_MS,
   SOCKET_IDLE_MS,
   TIMEOUT_CHECK_MS,
 } from '../core/limits.ts';
-import { throttle } from '../core/throttle.ts';
 import { type Answer, notFound, type RefusalCode, refuse, tooManyRequests } from './answers.ts';
 import { watchConnections } from './connections.ts';
-import { answerChallenge, HEALTH_PATH, webhookEndpoint } from './endpoints.ts';
-import { type Exchange, newRequestId, requestId, splitTarget } from './exchange.ts';
-import { type AddressRanges, clientAddress } from './guard/address-ranges.ts';
-import { Bodies } from './guard/bodies.ts';
+import { answerChallenge, answerHealth, HEALTH_PATH, webhookEndpoint } from './endpoints.ts';
+import { type Exchange, openExchange, requestId, send, sendRaw } from './exchange.ts';
 import { createRateLimiter } from './guard/rate-limiter.ts';
-import { answerHealth } from './health.ts';
 import { type ListenPlace, listen, REQUEST_LIMITS } from './listen.ts';
-import { type ReceiveOptions, receive } from './receive.ts';
-import { createRequestLog, type RequestLogOptions } from './request-log.ts';
-import { send, sendRaw } from './send.ts';
-
-export interface HttpOptions
-  extends Omit<ReceiveOptions, 'limiter' | 'bodies' | 'mayWarnOfClock'>,
-    RequestLogOptions {
-  readonly rateLimitMax: number;
-  readonly rateLimitWindowMs: number;
-  readonly trustedProxies: AddressRanges;
-  /** Wall clock, milliseconds. */
-  readonly now: () => number;
-}
+import type { HttpOptions } from './options.ts';
+import { createReceive } from './receive.ts';
+import { createRequestLog } from './request-log.ts';
 
 export type HttpServer = ReturnType<typeof createHttpServer>;
 
@@ -50,15 +35,10 @@ const CLIENT_ERRORS: Readonly<Record<string, RefusalCode>> = {
 };
 
 export function createHttpServer(options: HttpOptions) {
-  const { writer, counters, trustedProxies, now, monotonicMs } = options;
+  const { writer, counters, log, now, monotonicMs } = options;
   const logRequest = createRequestLog(options);
   const limiter = createRateLimiter(options.rateLimitMax, options.rateLimitWindowMs);
-  const receiveOptions: ReceiveOptions = {
-    ...options,
-    limiter,
-    bodies: new Bodies(BUFFERED_BODIES_BYTES_MAX),
-    mayWarnOfClock: throttle(1, REPEATED_WARNING_MS, monotonicMs),
-  };
+  const receive = createReceive(options, limiter);
   const startedMs = monotonicMs();
   let isDraining = false;
 
@@ -68,8 +48,6 @@ export function createHttpServer(options: HttpOptions) {
     keepAliveTimeout: KEEP_ALIVE_MS,
     insecureHTTPParser: false,
     requireHostHeader: false, // isWellFormed() checks it: node:http's answer would have no request id
-    joinDuplicateHeaders: false,
-    noDelay: true,
   });
   server.timeout = SOCKET_IDLE_MS;
   server.maxHeadersCount = 0; // node:http would drop headers silently; HEADERS_BYTES_MAX bounds them
@@ -89,31 +67,13 @@ export function createHttpServer(options: HttpOptions) {
   ): Promise<void> {
     const connection = connections.ofRequest(request.socket);
     if (connection === undefined) return;
-    const { isFromTrustedProxy } = connection;
-    const forwardedFor = request.headers['x-forwarded-for']?.toString();
-    const exchange: Exchange = {
-      request,
-      response,
-      id: requestId(request, isFromTrustedProxy),
-      ...splitTarget(request.url ?? ''),
-      client:
-        isFromTrustedProxy && forwardedFor !== undefined
-          ? clientAddress(request.socket.remoteAddress, forwardedFor, trustedProxies)
-          : connection.client,
-      expects,
-      receivedAtMs: now(),
-      startedMs: monotonicMs(),
-      capture: undefined,
-      answeredMs: undefined,
-      rawStatus: undefined,
-    };
+    const exchange = openExchange(request, response, expects, connection, options);
     connections.add(connection, exchange);
     let answer: Answer | undefined;
     try {
       answer = await route(exchange);
     } catch (error) {
-      const text = error instanceof Error ? error.stack : String(error);
-      options.log('error', `${exchange.id} failed: ${text}`);
+      log('error', `${exchange.id} failed: ${error instanceof Error ? error.stack : String(error)}`);
       answer = refuse('internal_error');
     }
     finish(exchange, answer);
@@ -130,7 +90,7 @@ export function createHttpServer(options: HttpOptions) {
     }
     const endpoint = webhookEndpoint(path);
     if (endpoint === undefined) return notFound(path);
-    if (request.method === 'POST') return receive(exchange, endpoint, receiveOptions);
+    if (request.method === 'POST') return receive(exchange, endpoint);
     if (!reads) return refuse('method_not_allowed', { Allow: 'GET, HEAD, POST' });
     const decision = limiter.take(exchange.client, exchange.startedMs);
     return decision.kind === 'over' ? tooManyRequests(decision.retryAfterS) : answerChallenge(exchange.query);
@@ -161,7 +121,7 @@ export function createHttpServer(options: HttpOptions) {
       if (error.code === 'ECONNRESET' || !socket.writable || broken?.response.headersSent)
         return void socket.destroy();
       const refusal = refuse(CLIENT_ERRORS[error.code ?? ''] ?? 'malformed_request');
-      const id = broken?.id ?? newRequestId();
+      const id = broken?.id ?? requestId();
       sendRaw(socket, refusal, id);
       counters.add(refusal.code);
       if (broken !== undefined) broken.rawStatus = refusal.status;
@@ -188,19 +148,14 @@ export function createHttpServer(options: HttpOptions) {
      */
     async drain(): Promise<void> {
       isDraining = true;
-      const closed = once(server, 'close');
+      const closed = once(server, 'close').then(() => true);
+      const isClosedWithin = (ms: number) => Promise.race([closed, setTimeout(ms, false, { ref: false })]);
       server.close();
-      const silent = setTimeout(connections.closeSilent, DRAIN_SILENT_MS);
-      let closing: NodeJS.Timeout | undefined;
-      const cut = setTimeout(() => {
-        connections.cutBodies();
-        // Wait for deliveries still with the writer, and close the connections once no answer is due.
-        closing = setInterval(() => {
-          if (connections.isIdle) server.closeAllConnections();
-        }, DRAIN_LOOK_MS);
-      }, DRAIN_CUT_MS);
-      await closed;
-      for (const timer of [silent, cut, closing, sweep]) clearTimeout(timer);
+      if (!(await isClosedWithin(DRAIN_SILENT_MS))) connections.closeSilent();
+      if (!(await isClosedWithin(DRAIN_CUT_MS - DRAIN_SILENT_MS))) connections.cutBodies();
+      // Wait for deliveries still with the writer, and close the connections once no answer is due.
+      while (!(await isClosedWithin(DRAIN_LOOK_MS))) if (connections.isIdle) server.closeAllConnections();
+      clearInterval(sweep);
     },
   };
 }

@@ -30,12 +30,12 @@ const DANGEROUS = [
 
 function lines(format: LogFormat, level: LogLevel = 'debug') {
   const written: string[] = [];
-  const log = createLogger({
+  const log = createLogger(
     level,
     format,
-    now: () => 1_705_329_131_007,
-    write: (line) => written.push(line),
-  });
+    () => 1_705_329_131_007,
+    (line) => written.push(line),
+  );
   return { log, written };
 }
 

@@ -19,7 +19,7 @@ const CLOCKS: readonly (readonly [shift: string, expected: string])[] = [
 
 /**
  * Seen to fail with Date.now() as the limiter's monotonic clock in main.ts: at +3600 the client that was over its limit
- * was let in at once. And without clock-warning.ts: no log line mentioned the clock.
+ * was let in at once. And without the warning of a wrong clock: no log line mentioned the clock.
  */
 fault(
   'B13',

@@ -34,7 +34,7 @@ function signed(name: string, type: string): Signed {
 
 /**
  * Seen to fail with matchesSignature() of core/signature.ts always true: `recorded, but not signed: 200 …`; and
- * without releasing the exchanges of a closed socket in http/under-way.ts: `13682 were recorded and not answered`,
+ * without releasing the exchanges of a closed socket in http/connections.ts: `13682 were recorded and not answered`,
  * because pipelined requests were cut off once 2,048 exchanges had leaked.
  */
 fault(

@@ -116,7 +116,7 @@ fault(
 
 /**
  * Seen to fail without isCutOff() in http/server.ts: `I6: 563949568 bytes of memory`; and without closeStalled() of
- * http/under-way.ts: 81 readers were left.
+ * http/connections.ts: 81 readers were left.
  */
 fault(
   'C14b',

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { answerHealth } from '../../src/http/health.ts';
+import { answerHealth } from '../../src/http/endpoints.ts';
 import { deliver, startReceiver, type TestReceiver, until } from '../support/receiver.ts';
 
 const NOW_MS = 1_800_000_000_000;

@@ -12,14 +12,6 @@ export interface HistogramCounts {
   readonly sum: number;
 }
 
-export interface DeliveryCount {
-  /** The type's canonical name, or `other`. */
-  readonly type: string;
-  /** The code of the answer. */
-  readonly answer: string;
-  readonly count: number;
-}
-
 export type Counters = ReturnType<typeof createCounters>;
 
 /** Up to BATCH_DELIVERIES_MAX. */
@@ -35,9 +27,6 @@ export function createCounters() {
   const batchDeliveries = createHistogram(BATCH_BOUNDS);
   const commitSeconds = createHistogram(COMMIT_BOUNDS_S);
   return {
-    batchDeliveries,
-    commitSeconds,
-
     /** Adds one to `name`. */
     add: (name: string) => addTo(counts, name),
 
@@ -51,14 +40,20 @@ export function createCounters() {
       addTo(deliveries, `${name ?? 'other'} ${code}`);
     },
 
+    /** Counts a transaction. @param size how many deliveries of it are in the log @param ms its duration */
+    addBatch(size: number, ms: number): void {
+      batchDeliveries.observe(size);
+      commitSeconds.observe(ms / 1000);
+    },
+
     /** Everything so far: plain fields, which a thread can receive. */
     read: () => ({
       /** Answers by code, and other occurrences (such as a refused connection). */
       counts: Object.fromEntries(counts),
       /** Answers by HTTP status. */
       statuses: Object.fromEntries(statuses),
-      /** Answers to verified deliveries. */
-      deliveries: Array.from(deliveries, ([key, count]): DeliveryCount => {
+      /** Answers to verified deliveries, by the type's canonical name, or `other`, and the code of the answer. */
+      deliveries: Array.from(deliveries, ([key, count]) => {
         const [type = '', answer = ''] = key.split(' ');
         return { type, answer, count };
       }),

@@ -16,22 +16,19 @@ export function parseAddressRanges(text: string): AddressRanges | { readonly wro
   const pieces = text.split(',').map((piece) => piece.trim());
   for (const piece of pieces) {
     if (piece === 'none' && pieces.length === 1) continue;
-    if (piece === 'loopback') {
-      list.addSubnet('127.0.0.0', 8, 'ipv4');
-      list.addAddress('::1', 'ipv6');
-      continue;
+    for (const range of piece === 'loopback' ? ['127.0.0.0/8', '::1'] : [piece]) {
+      const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(range) ?? [];
+      const bitsMax = isIP(address) === 6 ? 128 : 32;
+      const bits = Number(prefix ?? bitsMax);
+      if (isIP(address) === 0 || bits > bitsMax) return { wrong: piece };
+      list.addSubnet(address, bits, familyOf(address));
     }
-    const [address = '', prefix, ...rest] = piece.split('/');
-    const family = isIP(address);
-    const bitsMax = family === 6 ? 128 : 32;
-    if (family === 0 || rest.length > 0) return { wrong: piece };
-    if (prefix !== undefined && (!/^\d{1,3}$/.test(prefix) || Number(prefix) > bitsMax))
-      return { wrong: piece };
-    list.addSubnet(address, Number(prefix ?? bitsMax), family === 6 ? 'ipv6' : 'ipv4');
   }
-  return {
-    has: (address) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4'),
-  };
+  return { has: (address) => list.check(address, familyOf(address)) };
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIP(address) === 6 ? 'ipv6' : 'ipv4';
 }
 
 const IPV4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;

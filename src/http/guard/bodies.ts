@@ -12,32 +12,22 @@ export type CapturedBody =
   /** The client left, or the request was malformed or too slow: it has been answered or needs no answer. */
   | undefined;
 
-export interface BodyCapture {
-  readonly body: Promise<CapturedBody>;
-  /** Stops waiting for the rest of the body. No effect if the body is complete. */
-  cut(): void;
-  /** Returns the memory of the body. Call it once the request has been answered. */
-  release(): void;
-}
+export type BodyCapture = ReturnType<ReturnType<typeof createBodies>>;
 
 /**
  * The bodies that are being read or processed, and the memory that all of them together may take. When it is used up,
  * the oldest unfinished body is dropped: stalled senders must not block others.
  */
-export class Bodies {
-  #bytesFree: number;
+export function createBodies(memoryBytesMax: number) {
+  let bytesFree = memoryBytesMax;
   /** Functions that drop the unfinished bodies, oldest first. */
-  readonly #unfinished: (() => void)[] = [];
-
-  constructor(bytesMax: number) {
-    this.#bytesFree = bytesMax;
-  }
+  const unfinished: (() => void)[] = [];
 
   /**
    * Starts reading. A chunked body is complete only if `request.complete` is set at `end`.
    * @param bytesMax the limit for this body
    */
-  capture(request: IncomingMessage, bytesMax: number): BodyCapture {
+  return function capture(request: IncomingMessage, bytesMax: number) {
     const { promise, resolve } = Promise.withResolvers<CapturedBody>();
     const chunks: Buffer[] = [];
     const chunksMax = Math.max(BODY_PIECES_MAX, bytesMax / BODY_PIECE_BYTES);
@@ -45,15 +35,15 @@ export class Bodies {
 
     const end = (body: CapturedBody) => {
       // Stalled bodies stay at the front, so the search from the back is short.
-      const index = this.#unfinished.lastIndexOf(drop);
+      const index = unfinished.lastIndexOf(drop);
       if (index === -1) return; // it has ended before
-      this.#unfinished.splice(index, 1);
+      unfinished.splice(index, 1);
       request.off('data', onData).off('end', onEnd).off('close', onClose);
       chunks.length = 0;
       resolve(body);
     };
     const release = () => {
-      this.#bytesFree += bytes;
+      bytesFree += bytes;
       bytes = 0;
     };
     const drop = () => {
@@ -67,12 +57,12 @@ export class Bodies {
         request.destroy(); // no answer: lingering to send one would cost what this limit prevents
         return;
       }
-      while (chunk.length > this.#bytesFree) {
-        const dropOldest = this.#unfinished[0] ?? drop;
+      while (chunk.length > bytesFree) {
+        const dropOldest = unfinished[0] ?? drop;
         dropOldest();
         if (dropOldest === drop) return;
       }
-      this.#bytesFree -= chunk.length;
+      bytesFree -= chunk.length;
       bytes += chunk.length;
       chunks.push(chunk);
     };
@@ -82,9 +72,15 @@ export class Bodies {
       end(request.complete ? whole : undefined);
     };
     const onClose = () => end(undefined);
-    this.#unfinished.push(drop);
+    unfinished.push(drop);
     request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
 
-    return { body: promise, cut: () => end('shutting_down'), release };
-  }
+    return {
+      body: promise,
+      /** Stops waiting for the rest of the body. No effect if the body is complete. */
+      cut: () => end('shutting_down'),
+      /** Returns the memory of the body. Call it once the request has been answered. */
+      release,
+    };
+  };
 }

@@ -140,6 +140,7 @@ describe('clientOf', () => {
     assert.equal(clientOf('::'), '0:0:0:0::/64');
     assert.equal(clientOf('1::2:3:4:5:6:7'), '1:0:2:3::/64');
     assert.equal(clientOf('1:2:3::'), '1:2:3:0::/64');
+    assert.equal(clientOf('1::4:5:6:7:192.0.2.7'), '1:0:4:5::/64');
   });
 });
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
-import { Bodies, type BodyCapture, type CapturedBody } from '../../../src/http/guard/bodies.ts';
+import { type BodyCapture, type CapturedBody, createBodies } from '../../../src/http/guard/bodies.ts';
 
 const PIECE = Buffer.alloc(10, 'x');
 
@@ -19,10 +19,10 @@ interface Sender extends BodyCapture {
 
 /** Memory for three pieces, and senders who have sent one each. */
 function given(...names: string[]) {
-  const bodies = new Bodies(3 * PIECE.length);
+  const captureBody = createBodies(3 * PIECE.length);
   const start = (): Sender => {
     const request = Object.assign(new EventEmitter(), { complete: false, destroy() {} });
-    const capture = bodies.capture(request as unknown as IncomingMessage, 1000);
+    const capture = captureBody(request as unknown as IncomingMessage, 1000);
     return {
       ...capture,
       send: (piece = PIECE) => void request.emit('data', piece),
