@@ -7,7 +7,7 @@ import { ADMIN_TOKEN, DEVELOPMENT_SECRET, secretInFile, secretPath } from './con
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
 import { createLogger, type Log } from './core/logger.ts';
 import { IRISX } from './core/packaging.ts';
-import { HandlersRefused } from './core/runs/handler.ts';
+import { HandlersRefused } from './handlers/handler.ts';
 import { urlHost } from './http/listen.ts';
 import type { AdminPages } from './keep-admin.ts';
 import { flushLines, writeLine } from './output.ts';

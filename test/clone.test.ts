@@ -65,7 +65,7 @@ describe('a clone', () => {
     const path = withPackages(clone('C# tools, 100% done? für %20'));
     writeFileSync(
       join(path, 'my handlers.ts'),
-      `import type { Handler } from './src/core/runs/handler.ts';
+      `import type { Handler } from './src/handlers/handler.ts';
        export const handleCallCompleted: Handler<'call.completed'> = (data, context) =>
          context.log('info', \`handled \${data.call_uuid}\`);`,
     );

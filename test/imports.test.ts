@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/engines/sqlite': ['src/core/*', 'src/engines/sqlite/*'],
   'src/engines': ['src/core/*', 'src/engines/sqlite'],
   'src/projections': ['src/core/*'],
-  'src/handlers': ['src/core/*'],
+  'src/handlers': ['src/core/*', 'src/projections'],
   'src/pages': ['src/core/*', 'src/projections'],
   'src/http/guard': ['src/core/*'],
   'src/http': ['src/core/*', 'src/http/guard'],

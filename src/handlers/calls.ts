@@ -4,7 +4,7 @@
  * retried later.
  */
 
-import { doNothing, type Handler } from '../core/runs/handler.ts';
+import { doNothing, type Handler } from './handler.ts';
 
 export const handleCallInitiated: Handler<'call.initiated'> = doNothing;
 

@@ -1,7 +1,7 @@
 /** Describes an event in one sentence, for chat tools. */
 
 import type { LoggedEvent } from '../core/runs/consumer.ts';
-import { handlerData } from '../core/runs/handler-data.ts';
+import { handlerData } from './handler-data.ts';
 
 type Known = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 

@@ -8,9 +8,9 @@ import { tabledType } from '../core/event/event-types.ts';
 import { FORWARD_TIMEOUT_MS, RUN_RETRY_LAST_MS } from '../core/limits.ts';
 import type { Consumer, LoggedEvent } from '../core/runs/consumer.ts';
 import { RunFailed } from '../core/runs/consumer.ts';
-import type { HandlerContext } from '../core/runs/handler.ts';
-import { handlerData } from '../core/runs/handler-data.ts';
+import type { HandlerContext } from '../core/runs/handler-context.ts';
 import { eventText } from './event-text.ts';
+import { handlerData } from './handler-data.ts';
 
 export interface ForwardOptions {
   /** http or https, without credentials. */

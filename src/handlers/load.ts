@@ -5,18 +5,12 @@
 
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import {
-  doNothing,
-  HANDLER_NAMES,
-  type Handler,
-  type Handlers,
-  HandlersRefused,
-} from '../core/runs/handler.ts';
-import type { HandledType } from '../core/runs/handler-data.ts';
+import type { DocumentedType } from '../core/event/event-types.ts';
+import { doNothing, HANDLED_TYPES, type Handler, type Handlers, HandlersRefused } from './handler.ts';
+
+const NAMES = [...HANDLED_TYPES.keys()].join(', ');
 
 type Exported = Readonly<Record<string, unknown>>;
-
-const TYPES = new Map(Object.entries(HANDLER_NAMES).map(([type, name]) => [name, type as HandledType]));
 
 /**
  * @param modulePath absolute path; undefined for the handlers in this folder
@@ -39,7 +33,7 @@ export async function loadHandlers(modulePath: string | undefined): Promise<Hand
   const handlers = checked(exported, origin);
   if (handlers.size === 0) {
     throw new HandlersRefused(
-      `${origin} exports no handler: export a function under one of these names: ${names()}`,
+      `${origin} exports no handler: export a function under one of these names: ${NAMES}`,
     );
   }
   return handlers;
@@ -65,13 +59,13 @@ async function load<T>(origin: string, findSyntaxError: string, modules: () => P
 }
 
 function checked(exported: Exported, origin: string): Handlers {
-  const handlers = new Map<HandledType, Handler>();
+  const handlers = new Map<DocumentedType, Handler>();
   for (const [name, value] of Object.entries(exported)) {
-    const type = TYPES.get(name);
+    const type = HANDLED_TYPES.get(name);
     if (type === undefined) {
       if (name.startsWith('handle'))
         throw new HandlersRefused(
-          `${origin} exports ${name}, which is not a handler name: use one of ${names()}`,
+          `${origin} exports ${name}, which is not a handler name: use one of ${NAMES}`,
         );
       continue;
     }
@@ -80,8 +74,4 @@ function checked(exported: Exported, origin: string): Handlers {
     if (value !== doNothing) handlers.set(type, value as Handler);
   }
   return handlers;
-}
-
-function names(): string {
-  return [...TYPES.keys()].join(', ');
 }

@@ -2,8 +2,8 @@
 
 import { tabledType } from '../core/event/event-types.ts';
 import type { Consumer } from '../core/runs/consumer.ts';
-import type { Handlers } from '../core/runs/handler.ts';
-import { handlerData, isHandled } from '../core/runs/handler-data.ts';
+import type { Handlers } from './handler.ts';
+import { handlerData, isHandled } from './handler-data.ts';
 
 /** @param timeoutMs timeout of one run @param runsMax maximum number of concurrent runs */
 export function handlersConsumer(handlers: Handlers, timeoutMs: number, runsMax: number): Consumer {

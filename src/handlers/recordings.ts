@@ -1,6 +1,6 @@
 /** Handlers for recording events; see calls.ts. */
 
-import { doNothing, type Handler } from '../core/runs/handler.ts';
+import { doNothing, type Handler } from './handler.ts';
 
 export const handleRecordingComplete: Handler<'recording.complete'> = doNothing;
 

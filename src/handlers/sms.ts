@@ -1,6 +1,6 @@
 /** Handlers for SMS and MMS events; see calls.ts. Opt-outs need no code: the table `contacts` records them. */
 
-import { doNothing, type Handler } from '../core/runs/handler.ts';
+import { doNothing, type Handler } from './handler.ts';
 
 export const handleSmsSent: Handler<'sms.sent'> = doNothing;
 

@@ -3,72 +3,40 @@
  * latest opt-out is not older than its latest opt-in; a tie counts as opted out.
  */
 
-import type { Projection } from '../core/tables/projection.ts';
-import { effectOf, keywordOf } from './keywords.ts';
-import { type Settled, settle } from './settle.ts';
+import { computed, FROM_NUMBER, key, table } from './columns.ts';
+import { effectOf, keywordColumn } from './keywords.ts';
+import { emptyRow, settle, settledColumns, VALUE_TIMES } from './settle.ts';
 
-export interface ContactRow extends Settled {
-  [column: string]: string | number | null;
-  phone_number: string;
-  /** 0 or 1. */
-  opted_out: number;
-  /** Times of the latest opt-out and opt-in. */
-  opted_out_at_ms: number | null;
-  opted_in_at_ms: number | null;
-  last_keyword: string | null;
-  last_seq: number;
-}
+const COLUMNS = {
+  phone_number: key(FROM_NUMBER, 'The number.'),
+  opted_out: computed<number>('INTEGER NOT NULL', '1 if the number is opted out, else 0.'),
+  opted_out_at_ms: computed<number | null>('INTEGER', 'When the latest opt-out was sent.'),
+  opted_in_at_ms: computed<number | null>('INTEGER', 'When the latest opt-in was sent.'),
+  last_keyword: keywordColumn('The latest keyword, such as `STOP` or `HELP`.'),
+  last_seq: computed<number>('INTEGER NOT NULL', 'The `seq` of the last of its events to arrive.'),
+  ...VALUE_TIMES,
+};
+const SETTLED = settledColumns(COLUMNS);
 
-const SETTLED = ['last_keyword'] as const;
-
-export const contacts: Projection<ContactRow> = {
+export const contacts = table(COLUMNS, {
   name: 'contacts',
   version: 1,
-  key: 'phone_number',
-  columns: {
-    phone_number: 'TEXT NOT NULL UNIQUE',
-    opted_out: 'INTEGER NOT NULL',
-    opted_out_at_ms: 'INTEGER',
-    opted_in_at_ms: 'INTEGER',
-    last_keyword: 'TEXT',
-    last_seq: 'INTEGER NOT NULL',
-    value_times_ms: 'TEXT NOT NULL',
-  },
+  about: 'One row per phone number that has sent a keyword in an `sms.received`: whether it is opted out.',
 
   keyOf({ tabled, fields }) {
-    if (tabled !== 'sms.received' || keywordOf(fields.message()) === undefined) return undefined;
-    return fields.requiredId('from_number');
+    const isKeyword = tabled === 'sms.received' && COLUMNS.last_keyword.read(fields) !== undefined;
+    return isKeyword ? COLUMNS.phone_number.read(fields) : undefined;
   },
 
   fold(row, { fields, occurredAtMs, seq }, phoneNumber) {
-    const next: ContactRow = row === undefined ? newRow(phoneNumber, seq) : { ...row };
-    const keyword = keywordOf(fields.message()) ?? null;
-    const effect = effectOf(keyword ?? '');
-    if (effect === 'opt-out') next.opted_out_at_ms = latest(next.opted_out_at_ms, occurredAtMs);
-    if (effect === 'opt-in') next.opted_in_at_ms = latest(next.opted_in_at_ms, occurredAtMs);
-    next.opted_out = isOptedOut(next) ? 1 : 0;
-    settle(next, SETTLED, { last_keyword: keyword }, occurredAtMs);
+    const next = { ...(row ?? { ...emptyRow(COLUMNS), phone_number: phoneNumber, last_seq: seq }) };
+    const effect = effectOf(COLUMNS.last_keyword.read(fields) ?? '');
+    if (effect === 'opt-out') next.opted_out_at_ms = Math.max(next.opted_out_at_ms ?? 0, occurredAtMs);
+    if (effect === 'opt-in') next.opted_in_at_ms = Math.max(next.opted_in_at_ms ?? 0, occurredAtMs);
+    const { opted_out_at_ms: outMs, opted_in_at_ms: inMs } = next;
+    next.opted_out = outMs !== null && (inMs === null || outMs >= inMs) ? 1 : 0;
     next.last_seq = Math.max(next.last_seq, seq);
+    settle(next, SETTLED, fields, occurredAtMs);
     return next;
   },
-};
-
-function isOptedOut({ opted_out_at_ms, opted_in_at_ms }: ContactRow): boolean {
-  return opted_out_at_ms !== null && (opted_in_at_ms === null || opted_out_at_ms >= opted_in_at_ms);
-}
-
-function latest(held: number | null, atMs: number): number {
-  return held === null ? atMs : Math.max(held, atMs);
-}
-
-function newRow(phoneNumber: string, seq: number): ContactRow {
-  return {
-    phone_number: phoneNumber,
-    opted_out: 0,
-    opted_out_at_ms: null,
-    opted_in_at_ms: null,
-    last_keyword: null,
-    last_seq: seq,
-    value_times_ms: '[]',
-  };
-}
+});

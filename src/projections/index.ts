@@ -1,6 +1,6 @@
 /** Everything that this program derives from the log. Add a projection or a view here. */
 
-import type { Derivations, Projection } from '../core/tables/projection.ts';
+import type { Derivations } from '../core/tables/projection.ts';
 import { calls } from './calls.ts';
 import { contacts } from './contacts.ts';
 import { recordings } from './recordings.ts';
@@ -8,7 +8,7 @@ import { REPORT_VIEWS_VERSION, reportViews } from './report-views.ts';
 import { smsMessages } from './sms-messages.ts';
 
 export const derivations: Derivations = {
-  projections: [calls, smsMessages, recordings, contacts] as unknown as readonly Projection[],
+  projections: [calls, smsMessages, recordings, contacts],
   views: reportViews,
   viewsVersion: REPORT_VIEWS_VERSION,
 };

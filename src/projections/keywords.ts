@@ -1,5 +1,7 @@
 /** The keywords that a person may send instead of a message, as carriers define them. */
 
+import { type Column, computed, MESSAGE } from './columns.ts';
+
 export type KeywordEffect = 'opt-out' | 'opt-in' | 'noted';
 
 const EFFECTS = new Map<string, KeywordEffect>([
@@ -22,4 +24,10 @@ export function keywordOf(message: string | undefined): string | undefined {
 /** @param keyword as returned by keywordOf() */
 export function effectOf(keyword: string): KeywordEffect {
   return EFFECTS.get(keyword) ?? 'noted';
+}
+
+/** A column with the keyword that an inbound message is. */
+export function keywordColumn(about: string): Column<string | null, undefined> {
+  const read: Column<string>['read'] = (fields) => keywordOf(fields.get(MESSAGE));
+  return { ...computed<string | null>('TEXT', about, 'latest'), types: ['sms.received'], read };
 }

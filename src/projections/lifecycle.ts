@@ -1,90 +1,105 @@
 /**
- * The lifecycle of a call, a message or a recording: how each event type affects its status and milestones.
- * Each event type has a fixed status, and its rank decides which status wins. A milestone is the earliest time stated
- * by its own event type.
+ * A table of calls, messages or recordings, whose events have a rank. The event of the highest rank decides the status,
+ * and each event type has a milestone: the earliest time of its events.
  */
 
-import type { Event, EventContent } from '../core/event/event.ts';
+import assert from 'node:assert/strict';
 import type { TabledType } from '../core/event/event-types.ts';
-import { earliest, statusWins } from './settle.ts';
+import type { Row } from '../core/tables/projection.ts';
+import { type Column, type Columns, computed, type RowOf, type Table, table } from './columns.ts';
+import { emptyRow, isLater, type SettledColumn, settle, settledColumns, VALUE_TIMES } from './settle.ts';
 
-/** The effect of an event type. */
-export interface Meaning<Milestone extends string> {
-  readonly status: string;
-  /** A higher rank always wins. With equal ranks, the latest event wins, then the greater status text. */
-  readonly rank: number;
-  /** The column that gets the event's time. */
-  readonly milestone: Milestone;
-  /** The field with that time, if any. If it is missing, the event's own time is used. */
-  readonly field?: string;
+/** Its place among the columns is the projection's choice. */
+export const STATUS = computed<string>('TEXT NOT NULL', 'The event type without its family.', 'rank');
+
+/** The last columns of every table with a lifecycle. */
+const LIFE = {
+  event_count: computed<number>('INTEGER NOT NULL', 'How many events the row is made of.'),
+  first_seq: computed<number>('INTEGER NOT NULL', 'The `seq` of the first of them to arrive.'),
+  last_seq: computed<number>('INTEGER NOT NULL', 'The `seq` of the last of them to arrive.'),
+  status_at_ms: computed<number>('INTEGER NOT NULL', 'When the event of the status occurred.', 'internal'),
+  ...VALUE_TIMES,
+};
+
+type LifeRow = Row & RowOf<typeof LIFE & { status: typeof STATUS }>;
+
+interface Options<C extends Columns> extends Pick<Table<C>, 'name' | 'version' | 'about'> {
+  /** The event types by rank, ascending. */
+  readonly ranks: readonly (readonly TabledType[])[];
+  readonly columns: C;
+  /**
+   * Columns that are read before the others, in this order. A failure names the first unusable value, and recorded
+   * events must keep their failures.
+   */
+  readonly readFirst?: readonly (keyof C & string)[];
 }
 
-/** The columns of every row with a lifecycle. */
-export interface LifeColumns {
-  status: string;
-  status_at_ms: number;
-  event_count: number;
-  first_seq: number;
-  last_seq: number;
-}
+export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C & typeof LIFE> {
+  const { columns, readFirst = [], ranks } = options;
+  const declared = { ...columns, ...LIFE };
+  const [keyName = ''] = Object.keys(columns);
+  const empty: Row = emptyRow(declared);
+  const effects = new Map<string | undefined, Effect>();
+  for (const [rank, types] of ranks.entries())
+    for (const type of types) effects.set(type, effectOf(type, rank, declared, readFirst));
+  const rankOf = new Map([...effects.values()].map(({ status, rank }) => [status, rank]));
 
-export const LIFE_COLUMN_TYPES = {
-  event_count: 'INTEGER NOT NULL',
-  first_seq: 'INTEGER NOT NULL',
-  last_seq: 'INTEGER NOT NULL',
-  status_at_ms: 'INTEGER NOT NULL',
-} as const;
+  return table(declared, {
+    ...options,
 
-export interface Lifecycle<Milestone extends string> {
-  /** Whether this event belongs to the table. */
-  covers(event: EventContent): boolean;
-  /** The lifecycle columns of a new row, before its first event is applied. */
-  begin(event: Event): LifeColumns;
-  /** Applies an event to `row`, which it changes. @throws FieldError if the milestone's field is not a valid time */
-  advance(row: LifeColumns & { [column in Milestone]: number | null }, event: Event): void;
-}
-
-/** @param meanings one for each event type of the table */
-export function createLifecycle<Milestone extends string>(
-  meanings: { readonly [type in TabledType]?: Meaning<Milestone> },
-): Lifecycle<Milestone> {
-  const byType = new Map(Object.entries(meanings) as [string, Meaning<Milestone>][]);
-  const ranks = new Map([...byType.values()].map(({ status, rank }) => [status, rank]));
-
-  function meaningOf(event: EventContent): Meaning<Milestone> {
-    const meaning = byType.get(event.tabled ?? '');
-    if (meaning === undefined) throw new Error(`${event.type} has no meaning here`);
-    return meaning;
-  }
-
-  return {
-    covers: (event) => byType.has(event.tabled ?? ''),
-
-    begin(event) {
-      const { status } = meaningOf(event);
-      return {
-        status,
-        status_at_ms: event.occurredAtMs,
-        event_count: 0,
-        first_seq: event.seq,
-        last_seq: event.seq,
-      };
+    keyOf({ tabled, fields }) {
+      return effects.has(tabled) ? (columns[keyName]?.read(fields) as string) : undefined;
     },
 
-    advance(row, event) {
-      const meaning = meaningOf(event);
-      const statedMs = meaning.field === undefined ? undefined : event.fields.timeMs(meaning.field);
-      const columns: { [column in Milestone]: number | null } = row;
-      columns[meaning.milestone] = earliest(row[meaning.milestone], statedMs ?? event.occurredAtMs);
-
-      const held = { status: row.status, rank: ranks.get(row.status) ?? 0 };
-      if (statusWins(meaning, event.occurredAtMs, held, row.status_at_ms)) {
-        row.status = meaning.status;
-        row.status_at_ms = event.occurredAtMs;
+    fold(before, { tabled, fields, occurredAtMs, seq }, key) {
+      const effect = effects.get(tabled);
+      assert.ok(effect !== undefined);
+      const { status, rank, milestone, settled } = effect;
+      const row = { ...(before ?? empty) } as LifeRow;
+      if (before === undefined) {
+        row[keyName] = key;
+        row.status = status;
+        row.status_at_ms = occurredAtMs;
+        row.event_count = 0;
+        row.first_seq = seq;
+        row.last_seq = seq;
+      }
+      const atMs = milestone.read(fields) ?? occurredAtMs;
+      row[milestone.name] = Math.min(Number(row[milestone.name] ?? atMs), Number(atMs));
+      const heldRank = rankOf.get(row.status) ?? 0;
+      if (rank === heldRank ? isLater(occurredAtMs, status, row.status_at_ms, row.status) : rank > heldRank) {
+        row.status = status;
+        row.status_at_ms = occurredAtMs;
       }
       row.event_count += 1;
-      row.first_seq = Math.min(row.first_seq, event.seq);
-      row.last_seq = Math.max(row.last_seq, event.seq);
+      row.first_seq = Math.min(row.first_seq, seq);
+      row.last_seq = Math.max(row.last_seq, seq);
+      settle(row, settled, fields, occurredAtMs);
+      return row as RowOf<C & typeof LIFE>;
     },
+  });
+}
+
+/** What an event of one type does to its row. */
+interface Effect {
+  readonly status: string;
+  readonly rank: number;
+  readonly milestone: Pick<SettledColumn, 'name' | 'read'>;
+  readonly settled: readonly SettledColumn[];
+}
+
+function effectOf(type: TabledType, rank: number, columns: Columns, readFirst: readonly string[]): Effect {
+  const isOf = ({ types }: Pick<Column, 'types'>) => types === 'all' || types.includes(type);
+  const milestone = Object.entries(columns).find(
+    ([, column]) => column.settles === 'earliest' && isOf(column),
+  );
+  assert.ok(milestone !== undefined, `${type} has no milestone`);
+  const settled = settledColumns(columns).filter(isOf);
+  const first = readFirst.flatMap((name) => settled.filter((column) => column.name === name));
+  return {
+    status: type.slice(type.indexOf('.') + 1),
+    rank,
+    milestone: { name: milestone[0], read: milestone[1].read },
+    settled: [...new Set([...first, ...settled])],
   };
 }

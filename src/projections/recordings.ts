@@ -3,120 +3,32 @@
  * `calls`: reports join by `call_uuid`.
  */
 
-import type { Event } from '../core/event/event.ts';
-import type { Projection } from '../core/tables/projection.ts';
-import { createLifecycle, LIFE_COLUMN_TYPES, type LifeColumns } from './lifecycle.ts';
-import { type Settled, type Stated, settle } from './settle.ts';
+import { CALL_UUID, count, number, RECORDING_ID, text } from '../core/event/fields.ts';
+import { column, DURATION_SECONDS, key, milestone, RECORDING_URL, TENANT_ID } from './columns.ts';
+import { lifecycleTable, STATUS } from './lifecycle.ts';
 
-export interface RecordingRow extends Settled, LifeColumns {
-  [column: string]: string | number | null;
-  recording_id: string;
-  call_uuid: string | null;
-  tenant_id: string | null;
-  recording_url: string | null;
-  duration_seconds: number | null;
-  size_bytes: number | null;
-  format: string | null;
-  /** complete < transcribed */
-  status: string;
-  transcription: string | null;
-  language: string | null;
-  confidence: number | null;
-  completed_at_ms: number | null;
-  transcribed_at_ms: number | null;
-}
-
-const lifecycle = createLifecycle<'completed_at_ms' | 'transcribed_at_ms'>({
-  'recording.complete': { status: 'complete', rank: 0, milestone: 'completed_at_ms' },
-  'recording.transcribed': { status: 'transcribed', rank: 1, milestone: 'transcribed_at_ms' },
-});
-
-const SETTLED = [
-  'call_uuid',
-  'tenant_id',
-  'recording_url',
-  'duration_seconds',
-  'size_bytes',
-  'format',
-  'transcription',
-  'language',
-  'confidence',
-] as const;
-
-export const recordings: Projection<RecordingRow> = {
+export const recordings = lifecycleTable({
   name: 'recordings',
   version: 1,
-  key: 'recording_id',
+  about: 'One row per recording of a call.',
+  ranks: [['recording.complete'], ['recording.transcribed']],
   columns: {
-    recording_id: 'TEXT NOT NULL UNIQUE',
-    call_uuid: 'TEXT',
-    tenant_id: 'TEXT',
-    recording_url: 'TEXT',
-    duration_seconds: 'REAL',
-    size_bytes: 'INTEGER',
-    format: 'TEXT',
-    status: 'TEXT NOT NULL',
-    transcription: 'TEXT',
-    language: 'TEXT',
-    confidence: 'REAL',
-    completed_at_ms: 'INTEGER',
-    transcribed_at_ms: 'INTEGER',
-    ...LIFE_COLUMN_TYPES,
-    value_times_ms: 'TEXT NOT NULL',
+    recording_id: key(RECORDING_ID, 'The id of the recording, or else of its call.', CALL_UUID),
+    call_uuid: column(CALL_UUID, 'all', 'The id of the call.'),
+    tenant_id: TENANT_ID,
+    recording_url: column(RECORDING_URL, ['recording.complete'], 'Where the file is.'),
+    duration_seconds: column(DURATION_SECONDS, ['recording.complete'], 'How long it is.'),
+    size_bytes: column(count('size_bytes'), ['recording.complete'], 'How large the file is.'),
+    format: column(text('format'), ['recording.complete'], 'The format of the file, such as `wav`.'),
+    status: STATUS,
+    transcription: column(
+      text('transcription', 'transcript', 'text'),
+      ['recording.transcribed'],
+      'What is said in it.',
+    ),
+    language: column(text('language'), ['recording.transcribed'], 'The language of the transcription.'),
+    confidence: column(number('confidence'), ['recording.transcribed'], 'How certain the transcription is.'),
+    completed_at_ms: milestone(undefined, ['recording.complete'], 'When it was complete.'),
+    transcribed_at_ms: milestone(undefined, ['recording.transcribed'], 'When it was transcribed.'),
   },
-
-  keyOf(event) {
-    if (!lifecycle.covers(event)) return undefined;
-    const { fields } = event;
-    return fields.id('recording_id') ?? fields.id('call_uuid') ?? fields.requiredId('recording_id');
-  },
-
-  fold(row, event, recordingId) {
-    const next: RecordingRow = row === undefined ? newRow(recordingId, event) : { ...row };
-    lifecycle.advance(next, event);
-    settle(next, SETTLED, statedBy(event), event.occurredAtMs);
-    return next;
-  },
-};
-
-function statedBy({ fields, tabled }: Event): Stated<(typeof SETTLED)[number]> {
-  const stated: Stated<(typeof SETTLED)[number]> = {
-    call_uuid: fields.id('call_uuid'),
-    tenant_id: fields.id('tenant_id'),
-  };
-  if (tabled === 'recording.transcribed') {
-    stated.transcription = fields.text('transcription');
-    stated.language = fields.text('language');
-    stated.confidence = fields.number('confidence');
-  } else {
-    stated.recording_url = fields.text('recording_url');
-    stated.duration_seconds = fields.quantity('duration_seconds');
-    stated.size_bytes = fields.count('size_bytes');
-    stated.format = fields.text('format');
-  }
-  return stated;
-}
-
-function newRow(recordingId: string, event: Event): RecordingRow {
-  const { status, status_at_ms, event_count, first_seq, last_seq } = lifecycle.begin(event);
-  return {
-    recording_id: recordingId,
-    call_uuid: null,
-    tenant_id: null,
-    recording_url: null,
-    duration_seconds: null,
-    size_bytes: null,
-    format: null,
-    transcription: null,
-    language: null,
-    confidence: null,
-    completed_at_ms: null,
-    transcribed_at_ms: null,
-    status,
-    status_at_ms,
-    event_count,
-    first_seq,
-    last_seq,
-    value_times_ms: '[]',
-  };
-}
+});

@@ -3,62 +3,63 @@
  * goes to the greater value, and a missing value never replaces a stated one. The row stores the time of each value.
  */
 
+import type { Fields } from '../core/event/fields.ts';
 import type { Value } from '../core/tables/projection.ts';
+import { type Column, type Columns, computed, type RowOf } from './columns.ts';
 
-/** JSON list: for each settled column, in the projection's order, the time (ms) of its value's event, or null. */
-export interface Settled {
-  value_times_ms: string;
+export const VALUE_TIMES = {
+  /** JSON list: for each settled column, in the order of the table, the time (ms) of its value's event, or null. */
+  value_times_ms: computed<string>(
+    'TEXT NOT NULL',
+    'The times of the values in the columns of the kind `latest`.',
+    'internal',
+  ),
+};
+
+export interface SettledColumn extends Pick<Column, 'types' | 'read'> {
+  readonly name: string;
+  /** In value_times_ms. */
+  readonly index: number;
 }
 
-/** The values that one event states; undefined means "not stated". */
-export type Stated<Column extends string> = { [name in Column]?: Value | undefined };
+/** The columns that settle by the latest event. If their order changes, the projection's version must be increased. */
+export function settledColumns(columns: Columns): SettledColumn[] {
+  return Object.entries(columns)
+    .filter(([, { settles }]) => settles === 'latest')
+    .map(([name, { types, read }], index) => ({ name, index, types, read }));
+}
+
+/** A row that no event has been folded into: its columns are NULL, whatever their type. */
+export function emptyRow<C extends Columns>(columns: C): RowOf<C> {
+  const nulls = Object.keys(columns).map((name) => [name, null]);
+  const times = JSON.stringify(settledColumns(columns).map(() => null));
+  return { ...Object.fromEntries(nulls), value_times_ms: times };
+}
 
 /**
- * Merges the values of an event into `row`.
- * @param columns in a fixed order: if it changes, the projection's version must be increased
+ * Merges the values that an event states into `row`.
+ * @param columns those that the event can state
  * @param atMs when the event occurred
+ * @throws FieldError if it has an unusable value; the row may be changed then
  */
-export function settle<Column extends string, R extends Settled & { [name in Column]: Value }>(
-  row: R,
-  columns: readonly Column[],
-  stated: Stated<Column>,
+export function settle(
+  row: Record<string, Value>,
+  columns: readonly SettledColumn[],
+  fields: Fields,
   atMs: number,
 ): void {
-  const times = JSON.parse(row.value_times_ms) as (number | null)[];
-  let text = '';
-  for (const [index, column] of columns.entries()) {
-    const value = stated[column];
-    let timeMs = times[index] ?? null;
-    if (value !== undefined && value !== null && isLater(atMs, value, timeMs, row[column])) {
-      row[column] = value as R[Column];
-      timeMs = atMs;
-    }
-    text += index === 0 ? timeMs : `,${timeMs}`;
+  const times = JSON.parse(row['value_times_ms'] as string) as (number | null)[];
+  for (const { name, index, read } of columns) {
+    const value = read(fields) ?? null;
+    if (value === null || !isLater(atMs, value, times[index] ?? null, row[name] ?? null)) continue;
+    row[name] = value;
+    times[index] = atMs;
   }
-  row.value_times_ms = `[${text}]`;
+  row['value_times_ms'] = JSON.stringify(times);
 }
 
-/** A status and its rank. A higher rank always wins; with equal ranks, the later time, then the greater text. */
-export interface RankedStatus {
-  readonly status: string;
-  readonly rank: number;
-}
-
-/**
- * @returns whether the event's status replaces the row's
- * @param heldAtMs when the row's status occurred
- */
-export function statusWins(next: RankedStatus, atMs: number, held: RankedStatus, heldAtMs: number): boolean {
-  if (next.rank !== held.rank) return next.rank > held.rank;
-  return isLater(atMs, next.status, heldAtMs, held.status);
-}
-
-/** The earliest time of a milestone, stated by its own event type. */
-export function earliest(held: number | null, atMs: number): number {
-  return held === null ? atMs : Math.min(held, atMs);
-}
-
-function isLater(atMs: number, value: Value, heldAtMs: number | null, held: Value): boolean {
+/** Whether a value replaces the one that a row holds. */
+export function isLater(atMs: number, value: Value, heldAtMs: number | null, held: Value): boolean {
   if (heldAtMs === null) return true;
   if (atMs !== heldAtMs) return atMs > heldAtMs;
   return held === null || (value as string | number) > (held as string | number);

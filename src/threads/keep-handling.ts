@@ -13,7 +13,6 @@ import {
 } from '../core/limits.ts';
 import type { Log } from '../core/logger.ts';
 import type { ConsumerPosition } from '../core/metrics/process-state.ts';
-import { HandlersRefused } from '../core/runs/handler.ts';
 import {
   type Death,
   type FromHandlers,
@@ -21,6 +20,7 @@ import {
   type ToHandlers,
 } from '../core/runs/handlers-messages.ts';
 import type { Thread } from '../core/thread.ts';
+import { HandlersRefused } from '../handlers/handler.ts';
 import type { HandlersThreadData, HandlingOptions } from './handlers-thread.ts';
 import { openThread } from './thread.ts';
 

@@ -4,9 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { HANDLER_NAMES } from '../../src/core/runs/handler.ts';
-import { HANDLED_TYPES } from '../../src/core/runs/handler-data.ts';
 import { runStorePath } from '../../src/engines/sqlite/run-store-file.ts';
+import { HANDLED_TYPES } from '../../src/handlers/handler.ts';
 import { freePort } from '../support/free-port.ts';
 import { until } from '../support/receiver.ts';
 import { fault } from './support/fault.ts';
@@ -21,7 +20,7 @@ const DONE_MS_MAX = 200_000;
 
 /** Each handler fails at random, or appends its event's seq to a file. */
 function module(seenPath: string): string {
-  const handlers = HANDLED_TYPES.map((type) => `export const ${HANDLER_NAMES[type]} = run;`).join('\n');
+  const handlers = [...HANDLED_TYPES.keys()].map((name) => `export const ${name} = run;`).join('\n');
   return `
     import { appendFileSync } from 'node:fs';
     async function run(_data, { seq, attempt }) {

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { type LoggedEvent, RunFailed } from '../../src/core/runs/consumer.ts';
-import type { HandlerContext } from '../../src/core/runs/handler.ts';
+import type { HandlerContext } from '../../src/core/runs/handler-context.ts';
 import { forwardConsumer } from '../../src/handlers/forward.ts';
 import { eventOf } from '../support/events.ts';
 import { startTarget } from '../support/target.ts';

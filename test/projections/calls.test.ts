@@ -336,6 +336,12 @@ describe('a call’s values', () => {
       [{ from: {} }, 'from must be text or a whole number up to 2^53 - 1, got an object'],
       [{ direction: 1 }, 'direction must be text, got 1'],
       [{ ended_at: 5 }, 'ended_at must be ISO 8601 text or Unix time between 2000 and 2100, got 5'],
+      // Several: the failure of a recorded event must stay the same.
+      [
+        { recording_url: 1, hangup_cause: [], cost: [], to: [] },
+        'to must be text or a whole number up to 2^53 - 1, got a list',
+      ],
+      [{ recording_url: 1, hangup_cause: [], cost: [] }, 'cost must be an amount, got a list'],
     ] as const) {
       const bad = eventOf(event('completed', 1, data));
       assert.throws(() => calls.fold(row, bad, 'c1'), new FieldError(reason));

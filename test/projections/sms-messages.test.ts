@@ -153,6 +153,10 @@ describe('a message’s media', () => {
     assert.throws(() => media({ media_urls: 'https://a' }), /media_urls must be a list of texts, got text/);
     assert.throws(() => media({ media_urls: ['https://a', 5] }), /media_urls\[1\] must be text, got 5/);
     assert.throws(() => media({ media_count: 1.5 }), /media_count must be a whole number ≥ 0, got 1\.5/);
+    assert.throws(
+      () => media({ segments: -1, media_urls: 5, direction: 5 }),
+      /^FieldError: media_urls must be/,
+    );
     assert.throws(() => media({ segments: -1 }), /segments must be a whole number ≥ 0, got -1/);
   });
 });

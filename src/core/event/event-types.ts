@@ -1,61 +1,41 @@
 /**
- * The event types: the fourteen documented ones, other spellings that the sender uses, and the family that decides
- * which endpoint and which table a type belongs to.
+ * The event types that have a table, and the other spellings that the sender uses. The family of a type, the part before
+ * the dot, decides which endpoint it belongs to.
  */
 
-/** The types that have a table. `sms.queued` is a fifteenth, undocumented type: a status before `sms.sent`. */
-export type TabledType =
-  | 'call.initiated'
-  | 'call.ringing'
-  | 'call.answered'
-  | 'call.completed'
-  | 'call.failed'
-  | 'call.no_answer'
-  | 'call.busy'
-  | 'call.cancelled'
-  | 'sms.queued'
-  | 'sms.sent'
-  | 'sms.delivered'
-  | 'sms.failed'
-  | 'sms.received'
-  | 'recording.complete'
-  | 'recording.transcribed';
+/** An undocumented status of a message, before `sms.sent`. It has no handler. */
+const QUEUED = 'sms.queued';
+
+/** Each type and its other spellings seen on the wire. The documented types are in the order of the documentation. */
+const SPELLINGS = {
+  [QUEUED]: [],
+  'call.initiated': ['call.created'],
+  'call.ringing': [],
+  'call.answered': [],
+  'call.completed': [],
+  'call.failed': [],
+  'call.no_answer': ['call.no-answer'],
+  'call.busy': [],
+  'call.cancelled': ['call.canceled'],
+  'sms.sent': ['mms.sent'],
+  'sms.delivered': [],
+  'sms.failed': [],
+  'sms.received': ['mms.received'],
+  'recording.complete': ['recording.completed', 'recording.ready', 'call.recording.completed'],
+  'recording.transcribed': ['transcription.completed'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+export type TabledType = keyof typeof SPELLINGS;
+export type DocumentedType = Exclude<TabledType, typeof QUEUED>;
+
+const TABLED_TYPES = Object.keys(SPELLINGS) as TabledType[];
 
 /** The fourteen documented types, in the order of the documentation. */
-export const DOCUMENTED_TYPES: readonly TabledType[] = [
-  'call.initiated',
-  'call.ringing',
-  'call.answered',
-  'call.completed',
-  'call.failed',
-  'call.no_answer',
-  'call.busy',
-  'call.cancelled',
-  'sms.sent',
-  'sms.delivered',
-  'sms.failed',
-  'sms.received',
-  'recording.complete',
-  'recording.transcribed',
-];
-
-/** Other spellings seen on the wire. */
-const SPELLINGS: readonly [string, TabledType][] = [
-  ['call.created', 'call.initiated'],
-  ['call.no-answer', 'call.no_answer'],
-  ['call.canceled', 'call.cancelled'],
-  ['mms.sent', 'sms.sent'],
-  ['mms.received', 'sms.received'],
-  ['recording.completed', 'recording.complete'],
-  ['recording.ready', 'recording.complete'],
-  ['call.recording.completed', 'recording.complete'],
-  ['transcription.completed', 'recording.transcribed'],
-];
+export const DOCUMENTED_TYPES = TABLED_TYPES.filter((type) => type !== QUEUED);
 
 const BY_SPELLING = new Map<string, TabledType>([
-  ['sms.queued', 'sms.queued'],
-  ...DOCUMENTED_TYPES.map((type): [string, TabledType] => [type, type]),
-  ...SPELLINGS,
+  ...TABLED_TYPES.map((type) => [type, type] as const),
+  ...TABLED_TYPES.flatMap((type) => SPELLINGS[type].map((spelling) => [spelling, type] as const)),
 ]);
 
 /** All spellings of the types that have a table. */
@@ -71,6 +51,5 @@ export function tabledType(type: string): TabledType | undefined {
 
 /** The part before the first dot, as sent: `call`, `sms`, `mms`, `recording`, `transcription`, … */
 export function familyOf(type: string): string {
-  const dot = type.indexOf('.');
-  return dot === -1 ? type : type.slice(0, dot);
+  return type.split('.', 1)[0] ?? '';
 }

@@ -6,7 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import { EVENT_TYPE_CHARS_MAX } from '../limits.ts';
 import { type TabledType, tabledType } from './event-types.ts';
-import { FieldError, Fields, type Json, kindOf, requireTimeMs } from './fields.ts';
+import { FieldError, Fields, type Json, kindOf, time } from './fields.ts';
 
 /** The columns of the log that are needed to interpret an event. */
 export interface RecordedDelivery {
@@ -117,22 +117,21 @@ export function interpret(read: ReadBody, signedAt: number): Interpretation {
   }
 }
 
+const TIMESTAMP = time('timestamp');
+
 /** Later milestones come first, because `call.completed` also states when the call started. */
-const OCCURRED_FIELDS = [
-  'timestamp',
-  'ended_at',
-  'delivered_at',
-  'received_at',
-  'answered_at',
-  'started_at',
-  'created_at',
+const OCCURRED = [
+  TIMESTAMP,
+  ...['ended_at', 'delivered_at', 'received_at', 'answered_at', 'started_at', 'created_at'].map((name) =>
+    time(name),
+  ),
 ];
 
 function occurredMs(json: Json, fields: Fields): number | undefined {
-  const top = json['timestamp'];
-  if (top !== undefined && top !== null && top !== '') return requireTimeMs('timestamp', top);
-  for (const name of OCCURRED_FIELDS) {
-    const ms = fields.timeMs(name);
+  const top = new Fields(json).get(TIMESTAMP);
+  if (top !== undefined) return top;
+  for (const field of OCCURRED) {
+    const ms = fields.get(field);
     if (ms !== undefined) return ms;
   }
   return undefined;

@@ -1,7 +1,7 @@
 /**
- * Typed access to an event's data. Every value is checked here before it can reach a table: a projection gets the right
- * type or a `FieldError` that names the field, never a half-read row. A missing field, `null` and an empty text (except
- * in a message) all count as not stated and give undefined.
+ * The fields of an event's data: what each may hold, and how it is read. Every value is checked here before it can reach
+ * a table: a projection gets the right type or a `FieldError` that names the field, never a half-read row. A missing
+ * field, `null` and an empty text (except in a message) all count as not stated.
  */
 
 import { readableTimeMs } from './readable-time.ts';
@@ -13,22 +13,109 @@ export class FieldError extends Error {
   override name = 'FieldError';
 }
 
-/** Our name for a field → the names under which it may be sent, in order of precedence. */
-const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
-  call_uuid: ['call_uuid', 'call_sid', 'call_id', 'uuid'],
-  message_id: ['message_id', 'message_sid', 'id'],
-  recording_id: ['recording_id', 'recording_sid'],
-  from_number: ['from_number', 'from'],
-  to_number: ['to_number', 'to'],
-  message: ['message', 'body'],
-  duration_seconds: ['duration_seconds', 'duration'],
-  total_cost: ['total_cost', 'cost'],
-  transcription: ['transcription', 'transcript', 'text'],
-};
+/** A field: `Read` is what a projection reads, `Shown` is what a handler gets. */
+export interface Field<Name extends string = string, Read = unknown, Shown = unknown> {
+  /** Our name for it, under which handlers get it. */
+  readonly name: Name;
+  /** The names under which it may be sent, in order of precedence. Ours is the first. */
+  readonly spellings: readonly string[];
+  /** The type of a column that holds it. */
+  readonly columnType: 'TEXT' | 'INTEGER' | 'REAL';
+  /** @param sentAs the name under which it was sent @throws FieldError if it has another kind of value */
+  read(value: unknown, sentAs: string): Read;
+  /** The value of a column that holds it. */
+  stored(value: Read): string | number;
+  shown(value: Read): Shown;
+  /** Whether an empty text is read. Otherwise it counts as not stated. */
+  readonly readsEmpty: boolean;
+}
 
-const SUBJECT_IDS = ['call_uuid', 'message_id', 'recording_id'] as const;
-const DECIMAL = /^-?\d{1,15}(\.\d{1,15})?$/;
+/** How fields of one kind differ from others. By default, tables and handlers get what was read. */
+type Kind<Read, Shown> = Pick<Field<string, Read, Shown>, 'columnType' | 'read'> &
+  Partial<Pick<Field<string, Read, Shown>, 'stored' | 'shown' | 'readsEmpty'>>;
+
+/** @returns a function that declares fields of this kind, by our name and the other spellings */
+function fieldsOf<Read, Shown = Read>(kind: Kind<Read, Shown>) {
+  const defaults = { stored: (value: unknown) => value, shown: (value: unknown) => value, readsEmpty: false };
+  return <const Name extends string>(name: Name, ...others: string[]) =>
+    ({ name, spellings: [name, ...others], ...defaults, ...kind }) as Field<Name, Read, Shown>;
+}
+
+/** Text as sent, made well-formed Unicode (a lone surrogate would come back from a database as something else). */
+export const text = fieldsOf({ columnType: 'TEXT', read: readText });
+
+/** Text that may be empty: an MMS without text has an empty message. */
+export const message = fieldsOf({ columnType: 'TEXT', read: readText, readsEmpty: true });
+
+/** An id or a phone number: text, or a safe integer ≥ 0, which is converted to its digits. */
+export const id = fieldsOf({
+  columnType: 'TEXT',
+  read(value, sentAs) {
+    if (typeof value === 'string') return value.toWellFormed();
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return String(value);
+    throw wrong(sentAs, 'text or a whole number up to 2^53 - 1', value);
+  },
+});
+
+/** A finite number, or decimal text for one. */
+export const number = fieldsOf({
+  columnType: 'REAL',
+  read: (value, sentAs) => finite(value, sentAs, 'a number'),
+});
+
+/** A finite number ≥ 0, or decimal text for one. */
+export const quantity = fieldsOf({
+  columnType: 'REAL',
+  read: (value, sentAs) => finite(value, sentAs, 'a number ≥ 0', (read) => read >= 0),
+});
+
+/** A whole number from 0 to 2^53 - 1, or decimal text for one. */
+export const count = fieldsOf({
+  columnType: 'INTEGER',
+  read: (value, sentAs) =>
+    finite(value, sentAs, 'a whole number ≥ 0', (read) => Number.isSafeInteger(read) && read >= 0),
+});
+
 const MICROS_PER_UNIT = 1_000_000;
+
+/** Money in millionths of the currency unit, so that sums are exact. Handlers get currency units. */
+export const micros = fieldsOf({
+  columnType: 'INTEGER',
+  read(value, sentAs) {
+    const read = Math.round(finite(value, sentAs, 'an amount') * MICROS_PER_UNIT);
+    if (!Number.isSafeInteger(read)) throw wrong(sentAs, 'an amount below 9 billion', value);
+    return read === 0 ? 0 : read;
+  },
+  shown: (value) => value / MICROS_PER_UNIT,
+});
+
+/** Milliseconds since 1970 UTC, from an integer (seconds or milliseconds) or ISO 8601 text. Handlers get ISO 8601. */
+export const time = fieldsOf({
+  columnType: 'INTEGER',
+  read(value, sentAs) {
+    const ms = readableTimeMs(value);
+    if (ms === undefined) throw wrong(sentAs, 'ISO 8601 text or Unix time between 2000 and 2100', value);
+    return ms;
+  },
+  shown: (ms) => new Date(ms).toISOString(),
+});
+
+/** A list of well-formed texts, in a table as JSON. An empty list counts as stated. */
+export const texts = fieldsOf<readonly string[]>({
+  columnType: 'TEXT',
+  read(value, sentAs) {
+    if (!Array.isArray(value)) throw wrong(sentAs, 'a list of texts', value);
+    return value.map((item: unknown, index) => readText(item, `${sentAs}[${index}]`));
+  },
+  stored: JSON.stringify,
+  readsEmpty: true,
+});
+
+/** The ids of what events are about. */
+export const CALL_UUID = id('call_uuid', 'call_sid', 'call_id', 'uuid');
+export const MESSAGE_ID = id('message_id', 'message_sid', 'id');
+export const RECORDING_ID = id('recording_id', 'recording_sid');
+const ID_SPELLINGS = [CALL_UUID, MESSAGE_ID, RECORDING_ID].flatMap(({ spellings }) => spellings);
 
 /** The fields of one event, for all three body shapes. */
 export class Fields {
@@ -39,130 +126,46 @@ export class Fields {
     this.#data = data;
   }
 
-  /** Text as sent, made well-formed Unicode (a lone surrogate would come back from a database as something else). */
-  text(name: string): string | undefined {
-    const value = this.#find(name);
-    if (value === undefined || value === '') return undefined;
-    if (typeof value !== 'string') throw this.#wrong(name, 'text', value);
-    return value.toWellFormed();
+  /**
+   * The value of the first spelling that states one.
+   * @returns undefined if the field is not stated
+   * @throws FieldError if its value is of another kind
+   */
+  get<Read>(field: Field<string, Read>): Read | undefined {
+    let hasEmpty = false;
+    for (const spelling of field.spellings) {
+      const value = this.#data[spelling];
+      if (value === '') hasEmpty = true;
+      else if (value !== undefined && value !== null) return field.read(value, spelling);
+    }
+    return hasEmpty && field.readsEmpty ? field.read('', field.name) : undefined;
   }
 
-  /** Text that may be empty: an MMS without text has an empty message. */
-  message(): string | undefined {
-    return this.#find('message') === '' ? '' : this.text('message');
-  }
-
-  /** An id or a phone number: text, or a safe integer ≥ 0, which is converted to its digits. */
-  id(name: string): string | undefined {
-    const value = this.#find(name);
-    if (value === undefined || value === '') return undefined;
-    if (typeof value === 'string') return value.toWellFormed();
-    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return String(value);
-    throw this.#wrong(name, 'text or a whole number up to 2^53 - 1', value);
-  }
-
-  /** Like `id`, but a missing id is an error: without it the event has no row. */
-  requiredId(name: string): string {
-    const value = this.id(name);
-    if (value === undefined) throw new FieldError(`${name} is missing`);
+  /** @param fallback read if `field` is not stated @throws FieldError if neither is stated, and as get() */
+  required<Read>(field: Field<string, Read>, fallback?: Field<string, Read>): Read {
+    const value = this.get(field) ?? (fallback && this.get(fallback));
+    if (value === undefined) throw new FieldError(`${field.name} is missing`);
     return value;
-  }
-
-  /** A finite number, or decimal text for one. */
-  number(name: string): number | undefined {
-    return this.#finite(name, 'a number');
-  }
-
-  /** A finite number ≥ 0, or decimal text for one. */
-  quantity(name: string): number | undefined {
-    const number = this.#finite(name, 'a number ≥ 0');
-    if (number !== undefined && number < 0) throw this.#wrong(name, 'a number ≥ 0', this.#find(name));
-    return number;
-  }
-
-  /** A whole number from 0 to 2^53 - 1, or decimal text for one. */
-  count(name: string): number | undefined {
-    const number = this.#finite(name, 'a whole number ≥ 0');
-    if (number === undefined) return undefined;
-    if (!Number.isSafeInteger(number) || number < 0)
-      throw this.#wrong(name, 'a whole number ≥ 0', this.#find(name));
-    return number;
-  }
-
-  /** Money in millionths of the currency unit, so that sums are exact. */
-  micros(name: string): number | undefined {
-    const number = this.#finite(name, 'an amount');
-    if (number === undefined) return undefined;
-    const micros = Math.round(number * MICROS_PER_UNIT);
-    if (!Number.isSafeInteger(micros)) throw this.#wrong(name, 'an amount below 9 billion', this.#find(name));
-    return micros === 0 ? 0 : micros;
-  }
-
-  /** Milliseconds since 1970 UTC, from an integer (seconds or milliseconds) or ISO 8601 text. */
-  timeMs(name: string): number | undefined {
-    const value = this.#find(name);
-    if (value === undefined || value === '') return undefined;
-    return readableTimeMs(value) ?? requireTimeMs(this.#sentAs(name), value);
-  }
-
-  /** A list of well-formed texts. An empty list counts as stated. */
-  textList(name: string): string[] | undefined {
-    const value = this.#find(name);
-    if (value === undefined) return undefined;
-    if (!Array.isArray(value)) throw this.#wrong(name, 'a list of texts', value);
-    return value.map((item: unknown, index) => {
-      if (typeof item !== 'string') throw wrong(`${this.#sentAs(name)}[${index}]`, 'text', item);
-      return item.toWellFormed();
-    });
   }
 
   /** Whether this is the dashboard's test delivery: `"test": true` and no id of a call, message or recording. */
   get isTest(): boolean {
-    return this.#data['test'] === true && SUBJECT_IDS.every((name) => (this.#find(name) ?? '') === '');
-  }
-
-  #finite(name: string, expected: string): number | undefined {
-    const value = this.#find(name);
-    if (value === undefined || value === '') return undefined;
-    const number = typeof value === 'string' && DECIMAL.test(value) ? Number(value) : value;
-    if (typeof number !== 'number' || !Number.isFinite(number)) throw this.#wrong(name, expected, value);
-    return number === 0 ? 0 : number;
-  }
-
-  /** The value of the first spelling that states one; otherwise an empty text, if one was sent. */
-  #find(name: string): unknown {
-    let found: unknown;
-    for (const spelling of spellingsOf(name)) {
-      const value = this.#data[spelling];
-      if (value === '') found = value;
-      else if (value !== undefined && value !== null) return value;
-    }
-    return found;
-  }
-
-  /** The name under which a stated field was sent. */
-  #sentAs(name: string): string {
-    const isStated = (value: unknown) => value !== undefined && value !== null && value !== '';
-    return spellingsOf(name).find((spelling) => isStated(this.#data[spelling])) ?? name;
-  }
-
-  #wrong(name: string, expected: string, value: unknown): FieldError {
-    return wrong(this.#sentAs(name), expected, value);
+    return this.#data['test'] === true && ID_SPELLINGS.every((name) => (this.#data[name] ?? '') === '');
   }
 }
 
-function spellingsOf(name: string): readonly string[] {
-  return SPELLINGS[name] ?? [name];
+function readText(value: unknown, sentAs: string): string {
+  if (typeof value !== 'string') throw wrong(sentAs, 'text', value);
+  return value.toWellFormed();
 }
 
-/**
- * @param name the field as it was sent, for the error
- * @throws FieldError if the value is not a time between 2000 and 2100
- */
-export function requireTimeMs(name: string, value: unknown): number {
-  const ms = readableTimeMs(value);
-  if (ms === undefined) throw wrong(name, 'ISO 8601 text or Unix time between 2000 and 2100', value);
-  return ms;
+const DECIMAL = /^-?\d{1,15}(\.\d{1,15})?$/;
+
+/** @returns a finite number that is not minus zero @throws FieldError, also if it does not fit */
+function finite(value: unknown, sentAs: string, expected: string, fits = (_: number) => true): number {
+  const read = typeof value === 'string' && DECIMAL.test(value) ? Number(value) : value;
+  if (typeof read !== 'number' || !Number.isFinite(read) || !fits(read)) throw wrong(sentAs, expected, value);
+  return read === 0 ? 0 : read;
 }
 
 /** The reason names the field and the kind of value. It never quotes text, which may be personal data. */

@@ -4,7 +4,7 @@ import { EngineError } from '../engine-error.ts';
 import type { EventContent } from '../event/event.ts';
 import type { Json } from '../event/fields.ts';
 import { RUN_ERROR_CHARS_MAX } from '../limits.ts';
-import type { HandlerContext } from './handler.ts';
+import type { HandlerContext } from './handler-context.ts';
 
 /** One event read from the log. */
 export interface LoggedEvent {

@@ -13,7 +13,7 @@ import type { LogLevel } from '../logger.ts';
 import { Turns } from '../turns.ts';
 import type { Consumer } from './consumer.ts';
 import { Dispatcher } from './dispatcher.ts';
-import type { HandlerContext } from './handler.ts';
+import type { HandlerContext } from './handler-context.ts';
 import type { Death, FromHandlers, SharedState, ToHandlers } from './handlers-messages.ts';
 
 export interface HandlersOptions {

@@ -4,7 +4,7 @@ import type { FailedRun } from '../engine/run-store.ts';
 import { interpret, readBody } from '../event/event.ts';
 import type { HandlerEvent } from '../event/recorded-event.ts';
 import { asRunFailed, type Consumer, RunFailed } from './consumer.ts';
-import type { HandlerContext } from './handler.ts';
+import type { HandlerContext } from './handler-context.ts';
 
 /** Tools for a run, in addition to its event. */
 export type RunTools = Pick<HandlerContext, 'log' | 'query'>;

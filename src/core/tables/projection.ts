@@ -21,6 +21,8 @@ export interface Projection<R extends Row = Row> {
   readonly columns: Readonly<Record<keyof R & string, string>>;
   /** Column → full definition of generated columns, if any. */
   readonly generated?: Readonly<Record<string, string>>;
+  /** Columns that only record when others got their values: of no interest to a person. */
+  readonly internal?: readonly string[];
   /**
    * @returns the key of the row that this event belongs to; undefined if it is not for this table
    * @throws FieldError if the key is missing or unusable

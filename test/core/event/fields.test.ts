@@ -1,6 +1,25 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FieldError, Fields, kindOf, requireTimeMs } from '../../../src/core/event/fields.ts';
+import {
+  CALL_UUID,
+  count,
+  type Field,
+  FieldError,
+  Fields,
+  id,
+  kindOf,
+  MESSAGE_ID,
+  micros,
+  number,
+  quantity,
+  RECORDING_ID,
+  text,
+  texts,
+  time,
+} from '../../../src/core/event/fields.ts';
+import { calls } from '../../../src/projections/calls.ts';
+import { DURATION_SECONDS, FROM_NUMBER, MESSAGE, PARTIES } from '../../../src/projections/columns.ts';
+import { recordings } from '../../../src/projections/recordings.ts';
 import { T0_MS, T0_S } from '../../support/events.ts';
 
 const of = (json: string) => new Fields(JSON.parse(json));
@@ -16,27 +35,30 @@ function problem(read: () => unknown): string {
   return assert.fail('nothing was thrown');
 }
 
-const READERS = ['text', 'id', 'number', 'quantity', 'count', 'micros', 'timeMs', 'textList'] as const;
+const TOTAL_COST = calls.declared.total_cost_micros.field;
+const KINDS = { text, id, number, quantity, count, micros, time, texts };
 
-describe('every reader', () => {
-  for (const reader of READERS) {
-    it(`${reader}: absent and null count as not stated`, () => {
-      assert.equal(of('{}')[reader]('note'), undefined);
-      assert.equal(of('{"note":null}')[reader]('note'), undefined);
-      assert.equal(of('{"__proto__":{"note":1}}')[reader]('note'), undefined);
+describe('every kind of field', () => {
+  for (const [kind, fieldOf] of Object.entries(KINDS)) {
+    const note: Field = fieldOf('note');
+
+    it(`${kind}: absent and null count as not stated`, () => {
+      assert.equal(of('{}').get(note), undefined);
+      assert.equal(of('{"note":null}').get(note), undefined);
+      assert.equal(of('{"__proto__":{"note":1}}').get(note), undefined);
     });
 
-    it(`${reader}: names the field as sent, and never quotes a text`, () => {
-      const wrong = reader === 'text' || reader === 'id' ? '{"secret":"Ann"}' : '"Ann owes 5"';
-      const message = problem(() => of(`{"note":${wrong}}`)[reader]('note'));
+    it(`${kind}: names the field as sent, and never quotes a text`, () => {
+      const wrong = kind === 'text' || kind === 'id' ? '{"secret":"Ann"}' : '"Ann owes 5"';
+      const message = problem(() => of(`{"note":${wrong}}`).get(note));
       assert.match(message, /^note must be /);
       assert.doesNotMatch(message, /Ann|secret/);
     });
 
-    it(`${reader}: refuses true, an object and a list of lists`, () => {
+    it(`${kind}: refuses true, an object and a list of lists`, () => {
       for (const value of ['true', '{}', '[[]]']) {
         assert.match(
-          problem(() => of(`{"note":${value}}`)[reader]('note')),
+          problem(() => of(`{"note":${value}}`).get(note)),
           /^note(\[0\])? must be /,
           value,
         );
@@ -44,29 +66,29 @@ describe('every reader', () => {
     });
   }
 
-  it('an empty text counts as not stated, except for textList', () => {
-    for (const reader of READERS) {
-      if (reader === 'textList') continue;
-      assert.equal(of('{"note":""}')[reader]('note'), undefined, reader);
+  it('an empty text counts as not stated, except for a list', () => {
+    for (const [kind, fieldOf] of Object.entries(KINDS)) {
+      if (kind === 'texts') continue;
+      assert.equal(of('{"note":""}').get<unknown>(fieldOf('note')), undefined, kind);
     }
   });
 });
 
 describe('text', () => {
   it('is returned as sent', () => {
-    assert.equal(of('{"direction":" Inbound "}').text('direction'), ' Inbound ');
-    assert.equal(of('{"direction":"\\u0000"}').text('direction'), '\0');
+    assert.equal(of('{"direction":" Inbound "}').get(text('direction')), ' Inbound ');
+    assert.equal(of('{"direction":"\\u0000"}').get(text('direction')), '\0');
   });
 
   it('is made well-formed: a lone surrogate becomes U+FFFD, a pair stays', () => {
-    assert.equal(of('{"direction":"a\\ud800b"}').text('direction'), 'a\ufffdb');
-    assert.equal(of('{"direction":"\\udc00\\ud83d"}').text('direction'), '\ufffd\ufffd');
-    assert.equal(of('{"direction":"\\ud83d\\ude00"}').text('direction'), '😀');
+    assert.equal(of('{"direction":"a\\ud800b"}').get(text('direction')), 'a\ufffdb');
+    assert.equal(of('{"direction":"\\udc00\\ud83d"}').get(text('direction')), '\ufffd\ufffd');
+    assert.equal(of('{"direction":"\\ud83d\\ude00"}').get(text('direction')), '😀');
   });
 
   it('is not made from a number', () => {
     assert.equal(
-      problem(() => of('{"direction":5}').text('direction')),
+      problem(() => of('{"direction":5}').get(text('direction'))),
       'direction must be text, got 5',
     );
   });
@@ -74,19 +96,19 @@ describe('text', () => {
 
 describe('message', () => {
   it('may be empty, which counts as stated', () => {
-    assert.equal(of('{"message":""}').message(), '');
-    assert.equal(of('{"body":""}').message(), '');
+    assert.equal(of('{"message":""}').get(MESSAGE), '');
+    assert.equal(of('{"body":""}').get(MESSAGE), '');
   });
 
   it('counts as not stated if absent or null', () => {
-    assert.equal(of('{}').message(), undefined);
-    assert.equal(of('{"message":null}').message(), undefined);
-    assert.equal(of('{"message":null,"body":"Hi"}').message(), 'Hi');
+    assert.equal(of('{}').get(MESSAGE), undefined);
+    assert.equal(of('{"message":null}').get(MESSAGE), undefined);
+    assert.equal(of('{"message":null,"body":"Hi"}').get(MESSAGE), 'Hi');
   });
 
   it('is named in errors by the spelling that was sent', () => {
     assert.equal(
-      problem(() => of('{"body":7}').message()),
+      problem(() => of('{"body":7}').get(MESSAGE)),
       'body must be text, got 7',
     );
   });
@@ -94,82 +116,82 @@ describe('message', () => {
 
 describe('id', () => {
   it('is text, or a whole number as its digits', () => {
-    assert.equal(of('{"tenant_id":"42"}').id('tenant_id'), '42');
-    assert.equal(of('{"tenant_id":42}').id('tenant_id'), '42');
-    assert.equal(of('{"from":491701234567}').id('from_number'), '491701234567');
-    assert.equal(of('{"tenant_id":0}').id('tenant_id'), '0');
-    assert.equal(of('{"tenant_id":-0}').id('tenant_id'), '0');
+    assert.equal(of('{"tenant_id":"42"}').get(id('tenant_id')), '42');
+    assert.equal(of('{"tenant_id":42}').get(id('tenant_id')), '42');
+    assert.equal(of('{"from":491701234567}').get(FROM_NUMBER), '491701234567');
+    assert.equal(of('{"tenant_id":0}').get(id('tenant_id')), '0');
+    assert.equal(of('{"tenant_id":-0}').get(id('tenant_id')), '0');
   });
 
   it('is at most 2^53 - 1: a larger number may differ from the digits that were sent', () => {
-    assert.equal(of('{"tenant_id":9007199254740991}').id('tenant_id'), '9007199254740991');
+    assert.equal(of('{"tenant_id":9007199254740991}').get(id('tenant_id')), '9007199254740991');
     for (const number of ['9007199254740992', '9007199254740993', '1e400', '-1', '1.5']) {
       assert.match(
-        problem(() => of(`{"tenant_id":${number}}`).id('tenant_id')),
+        problem(() => of(`{"tenant_id":${number}}`).get(id('tenant_id'))),
         /^tenant_id must be text or/,
       );
     }
-    assert.equal(of('{"tenant_id":"9007199254740993"}').id('tenant_id'), '9007199254740993');
+    assert.equal(of('{"tenant_id":"9007199254740993"}').get(id('tenant_id')), '9007199254740993');
   });
 
   it('is made well-formed', () => {
-    assert.equal(of('{"tenant_id":"\\ud800"}').id('tenant_id'), '\ufffd');
+    assert.equal(of('{"tenant_id":"\\ud800"}').get(id('tenant_id')), '\ufffd');
   });
 
   it('is an error if it is required and missing, null or empty', () => {
     for (const json of ['{}', '{"call_uuid":null}', '{"call_uuid":""}', '{"call_id":""}']) {
       assert.equal(
-        problem(() => of(json).requiredId('call_uuid')),
+        problem(() => of(json).required(CALL_UUID)),
         'call_uuid is missing',
         json,
       );
     }
-    assert.equal(of('{"call_sid":"CA1"}').requiredId('call_uuid'), 'CA1');
+    assert.equal(of('{"call_sid":"CA1"}').required(CALL_UUID), 'CA1');
   });
 });
 
 describe('spellings', () => {
-  const SPELLINGS: Record<string, string[]> = {
-    call_uuid: ['call_uuid', 'call_sid', 'call_id', 'uuid'],
-    message_id: ['message_id', 'message_sid', 'id'],
-    recording_id: ['recording_id', 'recording_sid'],
-    from_number: ['from_number', 'from'],
-    to_number: ['to_number', 'to'],
-    message: ['message', 'body'],
-    transcription: ['transcription', 'transcript', 'text'],
-  };
+  const SPELLINGS = [
+    [CALL_UUID, ['call_uuid', 'call_sid', 'call_id', 'uuid']],
+    [MESSAGE_ID, ['message_id', 'message_sid', 'id']],
+    [RECORDING_ID, ['recording_id', 'recording_sid']],
+    [FROM_NUMBER, ['from_number', 'from']],
+    [PARTIES.to_number.field, ['to_number', 'to']],
+    [MESSAGE, ['message', 'body']],
+    [recordings.declared.transcription.field, ['transcription', 'transcript', 'text']],
+  ] as const;
 
-  for (const [name, spellings] of Object.entries(SPELLINGS)) {
-    it(`of ${name} are all read, earlier ones first, and null is passed over`, () => {
+  for (const [field, spellings] of SPELLINGS) {
+    it(`of ${field.name} are all read, earlier ones first, and null is passed over`, () => {
       spellings.forEach((spelling, index) => {
-        assert.equal(new Fields({ [spelling]: 'x' }).text(name), 'x', spelling);
+        assert.equal(new Fields({ [spelling]: 'x' }).get(field), 'x', spelling);
         const later = Object.fromEntries(spellings.slice(index).map((each) => [each, each]));
         const nulls = Object.fromEntries(spellings.slice(0, index).map((each) => [each, null]));
-        assert.equal(new Fields({ ...later, ...nulls }).text(name), spelling);
+        assert.equal(new Fields({ ...later, ...nulls }).get(field), spelling);
       });
     });
   }
 
   it('of numbers are read as well', () => {
-    assert.equal(of('{"duration":12}').quantity('duration_seconds'), 12);
-    assert.equal(of('{"duration_seconds":1,"duration":12}').quantity('duration_seconds'), 1);
-    assert.equal(of('{"cost":0.5}').micros('total_cost'), 500_000);
-    assert.equal(of('{"total_cost":1,"cost":0.5}').micros('total_cost'), 1_000_000);
+    assert.equal(of('{"duration":12}').get(DURATION_SECONDS), 12);
+    assert.equal(of('{"duration_seconds":1,"duration":12}').get(DURATION_SECONDS), 1);
+    assert.equal(of('{"cost":0.5}').get(TOTAL_COST), 500_000);
+    assert.equal(of('{"total_cost":1,"cost":0.5}').get(TOTAL_COST), 1_000_000);
   });
 
   it('are named in errors as they were sent', () => {
     assert.equal(
-      problem(() => of('{"duration":-1}').quantity('duration_seconds')),
+      problem(() => of('{"duration":-1}').get(DURATION_SECONDS)),
       'duration must be a number ≥ 0, got -1',
     );
-    assert.equal(problem(() => of('{"uuid":[]}').id('call_uuid')).split(' ')[0], 'uuid');
+    assert.equal(problem(() => of('{"uuid":[]}').get(CALL_UUID)).split(' ')[0], 'uuid');
   });
 
   it('with empty texts are passed over in favor of one that states something', () => {
-    assert.equal(of('{"call_uuid":"","call_id":"c1"}').requiredId('call_uuid'), 'c1');
-    assert.equal(of('{"from_number":"","from":"+1"}').id('from_number'), '+1');
-    assert.equal(of('{"duration_seconds":"","duration":3}').quantity('duration_seconds'), 3);
-    assert.equal(of('{"message":"","body":"Hi"}').message(), 'Hi');
+    assert.equal(of('{"call_uuid":"","call_id":"c1"}').required(CALL_UUID), 'c1');
+    assert.equal(of('{"from_number":"","from":"+1"}').get(FROM_NUMBER), '+1');
+    assert.equal(of('{"duration_seconds":"","duration":3}').get(DURATION_SECONDS), 3);
+    assert.equal(of('{"message":"","body":"Hi"}').get(MESSAGE), 'Hi');
   });
 });
 
@@ -185,22 +207,22 @@ describe('number', () => {
       ['"007"', 7],
       ['"999999999999999.000000000000001"', 999_999_999_999_999],
     ] as const) {
-      assert.equal(of(`{"confidence":${json}}`).number('confidence'), expected, json);
+      assert.equal(of(`{"confidence":${json}}`).get(number('confidence')), expected, json);
     }
   });
 
   it('is never minus zero', () => {
-    assert.equal(of('{"confidence":-0}').number('confidence'), 0);
-    assert.equal(of('{"confidence":"-0.0"}').number('confidence'), 0);
+    assert.equal(of('{"confidence":-0}').get(number('confidence')), 0);
+    assert.equal(of('{"confidence":"-0.0"}').get(number('confidence')), 0);
   });
 
   it('is not infinite', () => {
     assert.equal(
-      problem(() => of('{"confidence":1e400}').number('confidence')),
+      problem(() => of('{"confidence":1e400}').get(number('confidence'))),
       'confidence must be a number, got Infinity',
     );
     assert.match(
-      problem(() => of('{"confidence":-1e400}').number('confidence')),
+      problem(() => of('{"confidence":-1e400}').get(number('confidence'))),
       /got -Infinity$/,
     );
   });
@@ -222,7 +244,7 @@ describe('number', () => {
       '1\\n',
     ]) {
       assert.equal(
-        problem(() => of(`{"confidence":"${text}"}`).number('confidence')),
+        problem(() => of(`{"confidence":"${text}"}`).get(number('confidence'))),
         'confidence must be a number, got text',
         text,
       );
@@ -232,14 +254,14 @@ describe('number', () => {
 
 describe('quantity', () => {
   it('is a number ≥ 0, or decimal text for one', () => {
-    assert.equal(of('{"duration":0}').quantity('duration_seconds'), 0);
-    assert.equal(of('{"duration":12.75}').quantity('duration_seconds'), 12.75);
-    assert.equal(of('{"duration":"12.75"}').quantity('duration_seconds'), 12.75);
-    assert.equal(of('{"duration":-0}').quantity('duration_seconds'), 0);
+    assert.equal(of('{"duration":0}').get(DURATION_SECONDS), 0);
+    assert.equal(of('{"duration":12.75}').get(DURATION_SECONDS), 12.75);
+    assert.equal(of('{"duration":"12.75"}').get(DURATION_SECONDS), 12.75);
+    assert.equal(of('{"duration":-0}').get(DURATION_SECONDS), 0);
   });
 
   it('is refused below 0', () => {
-    const below = (json: string) => problem(() => of(`{"duration":${json}}`).quantity('duration_seconds'));
+    const below = (json: string) => problem(() => of(`{"duration":${json}}`).get(DURATION_SECONDS));
     assert.equal(below('-0.001'), 'duration must be a number ≥ 0, got -0.001');
     assert.equal(below('"-1"'), 'duration must be a number ≥ 0, got text');
   });
@@ -247,16 +269,16 @@ describe('quantity', () => {
 
 describe('count', () => {
   it('is a whole number from 0 to 2^53 - 1, or decimal text for one', () => {
-    assert.equal(of('{"segments":0}').count('segments'), 0);
-    assert.equal(of('{"segments":1.0}').count('segments'), 1);
-    assert.equal(of('{"segments":"3"}').count('segments'), 3);
-    assert.equal(of('{"segments":"3.0"}').count('segments'), 3);
-    assert.equal(of('{"segments":9007199254740991}').count('segments'), Number.MAX_SAFE_INTEGER);
+    assert.equal(of('{"segments":0}').get(count('segments')), 0);
+    assert.equal(of('{"segments":1.0}').get(count('segments')), 1);
+    assert.equal(of('{"segments":"3"}').get(count('segments')), 3);
+    assert.equal(of('{"segments":"3.0"}').get(count('segments')), 3);
+    assert.equal(of('{"segments":9007199254740991}').get(count('segments')), Number.MAX_SAFE_INTEGER);
   });
 
   it('is refused if it is -1, 1.5, or 2^53 and above', () => {
     for (const json of ['-1', '1.5', '9007199254740992', '9007199254740993', '1e400', '"-1"', '"1.5"']) {
-      const message = problem(() => of(`{"segments":${json}}`).count('segments'));
+      const message = problem(() => of(`{"segments":${json}}`).get(count('segments')));
       assert.match(message, /^segments must be a whole number ≥ 0, got /, json);
     }
   });
@@ -279,24 +301,24 @@ describe('micros', () => {
       ['1.005', 1_005_000],
       ['8999999999', 8_999_999_999_000_000],
     ] as const) {
-      assert.equal(of(`{"cost":${json}}`).micros('total_cost'), expected, json);
+      assert.equal(of(`{"cost":${json}}`).get(TOTAL_COST), expected, json);
     }
   });
 
   it('are never minus zero', () => {
-    assert.equal(of('{"cost":-0.0000001}').micros('total_cost'), 0);
+    assert.equal(of('{"cost":-0.0000001}').get(TOTAL_COST), 0);
   });
 
   it('are exact even if sums of decimals are not', () => {
-    const tenth = of('{"cost":0.1}').micros('total_cost') ?? 0;
-    const fifth = of('{"cost":"0.2"}').micros('total_cost') ?? 0;
-    assert.equal(tenth + fifth, of('{"cost":0.3}').micros('total_cost'));
+    const tenth = of('{"cost":0.1}').get(TOTAL_COST) ?? 0;
+    const fifth = of('{"cost":"0.2"}').get(TOTAL_COST) ?? 0;
+    assert.equal(tenth + fifth, of('{"cost":0.3}').get(TOTAL_COST));
   });
 
   it('are refused if too large to be exact', () => {
     for (const json of ['9007199255', '-9007199255', '1e300', '"999999999999"']) {
       assert.match(
-        problem(() => of(`{"cost":${json}}`).micros('total_cost')),
+        problem(() => of(`{"cost":${json}}`).get(TOTAL_COST)),
         /^cost must be an amount/,
         json,
       );
@@ -304,49 +326,41 @@ describe('micros', () => {
   });
 });
 
-describe('timeMs', () => {
+describe('time', () => {
   it('is an integer or ISO 8601 text', () => {
-    assert.equal(of(`{"ended_at":${T0_S}}`).timeMs('ended_at'), T0_MS);
-    assert.equal(of(`{"ended_at":${T0_MS}}`).timeMs('ended_at'), T0_MS);
-    assert.equal(of('{"ended_at":"2024-01-15T14:32:11Z"}').timeMs('ended_at'), 1_705_329_131_000);
+    assert.equal(of(`{"ended_at":${T0_S}}`).get(time('ended_at')), T0_MS);
+    assert.equal(of(`{"ended_at":${T0_MS}}`).get(time('ended_at')), T0_MS);
+    assert.equal(of('{"ended_at":"2024-01-15T14:32:11Z"}').get(time('ended_at')), 1_705_329_131_000);
   });
 
   it('is an error, never a guess, if it cannot be read', () => {
     for (const json of ['0', '-1', '"soon"', '"1705329131"', '1705329131.5', '1e400', 'false']) {
       assert.match(
-        problem(() => of(`{"ended_at":${json}}`).timeMs('ended_at')),
+        problem(() => of(`{"ended_at":${json}}`).get(time('ended_at'))),
         /^ended_at must be ISO 8601 text or Unix time between 2000 and 2100, got /,
         json,
       );
     }
   });
-
-  it('gives the same messages if it is required', () => {
-    assert.equal(requireTimeMs('timestamp', T0_S), T0_MS);
-    assert.match(
-      problem(() => requireTimeMs('timestamp', 'soon')),
-      /^timestamp must be .*got text$/,
-    );
-  });
 });
 
-describe('textList', () => {
+describe('texts', () => {
   it('is a list of texts; an empty list counts as stated', () => {
-    assert.deepEqual(of('{"media_urls":["a",""]}').textList('media_urls'), ['a', '']);
-    assert.deepEqual(of('{"media_urls":[]}').textList('media_urls'), []);
+    assert.deepEqual(of('{"media_urls":["a",""]}').get(texts('media_urls')), ['a', '']);
+    assert.deepEqual(of('{"media_urls":[]}').get(texts('media_urls')), []);
   });
 
   it('is made well-formed', () => {
-    assert.deepEqual(of('{"media_urls":["\\ud800"]}').textList('media_urls'), ['\ufffd']);
+    assert.deepEqual(of('{"media_urls":["\\ud800"]}').get(texts('media_urls')), ['\ufffd']);
   });
 
   it('names the item that is not text', () => {
     assert.equal(
-      problem(() => of('{"media_urls":["a",null]}').textList('media_urls')),
+      problem(() => of('{"media_urls":["a",null]}').get(texts('media_urls'))),
       'media_urls[1] must be text, got null',
     );
     assert.equal(
-      problem(() => of('{"media_urls":"a"}').textList('media_urls')),
+      problem(() => of('{"media_urls":"a"}').get(texts('media_urls'))),
       'media_urls must be a list of texts, got text',
     );
   });

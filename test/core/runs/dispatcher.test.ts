@@ -14,7 +14,7 @@ import {
 } from '../../../src/core/limits.ts';
 import { type Consumer, RunFailed } from '../../../src/core/runs/consumer.ts';
 import { Dispatcher } from '../../../src/core/runs/dispatcher.ts';
-import type { HandlerContext } from '../../../src/core/runs/handler.ts';
+import type { HandlerContext } from '../../../src/core/runs/handler-context.ts';
 import { createReader } from '../../../src/engines/sqlite/reader.ts';
 import { SqliteRunStore } from '../../../src/engines/sqlite/runs.ts';
 import { derivations } from '../../../src/projections/index.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FieldError } from '../../../src/core/event/fields.ts';
+import { CALL_UUID, FieldError } from '../../../src/core/event/fields.ts';
 import { type FoldingEvent, fold, keysOf, type RowsBefore } from '../../../src/core/tables/fold.ts';
 import { prepare, prepareUnfolded } from '../../../src/core/tables/prepare.ts';
 import type { Projection, Row } from '../../../src/core/tables/projection.ts';
@@ -14,7 +14,7 @@ function counting(name: string, of = (before: number, _seq: number): unknown => 
     version: 1,
     key: 'call_uuid',
     columns: { call_uuid: 'TEXT NOT NULL UNIQUE', n: 'INTEGER NOT NULL' },
-    keyOf: ({ fields }) => fields.id('call_uuid'),
+    keyOf: ({ fields }) => fields.get(CALL_UUID),
     fold: (row, { seq }, key) => ({ call_uuid: key, n: of(Number(row?.['n'] ?? 0), seq) as number }),
   };
 }
@@ -127,7 +127,7 @@ describe('a fold, without a database', () => {
   it('records an event without a usable key, an unreadable one and an unfolded one once each', () => {
     const keyed: Projection = {
       ...counting('keyed'),
-      keyOf: ({ fields }) => fields.requiredId('call_uuid'),
+      keyOf: ({ fields }) => fields.required(CALL_UUID),
     };
     const unreadable = prepare(delivery('not JSON'), [keyed]).event;
     const unfolded = prepareUnfolded(delivery('{}'), new Error('x')).event;

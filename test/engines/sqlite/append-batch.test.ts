@@ -4,7 +4,7 @@ import { afterEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { CHAIN_GENESIS, chainLink } from '../../../src/core/event/chain.ts';
 import type { Recorded } from '../../../src/core/event/delivery.ts';
-import { FieldError } from '../../../src/core/event/fields.ts';
+import { CALL_UUID, FieldError } from '../../../src/core/event/fields.ts';
 import { LOG_READ_EVENTS_MAX, ROWS_KEPT_BYTES_MAX } from '../../../src/core/limits.ts';
 import type { Derivations, Projection } from '../../../src/core/tables/projection.ts';
 import { openDatabase } from '../../../src/engines/sqlite/file/database.ts';
@@ -56,7 +56,7 @@ function made(
     version,
     key: 'call_uuid',
     columns: { call_uuid: 'TEXT NOT NULL UNIQUE', n: 'INTEGER NOT NULL CHECK (n < 100)' },
-    keyOf: ({ fields }) => fields.id('call_uuid'),
+    keyOf: ({ fields }) => fields.get(CALL_UUID),
     fold: (row, _event, key) => ({ call_uuid: key, n: fold(key, row) as number }),
   };
 }
@@ -288,8 +288,8 @@ describe('a projection that cannot use one event of a batch', () => {
     const picky: Projection = {
       ...made('picky', (_, row) => countOf(row)),
       keyOf({ fields }) {
-        if (fields.id('call_uuid') === 'bad') throw new TypeError('oops');
-        return fields.id('call_uuid');
+        if (fields.get(CALL_UUID) === 'bad') throw new TypeError('oops');
+        return fields.get(CALL_UUID);
       },
     };
     const { appender, rows } = given(only(picky));
