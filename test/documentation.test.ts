@@ -5,7 +5,9 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
+import { tablesPage } from '../scripts/cli/tables-page.ts';
 import { DECLARED, NAMES, VARIABLES } from '../src/config/variables.ts';
+import { tables } from '../src/projections/index.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
@@ -54,7 +56,9 @@ it('.env.example lists every variable that a user sets, with its default', () =>
 const documents = [
   'README.md',
   'ARCHITECTURE.md',
-  ...['HANDLERS', 'OPERATIONS', 'PERFORMANCE', 'RELIABILITY', 'SECURITY'].map((name) => `docs/${name}.md`),
+  ...['HANDLERS', 'OPERATIONS', 'PERFORMANCE', 'RELIABILITY', 'SECURITY', 'TABLES'].map(
+    (name) => `docs/${name}.md`,
+  ),
 ]
   .map(read)
   .join('\n');
@@ -97,4 +101,8 @@ it('every command in the documents exists, and every existing one is in the READ
     /npm run [a-z:]+ -- (?!--only|--seed|--platform)/,
     'commands that take options are shown as ./irisx',
   );
+});
+
+it('the columns in the documents are those of the tables', () => {
+  assert.equal(read('docs/TABLES.md'), tablesPage(tables), 'docs/TABLES.md is out of date: run npm run docs');
 });

@@ -59,13 +59,12 @@ export function table<C extends Columns>(
   rest: Pick<Table<C>, 'name' | 'version' | 'about' | 'keyOf' | 'fold' | 'ranks'>,
 ): Table<C> {
   const columns = Object.entries(declared);
-  const sql = columns.map(([name, column]) => [name, column.sql]);
   const amounts = columns.filter(([name]) => name.endsWith('_micros'));
   return {
     ...rest,
     declared,
     key: columns[0]?.[0] ?? '',
-    columns: Object.fromEntries(sql) as Table<C>['columns'],
+    columns: Object.fromEntries(columns.map(([name, { sql }]) => [name, sql])),
     generated: Object.fromEntries(
       amounts.map(([name, { field }]) => [
         field?.name,
@@ -149,7 +148,7 @@ export function computed<V extends Value>(
   about: string,
   settles: Column['settles'] = 'computed',
 ): Column<V, undefined> {
-  return { sql, settles, field: undefined, types: 'all', handled: 'all', about, read: () => undefined };
+  return { sql, settles, field: undefined, types: [], handled: [], about, read: () => undefined };
 }
 
 export const FROM_NUMBER = id('from_number', 'from');

@@ -35,7 +35,7 @@ interface Options<C extends Columns> extends Pick<Table<C>, 'name' | 'version' |
 }
 
 export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C & typeof LIFE> {
-  const { columns, readFirst = [], ranks } = options;
+  const { name, version, about, ranks, columns, readFirst = [] } = options;
   const declared = { ...columns, ...LIFE };
   const [keyName = ''] = Object.keys(columns);
   const empty: Row = emptyRow(declared);
@@ -45,7 +45,10 @@ export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C 
   const rankOf = new Map([...effects.values()].map(({ status, rank }) => [status, rank]));
 
   return table(declared, {
-    ...options,
+    name,
+    version,
+    about,
+    ranks,
 
     keyOf({ tabled, fields }) {
       return effects.has(tabled) ? (columns[keyName]?.read(fields) as string) : undefined;

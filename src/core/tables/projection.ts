@@ -16,9 +16,9 @@ export interface Projection<R extends Row = Row> {
   /** Increase it with every change of columns or folding: servers then rebuild the table automatically. */
   readonly version: number;
   /** The unique column whose value `keyOf` returns. */
-  readonly key: keyof R & string;
+  readonly key: string;
   /** Column → SQL type (`TEXT`, `INTEGER`, `REAL`) and constraints, in order; the key's must have `NOT NULL UNIQUE`. */
-  readonly columns: Readonly<Record<keyof R & string, string>>;
+  readonly columns: Readonly<Record<string, string>>;
   /** Column → full definition of generated columns, if any. */
   readonly generated?: Readonly<Record<string, string>>;
   /** Columns that only record when others got their values: of no interest to a person. */

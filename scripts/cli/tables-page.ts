@@ -1,0 +1,83 @@
+/** docs/TABLES.md: the columns of every table, as they are declared. */
+
+import { SPELLINGS_WITH_TABLE, tabledType } from '../../src/core/event/event-types.ts';
+import { type Column, SETTLING, type Table } from '../../src/projections/columns.ts';
+
+/** By the end of a column's name. */
+const UNITS = {
+  _at_ms: 'ms since 1970 UTC',
+  _seconds: 's',
+  _micros: 'millionths of a US dollar',
+  _bytes: 'bytes',
+};
+
+/** @returns the whole page, as Markdown */
+export function tablesPage(tables: readonly Table[]): string {
+  return `# Tables
+
+The columns of each table, the fields that they come from, and the event types that state them. \`npm run docs\` writes
+this page from \`src/projections\`. All types are those of SQLite's \`STRICT\` tables.
+
+A field is read under each of its names, in this order. A handler gets it under the first one, from the same event types.
+A time without a field is the one at which the event occurred, and so is a time whose field is missing.
+
+How a column settles, whatever the order in which events arrive:
+
+${markdownTable(['word', 'value of the column'], Object.entries(SETTLING))}${tables.map(sectionOf).join('')}`;
+}
+
+function sectionOf({ name, about, ranks, declared, generated = {} }: Table): string {
+  const types = ranks?.flatMap((ofRank, rank) =>
+    ofRank.map((type) => [
+      code(type),
+      listed(SPELLINGS_WITH_TABLE.filter((each) => each !== type && tabledType(each) === type)),
+      code(type.slice(type.indexOf('.') + 1)),
+      String(rank),
+    ]),
+  );
+  const columns = [
+    ...Object.entries(declared).map(([column, declaration]) => cellsOf(column, declaration)),
+    ...Object.entries(generated).map(([column, sql]) => [code(column), sql, '', 'Computed by the database.']),
+  ];
+  return `
+## ${name}
+
+${about}
+
+${types === undefined ? '' : `${markdownTable(['event type', 'also sent as', 'status', 'rank'], types)}\n`}${markdownTable(
+  ['column', 'type', 'unit', 'meaning', 'field', 'stated by', 'settles'],
+  columns,
+)}`;
+}
+
+function cellsOf(name: string, { sql, about, field, fallback, types, handled, settles }: Column): string[] {
+  const unit = Object.entries(UNITS).find(([end]) => name.endsWith(end))?.[1] ?? '';
+  const fields = [field, fallback].filter((each) => each !== undefined);
+  const only = handled === 'all' ? [] : handled.filter((type) => types !== 'all' && !types.includes(type));
+  return [
+    code(name),
+    sql,
+    unit,
+    about,
+    fields.map(({ spellings }) => listed(spellings)).join(', else '),
+    `${types === 'all' ? 'all' : listed(types)}${only.length === 0 ? '' : ` (and ${listed(only)}, for handlers only)`}`,
+    settles,
+  ];
+}
+
+function markdownTable(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = titles.map((title, index) =>
+    Math.max(title.length, ...rows.map((row) => row[index]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[], filler = ' ') =>
+    `| ${widths.map((width, index) => (cells[index] ?? '').padEnd(width, filler)).join(' | ')} |\n`;
+  return [line(titles), line([], '-'), ...rows.map((row) => line(row))].join('');
+}
+
+function listed(names: readonly string[]): string {
+  return names.map(code).join(', ');
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
