@@ -2,7 +2,7 @@
 
 import type { Engine } from '../src/core/engine/engine.ts';
 import type { Reader } from '../src/core/engine/reader.ts';
-import { firstFrom } from '../src/core/inspect/event-times.ts';
+import { firstFrom } from '../src/core/inspect/find-events.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import type { Value } from '../src/core/tables/projection.ts';

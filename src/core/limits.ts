@@ -1,7 +1,7 @@
 /**
- * All limits of the receiver. Each name ends with the unit, and each comment gives the reason.
- * Settings for operators are in config.ts. The limits here follow from the sender's behavior or from
- * the capacity of a small VM. `checkLimits` checks the relations between them.
+ * All limits of the receiver: every number that bounds time, memory or work, the tuning of the engines included. Each
+ * name ends with the unit, and each comment gives the reason. Settings for operators are in config.ts. The limits here
+ * follow from the sender's behavior or from the capacity of a small VM. `checkLimits` checks the relations between them.
  */
 
 // --- the sender -------------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ export const QUEUE_DELIVERIES_MAX = 10_000;
 /** How long SQLite waits for another process's write lock before a batch is refused with 503. */
 export const BUSY_TIMEOUT_MS = 3_000;
 /** How often the lock is polled within that time: a rebuild pauses for at least five times as long. */
-export const LOCK_LOOK_US = 200;
+export const LOCK_POLL_US = 200;
 /** Attempts to open a file that another process is opening, or to checkpoint while another process does. */
 export const FILE_ATTEMPTS_MAX = 20;
 /** Time between two of these attempts. */

@@ -7,7 +7,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Reader } from '../core/engine/reader.ts';
 import { familyOf, tabledType } from '../core/event/event-types.ts';
-import { firstFrom } from '../core/inspect/event-times.ts';
+import { firstFrom } from '../core/inspect/find-events.ts';
 
 export const FAMILIES = ['call', 'sms', 'recording', 'other'] as const;
 export type Family = (typeof FAMILIES)[number];

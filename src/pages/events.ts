@@ -2,7 +2,7 @@
 
 import type { Reader } from '../core/engine/reader.ts';
 import { DOCUMENTED_TYPES } from '../core/event/event-types.ts';
-import { type Found, findEvents } from '../core/inspect/event-search.ts';
+import { type Found, findEvents } from '../core/inspect/find-events.ts';
 import { time, whole } from './format.ts';
 import { external, type Html, html, table } from './html.ts';
 import type { Content } from './layout.ts';

@@ -3,7 +3,7 @@
 import type { Sizes } from '../core/engine/engine.ts';
 import type { ConsumerState } from '../core/engine/run-store.ts';
 import type { Head } from '../core/event/recorded-event.ts';
-import { findEvents } from '../core/inspect/event-search.ts';
+import { findEvents } from '../core/inspect/find-events.ts';
 import type { ProcessState } from '../core/metrics/process-state.ts';
 import { CALLS, SMS } from '../projections/figures.ts';
 import { barChart, totalOf } from './bars.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import type { Database } from 'better-sqlite3';
 import type { Reader } from '../../src/core/engine/reader.ts';
-import { firstFrom } from '../../src/core/inspect/event-times.ts';
+import { firstFrom } from '../../src/core/inspect/find-events.ts';
 import { createReader } from '../../src/engines/sqlite/reader.ts';
 import { type Bar, EventCounts, FAMILIES, familyIn } from '../../src/pages/event-counts.ts';
 import { openInMemory } from '../support/database.ts';

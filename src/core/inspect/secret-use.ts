@@ -1,16 +1,17 @@
 /** Finds when each of several secrets was last used: this shows when an old one can be removed. */
 
 import type { Reader } from '../engine/reader.ts';
+import type { StoredEvent } from '../event/recorded-event.ts';
 import { signerOf } from '../event/signature.ts';
 import { SECRET_USE_EVENTS_MAX } from '../limits.ts';
 
 /** The newest event that a secret signed. */
-export interface LastUse {
+interface LastUse {
   readonly seq: number;
   readonly receivedAtMs: number;
 }
 
-export interface SecretUse {
+interface SecretUse {
   /** In the order of the secrets; undefined if a secret signed none of the events that were read. */
   readonly lastUses: readonly (LastUse | undefined)[];
   /** How many of the newest events were read, at most SECRET_USE_EVENTS_MAX. */
@@ -32,17 +33,22 @@ export async function secretUse(
   for (; seq > end && lastUses.includes(undefined); seq--) {
     const [event] = await reader.stored(seq - 1, 1);
     if (event?.seq !== seq) continue;
-    const signature = Buffer.from(event.signature ?? []).toString('hex');
-    const signer = signerOf(event.body, signature, String(event.signed_at), secrets);
+    const signer = signerOfEvent(event, secrets);
     if (signer >= 0) lastUses[signer] ??= { seq, receivedAtMs: event.received_at_ms };
   }
   return { lastUses, eventsLookedAt: head - seq };
 }
 
+/** @returns the index of the secret that signed the event; -1 if none of them did */
+export function signerOfEvent(event: StoredEvent, secrets: readonly string[]): number {
+  const signature = Buffer.from(event.signature ?? []).toString('hex');
+  return signerOf(event.body, signature, String(event.signed_at), secrets);
+}
+
 /** One line for the log, without any part of a secret. */
 export function secretUseText({ lastUses, eventsLookedAt }: SecretUse): string {
   if (eventsLookedAt === 0) return `${lastUses.length} secrets; the log is empty`;
-  const none =
+  const nothing =
     eventsLookedAt === 1
       ? 'not the only event'
       : `none of the last ${eventsLookedAt.toLocaleString('en-US')} events`;
@@ -51,7 +57,7 @@ export function secretUseText({ lastUses, eventsLookedAt }: SecretUse): string {
       return `secret ${index + 1} last signed seq ${use.seq} (${minuteOf(use.receivedAtMs)} UTC)`;
     // The first is usually the newest: the sender may not use it yet.
     const hint = index === 0 ? '' : ': if it is the old one, it can be removed';
-    return `secret ${index + 1} signed ${none}${hint}`;
+    return `secret ${index + 1} signed ${nothing}${hint}`;
   });
   return `${lastUses.length} secrets: ${texts.join('; ')}`;
 }

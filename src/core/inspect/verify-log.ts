@@ -11,7 +11,7 @@ import { bodyTimeMs } from '../event/body-time.ts';
 import { CHAIN_GENESIS, chainLink } from '../event/chain.ts';
 import { readBody } from '../event/event.ts';
 import type { Head, StoredEvent } from '../event/recorded-event.ts';
-import { signerOf } from '../event/signature.ts';
+import { signerOfEvent } from './secret-use.ts';
 
 /** Events that break a rule. */
 export interface Fault {
@@ -39,7 +39,7 @@ export interface LogVerification {
   /** Signed events whose signature matches none of the secrets; also undefined if no secret was given. */
   readonly signatures: Fault | undefined;
   /** What each secret signed, in the order of the secrets. */
-  readonly signed: readonly Signed[];
+  readonly signed: Signed[];
   /** Number of events recorded while verification was switched off. */
   readonly unsigned: number;
 }
@@ -55,47 +55,48 @@ export async function verifyLog(
   secrets: readonly string[],
   onProgress: OnProgress = () => {},
 ): Promise<LogVerification> {
-  const sequence = new Faults();
-  const chain = new Faults();
-  const signatures = new Faults();
-  const signed: Signed[] = secrets.map(() => ({ events: 0, lastSeq: 0 }));
-  let head: Head = { seq: 0, chain: CHAIN_GENESIS };
-  let events = 0;
-  let unsigned = 0;
+  const found: { -readonly [Name in keyof LogVerification]: LogVerification[Name] } = {
+    head: { seq: 0, chain: CHAIN_GENESIS },
+    events: 0,
+    sequence: undefined,
+    chain: undefined,
+    signatures: undefined,
+    signed: secrets.map(() => ({ events: 0, lastSeq: 0 })),
+    unsigned: 0,
+  };
+  const note = (rule: 'sequence' | 'chain' | 'signatures', seq: number, reason: string | undefined) => {
+    if (reason === undefined) return;
+    const { count, ...first } = found[rule] ?? { count: 0, firstSeq: seq, reason };
+    found[rule] = { count: count + 1, ...first };
+  };
 
   try {
     const { seq: end } = await reader.head();
     for (let isMore = true; isMore; ) {
-      const read = (await reader.stored(head.seq)).filter(({ seq }) => seq <= end);
+      const read = (await reader.stored(found.head.seq)).filter(({ seq }) => seq <= end);
       for (const event of read) {
+        const { head } = found;
         // Only happens in a damaged file, where continuing might never end.
         if (event.seq <= head.seq || !(event.chain instanceof Uint8Array))
           throw new Error(`the row after seq ${head.seq} is unreadable`);
-        if (event.seq !== head.seq + 1) sequence.add(event.seq, `it follows seq ${head.seq}`);
-        chain.add(event.seq, linkProblem(event, head.chain));
-        if (event.signature === null) unsigned += 1;
-        else if (secrets.length > 0) signatures.add(event.seq, countSignature(event, secrets, signed));
+        if (event.seq !== head.seq + 1) note('sequence', event.seq, `it follows seq ${head.seq}`);
+        note('chain', event.seq, linkProblem(event, head.chain));
+        if (event.signature === null) found.unsigned += 1;
+        else if (secrets.length > 0)
+          note('signatures', event.seq, signatureProblem(event, secrets, found.signed));
         // Use the stored link, so that one faulty event does not make all later ones look faulty.
-        head = { seq: event.seq, chain: event.chain };
-        events += 1;
+        found.head = { seq: event.seq, chain: event.chain };
+        found.events += 1;
       }
       isMore = read.length > 0;
       await reader.rest();
-      onProgress(head.seq, end);
+      onProgress(found.head.seq, end);
     }
   } catch (error) {
     if (engineFault(error) === 'statement') throw error; // a table is missing: nothing was read
-    chain.add(head.seq + 1, `the log cannot be read from here on: ${errorText(error)}`);
+    note('chain', found.head.seq + 1, `the log cannot be read from here on: ${errorText(error)}`);
   }
-  return {
-    head,
-    events,
-    sequence: sequence.first,
-    chain: chain.first,
-    signatures: signatures.first,
-    signed,
-    unsigned,
-  };
+  return found;
 }
 
 /** A head that was recorded outside the file. */
@@ -107,35 +108,25 @@ export interface Anchor {
 
 /** @returns why the log no longer contains the anchor; undefined if it does */
 export async function anchorProblem(
-  reader: Pick<Reader, 'head' | 'stored'>,
+  reader: Pick<Reader, 'head' | 'chainOf'>,
   anchor: Anchor,
 ): Promise<string | undefined> {
   try {
     const end = await reader.head();
     if (end.seq < anchor.seq) return `the log ends with seq ${end.seq}: its tail is missing`;
-    const found = anchor.seq === 0 ? CHAIN_GENESIS : await linkOf(reader, anchor.seq);
-    if (found === undefined) return `seq ${anchor.seq} is missing`;
-    return hexOf(found) === anchor.chain ? undefined : `seq ${anchor.seq} has a different chain`;
+    const found = anchor.seq === 0 ? CHAIN_GENESIS : await reader.chainOf(anchor.seq);
+    if (found.length === 0) return `seq ${anchor.seq} is missing`;
+    return Buffer.from(found).toString('hex') === anchor.chain
+      ? undefined
+      : `seq ${anchor.seq} has a different chain`;
   } catch (error) {
     return `the log cannot be read: ${errorText(error)}`;
   }
 }
 
-class Faults {
-  first: Fault | undefined;
-
-  add(seq: number, reason: string | undefined): void {
-    if (reason === undefined) return;
-    this.first =
-      this.first === undefined
-        ? { count: 1, firstSeq: seq, reason }
-        : { ...this.first, count: this.first.count + 1 };
-  }
-}
-
 /** @param previous the link of the event before it @returns what is wrong with the event's columns and link */
 export function linkProblem(event: StoredEvent, previous: Uint8Array): string | undefined {
-  try {
+  return problemOf(() => {
     const digest = createHash('sha256').update(event.body).digest();
     if (!digest.equals(event.body_sha256)) return 'the body differs from the recorded one';
     const { json } = readBody(event.body, event.event_header);
@@ -144,34 +135,28 @@ export function linkProblem(event: StoredEvent, previous: Uint8Array): string | 
     return link.equals(event.chain)
       ? undefined
       : 'its chain does not match its columns and the event before it';
-  } catch (error) {
-    return `its columns cannot be read: ${errorText(error)}`; // a damaged page can give values of any type
-  }
+  });
 }
 
-/** @param signed is updated for the secret that made the signature @returns what is wrong with the signature */
-function countSignature(
+/** @param signed is updated for the secret that made the signature */
+function signatureProblem(
   event: StoredEvent,
   secrets: readonly string[],
   signed: Signed[],
 ): string | undefined {
-  try {
-    const hex = hexOf(event.signature ?? new Uint8Array());
-    const signer = signerOf(event.body, hex, String(event.signed_at), secrets);
+  return problemOf(() => {
+    const signer = signerOfEvent(event, secrets);
     const before = signed[signer];
     if (before === undefined) return 'its signature matches none of the given secrets';
     signed[signer] = { events: before.events + 1, lastSeq: event.seq };
     return undefined;
+  });
+}
+
+function problemOf(check: () => string | undefined): string | undefined {
+  try {
+    return check();
   } catch (error) {
-    return `its columns cannot be read: ${errorText(error)}`;
+    return `its columns cannot be read: ${errorText(error)}`; // a damaged page can give values of any type
   }
-}
-
-async function linkOf(reader: Pick<Reader, 'stored'>, seq: number): Promise<Uint8Array | undefined> {
-  const [event] = await reader.stored(seq - 1, 1);
-  return event?.seq === seq ? event.chain : undefined;
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
 }

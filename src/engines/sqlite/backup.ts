@@ -27,11 +27,6 @@ import { checkTables } from './rebuild/compare.ts';
 import { rebuild } from './rebuild/rebuild.ts';
 import { runStorePath } from './run-store-file.ts';
 
-/** Path of the handlers' state that belongs to a backup. */
-export function backupHandlersPath(targetPath: string): string {
-  return `${targetPath}.handlers`;
-}
-
 /**
  * @returns when the backup is complete, checked and fsynced
  * @throws EngineError `refused`: the backup was not made; the message says why, and partial files have been removed
@@ -41,7 +36,7 @@ export async function backup(
   derivations: Derivations,
   { targetPath, onProgress }: BackupOptions,
 ): Promise<BackupResult> {
-  const handlersPath = backupHandlersPath(targetPath);
+  const handlersPath = `${targetPath}.handlers`;
   const folder = dirname(targetPath);
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw refused(`the folder ${folder} does not exist: create it, or choose another name`);

@@ -4,7 +4,7 @@
  * or a newer version, is refused and left unchanged.
  */
 
-import { accessSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Sqlite, { type Database } from 'better-sqlite3';
@@ -15,7 +15,7 @@ import {
   FILE_RETRY_MS,
   WAL_CHECKPOINT_BYTES,
 } from '../../../core/limits.ts';
-import { makeFolder } from '../../../core/private-files.ts';
+import { makeFile, makeFolder } from '../../../core/private-files.ts';
 import type { Derivations } from '../../../core/tables/projection.ts';
 import { blockThread } from './block-thread.ts';
 import { refusal, refused } from './refusal.ts';
@@ -29,15 +29,15 @@ import { createViews } from './views.ts';
  * @throws EngineError if the path is not a file or cannot be created
  */
 export function prepareDatabaseFile(path: string): void {
+  let isFile: boolean;
   try {
     makeFolder(dirname(path));
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) closeSync(openSync(path, 'ax', 0o600));
+    makeFile(path);
+    isFile = statSync(path).isFile();
   } catch (error) {
-    const isMadeByAnother = (error as NodeJS.ErrnoException).code === 'EEXIST' && existsSync(path);
-    if (!isMadeByAnother)
-      throw refused(path, error, 'cannot be created', 'check that its folder exists and is writable');
+    throw refused(path, error, 'cannot be created', 'check that its folder exists and is writable');
   }
-  if (!statSync(path).isFile()) {
+  if (!isFile) {
     throw new EngineError(
       'refused',
       `${path} is not a file: set DATABASE_URL to the path of a database file`,

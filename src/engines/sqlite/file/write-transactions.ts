@@ -4,7 +4,7 @@
  */
 
 import type { Database, Statement } from 'better-sqlite3';
-import { BUSY_TIMEOUT_MS, LOCK_LOOK_US } from '../../../core/limits.ts';
+import { BUSY_TIMEOUT_MS, LOCK_POLL_US } from '../../../core/limits.ts';
 import { blockThread } from './block-thread.ts';
 import { storageFault } from './storage-fault.ts';
 
@@ -50,7 +50,7 @@ export class WriteTransactions {
       } catch (error) {
         if (storageFault(error) !== 'busy' || performance.now() >= untilMs) throw error;
       }
-      blockThread(LOCK_LOOK_US / 1000);
+      blockThread(LOCK_POLL_US / 1000);
     }
   }
 }

@@ -21,21 +21,22 @@ const REPLACEMENT_CHARACTER = '\ufffd';
 
 const HEAD = 'SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1';
 const FIRST = 'SELECT seq, type, event_header FROM events WHERE body_time_ms = ? AND body_sha256 = ?';
-const COLUMNS = `
-  seq,
-  body_time_ms,
-  body_sha256,
-  body,
-  type,
-  event_id,
-  path,
-  signature,
-  signed_at,
-  received_at_ms,
-  event_header,
-  event_id_header,
-  chain`;
-const INSERT = `INSERT INTO events (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const COLUMNS = [
+  'seq',
+  'body_time_ms',
+  'body_sha256',
+  'body',
+  'type',
+  'event_id',
+  'path',
+  'signature',
+  'signed_at',
+  'received_at_ms',
+  'event_header',
+  'event_id_header',
+  'chain',
+] as const satisfies readonly (keyof StoredEvent)[];
+const INSERT = `INSERT INTO events (${COLUMNS}) VALUES (${COLUMNS.map(() => '?')})`;
 const STORED = `SELECT ${COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`;
 // Text only: creating a Buffer per value would cost as much as everything else together.
 const RECORDED_COLUMNS =
@@ -72,22 +73,8 @@ export function knownEvent(
 
 /** Inserts an event within the caller's transaction. @throws SqliteError also if the log has its seq or its body */
 export function insertEvent(database: Database, event: StoredEvent): void {
-  // By position, in the order of COLUMNS: named parameters would cost as much as the insert itself.
-  statement(database, INSERT).run(
-    event.seq,
-    event.body_time_ms,
-    event.body_sha256,
-    event.body,
-    event.type,
-    event.event_id,
-    event.path,
-    event.signature,
-    event.signed_at,
-    event.received_at_ms,
-    event.event_header,
-    event.event_id_header,
-    event.chain,
-  );
+  // By position: named parameters would cost as much as the insert itself.
+  statement(database, INSERT).run(...COLUMNS.map((column) => event[column]));
 }
 
 /** Returns the next deliveries with `after` < seq ≤ `upTo`, in order: as many as are read at once. */

@@ -84,23 +84,14 @@ function compare(database: Database, name: string, key: string[], columns: strin
     .map((column) => `CASE WHEN live.${column} IS NOT again.${column} THEN ' ${column}' ELSE '' END`)
     .join(' || ');
   const differ = columns.map((column) => `live.${column} IS NOT again.${column}`).join(' OR ');
+  const [main, temp] = [`main.${name} AS live`, `temp.${name} AS again`];
   const lines = [
-    ...list(
-      database,
-      `SELECT ${shown('live')} || ': in the live table only'
-      FROM main.${name} AS live LEFT JOIN temp.${name} AS again ON ${on} WHERE again.rowid IS NULL`,
-    ),
-    ...list(
-      database,
-      `SELECT ${shown('again')} || ': missing in the live table'
-      FROM temp.${name} AS again LEFT JOIN main.${name} AS live ON ${on} WHERE live.rowid IS NULL`,
-    ),
-    ...list(
-      database,
-      `SELECT ${shown('live')} || ': differs in' || ${named}
-      FROM main.${name} AS live JOIN temp.${name} AS again ON ${on} WHERE ${differ}`,
-    ),
-  ];
+    `SELECT ${shown('live')} || ': in the live table only'
+     FROM ${main} LEFT JOIN ${temp} ON ${on} WHERE again.rowid IS NULL`,
+    `SELECT ${shown('again')} || ': missing in the live table'
+     FROM ${temp} LEFT JOIN ${main} ON ${on} WHERE live.rowid IS NULL`,
+    `SELECT ${shown('live')} || ': differs in' || ${named} FROM ${main} JOIN ${temp} ON ${on} WHERE ${differ}`,
+  ].flatMap((sql) => list(database, sql));
   const rows = database.prepare(`SELECT count(*) FROM main.${name}`).pluck().get() as number;
   const differences = lines.slice(0, DIFFERENCES_LISTED_MAX).map((line) => `${name} ${line}`);
   return { name, rows, differences, differenceCount: lines.length };
