@@ -131,6 +131,8 @@ export const REPEATED_WARNING_MS = 60_000;
 
 /** Length of an event type; the sender's longest has 24 characters. */
 export const EVENT_TYPE_CHARS_MAX = 128;
+/** Depth of a body that is shown indented: deeper than any real event. The size grows with the square of the depth. */
+export const INDENTED_DEPTH_MAX = 64;
 
 // --- rebuild ----------------------------------------------------------------------------------------------
 
@@ -204,6 +206,8 @@ export const HANDLERS_CLOSE_MS = 1_000;
 export const HANDLERS_HEAP_BYTES = 256 * 1024 * 1024;
 /** How long to wait for a forward target's answer; senders of the Standard Webhooks format wait as long. */
 export const FORWARD_TIMEOUT_MS = 15_000;
+/** Requests to the forward target at the same time: a chat tool or a small service has no more capacity. */
+export const FORWARD_RUNS_MAX = 8;
 
 /**
  * Checks the relations between limits that the design depends on.
@@ -246,6 +250,14 @@ export const PAGE_MS_MAX = 30_000;
 export const PAGES_WAITING_MAX = 32;
 /** The pages thread ends after this time without a request; an open page sends one every 30 s. */
 export const PAGES_IDLE_MS = 90_000;
+/** Length of a body on its page: those of the sender have a few thousand. */
+export const PAGE_BODY_CHARS_MAX = 200_000;
+/** Length of a column's value on a page; the body shows the rest. */
+export const PAGE_VALUE_CHARS_MAX = 2_000;
+/** The latest failures, which a page groups: it must not read a table of a million rows. */
+export const PAGE_FAILURES_READ_MAX = 10_000;
+/** Groups of them that are shown. */
+export const PAGE_FAILURES_SHOWN_MAX = 12;
 /** How often an open page reloads itself. */
 export const PAGE_REFRESH_S = 30;
 /** Memory limit of the pages thread, which is terminated above the limit; a page is about 100 KiB. */

@@ -5,7 +5,7 @@
 
 import { createHmac } from 'node:crypto';
 import { tabledType } from '../core/event/event-types.ts';
-import { FORWARD_TIMEOUT_MS, RUN_RETRY_LAST_MS } from '../core/limits.ts';
+import { FORWARD_RUNS_MAX, FORWARD_TIMEOUT_MS, RUN_RETRY_LAST_MS } from '../core/limits.ts';
 import type { Consumer, LoggedEvent } from '../core/runs/consumer.ts';
 import { RunFailed } from '../core/runs/consumer.ts';
 import type { HandlerContext } from '../core/runs/handler-context.ts';
@@ -21,15 +21,13 @@ export interface ForwardOptions {
   readonly key: Uint8Array;
 }
 
-const RUNS_MAX = 8;
-
 /** @param nowMs wall clock, milliseconds; each attempt is signed with the current time */
 export function forwardConsumer({ url, events, key }: ForwardOptions, nowMs: () => number): Consumer {
   const chosen = new Set(events.map(oneName));
   return {
     name: 'forward',
     timeoutMs: FORWARD_TIMEOUT_MS,
-    runsMax: RUNS_MAX,
+    runsMax: FORWARD_RUNS_MAX,
     isForeign: false,
     wants(type) {
       const name = oneName(type);

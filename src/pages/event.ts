@@ -4,14 +4,11 @@ import type { Reader } from '../core/engine/reader.ts';
 import { indentedJson } from '../core/event/indented-json.ts';
 import { failureText, type StoredEvent } from '../core/event/recorded-event.ts';
 import type { Explainer, Explanation } from '../core/inspect/explain.ts';
+import { PAGE_BODY_CHARS_MAX, PAGE_VALUE_CHARS_MAX } from '../core/limits.ts';
 import type { Value } from '../core/tables/projection.ts';
 import { time, whole } from './format.ts';
 import { external, type Html, html, table } from './html.ts';
 import type { Content } from './layout.ts';
-
-const BODY_CHARS_MAX = 200_000;
-/** Maximum length of a column's value; the body shows the rest. */
-const VALUE_CHARS_MAX = 2_000;
 
 /** @returns undefined if there is no such event */
 export async function eventContent(
@@ -86,14 +83,14 @@ ${table(
 function shownValue(column: string, value: Value): Html | false {
   if (value === null) return false;
   if (column.endsWith('_at_ms')) return html`${time(Number(value))} <span class="quiet">${value}</span>`;
-  return external(String(value), VALUE_CHARS_MAX);
+  return external(String(value), PAGE_VALUE_CHARS_MAX);
 }
 
 function shownBody(body: Uint8Array): Html {
   const text = Buffer.from(body).toString('utf8');
   const shown = visible(indentedJson(text) ?? text);
-  return html`<pre>${external(shown.slice(0, BODY_CHARS_MAX))}</pre>
-${shown.length > BODY_CHARS_MAX && html`<p class="quiet">${whole(shown.length - BODY_CHARS_MAX)} more characters are not shown.</p>`}
+  return html`<pre>${external(shown.slice(0, PAGE_BODY_CHARS_MAX))}</pre>
+${shown.length > PAGE_BODY_CHARS_MAX && html`<p class="quiet">${whole(shown.length - PAGE_BODY_CHARS_MAX)} more characters are not shown.</p>`}
 <p class="quiet">${whole(body.byteLength)} bytes</p>`;
 }
 

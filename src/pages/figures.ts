@@ -1,11 +1,8 @@
 /** The numbers on the overview page. */
 
 import type { Reader } from '../core/engine/reader.ts';
+import { PAGE_FAILURES_READ_MAX, PAGE_FAILURES_SHOWN_MAX } from '../core/limits.ts';
 import { columnList, figuresOf, type Source, withStatus } from '../projections/figures.ts';
-
-/** Only the latest failures are grouped: a page must not read a table of a million rows. */
-const FAILURES_READ_MAX = 10_000;
-const FAILURES_SHOWN_MAX = 12;
 
 export type StatusCounts = readonly (readonly [status: string, count: number])[];
 
@@ -57,8 +54,8 @@ export interface FailureReason {
 export async function failureReasons(reader: Pick<Reader, 'query'>): Promise<readonly FailureReason[]> {
   const found = await reader.query(
     `SELECT stage, error, count(*) AS count, max(seq) AS "lastSeq"
-     FROM (SELECT seq, stage, error FROM failures ORDER BY seq DESC LIMIT ${FAILURES_READ_MAX}) AS latest
-     GROUP BY stage, error ORDER BY "lastSeq" DESC LIMIT ${FAILURES_SHOWN_MAX}`,
+     FROM (SELECT seq, stage, error FROM failures ORDER BY seq DESC LIMIT ${PAGE_FAILURES_READ_MAX}) AS latest
+     GROUP BY stage, error ORDER BY "lastSeq" DESC LIMIT ${PAGE_FAILURES_SHOWN_MAX}`,
   );
   return found as unknown as FailureReason[];
 }

@@ -1,11 +1,10 @@
 /** JSON for people to read. */
 
-/** Deeper than any real event. The indented size grows with the square of the depth. */
-const DEPTH_MAX = 64;
+import { INDENTED_DEPTH_MAX } from '../limits.ts';
 
 /** @returns the same JSON, indented; undefined if it is not valid JSON or is nested too deeply */
 export function indentedJson(text: string): string | undefined {
-  if (depthOf(text) > DEPTH_MAX) return undefined;
+  if (depthOf(text) > INDENTED_DEPTH_MAX) return undefined;
   try {
     return JSON.stringify(JSON.parse(text), null, 2);
   } catch {
