@@ -4,12 +4,10 @@ import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { engineOf } from '../src/engines/engine-of.ts';
-import { derivations } from '../src/projections/index.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, duration } from './cli/numbers.ts';
-import { createProgress } from './cli/progress.ts';
+import { print, showProgress } from './cli/output.ts';
 
 const USAGE = `
 ${IRISX} backup FILE
@@ -29,28 +27,20 @@ async function main({ positionals }: Arguments<Record<never, never>>): Promise<n
   const [target, ...more] = positionals;
   if (target === undefined || target === '' || more.length > 0)
     throw new UsageError('give exactly one FILE to write');
-  const { databasePath } = readEnvironment();
-  await requireDatabase({ databasePath });
+  const engine = await requireDatabase(readEnvironment());
   lowerPriority(NICENESS.reading);
-  const progress = createProgress();
   const startedMs = performance.now();
-  try {
-    const { head, runsPath, leftOut } = await engineOf(databasePath, derivations).backup({
-      targetPath: realTarget(target),
-      onProgress: (step, done, total) => progress.report(step, done, total),
-    });
-    progress.clear();
-    const lines = [
-      `${target}: ${counted(head.seq, 'event')}, copied and checked in ${duration(performance.now() - startedMs)}`,
-      ...(runsPath === undefined ? [] : [`${target}.handlers: the state of the handlers`]),
-      ...(leftOut.length === 0 ? [] : [`not included: your own tables ${leftOut.join(', ')}`]),
-      `head: seq ${head.seq}, chain ${Buffer.from(head.chain).toString('hex')}`,
-    ];
-    process.stdout.write(`${lines.join('\n')}\n`);
-    return 0;
-  } finally {
-    progress.clear();
-  }
+  const { head, runsPath, leftOut } = await engine.backup({
+    targetPath: realTarget(target),
+    onProgress: showProgress,
+  });
+  await print([
+    `${target}: ${counted(head.seq, 'event')}, copied and checked in ${duration(performance.now() - startedMs)}`,
+    ...(runsPath === undefined ? [] : [`${target}.handlers: the state of the handlers`]),
+    ...(leftOut.length === 0 ? [] : [`not included: your own tables ${leftOut.join(', ')}`]),
+    `head: seq ${head.seq}, chain ${Buffer.from(head.chain).toString('hex')}`,
+  ]);
+  return 0;
 }
 
 /** Follows links in the folder's path, so that each file has exactly one name. */

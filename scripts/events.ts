@@ -1,6 +1,5 @@
 /** `./irisx events`: lists the events of the log, newest first; shows one in full or its raw bytes; follows the log. */
 
-import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FoundEvent, Reader } from '../src/core/engine/reader.ts';
 import type { StoredEvent } from '../src/core/event/recorded-event.ts';
@@ -13,6 +12,7 @@ import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/comma
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { exportEvents } from './cli/export-events.ts';
 import { grouped } from './cli/numbers.ts';
+import { print } from './cli/output.ts';
 import { eventLines, eventMembers } from './cli/shown-event.ts';
 import { shownTime, timeOption } from './cli/times.ts';
 
@@ -102,14 +102,14 @@ async function list(reader: Reader, values: Values): Promise<number> {
   do {
     const pieceLimit = Math.min(limit - count, LIST_PIECE_EVENTS);
     const piece: Found = await findEvents(reader, filter, { after, before: next }, pieceLimit);
-    if (isJson) await printJson(piece.events);
+    if (isJson) await print(piece.events.map((event) => JSON.stringify(event)));
     else found.push(...piece.events);
     count += piece.events.length;
     next = piece.before;
   } while (next !== undefined && count < limit);
   if (isJson) return 0;
-  print(found.length === 0 ? ['no matching events'] : tableOf(found));
-  if (next !== undefined) print([`older events: --before ${next}`]);
+  await print(found.length === 0 ? ['no matching events'] : tableOf(found));
+  if (next !== undefined) await print([`older events: --before ${next}`]);
   return 0;
 }
 
@@ -120,7 +120,7 @@ async function exportAll(reader: Reader, rest: readonly string[], values: Values
     if (value !== undefined)
       throw new UsageError(`--${name} cannot be used with export, which writes every event of its range`);
   if (output === 'table') throw new UsageError('export writes JSON, not a table');
-  await exportEvents(reader, await rangeOf(reader, values), process.stdout);
+  await exportEvents(reader, await rangeOf(reader, values));
   return 0;
 }
 
@@ -138,8 +138,8 @@ async function tail(reader: Reader, values: Values): Promise<number> {
       const before = Math.min(head.seq, last + TAIL_PIECE_EVENTS) + 1;
       const { events } = await findEvents(reader, filter, { after: last, before }, TAIL_PIECE_EVENTS);
       const some = events.toReversed().slice(0, limit - shown);
-      if (values.output === 'json') await printJson(some);
-      else print(some.map(lineOf));
+      if (values.output === 'json') await print(some.map((event) => JSON.stringify(event)));
+      else await print(some.map(lineOf));
       shown += some.length;
       last = before - 1;
     }
@@ -150,8 +150,8 @@ async function tail(reader: Reader, values: Values): Promise<number> {
 async function show(reader: Reader, seq: number, values: Values): Promise<number> {
   const event = await eventAt(reader, seq);
   const failure = failureText((await reader.failuresOf(seq)).map(({ error }) => error));
-  if (values.output === 'json') await printJson([eventMembers(event, failure)]);
-  else print(eventLines(event, failure));
+  if (values.output === 'json') await print([JSON.stringify(eventMembers(event, failure))]);
+  else await print(eventLines(event, failure));
   return 0;
 }
 
@@ -226,16 +226,6 @@ function tableOf(events: readonly FoundEvent[]): string[] {
 
 function lineOf(event: FoundEvent): string {
   return cellsOf(event).join('  ').trimEnd();
-}
-
-/** Waits for a slow reader, so that memory stays bounded. */
-async function printJson(objects: readonly object[]): Promise<void> {
-  const text = objects.map((object) => `${JSON.stringify(object)}\n`).join('');
-  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
-}
-
-function print(lines: readonly string[]): void {
-  for (const line of lines) process.stdout.write(`${line}\n`);
 }
 
 await runCommand(USAGE, OPTIONS, main);

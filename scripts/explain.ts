@@ -16,6 +16,7 @@ import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted } from './cli/numbers.ts';
+import { print } from './cli/output.ts';
 import { noteTableProblems } from './cli/table-notes.ts';
 import { shownTime } from './cli/times.ts';
 
@@ -67,7 +68,9 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
     if (found.length === 0) return await notFound(explainer, kind, id);
     if (values.output === 'json') process.stdout.write(`${JSON.stringify(found)}\n`);
     else
-      print(found.flatMap((explanation, index) => [...(index === 0 ? [] : ['']), ...linesOf(explanation)]));
+      await print(
+        found.flatMap((explanation, index) => [...(index === 0 ? [] : ['']), ...linesOf(explanation)]),
+      );
     return 0;
   } finally {
     await reader.close();
@@ -87,7 +90,7 @@ async function keysOfSeq(reader: Reader, explainer: Explainer, seq: number): Pro
   if (event?.seq !== seq)
     throw new Error(`there is no event ${seq}: the log's last event is seq ${(await reader.head()).seq}`);
   const failure = failureText((await reader.failuresOf(seq)).map(({ error }) => error));
-  print([
+  await print([
     `seq ${seq}: ${harmless(event.type ?? 'no type')}, received ${shownTime(event.receivedAtMs)} at ${event.path}`,
     ...(failure === null ? [] : [`unusable: ${harmless(failure)}`]),
     '',
@@ -97,7 +100,7 @@ async function keysOfSeq(reader: Reader, explainer: Explainer, seq: number): Pro
 
 async function notFound(explainer: Explainer, kind: string, id: string): Promise<number> {
   if (kind === 'seq') {
-    print(['it does not belong to any row']);
+    await print(['it does not belong to any row']);
     return 0;
   }
   const elsewhere = await kindElsewhere(explainer, kind, id);
@@ -105,7 +108,7 @@ async function notFound(explainer: Explainer, kind: string, id: string): Promise
     elsewhere === undefined
       ? `${IRISX} events list --subject ID searches all bodies for it`
       : `events for ${elsewhere} with this id have: ${IRISX} explain ${elsewhere} ${harmless(id)}`;
-  print([`no event for ${kind} ${JSON.stringify(harmless(id))} has arrived; ${hint}`]);
+  await print([`no event for ${kind} ${JSON.stringify(harmless(id))} has arrived; ${hint}`]);
   return 1;
 }
 
@@ -150,10 +153,6 @@ function linesOf({ table, key, events, columns, differing, lookedAtFrom }: Expla
 function cellsOf({ name, value, seq }: ExplainedColumn): string[] {
   const time = name.endsWith('_at_ms') ? ` (${shownTime(Number(value))})` : '';
   return [name, harmless(`${value}${time}`, VALUE_CHARS_MAX), String(seq)];
-}
-
-function print(lines: readonly string[]): void {
-  process.stdout.write(`${lines.join('\n')}\n`);
 }
 
 await runCommand(USAGE, OPTIONS, main);

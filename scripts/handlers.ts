@@ -11,6 +11,7 @@ import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, duration, grouped } from './cli/numbers.ts';
+import { print } from './cli/output.ts';
 
 const USAGE = `
 ${IRISX} handlers status
@@ -90,7 +91,7 @@ async function printAbsences(store: RunStore, reader: Reader): Promise<void> {
   const { seq } = await reader.head();
   for (const consumer of await store.consumers()) {
     const absence = absenceOf(consumer, seq, Date.now());
-    if (absence !== undefined) print([absence]);
+    if (absence !== undefined) await print([absence]);
   }
 }
 
@@ -119,9 +120,9 @@ async function status(store: RunStore, reader: Reader, engine: Engine): Promise<
     grouped(consumer.waiting),
     grouped(consumer.dead),
   ]);
-  print(alignedLines(['consumer', 'state', 'seq', 'behind', 'waiting', 'dead'], rows, [2, 3, 4, 5]));
+  await print(alignedLines(['consumer', 'state', 'seq', 'behind', 'waiting', 'dead'], rows, [2, 3, 4, 5]));
   const server = isServed ? 'a server is running' : 'no server is running';
-  print([`the log's last event is seq ${grouped(head)}; ${server}`]);
+  await print([`the log's last event is seq ${grouped(head)}; ${server}`]);
   await printAbsences(store, reader);
   return 0;
 }
@@ -146,12 +147,12 @@ async function resume(
   if (from !== 'stopped' && from !== 'now') throw new UsageError('resume needs --from stopped or --from now');
   const head = await reader.head();
   if (absenceOf(consumer, head.seq, Date.now()) === undefined) {
-    print([`${name} is not held up: there is nothing to resume`]);
+    await print([`${name} is not held up: there is nothing to resume`]);
     return 1;
   }
   await store.resume(name, from === 'now' ? head : undefined, Date.now());
   const missed = counted(Math.max(0, head.seq - consumer.seq), 'event');
-  print([
+  await print([
     from === 'now'
       ? `${name} continues after seq ${head.seq}; ${missed} skipped`
       : `${name} runs the ${missed} it missed`,
@@ -171,30 +172,32 @@ async function failed(store: RunStore): Promise<number> {
       nextAtMs === null ? 'dead' : nextAtMs <= nowMs ? 'now' : `in ${duration(nextAtMs - nowMs)}`,
       harmless(error, ERROR_CHARS_MAX),
     ]);
-  if (rows.length === 0) print(['no run has failed']);
-  else print(alignedLines(['seq', 'consumer', 'attempts', 'next', 'error'], rows, [0, 2]));
-  if (runs.length > FAILED_MAX) print([`only the first ${grouped(FAILED_MAX)} are shown`]);
+  if (rows.length === 0) await print(['no run has failed']);
+  else await print(alignedLines(['seq', 'consumer', 'attempts', 'next', 'error'], rows, [0, 2]));
+  if (runs.length > FAILED_MAX) await print([`only the first ${grouped(FAILED_MAX)} are shown`]);
   return 0;
 }
 
 async function retry(store: RunStore, isAll: boolean, seqs: readonly number[]): Promise<number> {
   if (isAll === seqs.length > 0) throw new UsageError('retry needs SEQ … or --all');
   const count = await store.retry(isAll ? undefined : seqs, Date.now());
-  print([`${counted(count, 'run')} will be tried again now`]);
-  return isAll ? 0 : told(seqs, count);
+  await print([`${counted(count, 'run')} will be tried again now`]);
+  return isAll ? 0 : noteOthers(seqs, count);
 }
 
 async function skip(store: RunStore, seqs: readonly number[]): Promise<number> {
   if (seqs.length === 0) throw new UsageError('skip needs SEQ …');
   const count = await store.skip(seqs);
-  print([`${counted(count, 'run')} will not be tried again`]);
-  return told(seqs, count);
+  await print([`${counted(count, 'run')} will not be tried again`]);
+  return noteOthers(seqs, count);
 }
 
 /** Reports it if some of the given events have no failed run. @returns the exit code, which is 1 in that case */
-function told(seqs: readonly number[], count: number): number {
+async function noteOthers(seqs: readonly number[], count: number): Promise<number> {
   if (count >= new Set(seqs).size) return 0;
-  print(['the others have no failed run: see handlers failed; --replay-from also runs what has succeeded']);
+  await print([
+    'the others have no failed run: see handlers failed; --replay-from also runs what has succeeded',
+  ]);
   return 1;
 }
 
@@ -211,12 +214,8 @@ async function replay(
   if (from > head + 1) throw new UsageError(`--replay-from must be from 1 to ${head + 1}, not ${from}`);
   const chain = await reader.chainOf(from - 1);
   for (const name of only === undefined ? names : [only]) await store.replayFrom(name, from, chain);
-  print([`${counted(head - from + 1, 'event')} from seq ${from} onward will run again`]);
+  await print([`${counted(head - from + 1, 'event')} from seq ${from} onward will run again`]);
   return 0;
-}
-
-function print(lines: readonly string[]): void {
-  process.stdout.write(`${lines.join('\n')}\n`);
 }
 
 await runCommand(USAGE, OPTIONS, main);

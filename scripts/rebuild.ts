@@ -8,7 +8,7 @@ import { derivations } from '../src/projections/index.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, duration, perSecond } from './cli/numbers.ts';
-import { createProgress } from './cli/progress.ts';
+import { print, showProgress } from './cli/output.ts';
 import { tableLines, unfoldedLines } from './cli/table-lines.ts';
 
 const NAMES = derivations.projections.map(({ name }) => name);
@@ -44,18 +44,10 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
 }
 
 async function check(engine: Engine, isMeant: (name: string) => boolean): Promise<number> {
-  const progress = createProgress();
-  try {
-    const { checks, unfolded } = await engine.check((done, total) =>
-      progress.report('comparing', done, total),
-    );
-    progress.clear();
-    const meant = checks.filter(({ name }) => isMeant(name));
-    process.stdout.write(`${[...meant.flatMap(tableLines), ...unfoldedLines(unfolded)].join('\n')}\n`);
-    return meant.every(({ differenceCount }) => differenceCount === 0) ? 0 : 1;
-  } finally {
-    progress.clear();
-  }
+  const { checks, unfolded } = await engine.check((done, total) => showProgress('comparing', done, total));
+  const meant = checks.filter(({ name }) => isMeant(name));
+  await print([...meant.flatMap(tableLines), ...unfoldedLines(unfolded)]);
+  return meant.every(({ differenceCount }) => differenceCount === 0) ? 0 : 1;
 }
 
 const PHASES: Readonly<Record<RebuildProgress['phase'], string>> = {
@@ -65,24 +57,17 @@ const PHASES: Readonly<Record<RebuildProgress['phase'], string>> = {
 
 async function rebuildTables(engine: Engine, projections: readonly Projection[]): Promise<void> {
   lowerPriority(NICENESS.writing);
-  const progress = createProgress();
   const startedMs = performance.now();
-  try {
-    const { seq, rows, failures } = await engine.rebuild({
-      projections,
-      onProgress: ({ phase, done, total }) => progress.report(PHASES[phase], done, total),
-    });
-    const ms = performance.now() - startedMs;
-    progress.clear();
-    const lines = [
-      ...projections.map(({ name }) => `${name}: ${counted(rows[name] ?? 0, 'row')}`),
-      `failures: ${counted(failures, 'row')}`,
-      `rebuilt from ${counted(seq, 'event')} in ${duration(ms)}, ${perSecond(seq, ms)}`,
-    ];
-    process.stdout.write(`${lines.join('\n')}\n`);
-  } finally {
-    progress.clear();
-  }
+  const { seq, rows, failures } = await engine.rebuild({
+    projections,
+    onProgress: ({ phase, done, total }) => showProgress(PHASES[phase], done, total),
+  });
+  const ms = performance.now() - startedMs;
+  await print([
+    ...projections.map(({ name }) => `${name}: ${counted(rows[name] ?? 0, 'row')}`),
+    `failures: ${counted(failures, 'row')}`,
+    `rebuilt from ${counted(seq, 'event')} in ${duration(ms)}, ${perSecond(seq, ms)}`,
+  ]);
 }
 
 await runCommand(USAGE, OPTIONS, main);

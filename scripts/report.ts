@@ -1,6 +1,5 @@
 /** `./irisx report`: reports from the tables for a terminal, spreadsheet or program; also as of an earlier event. */
 
-import type { Engine } from '../src/core/engine/engine.ts';
 import type { Reader } from '../src/core/engine/reader.ts';
 import { firstFrom } from '../src/core/inspect/find-events.ts';
 import { harmless } from '../src/core/logger.ts';
@@ -21,7 +20,7 @@ import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { csvLines } from './cli/csv.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { grouped } from './cli/numbers.ts';
-import { createProgress } from './cli/progress.ts';
+import { clearProgress, showProgress } from './cli/output.ts';
 import { noteTableProblems } from './cli/table-notes.ts';
 import { shownTime, timeOption } from './cli/times.ts';
 
@@ -84,7 +83,8 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
     if (asOf === undefined) await noteTableProblems(reader);
     else {
       await reader.close();
-      reader = await readerAsOf(engine, asOf);
+      reader = await engine.openReaderAsOf(asOf, (done, total) => showProgress('folding', done, total));
+      clearProgress();
     }
     const scope = { sinceMs, untilMs, by };
     const texts: string[] = [];
@@ -119,15 +119,6 @@ async function seqAt(reader: Reader, text: string): Promise<number> {
   const head = await reader.head();
   if (seq > head.seq) throw new UsageError(`--as-of ${text}: the log's last event is seq ${head.seq}`);
   return seq;
-}
-
-async function readerAsOf(engine: Engine, seq: number): Promise<Reader> {
-  const progress = createProgress();
-  try {
-    return await engine.openReaderAsOf(seq, (done, total) => progress.report('folding', done, total));
-  } finally {
-    progress.clear();
-  }
 }
 
 function tableText({ name, columns, rows, total, by, sinceMs, untilMs, asOf }: Made): string {

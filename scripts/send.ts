@@ -6,14 +6,14 @@ import { IRISX } from '../src/core/packaging.ts';
 import { readChanges } from './cli/changes.ts';
 import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/command.ts';
 import { knownSecrets, readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';
-import { createPoster, type Delivery, type PosterOptions } from './cli/post.ts';
-import { createProgress } from './cli/progress.ts';
+import { print, showProgress } from './cli/output.ts';
+import { createPost, type Delivery, type DeliverySource, type PostOptions } from './cli/post.ts';
 import { type Random, seededRandom, shuffled } from './cli/random.ts';
 import { readRecordedFile } from './cli/recorded-file.ts';
 import { SHAPES, sampleEvent } from './cli/sample-events.ts';
 import { SCENARIO_NAMES, scenario, singleEvent } from './cli/scenarios.ts';
 import { sendAll } from './cli/send-all.ts';
-import { Tally } from './cli/tally.ts';
+import { SendOutcomes } from './cli/send-outcomes.ts';
 
 const USAGE = `
 ${IRISX} send <event type> | --scenario NAME | --file F.jsonl  [options]
@@ -81,51 +81,40 @@ async function main(given: Given): Promise<number> {
   const random = seededRandom(seed);
   const once = readSource(given, random);
   const target = readTarget(given);
-  const poster = createPoster({ ...target, connections: concurrency });
+  const post = createPost({ ...target, connections: concurrency });
 
   const copies = values.duplicate === true ? 2 : 1;
   const total = once.size * count * copies;
   const isShown = values.verbose === true || (values.quiet !== true && total <= SHOWN_MAX);
   const isOneByOne = concurrency === 1 && rate === undefined;
-  const progress = createProgress();
-  const tally = new Tally();
-  const outgoing = (delivery: Delivery) => process.stdout.write(`--> ${harmless(delivery.label)}\n`);
+  const outcomes = new SendOutcomes();
   let nobodyThere = false;
+  const send = async (delivery: Delivery, dueMs: number) => {
+    const outgoing = `--> ${harmless(delivery.label)}`;
+    if (isShown && isOneByOne) await print([outgoing]);
+    const answer = await post(delivery);
+    if (answer.kind === 'no-answer' && answer.code === 'ECONNREFUSED' && outcomes.sent === 0)
+      nobodyThere = true;
+    if (nobodyThere) return false;
+    const incoming = `<-- ${outcomes.add(delivery.label, answer, performance.now() - dueMs)}`;
+    // With several in flight, each delivery is shown together with its answer.
+    if (isShown) await print(isOneByOne ? [incoming] : [outgoing, incoming]);
+    else showProgress('sending', outcomes.sent, total);
+    return true;
+  };
 
   const all = repeated(once.make, count, copies);
-  if (values.shuffle === true) process.stdout.write(`seed ${seed}\n`);
+  if (values.shuffle === true) await print([`seed ${seed}`]);
   const startedMs = performance.now();
-  try {
-    await sendAll(values.shuffle === true ? shuffled([...all], random) : all, {
-      poster,
-      concurrency,
-      rate,
-      onStart(delivery) {
-        if (isShown && isOneByOne) outgoing(delivery);
-      },
-      onAnswer(delivery, answer, tookMs) {
-        if (answer.kind === 'none' && answer.code === 'ECONNREFUSED' && tally.sent === 0) nobodyThere = true;
-        if (nobodyThere) return false;
-        const verdict = tally.add(delivery.label, answer, tookMs);
-        // With several in flight, each delivery is shown together with its answer.
-        if (isShown && !isOneByOne) outgoing(delivery);
-        if (isShown) process.stdout.write(`<-- ${verdict.text}\n`);
-        else progress.report('sending', tally.sent, total);
-        return true;
-      },
-    });
-  } finally {
-    progress.clear();
-    poster.close();
-  }
+  await sendAll(values.shuffle === true ? shuffled([...all], random) : all, { concurrency, rate, send });
   if (nobodyThere)
     throw new Error(`nothing is listening on ${target.url.origin}: start the server with ${IRISX} serve`);
   const tookMs = performance.now() - startedMs;
-  if (tally.sent > 1) process.stdout.write(`${tally.summary(tookMs).join('\n')}\n`);
-  return tally.isGood ? 0 : 1;
+  if (outcomes.sent > 1) await print(outcomes.summary(tookMs));
+  return outcomes.isGood ? 0 : 1;
 }
 
-function readTarget({ values }: Given): Omit<PosterOptions, 'connections'> {
+function readTarget({ values }: Given): Omit<PostOptions, 'connections'> {
   const config = readEnvironment(values.secret);
   const url = readUrl(values.url ?? serverUrl(config));
   const { path } = values;
@@ -137,13 +126,7 @@ function readTarget({ values }: Given): Omit<PosterOptions, 'connections'> {
   return { url, path, secret };
 }
 
-/** The deliveries of one repetition: how many there are, and how to make them (samples get new ids each time). */
-interface Source {
-  readonly size: number;
-  make(): Iterable<Delivery>;
-}
-
-function readSource({ values, positionals }: Given, random: Random): Source {
+function readSource({ values, positionals }: Given, random: Random): DeliverySource {
   const [type, ...more] = positionals;
   const sources = [type, values.scenario, values.file].filter((source) => source !== undefined);
   if (sources.length !== 1 || more.length > 0) {
@@ -154,7 +137,7 @@ function readSource({ values, positionals }: Given, random: Random): Source {
       throw new UsageError('--data and --shape are for samples: the bodies of a --file are sent unchanged');
     const recorded = readRecordedFile(values.file);
     if (recorded.size === 0) throw new UsageError(`${values.file} contains no deliveries`);
-    return { size: recorded.size, make: recorded.deliveries };
+    return recorded;
   }
 
   const changes = readChanges(values.data ?? []);

@@ -1,13 +1,13 @@
 /** `./irisx sign`: prints the signature headers of a body, or checks given ones. */
 
 import { isUtf8 } from 'node:buffer';
-import { readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
-import { errorText } from '../src/core/engine-error.ts';
 import { generateSignature, matchesSignature } from '../src/core/event/signature.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { knownSecrets, readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';
+import { print } from './cli/output.ts';
+import { readFile } from './cli/read-file.ts';
 
 const USAGE = `
 ${IRISX} sign <file|->  [options]
@@ -53,15 +53,14 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
 
   const config = readEnvironment(values.secret);
   const secret = signingSecret(config);
-  const body = await readBytes(file);
+  const body = file === '-' ? await buffer(process.stdin) : readFile(file);
   if (values.verify === true) {
     const hex = (values.signature ?? '').replace(/^sha256=/, '');
     const isMadeBy = (secrets: readonly string[]) =>
       matchesSignature(body, hex, values.timestamp ?? '', secrets);
     const isValid = isMadeBy(knownSecrets(config));
-    const isOld = !isValid && isMadeBy(config.retiredSecrets);
-    const invalid = isOld ? `invalid signature: ${RETIRED}` : 'invalid signature';
-    process.stdout.write(isValid ? 'valid\n' : `${invalid}\n`);
+    const reason = isMadeBy(config.retiredSecrets) ? `: ${RETIRED}` : '';
+    await print([isValid ? 'valid' : `invalid signature${reason}`]);
     return isValid ? 0 : 1;
   }
 
@@ -71,22 +70,12 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
     `X-IRISX-Signature: ${values.prefix === true ? 'sha256=' : ''}${signature}`,
     `X-IRISX-Timestamp: ${timestamp}`,
   ];
-  if (values.curl === true) {
+  if (values.curl !== true) await print(headers);
+  else {
     if (values.event !== undefined) headers.push(`X-IRISX-Event: ${values.event}`);
-    process.stdout.write(`${curlLine(values.url ?? serverUrl(config), headers, file, body)}\n`);
-  } else {
-    process.stdout.write(`${headers.join('\n')}\n`);
+    await print([curlLine(values.url ?? serverUrl(config), headers, file, body)]);
   }
   return 0;
-}
-
-async function readBytes(file: string): Promise<Buffer> {
-  if (file === '-') return buffer(process.stdin);
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new Error(`${file} cannot be read: ${errorText(error)}`, { cause: error });
-  }
 }
 
 function curlLine(url: string, headers: readonly string[], file: string, body: Buffer): string {

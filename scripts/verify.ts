@@ -16,7 +16,7 @@ import { IRISX } from '../src/core/packaging.ts';
 import { type Arguments, runCommand, UsageError } from './cli/command.ts';
 import { knownSecrets, readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, grouped } from './cli/numbers.ts';
-import { createProgress, type Progress } from './cli/progress.ts';
+import { print, showProgress } from './cli/output.ts';
 import { tableLines, unfoldedLines } from './cli/table-lines.ts';
 
 const USAGE = `
@@ -37,11 +37,11 @@ Prints one line per check, then the log's head. Exit code 0: all checks passed.
 
 const OPTIONS = { anchor: { type: 'string' }, secret: { type: 'string' } } as const;
 
-/** The result of a check; its details are printed below its line. */
 interface Finding {
   readonly state: 'ok' | 'FAILED' | 'skipped';
   readonly text: string;
-  readonly details?: readonly string[];
+  /** Printed below its line. */
+  readonly details: readonly string[];
 }
 
 const DETAILS_MAX = 20;
@@ -51,33 +51,49 @@ async function main({ values }: Arguments<typeof OPTIONS>): Promise<number> {
   const anchor = values.anchor === undefined ? undefined : readAnchor(values.anchor);
   const config = readEnvironment(values.secret);
   const engine = await requireDatabase(config);
-
-  const progress = createProgress();
   let isGood = true;
-  const report = (name: string, { state, text, details = [] }: Finding) => {
-    progress.clear();
+  const report = async (name: string, { state, text, details }: Finding) => {
     if (state === 'FAILED') isGood = false;
     const shown = details.slice(0, DETAILS_MAX).map((detail) => `  ${harmless(detail)}`);
-    process.stdout.write(`${[`${state.padEnd(STATE_CHARS)} ${name}: ${text}`, ...shown].join('\n')}\n`);
+    await print([`${state.padEnd(STATE_CHARS)} ${name}: ${text}`, ...shown]);
   };
 
   const reader = await engine.openReader();
   try {
-    report('file', fileFinding(await reader.damage()));
+    const damage = await reader.damage();
+    const isDamaged = damage.length > 0;
+    await report(
+      'file',
+      finding(isDamaged ? 'SQLite finds damage' : undefined, 'SQLite finds no damage', damage),
+    );
     const known = namedSecrets(config, values.secret !== undefined);
     const secrets = known.map(({ secret }) => secret);
-    const found = await verifyLog(reader, secrets, (done, total) => progress.report('log', done, total));
-    report('sequence', sequenceFinding(found));
-    report('chain', chainFinding(found));
-    report('signatures', signaturesFinding(found, known));
-    if (anchor !== undefined) report('anchor', anchorFinding(anchor, await anchorProblem(reader, anchor)));
-    report('tables', await tablesFinding(engine, progress));
-    process.stdout.write(`head: seq ${found.head.seq}, chain ${hexOf(found.head.chain)}\n`);
+    const found = await verifyLog(reader, secrets, (done, total) => showProgress('log', done, total));
+    const { sequence, chain, events, head } = found;
+    await report('sequence', finding(faultText(sequence), `${counted(events, 'event')} without gaps`));
+    await report('chain', finding(faultText(chain), 'bodies, times and links are as recorded'));
+    await report('signatures', signaturesFinding(found, known));
+    if (anchor !== undefined) {
+      const problem = await anchorProblem(reader, anchor);
+      await report('anchor', finding(problem, `seq ${anchor.seq} is in the log as noted`));
+    }
+    await report('tables', await tablesFinding(engine));
+    await print([`head: seq ${head.seq}, chain ${Buffer.from(head.chain).toString('hex')}`]);
   } finally {
-    progress.clear();
     await reader.close();
   }
   return isGood ? 0 : 1;
+}
+
+/** @param problem undefined if the check passed */
+function finding(problem: string | undefined, passed: string, details: readonly string[] = []): Finding {
+  return { state: problem === undefined ? 'ok' : 'FAILED', text: problem ?? passed, details };
+}
+
+function faultText(fault: Fault | undefined): string | undefined {
+  if (fault === undefined) return undefined;
+  const others = fault.count === 1 ? '' : `, and ${grouped(fault.count - 1)} more`;
+  return `seq ${fault.firstSeq}: ${fault.reason}${others}`;
 }
 
 function readAnchor(text: string): Anchor {
@@ -85,21 +101,6 @@ function readAnchor(text: string): Anchor {
   if (seq === undefined || chain === undefined)
     throw new UsageError('--anchor must be SEQ:CHAIN, the number and 64 hex digits that "head" shows');
   return { seq: Number(seq), chain: chain.toLowerCase() };
-}
-
-function fileFinding(problems: readonly string[]): Finding {
-  if (problems.length === 0) return { state: 'ok', text: 'SQLite finds no damage' };
-  return { state: 'FAILED', text: 'SQLite finds damage', details: problems };
-}
-
-function sequenceFinding({ sequence, events }: LogVerification): Finding {
-  if (sequence === undefined) return { state: 'ok', text: `${counted(events, 'event')} without gaps` };
-  return { state: 'FAILED', text: faultLine(sequence) };
-}
-
-function chainFinding({ chain }: LogVerification): Finding {
-  if (chain === undefined) return { state: 'ok', text: 'bodies, times and links are as recorded' };
-  return { state: 'FAILED', text: faultLine(chain) };
 }
 
 interface NamedSecret {
@@ -125,29 +126,23 @@ function namedSecrets(config: Config, isGiven: boolean): readonly NamedSecret[] 
 }
 
 function signaturesFinding(found: LogVerification, known: readonly NamedSecret[]): Finding {
-  const { signatures, events, unsigned } = found;
-  const besides =
-    unsigned === 0
+  const unsigned =
+    found.unsigned === 0
       ? ''
-      : `; ${counted(unsigned, 'event')} unsigned, recorded with SKIP_SIGNATURE_VERIFICATION`;
+      : `; ${counted(found.unsigned, 'event')} unsigned, recorded with SKIP_SIGNATURE_VERIFICATION`;
   if (known.length === 0) {
-    return {
-      state: 'skipped',
-      text: `not checked, because no secret is known: set WEBHOOK_SECRET${besides}`,
-    };
+    const text = `not checked, because no secret is known: set WEBHOOK_SECRET${unsigned}`;
+    return { state: 'skipped', text, details: [] };
   }
-  const signers =
-    known.length > 1 ? known.map(({ name }, index) => signerLine(name, found.signed[index])) : [];
-  if (signatures === undefined)
-    return { state: 'ok', text: `${grouped(events - unsigned)} valid${besides}`, details: signers };
-  return {
-    state: 'FAILED',
-    text: `${faultLine(signatures)}${besides}`,
-    details: [
-      'if the secret was changed, set WEBHOOK_SECRETS_RETIRED, or WEBHOOK_SECRETS_RETIRED_FILE, to the old ones',
-      ...signers,
-    ],
-  };
+  const problem = faultText(found.signatures);
+  const hint =
+    'if the secret was changed, set WEBHOOK_SECRETS_RETIRED, or WEBHOOK_SECRETS_RETIRED_FILE, to the old ones';
+  const signers = known.map(({ name }, index) => signerLine(name, found.signed[index]));
+  return finding(
+    problem && `${problem}${unsigned}`,
+    `${grouped(found.events - found.unsigned)} valid${unsigned}`,
+    [...(problem === undefined ? [] : [hint]), ...(signers.length > 1 ? signers : [])],
+  );
 }
 
 function signerLine(name: string, signed: Signed | undefined): string {
@@ -155,34 +150,17 @@ function signerLine(name: string, signed: Signed | undefined): string {
   return `${name}: ${counted(signed.events, 'event')}, the last is seq ${signed.lastSeq}`;
 }
 
-function anchorFinding({ seq }: Anchor, problem: string | undefined): Finding {
-  if (problem === undefined) return { state: 'ok', text: `seq ${seq} is in the log as noted` };
-  return { state: 'FAILED', text: problem };
-}
-
-async function tablesFinding(engine: Engine, progress: Progress): Promise<Finding> {
+async function tablesFinding(engine: Engine): Promise<Finding> {
   try {
-    const { checks, unfolded } = await engine.check((done, total) => progress.report('tables', done, total));
+    const { checks, unfolded } = await engine.check((done, total) => showProgress('tables', done, total));
     const wrong = checks.filter(({ differenceCount }) => differenceCount > 0);
-    if (wrong.length > 0) {
-      const names = wrong.map(({ name }) => name).join(', ');
-      return { state: 'FAILED', text: `${names} differ from the log`, details: wrong.flatMap(tableLines) };
-    }
+    const names = wrong.map(({ name }) => name).join(', ');
+    if (wrong.length > 0) return finding(`${names} differ from the log`, '', wrong.flatMap(tableLines));
     const sizes = checks.map(({ name, rows }) => `${name} ${grouped(rows)}`).join(', ');
-    const text = `they match the log (rows: ${sizes})`;
-    return { state: 'ok', text, details: unfoldedLines(unfolded) };
+    return finding(undefined, `they match the log (rows: ${sizes})`, unfoldedLines(unfolded));
   } catch (error) {
-    return { state: 'FAILED', text: `they cannot be compared: ${errorText(error)}` };
+    return finding(`they cannot be compared: ${errorText(error)}`, '');
   }
-}
-
-function faultLine({ count, firstSeq, reason }: Fault): string {
-  const others = count === 1 ? '' : `, and ${grouped(count - 1)} more`;
-  return `seq ${firstSeq}: ${reason}${others}`;
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
 }
 
 await runCommand(USAGE, OPTIONS, main, false);

@@ -7,6 +7,7 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { ConfigError, EX_CONFIG } from '../../src/config/config.ts';
 import { EngineError, errorText } from '../../src/core/engine-error.ts';
 import { IRISX } from '../../src/core/packaging.ts';
+import { clearProgress } from './output.ts';
 
 /** The command line is wrong; `message` says how, in one line. */
 export class UsageError extends Error {
@@ -74,6 +75,7 @@ export function commandLine<O extends Options>(
 }
 
 function fail(error: unknown): void {
+  clearProgress();
   process.stderr.write(`${errorText(error)}${whatToDo(error)}\n`);
   process.exitCode = exitCodeOf(error);
 }
@@ -100,20 +102,17 @@ function usageProblem({ code, message }: NodeJS.ErrnoException): string {
   return `${option} needs a value`;
 }
 
+const WHAT_TO_DO: Readonly<Partial<Record<EngineError['kind'], string>>> = {
+  lost: `; run ${IRISX} verify to find the damage; docs/OPERATIONS.md explains how to restore a backup`,
+  full: '; free some space on the disk of the database, then try again',
+  busy: '; another process has locked the database: stop it, or try again',
+};
+
 /** Our own messages say what to do; those of the database itself, which have its code, do not. */
 function whatToDo(error: unknown): string {
   if (error instanceof UsageError) return '; see --help';
   if (!(error instanceof EngineError) || error.code === undefined) return '';
-  switch (error.kind) {
-    case 'lost':
-      return `; run ${IRISX} verify to find the damage; docs/OPERATIONS.md explains how to restore a backup`;
-    case 'full':
-      return '; free some space on the disk of the database, then try again';
-    case 'busy':
-      return '; another process has locked the database: stop it, or try again';
-    default:
-      return '';
-  }
+  return WHAT_TO_DO[error.kind] ?? '';
 }
 
 function exitCodeOf(error: unknown): number {

@@ -1,10 +1,9 @@
 /** Writes events of the log as lines that `send --file` reads: nothing is left out, and no body is changed. */
 
-import { once } from 'node:events';
-import type { Writable } from 'node:stream';
 import type { Reader } from '../../src/core/engine/reader.ts';
 import type { StoredEvent } from '../../src/core/event/recorded-event.ts';
 import { IRISX } from '../../src/core/packaging.ts';
+import { print } from './output.ts';
 import { bodyMember } from './shown-event.ts';
 
 /**
@@ -14,7 +13,6 @@ import { bodyMember } from './shown-event.ts';
 export async function exportEvents(
   reader: Reader,
   { after, before }: { readonly after: number; readonly before: number },
-  to: Writable,
 ): Promise<void> {
   const last = Math.min((await reader.head()).seq, before - 1);
   for (let seq = after; seq < last; ) {
@@ -23,7 +21,7 @@ export async function exportEvents(
     for (const event of events) {
       if (event.seq !== seq + 1) throw damaged(seq + 1);
       if (event.seq > last) break;
-      if (!to.write(`${JSON.stringify(lineOf(event))}\n`)) await once(to, 'drain');
+      await print([JSON.stringify(lineOf(event))]);
       seq = event.seq;
     }
   }

@@ -18,37 +18,44 @@ export interface Delivery {
   readonly path?: string;
 }
 
-export type Answer =
-  | { readonly kind: 'answer'; readonly status: number; readonly text: string }
-  | { readonly kind: 'none'; readonly code: string; readonly reason: string };
-
-export interface Poster {
-  /** Signs with the current time; never rejects. */
-  post(delivery: Delivery): Promise<Answer>;
-  /** Closes the connections. */
-  close(): void;
+/** Deliveries that may be sent several times. */
+export interface DeliverySource {
+  readonly size: number;
+  /** Made as they are needed; samples get new ids each time. */
+  make(): Iterable<Delivery>;
 }
 
-export interface PosterOptions {
+export type Answer =
+  | { readonly kind: 'answer'; readonly status: number; readonly text: string }
+  | { readonly kind: 'no-answer'; readonly code: string; readonly reason: string };
+
+export interface PostOptions {
   readonly url: URL;
   /** For all deliveries; undefined: each delivery's own path, or else the URL's. */
   readonly path: string | undefined;
   readonly secret: string;
+  /** At most so many at once; further deliveries wait for one. */
   readonly connections: number;
 }
 
-export function createPoster({ url, path, secret, connections }: PosterOptions): Poster {
+/** @returns a function that signs a delivery with the current time and posts it; it never rejects */
+export function createPost({
+  url,
+  path,
+  secret,
+  connections,
+}: PostOptions): (delivery: Delivery) => Promise<Answer> {
   const isHttps = url.protocol === 'https:';
   const request = isHttps ? requestHttps : requestHttp;
   const agent = new (isHttps ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: connections });
 
-  function exchange(delivery: Delivery): Promise<IncomingMessage> {
+  return async (delivery) => {
     const body = Buffer.from(delivery.body as string); // bytes are copied, text is encoded as UTF-8
     const timestamp = Math.floor(Date.now() / 1000);
     const target = new URL(url);
     target.pathname = path ?? delivery.path ?? url.pathname;
-    return new Promise((resolve, reject) => {
-      request(target, {
+    try {
+      const sent = request(target, {
         method: 'POST',
         agent,
         signal: AbortSignal.timeout(SENDER_TIMEOUT_MS),
@@ -60,28 +67,19 @@ export function createPoster({ url, path, secret, connections }: PosterOptions):
           'X-IRISX-Signature': generateSignature(body, secret, timestamp),
           'X-IRISX-Timestamp': String(timestamp),
         },
-      })
-        .on('response', resolve)
-        .on('error', reject)
-        .end(body);
-    });
-  }
-
-  return {
-    async post(delivery) {
-      try {
-        const response = await exchange(delivery);
-        return { kind: 'answer', status: response.statusCode ?? 0, text: await text(response) };
-      } catch (error) {
-        return noAnswer(error as NodeJS.ErrnoException);
-      }
-    },
-    close: () => agent.destroy(),
+      });
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        sent.on('response', resolve).on('error', reject).end(body);
+      });
+      return { kind: 'answer', status: response.statusCode ?? 0, text: await text(response) };
+    } catch (error) {
+      return noAnswer(error as NodeJS.ErrnoException);
+    }
   };
 }
 
 function noAnswer({ name, code = 'ERROR', message }: NodeJS.ErrnoException): Answer {
   if (name === 'AbortError' || name === 'TimeoutError')
-    return { kind: 'none', code: 'timeout', reason: `no answer within ${SENDER_TIMEOUT_MS / 1000} s` };
-  return { kind: 'none', code, reason: `no answer: ${message === '' ? code : message}` };
+    return { kind: 'no-answer', code: 'timeout', reason: `no answer within ${SENDER_TIMEOUT_MS / 1000} s` };
+  return { kind: 'no-answer', code, reason: `no answer: ${message === '' ? code : message}` };
 }

@@ -5,30 +5,20 @@
  */
 
 import { isUtf8 } from 'node:buffer';
-import { readFileSync } from 'node:fs';
-import { errorText } from '../../src/core/engine-error.ts';
 import { IRISX } from '../../src/core/packaging.ts';
-import type { Delivery } from './post.ts';
+import type { Delivery, DeliverySource } from './post.ts';
+import { readFile } from './read-file.ts';
 
 const KEPT_HEADERS = /^x-irisx-event(-id)?$/i;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
-export interface RecordedFile {
-  /** How many deliveries it contains. */
-  readonly size: number;
-  /** In the order of the file, read as they are needed: the file may be large. */
-  deliveries(): Generator<Delivery>;
-}
-
-/** @throws Error that names the file and the first line that cannot be sent; nothing has been sent then */
-export function readRecordedFile(file: string): RecordedFile {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file); // as text, a file could have 512 MiB at most
-  } catch (error) {
-    throw new Error(`${file} cannot be read: ${errorText(error)}`, { cause: error });
-  }
-  function* deliveries(): Generator<Delivery> {
+/**
+ * Reads the deliveries as they are needed, in the order of the file: it may be large.
+ * @throws Error that names the file and the first line that cannot be sent; nothing has been sent then
+ */
+export function readRecordedFile(file: string): DeliverySource {
+  const bytes = readFile(file);
+  function* make(): Generator<Delivery> {
     let number = 0;
     for (const line of linesOf(bytes)) {
       number += 1;
@@ -39,8 +29,8 @@ export function readRecordedFile(file: string): RecordedFile {
     }
   }
   let size = 0;
-  for (const _ of deliveries()) size += 1;
-  return { size, deliveries };
+  for (const _ of make()) size += 1;
+  return { size, make };
 }
 
 const LINE_END = 0x0a;

@@ -110,11 +110,8 @@ function sampleData(type: string, subject: Subject): Data {
   const tabled = tabledType(type);
   const at = (other: TabledType) => new Date(sampleTimeMs(other, subject)).toISOString();
   const call = { call_uuid: callUuid, tenant_id: subject.tenantId, ...numbers(subject, subject.direction) };
-  const outbound = {
-    message_id: messageId,
-    tenant_id: subject.tenantId,
-    ...numbers(subject, 'outbound'),
-  };
+  const outbound = { message_id: messageId, tenant_id: subject.tenantId, ...numbers(subject, 'outbound') };
+  const recording = { recording_id: recordingId, call_uuid: callUuid, tenant_id: subject.tenantId };
   const segments = Math.ceil(subject.outboundText.length / SMS_CHARS_PER_SEGMENT);
   const recording_url = `https://recordings.example/${recordingId}.wav`;
 
@@ -167,23 +164,14 @@ function sampleData(type: string, subject: Subject): Data {
       };
     case 'recording.complete':
       return {
-        recording_id: recordingId,
-        call_uuid: callUuid,
-        tenant_id: subject.tenantId,
+        ...recording,
         recording_url,
         duration_seconds: talkingS,
         size_bytes: talkingS * WAV_BYTES_PER_SECOND,
         format: 'wav',
       };
     case 'recording.transcribed':
-      return {
-        recording_id: recordingId,
-        call_uuid: callUuid,
-        tenant_id: subject.tenantId,
-        transcription: subject.spokenText,
-        language: 'en-US',
-        confidence: 0.93,
-      };
+      return { ...recording, transcription: subject.spokenText, language: 'en-US', confidence: 0.93 };
     case undefined:
       return { id: messageId, tenant_id: subject.tenantId, call_uuid: callUuid, note: 'a sample' };
   }

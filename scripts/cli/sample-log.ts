@@ -7,32 +7,28 @@ import type { Random } from './random.ts';
 import { type SampleDelivery, SHAPES, sampleEvent, sampleTimeMs } from './sample-events.ts';
 import { nextMessage, type Subject, sampleSubject } from './sample-subject.ts';
 
-/** The stories, each with its share in percent. */
-const STORIES: readonly (readonly [percent: number, types: readonly string[]])[] = [
-  [20, ['call.initiated', 'call.ringing', 'call.answered', 'call.completed']],
-  [
-    20,
-    [
-      'call.initiated',
-      'call.ringing',
-      'call.answered',
-      'call.completed',
-      'recording.complete',
-      'recording.transcribed',
-    ],
-  ],
-  [6, ['call.initiated', 'call.ringing', 'call.no_answer']],
-  [4, ['call.initiated', 'call.ringing', 'call.busy']],
-  [3, ['call.initiated', 'call.failed']],
-  [2, ['call.initiated', 'call.ringing', 'call.cancelled']],
-  [30, ['sms.sent', 'sms.delivered']],
-  [3, ['sms.sent', 'sms.failed']],
-  [12, ['sms.received']],
+const CALL = ['call.initiated', 'call.ringing', 'call.answered', 'call.completed'];
+
+/** The events of a hundred stories. */
+const STORIES = [
+  ...times(20, CALL),
+  ...times(20, [...CALL, 'recording.complete', 'recording.transcribed']),
+  ...times(6, ['call.initiated', 'call.ringing', 'call.no_answer']),
+  ...times(4, ['call.initiated', 'call.ringing', 'call.busy']),
+  ...times(3, ['call.initiated', 'call.failed']),
+  ...times(2, ['call.initiated', 'call.ringing', 'call.cancelled']),
+  ...times(30, ['sms.sent', 'sms.delivered']),
+  ...times(3, ['sms.sent', 'sms.failed']),
+  ...times(12, ['sms.received']),
 ];
+
+function times(count: number, types: readonly string[]): (readonly string[])[] {
+  return Array(count).fill(types);
+}
 
 /** Between the starts of two stories. Gives about 15 events per second, as in a busy office. */
 const GAP_MS_MAX = 400;
-const KEYWORDS = ['STOP', 'START', 'HELP'] as const;
+const KEYWORDS = ['STOP', 'START', 'HELP'];
 const KEYWORD_CHANCE = 0.1;
 
 interface Due {
@@ -63,10 +59,10 @@ export function* sampleLog(random: Random, count: number, startedAtMs: number): 
 /** One call or conversation, from its beginning to its end. */
 function story(random: Random, startedAtMs: number): Due[] {
   const subject = sampleSubject(random, startedAtMs);
-  const types = pickTypes(random);
+  const types = random.pick(STORIES);
   const isKeyword = types[0] === 'sms.received' && random.next() < KEYWORD_CHANCE;
-  const told = isKeyword ? nextMessage(subject, random, startedAtMs, random.pick(KEYWORDS)) : subject;
-  return types.map((type) => ({ atMs: sampleTimeMs(type, told), type, subject: told }));
+  const about = isKeyword ? nextMessage(subject, random, startedAtMs, random.pick(KEYWORDS)) : subject;
+  return types.map((type) => ({ atMs: sampleTimeMs(type, about), type, subject: about }));
 }
 
 /** Keeps `due` in order. Of two events with the same time, the one inserted first happens first. */
@@ -79,13 +75,4 @@ function insert(due: Due[], event: Due): void {
     else high = middle;
   }
   due.splice(low, 0, event);
-}
-
-function pickTypes(random: Random): readonly string[] {
-  let percent = random.below(100);
-  for (const [share, types] of STORIES) {
-    if (percent < share) return types;
-    percent -= share;
-  }
-  return ['sms.received'];
 }

@@ -27,26 +27,22 @@ const SCENARIOS = {
     eventsOf(sampleSubject(random, startedAtMs), ['call.initiated', 'call.ringing', 'call.failed']),
 
   sms: (random, startedAtMs) => {
-    const sent = sampleSubject(random, startedAtMs);
-    const reply = nextMessage(sent, random, startedAtMs + REPLY_MS, sent.inboundText);
-    return [...eventsOf(sent, ['sms.sent', 'sms.delivered']), { type: 'sms.received', subject: reply }];
+    const { sent, reply } = conversation(random, startedAtMs);
+    return [...eventsOf(sent, ['sms.sent', 'sms.delivered']), ...eventsOf(reply, ['sms.received'])];
   },
 
   'sms-stop': (random, startedAtMs) => {
-    const sent = sampleSubject(random, startedAtMs);
-    const reply = nextMessage(sent, random, startedAtMs + REPLY_MS, sent.inboundText);
+    const { sent, reply } = conversation(random, startedAtMs);
     const stop = nextMessage(sent, random, startedAtMs + 2 * REPLY_MS, 'STOP');
     return [
       ...eventsOf(sent, ['sms.sent', 'sms.delivered']),
-      { type: 'sms.received', subject: reply },
-      { type: 'sms.received', subject: stop },
+      ...[reply, stop].flatMap((subject) => eventsOf(subject, ['sms.received'])),
     ];
   },
 
   all: (random, startedAtMs) => {
     const call = sampleSubject(random, startedAtMs);
-    const sent = sampleSubject(random, startedAtMs);
-    const reply = nextMessage(sent, random, startedAtMs + REPLY_MS, sent.inboundText);
+    const { sent, reply } = conversation(random, startedAtMs);
     return DOCUMENTED_TYPES.map((type) => {
       if (OTHER_ENDINGS.includes(type)) return { type, subject: sampleSubject(random, startedAtMs) };
       if (type === 'sms.received') return { type, subject: reply };
@@ -54,6 +50,11 @@ const SCENARIOS = {
     });
   },
 } as const satisfies Readonly<Record<string, Scenario>>;
+
+function conversation(random: Random, startedAtMs: number) {
+  const sent = sampleSubject(random, startedAtMs);
+  return { sent, reply: nextMessage(sent, random, startedAtMs + REPLY_MS, sent.inboundText) };
+}
 
 export type ScenarioName = keyof typeof SCENARIOS;
 export const SCENARIO_NAMES = Object.keys(SCENARIOS) as ScenarioName[];
