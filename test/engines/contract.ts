@@ -13,7 +13,7 @@ import { BATCH_DELIVERIES_MAX, LOG_READ_EVENTS_MAX } from '../../src/core/limits
 import { type PreparedDelivery, prepare, prepareUnfolded } from '../../src/core/tables/prepare.ts';
 import type { Derivations, Projection } from '../../src/core/tables/projection.ts';
 import { derivations as ours } from '../../src/projections/index.ts';
-import { delivery, T0_MS, T0_S } from '../support/events.ts';
+import { call, delivery, T0_MS, T0_S } from '../support/events.ts';
 import { undoneAfterEach } from '../support/undo.ts';
 
 export interface TestLog {
@@ -31,8 +31,6 @@ interface Given {
 }
 
 const [CALLS] = ours.projections as readonly [Projection];
-const call = (id: string, event = 'call.ringing', more: object = {}) =>
-  delivery({ event, timestamp: T0_S, data: { call_uuid: id, ...more } });
 const calls = (count: number, prefix = 'c') => Array.from({ length: count }, (_, n) => call(`${prefix}${n}`));
 const batchOf = (deliveries: readonly Delivery[], { projections } = ours) =>
   deliveries.map((each) => prepare(each, projections));

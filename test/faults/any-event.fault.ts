@@ -6,7 +6,7 @@ import { interpret, readBody } from '../../src/core/event/event.ts';
 import { SPELLINGS_WITH_TABLE } from '../../src/core/event/event-types.ts';
 import { checkTables } from '../../src/engines/sqlite/rebuild/compare.ts';
 import { derivations } from '../../src/projections/index.ts';
-import { appenderOf, openTestDatabase } from '../support/database.ts';
+import { openTestDatabase } from '../support/database.ts';
 import { delivery, T0_S } from '../support/events.ts';
 import type { Random } from '../support/random.ts';
 import { FIELD_NAMES, randomBody, randomJson, randomObject } from '../support/random-bodies.ts';
@@ -49,9 +49,8 @@ fault(
   'any JSON in any field of any event gives a row or a failure that names the field, and so does a rebuild',
   [],
   async ({ random, seed, after, report }) => {
-    const { path, database, rows, close } = openTestDatabase();
+    const { path, appender, rows, close } = openTestDatabase();
     after(close);
-    const appender = appenderOf(database, derivations);
     const expected: Record<keyof typeof TABLES, number> = { calls: 0, sms_messages: 0, recordings: 0 };
     let recorded = 0;
     for (let sent = 0; sent < EVENTS; sent += BATCH) {

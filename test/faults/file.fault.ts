@@ -13,9 +13,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { SCHEMA_VERSION } from '../../src/engines/sqlite/file/schema.ts';
 import { type Finished, runScript } from '../scripts/run-script.ts';
+import { UNPROTECT } from '../scripts/sample-database.ts';
+import { changeFile } from '../support/database.ts';
 import { query, SECRET } from '../support/receiver.ts';
 import { type Fault, fault } from './support/fault.ts';
 import { checkInvariants, startIsRefused } from './support/invariants.ts';
@@ -36,11 +37,7 @@ const NOT_OURS: readonly (readonly [what: string, says: RegExp, make: (path: str
   [
     'another program’s database in WAL mode',
     /is a database of another program/,
-    (path) => {
-      const other = new Sqlite(path);
-      other.pragma('journal_mode = WAL');
-      other.exec('CREATE TABLE notes (text TEXT)').close();
-    },
+    (path) => changeFile(path, 'PRAGMA journal_mode = WAL; CREATE TABLE notes (text TEXT)'),
   ],
 ];
 
@@ -65,9 +62,7 @@ fault(
     const log = readFileSync(path);
     const bodies = bodyDigests(path);
 
-    const newer = new Sqlite(path);
-    newer.pragma(`user_version = ${SCHEMA_VERSION + 1}`);
-    newer.close();
+    changeFile(path, `PRAGMA user_version = ${SCHEMA_VERSION + 1}`);
     assert.match((await startUntouched(given)) ?? '', /by a newer version of this program/);
 
     const outcomes = { refused: 0, found: 0, whole: 0 };
@@ -126,7 +121,7 @@ fault(
     }
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const seq = 1 + random.below(last - 1);
-      tamper(path, `DELETE FROM events WHERE seq = ${seq}`);
+      changeFile(path, `${UNPROTECT} DELETE FROM events WHERE seq = ${seq}`);
       const { code, stdout } = await verify(path);
       assert.equal(code, 1);
       assert.match(stdout, new RegExp(`^FAILED +sequence: seq ${seq + 1}: it follows seq ${seq - 1}`, 'm'));
@@ -134,7 +129,7 @@ fault(
     }
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const seq = last - 1 - random.below(attempt === 0 ? 1 : 200);
-      tamper(path, `DELETE FROM events WHERE seq > ${seq}`);
+      changeFile(path, `${UNPROTECT} DELETE FROM events WHERE seq > ${seq}`);
       const { code, stdout } = await verify(path, '--anchor', `${headSeq}:${headChain}`);
       assert.equal(code, 1);
       assert.match(
@@ -226,12 +221,4 @@ function flipByteOfBody({ folder, random }: Fault, last: number): number {
     writeFileSync(folder.databasePath, file);
     return seq;
   }
-}
-
-/** Changes the file in a forbidden way: first drops the triggers that prevent it. */
-function tamper(path: string, sql: string): void {
-  const database = new Sqlite(path);
-  database.exec('DROP TRIGGER events_no_update; DROP TRIGGER events_no_delete');
-  database.exec(sql);
-  database.close();
 }

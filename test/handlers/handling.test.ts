@@ -11,7 +11,7 @@ import { rebuild } from '../../src/engines/sqlite/rebuild/rebuild.ts';
 import { runStorePath } from '../../src/engines/sqlite/run-store-file.ts';
 import { SqliteRunStore } from '../../src/engines/sqlite/runs.ts';
 import { derivations } from '../../src/projections/index.ts';
-import { appenderOf } from '../support/database.ts';
+import { appenderOf, changeFile } from '../support/database.ts';
 import { delivery } from '../support/events.ts';
 import { deliver, startReceiver, type TestReceiver, temporaryFolder, until } from '../support/receiver.ts';
 import { startTarget } from '../support/target.ts';
@@ -429,9 +429,7 @@ it('a handler sees an event only after its table reflects it; forwarding does no
   };
   await (await start(env)).close();
   receivers.pop();
-  const database = new Sqlite(databasePath);
-  database.exec("UPDATE projections SET version = 0 WHERE name = 'contacts'");
-  database.close();
+  changeFile(databasePath, "UPDATE projections SET version = 0 WHERE name = 'contacts'");
   const unlock = lockFile(`${databasePath}-rebuild`); // the rebuild that the new version needs has to wait
   const receiver = await start(env);
   await deliver(receiver, stop('m1'));

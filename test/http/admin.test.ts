@@ -4,10 +4,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
-import Sqlite from 'better-sqlite3';
 import { ADMIN_COOKIE_S } from '../../src/core/limits.ts';
 import { createAdminAccess } from '../../src/http/admin/admin-access.ts';
-import { modeOf } from '../support/database.ts';
+import { changeFile, modeOf } from '../support/database.ts';
 import { freePort, takenPort } from '../support/free-port.ts';
 import { exchangeRaw, type RawAnswer, request } from '../support/raw.ts';
 import {
@@ -178,9 +177,7 @@ describe('the admin listener', () => {
 
   it('reports a page that fails, and receiving goes on', async () => {
     const receiver = await start({}, { isNotSound: true });
-    const other = new Sqlite(receiver.databasePath);
-    other.exec('DROP VIEW report_opt_outs; DROP TABLE contacts');
-    other.close();
+    changeFile(receiver.databasePath, 'DROP VIEW report_opt_outs; DROP TABLE contacts');
     const page = await fetch(receiver.adminUrl, bearer(receiver.adminToken));
     assert.equal(page.status, 500);
     assert.equal(await page.text(), 'This page failed; see the log for the reason.\n');

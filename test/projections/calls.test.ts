@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FieldError } from '../../src/core/event/fields.ts';
 import { calls } from '../../src/projections/calls.ts';
-import { derivations } from '../../src/projections/index.ts';
-import { appenderOf, openTestDatabase } from '../support/database.ts';
+import { openTestDatabase } from '../support/database.ts';
 import { columnsOf, delivery, envelope, eventOf, rowOf, T0_MS, T0_S } from '../support/events.ts';
 
 const ID = { call_uuid: 'c1' };
@@ -362,7 +361,7 @@ describe('a call’s values', () => {
 describe('a call in the database', () => {
   it('has ids and phone numbers as text, the cost as a decimal, and well-formed texts', () => {
     const opened = openTestDatabase();
-    appenderOf(opened.database, derivations).append([
+    opened.appender.append([
       delivery(
         '{"event":"call.completed","data":{"call_id":491701234567,"tenant_id":42,"from":15551230001,"to":"+1\\ud800","cost":0.0125,"duration":60}}',
       ),
@@ -390,7 +389,7 @@ describe('a call in the database', () => {
 
   it('is the same call whether its id is sent as a number or as text', () => {
     const opened = openTestDatabase();
-    appenderOf(opened.database, derivations).append([
+    opened.appender.append([
       delivery({ event: 'call.initiated', timestamp: T0_S, data: { call_id: 7 } }),
       delivery({ event: 'call.ringing', timestamp: T0_S, data: { call_uuid: '7' } }),
     ]);

@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { derivations } from '../../src/projections/index.ts';
 import { REPORT_VIEWS_VERSION, reportViews } from '../../src/projections/report-views.ts';
-import { appenderOf, openTestDatabase, type TestDatabase } from '../support/database.ts';
+import { openTestDatabase, type TestDatabase } from '../support/database.ts';
 import { delivery, T0_MS } from '../support/events.ts';
 
 const DAY_S = 86_400;
@@ -64,7 +63,7 @@ describe('the report', () => {
       { event: 'recording.complete', timestamp: NOON_S, data: { recording_id: 'r3' } },
       { event: 'recording.transcribed', timestamp: NOON_S + 9, data: { recording_id: 'r3', text: 'Hi' } },
     ];
-    appenderOf(opened.database, derivations).append(
+    opened.appender.append(
       bodies.map((body, n) =>
         delivery(body, { signedAt: NOON_S, receivedAtMs: NOON_S * 1000 + (n === 0 ? 2_200 : 0) }),
       ),

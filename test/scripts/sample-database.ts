@@ -1,14 +1,13 @@
 /** A database file with sample events in it, made without a server. */
 
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { seededRandom } from '../../scripts/cli/random.ts';
 import { sampleLog } from '../../scripts/cli/sample-log.ts';
 import type { Delivery, Recorded } from '../../src/core/event/delivery.ts';
 import { generateSignature } from '../../src/core/event/signature.ts';
 import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
 import { derivations } from '../../src/projections/index.ts';
-import { appenderOf } from '../support/database.ts';
+import { appenderOf, changeFile } from '../support/database.ts';
 import { SECRET, temporaryFolder } from '../support/receiver.ts';
 
 export interface SampleDatabase {
@@ -23,6 +22,9 @@ export interface SampleDatabase {
   tamper(sql: string): void;
   remove(): void;
 }
+
+/** Drops the triggers that keep events as they are. */
+export const UNPROTECT = 'DROP TRIGGER IF EXISTS events_no_update; DROP TRIGGER IF EXISTS events_no_delete;';
 
 const STARTED_AT_MS = Date.UTC(2026, 0, 5, 9);
 
@@ -58,10 +60,8 @@ export function sampleDatabase(): SampleDatabase {
     },
     record,
     tamper(sql) {
-      const database = new Sqlite(path);
-      database.exec('DROP TRIGGER IF EXISTS events_no_update; DROP TRIGGER IF EXISTS events_no_delete');
-      database.exec(sql);
-      database.close();
+      changeFile(path, UNPROTECT);
+      changeFile(path, sql);
     },
     remove: folder.remove,
   };

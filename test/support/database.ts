@@ -14,21 +14,22 @@ import { atEdge } from '../../src/engines/sqlite/file/storage-fault.ts';
 import { derivations as ours } from '../../src/projections/index.ts';
 import { temporaryFolder } from './receiver.ts';
 
-export interface TestDatabase {
-  readonly path: string;
-  readonly database: Database;
-  /** Rows of a query over the same connection. */
-  rows(sql: string, ...values: unknown[]): Record<string, unknown>[];
-  /** Closes the connection and removes the folder. */
-  close(): void;
-}
-
 /** Appends deliveries as the writer thread does, but over the test's own connection. */
 export interface TestAppender {
   append(deliveries: readonly Delivery[]): Omit<BatchResult, 'head'> & { readonly outcomes: Recorded[] };
   head(): Head;
   /** The same for appendHalving(). */
   readonly writer: Pick<EngineWriter, 'append'>;
+}
+
+export interface TestDatabase {
+  readonly path: string;
+  readonly database: Database;
+  readonly appender: TestAppender;
+  /** Rows of a query over the same connection. */
+  rows(sql: string, ...values: unknown[]): Record<string, unknown>[];
+  /** Closes the connection and removes the folder. */
+  close(): void;
 }
 
 export function appenderOf(database: Database, { projections }: Derivations): TestAppender {
@@ -52,6 +53,7 @@ export function openTestDatabase(derivations: Derivations = ours): TestDatabase 
   return {
     path,
     database,
+    appender: appenderOf(database, derivations),
     rows: (sql, ...values) => database.prepare(sql).all(...values) as Record<string, unknown>[],
     close() {
       database.close();
@@ -67,6 +69,16 @@ export function openInMemory(derivations: Derivations = ours): Database {
   const image = model.database.serialize();
   model.close();
   return new Sqlite(image);
+}
+
+/** Changes a database file over a separate connection, as another program would. */
+export function changeFile(path: string, sql: string): void {
+  const database = new Sqlite(path);
+  try {
+    database.exec(sql);
+  } finally {
+    database.close();
+  }
 }
 
 /** For instance `0600`. */

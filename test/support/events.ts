@@ -30,6 +30,11 @@ export function delivery(body: Body, more: Partial<Delivery> = {}): Delivery {
   };
 }
 
+/** A delivery about a call, which states T0. */
+export function call(id: string, event = 'call.ringing', data: object = {}): Delivery {
+  return delivery({ event, timestamp: T0_S, data: { call_uuid: id, ...data } });
+}
+
 export interface EventOptions {
   readonly eventHeader?: string;
   readonly signedAt?: number;

@@ -18,7 +18,7 @@ import type { HandlerContext } from '../../../src/core/runs/handler-context.ts';
 import { createReader } from '../../../src/engines/sqlite/reader.ts';
 import { SqliteRunStore } from '../../../src/engines/sqlite/runs.ts';
 import { derivations } from '../../../src/projections/index.ts';
-import { appenderOf, openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { openTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { delivery, T0_S } from '../../support/events.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -49,13 +49,12 @@ interface Started {
 function given(events: number, type = 'call.ringing') {
   const test: TestDatabase = openTestDatabase();
   opened.push(test);
-  const appender = appenderOf(test.database, derivations);
   let made = 0;
   const append = (count: number, of = type) => {
     const deliveries = Array.from({ length: count }, () =>
       delivery({ event: of, timestamp: T0_S, data: { call_uuid: `call-${made++}` } }),
     );
-    if (count > 0) appender.append(deliveries);
+    if (count > 0) test.appender.append(deliveries);
   };
   append(events);
   const storePath = join(test.path, '..', 'handlers.db');

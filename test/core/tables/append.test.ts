@@ -6,14 +6,10 @@ import type { Head } from '../../../src/core/event/recorded-event.ts';
 import { append, type KnownEvent } from '../../../src/core/tables/append.ts';
 import { prepare, prepareUnfolded } from '../../../src/core/tables/prepare.ts';
 import { derivations } from '../../../src/projections/index.ts';
-import { delivery, T0_MS, T0_S } from '../../support/events.ts';
+import { call, delivery, T0_MS } from '../../support/events.ts';
 
 const EMPTY: Head = { seq: 0, chain: CHAIN_GENESIS };
 const prepared = (each: Delivery) => prepare(each, derivations.projections);
-const ringing = (id: string, more: Partial<Delivery> = {}) => ({
-  ...delivery({ event: 'call.ringing', timestamp: T0_S, data: { call_uuid: id } }),
-  ...more,
-});
 const appended = (
   batch: readonly Delivery[],
   head = EMPTY,
@@ -23,7 +19,7 @@ const appended = (
 describe('a batch, planned without a database', () => {
   it('continues the sequence and the chain of the head that it is given', () => {
     const head = { seq: 41, chain: new Uint8Array(32).fill(7) };
-    const { events, head: last } = appended([ringing('a'), ringing('b')], head);
+    const { events, head: last } = appended([call('a'), call('b')], head);
     assert.deepEqual(
       events.map(({ seq }) => seq),
       [42, 43],
@@ -39,14 +35,14 @@ describe('a batch, planned without a database', () => {
   it('leaves the head as it is if there is nothing to append', () => {
     assert.deepEqual(appended([]).head, EMPTY);
     const known = { seq: 7, type: 'call.ringing', event_header: null, errors: [] };
-    assert.deepEqual(appended([ringing('a')], { seq: 9, chain: CHAIN_GENESIS }, [known]).head.seq, 9);
+    assert.deepEqual(appended([call('a')], { seq: 9, chain: CHAIN_GENESIS }, [known]).head.seq, 9);
   });
 
   it('finds duplicates within it: the copies get the seq, the type and the errors of the first', () => {
     const bare = (eventHeader: string | null) => delivery('{"call_uuid":"a"}', { eventHeader });
     const { events, outcomes } = appended([
       bare('call.ringing'),
-      ringing('b'),
+      call('b'),
       bare('call.completed'),
       bare(null),
     ]);
@@ -70,9 +66,7 @@ describe('a batch, planned without a database', () => {
 
   it('answers what the log has already with what the log says of it', () => {
     const known = { seq: 3, type: 'call.busy', event_header: 'call.busy', errors: ['b', 'a', 'b'] };
-    const { events, outcomes } = appended([ringing('a'), ringing('b')], { seq: 8, chain: CHAIN_GENESIS }, [
-      known,
-    ]);
+    const { events, outcomes } = appended([call('a'), call('b')], { seq: 8, chain: CHAIN_GENESIS }, [known]);
     assert.deepEqual(
       events.map(({ seq }) => seq),
       [9],
@@ -89,16 +83,16 @@ describe('a batch, planned without a database', () => {
 
   it('joins several failures of one event, each reason once', () => {
     const failures = ['z', 'a', 'z'].map((error, index) => ({ seq: 1, stage: `stage ${index}`, error }));
-    assert.equal(appended([ringing('a')]).outcomes(failures)[0]?.error, 'a; z');
+    assert.equal(appended([call('a')]).outcomes(failures)[0]?.error, 'a; z');
   });
 });
 
 describe('a delivery prepared without being folded', () => {
   it('has every column of the log, and a failure that quotes nothing', () => {
     const defect = Object.assign(new Error('text of the delivery'), { code: 'E_DEFECT' });
-    const unfolded = prepareUnfolded(ringing('a'), defect);
+    const unfolded = prepareUnfolded(call('a'), defect);
     const { event, ...columns } = unfolded;
-    const { event: folded, ...expected } = prepared(ringing('a'));
+    const { event: folded, ...expected } = prepared(call('a'));
     assert.deepEqual(columns, expected);
     assert.equal(folded.rows.length, 1);
     assert.deepEqual(event, {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { afterEach, describe, it } from 'node:test';
-import Sqlite from 'better-sqlite3';
+import { describe, it } from 'node:test';
 import { EngineError, engineFault } from '../../../src/core/engine-error.ts';
 import type { Outcome } from '../../../src/core/event/delivery.ts';
 import type { PreparedDelivery } from '../../../src/core/tables/prepare.ts';
@@ -9,23 +8,19 @@ import { appendHalving } from '../../../src/core/writer/append-halving.ts';
 import { checkTables } from '../../../src/engines/sqlite/rebuild/compare.ts';
 import { rebuild } from '../../../src/engines/sqlite/rebuild/rebuild.ts';
 import { derivations } from '../../../src/projections/index.ts';
-import { appenderOf, openTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { delivery, T0_S } from '../../support/events.ts';
+import { changeFile, openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { call, delivery } from '../../support/events.ts';
 import { IRISX_PROGRAM } from '../../support/program.ts';
+import { undoneAfterEach } from '../../support/undo.ts';
 
-const opened: TestDatabase[] = [];
-afterEach(() => {
-  for (const each of opened.splice(0)) each.close();
-});
+const atEnd = undoneAfterEach();
 
-function given() {
-  const each = openTestDatabase(derivations);
-  opened.push(each);
-  return { ...each, appender: appenderOf(each.database, derivations) };
+function given(): TestDatabase {
+  const each = openTestDatabase();
+  atEnd(each.close);
+  return each;
 }
 
-const call = (id: string, more: object = {}) =>
-  delivery({ event: 'call.ringing', timestamp: T0_S, data: { call_uuid: id, ...more } });
 const unreadable = (text: string) => delivery(`not JSON: ${text}`);
 
 /** An outcome in one word. */
@@ -115,7 +110,7 @@ describe('a batch that fails for a reason other than storage', () => {
     database.pragma('cache_size = 10');
     const pages = Number(database.pragma('page_count', { simple: true }));
     database.pragma(`max_page_count = ${pages + 40}`);
-    const large = (id: string) => call(id, { from: 'f'.repeat(120_000) });
+    const large = (id: string) => call(id, 'call.ringing', { from: 'f'.repeat(120_000) });
     const batch = [call('a'), poison(), large('b'), large('c'), call('d'), call('e')];
     let full = 0;
     const counting = {
@@ -180,7 +175,7 @@ describe('an event that was recorded unfolded', () => {
     each.database.exec(
       "CREATE TRIGGER broken BEFORE INSERT ON failures WHEN NEW.stage = 'calls' BEGIN SELECT RAISE(ABORT, 'a defect'); END",
     );
-    const bad = call('bad', { from_number: ['a', 'list'] });
+    const bad = call('bad', 'call.ringing', { from_number: ['a', 'list'] });
     await appendHalving(each.appender.writer, [call('a'), bad, call('b')], derivations.projections);
     each.database.exec('DROP TRIGGER broken');
     return each;
@@ -216,26 +211,20 @@ describe('an event that was recorded unfolded', () => {
 
 describe('a table that is brought up to date', () => {
   const LAG = (version: number) => `UPDATE projections SET version = ${version} WHERE name = 'calls'`;
-  const unusable = (id: string) => call(id, { from_number: ['a', 'list'] });
+  const unusable = (id: string) => call(id, 'call.ringing', { from_number: ['a', 'list'] });
   const FAILING = `CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'calls'
     BEGIN SELECT RAISE(ABORT, 'a defect'); END`;
-  /** As another process would. */
-  const outside = (path: string, sql: string) => {
-    const other = new Sqlite(path);
-    other.exec(sql);
-    other.close();
-  };
 
   it('leaves out what was not folded, as the other tables did', async () => {
     const { appender, database, path } = given();
-    outside(path, LAG(99));
+    changeFile(path, LAG(99));
     appender.append([call('a')]);
     database.exec(
       "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'parse' BEGIN SELECT RAISE(ABORT, 'x'); END",
     );
     await appendHalving(appender.writer, [unreadable('x'), call('b')], derivations.projections);
     database.exec('DROP TRIGGER failing');
-    outside(path, LAG(1));
+    changeFile(path, LAG(1));
     assert.deepEqual(appender.append([call('c')]).lagging, []);
     const { checks, unfolded } = checkTables(path, derivations);
     assert.deepEqual([checks.flatMap(({ differences }) => differences), unfolded], [[], [2]]);
@@ -243,10 +232,10 @@ describe('a table that is brought up to date', () => {
 
   it('stays behind if that fails, and costs no delivery', async () => {
     const { appender, path, rows } = given();
-    outside(path, LAG(99));
+    changeFile(path, LAG(99));
     appender.append([call('a'), unusable('bad')]);
-    outside(path, FAILING);
-    outside(path, LAG(1));
+    changeFile(path, FAILING);
+    changeFile(path, LAG(1));
     const { outcomes, tables } = await appendHalving(
       appender.writer,
       [call('b'), call('c')],
@@ -257,7 +246,7 @@ describe('a table that is brought up to date', () => {
     assert.match(tables?.defect ?? '', /^the table calls cannot be brought up to date: a defect/);
     assert.deepEqual(rows('SELECT * FROM calls'), []);
     assert.equal(appender.append([call('d')]).defect, undefined, 'it is reported once');
-    outside(path, 'DROP TRIGGER failing');
+    changeFile(path, 'DROP TRIGGER failing');
     assert.deepEqual(appender.append([]).lagging, []);
     assert.equal(rows('SELECT * FROM calls').length, 4);
     assert.deepEqual(
@@ -293,7 +282,7 @@ it('a comparison beside a rebuild that folds what was left out starts again', as
   );
   await appendHalving(
     appender.writer,
-    [call('a'), call('bad', { from_number: ['a', 'list'] })],
+    [call('a'), call('bad', 'call.ringing', { from_number: ['a', 'list'] })],
     derivations.projections,
   );
   database.exec('DROP TRIGGER failing');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { afterEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { CHAIN_GENESIS, chainLink } from '../../../src/core/event/chain.ts';
 import type { Recorded } from '../../../src/core/event/delivery.ts';
@@ -12,37 +12,26 @@ import { storedEvents } from '../../../src/engines/sqlite/log/event-log.ts';
 import { derivations } from '../../../src/projections/index.ts';
 import {
   appenderOf,
+  changeFile,
   openTestDatabase,
   type TestAppender,
   type TestDatabase,
 } from '../../support/database.ts';
-import { bytesOf, delivery, T0_MS, T0_S } from '../../support/events.ts';
+import { bytesOf, call, delivery, T0_MS, T0_S } from '../../support/events.ts';
+import { undoneAfterEach } from '../../support/undo.ts';
 
-const opened: TestDatabase[] = [];
-afterEach(() => {
-  for (const each of opened.splice(0)) each.close();
-});
+const atEnd = undoneAfterEach();
 
-function given(projections: Derivations = derivations): TestDatabase & { appender: TestAppender } {
+function given(projections: Derivations = derivations): TestDatabase {
   const each = openTestDatabase(projections);
-  opened.push(each);
-  return { ...each, appender: appenderOf(each.database, projections) };
+  atEnd(each.close);
+  return each;
 }
 
-const call = (id: string, event = 'call.ringing', more: object = {}) =>
-  delivery({ event, timestamp: T0_S, data: { call_uuid: id, ...more } });
-
-/** Writes like another process. Until that happens, an appender relies on what it knows about the tables. */
-function fromOutside(path: string, sql: string, ...values: unknown[]): void {
-  const other = new Sqlite(path);
-  other.prepare(sql).run(...values);
-  other.close();
-}
-
-function reopened(path: string): Sqlite.Database {
+function reopened(path: string): TestAppender {
   const database = openDatabase(path, derivations);
-  opened.push({ path, database, rows: () => [], close: () => database.close() });
-  return database;
+  atEnd(() => database.close());
+  return appenderOf(database, derivations);
 }
 
 /** A projection of calls with two columns, whose fold function comes from the test. */
@@ -399,7 +388,7 @@ describe('what an appender keeps in memory', () => {
   it('is dropped when another connection has written', () => {
     const { appender, path, rows } = given();
     appender.append([call('a')]);
-    fromOutside(path, "UPDATE calls SET status = 'completed', tenant_id = 't'");
+    changeFile(path, "UPDATE calls SET status = 'completed', tenant_id = 't'");
     appender.append([call('a', 'call.answered')]);
     assert.deepEqual(rows('SELECT status, tenant_id, event_count FROM calls'), [
       { status: 'completed', tenant_id: 't', event_count: 2 },
@@ -454,7 +443,7 @@ describe('a table of another version', () => {
     it(`(${version} instead of 1) is left alone and reported, and the others are updated`, () => {
       const { appender, path, rows } = given();
       appender.append([call('a')]);
-      fromOutside(path, "UPDATE projections SET version = ? WHERE name = 'calls'", version);
+      changeFile(path, `UPDATE projections SET version = ${version} WHERE name = 'calls'`);
       const { outcomes, lagging, isBehind } = appender.append([
         call('b'),
         call('a', 'call.completed'),
@@ -489,7 +478,7 @@ describe('a table of the current version that lacks events', () => {
   function lagging(count: number) {
     const it = given();
     const setVersion = (version: number) =>
-      fromOutside(it.path, "UPDATE projections SET version = ? WHERE name = 'calls'", version);
+      changeFile(it.path, `UPDATE projections SET version = ${version} WHERE name = 'calls'`);
     it.appender.append([call('shared')]);
     setVersion(99);
     it.appender.append(
@@ -556,13 +545,13 @@ describe('a table ahead of its log', () => {
   it('is reported until it is rebuilt, even when the log has grown to the same length again', () => {
     const { appender, path, rows } = given();
     appender.append([call('a'), call('b'), call('c')]);
-    fromOutside(path, 'DROP TRIGGER events_no_delete');
-    fromOutside(path, 'DELETE FROM events WHERE seq = 3');
+    changeFile(path, 'DROP TRIGGER events_no_delete');
+    changeFile(path, 'DELETE FROM events WHERE seq = 3');
     const every = derivations.projections.map(({ name }) => name);
     for (const id of ['d', 'e', 'f']) assert.deepEqual(appender.append([call(id)]).lagging, every);
     assert.equal(appender.head().seq, 5);
-    fromOutside(path, 'UPDATE storage_probe SET tried_at = 0'); // by another connection: everything is checked again
-    assert.deepEqual(appenderOf(reopened(path), derivations).append([]).lagging, every);
+    changeFile(path, 'UPDATE storage_probe SET tried_at = 0'); // by another connection: everything is checked again
+    assert.deepEqual(reopened(path).append([]).lagging, every);
     assert.deepEqual(rows("SELECT call_uuid FROM calls WHERE call_uuid IN ('d', 'e', 'f')"), []);
   });
 });
@@ -571,8 +560,8 @@ describe('a table that another program has changed', () => {
   it('costs only its own rows: the events are failures of that table, and the others are folded', () => {
     const { appender, path, rows } = given();
     appender.append([call('a')]);
-    fromOutside(path, 'DROP VIEW report_inbound_messages');
-    fromOutside(path, 'ALTER TABLE sms_messages RENAME COLUMN tenant_id TO tenant_x');
+    changeFile(path, 'DROP VIEW report_inbound_messages');
+    changeFile(path, 'ALTER TABLE sms_messages RENAME COLUMN tenant_id TO tenant_x');
     const { outcomes } = appender.append([
       call('b'),
       delivery({ event: 'sms.received', data: { message_id: 'm', from: '+1', body: 'STOP' } }),
@@ -589,14 +578,14 @@ describe('a table that was dropped', () => {
   it('is reported as missing and costs no delivery', () => {
     const { appender, path, rows } = given();
     appender.append([call('a')]);
-    fromOutside(path, 'DROP TABLE calls');
+    changeFile(path, 'DROP TABLE calls');
     const { outcomes, lagging } = appender.append([
       call('b'),
       delivery({ event: 'sms.sent', data: { message_id: 'm' } }),
     ]);
     assert.deepEqual([errorsOf(outcomes), lagging], [[null, null], ['calls']]);
     assert.equal(rows('SELECT * FROM sms_messages').length, 1);
-    assert.deepEqual(appenderOf(reopened(path), derivations).append([]).lagging, ['calls']);
+    assert.deepEqual(reopened(path).append([]).lagging, ['calls']);
   });
 });
 

@@ -27,7 +27,13 @@ import {
 import { APPLICATION_ID, SCHEMA_VERSION } from '../../../src/engines/sqlite/file/schema.ts';
 import { updateViews } from '../../../src/engines/sqlite/file/views.ts';
 import { derivations } from '../../../src/projections/index.ts';
-import { appenderOf, modeOf, openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import {
+  appenderOf,
+  changeFile,
+  modeOf,
+  openTestDatabase,
+  type TestDatabase,
+} from '../../support/database.ts';
 import { delivery } from '../../support/events.ts';
 import { query, temporaryFolder } from '../../support/receiver.ts';
 
@@ -104,8 +110,8 @@ describe('a fresh database', () => {
     }));
 
   it('is readable and writable only by its owner, and so are its side files', () =>
-    withDatabase(({ path, database }) => {
-      appenderOf(database, derivations).append([RINGING]);
+    withDatabase(({ path, appender }) => {
+      appender.append([RINGING]);
       for (const suffix of ['', '-wal', '-shm']) assert.equal(modeOf(path + suffix), '0600', suffix);
     }));
 
@@ -140,14 +146,14 @@ describe('a fresh database', () => {
     }));
 
   it('has views that work with and without events', () =>
-    withDatabase(({ database, rows }) => {
+    withDatabase(({ appender, rows }) => {
       const views = rows("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name").map(
         ({ name }) => name,
       );
       assert.deepEqual(views, ['events_json', ...derivations.views.map(({ name }) => name)].toSorted());
       for (const view of views) assert.deepEqual(rows(`SELECT * FROM ${view}`), [], String(view));
 
-      appenderOf(database, derivations).append(
+      appender.append(
         [
           { event: 'call.completed', data: { call_uuid: 'c1', duration: 90, cost: 0.0125 } },
           { event: 'sms.delivered', data: { message_id: 'm1' } },
@@ -166,8 +172,8 @@ describe('a fresh database', () => {
 
 describe('the event log', () => {
   it('refuses UPDATE and DELETE of any event', () =>
-    withDatabase(({ database, rows }) => {
-      appenderOf(database, derivations).append([RINGING]);
+    withDatabase(({ database, appender, rows }) => {
+      appender.append([RINGING]);
       const before = rows('SELECT * FROM events');
       for (const sql of [
         "UPDATE events SET path = '/x'",
@@ -181,8 +187,8 @@ describe('the event log', () => {
     }));
 
   it('refuses a second event with the same body or the same seq', () =>
-    withDatabase(({ database }) => {
-      appenderOf(database, derivations).append([RINGING]);
+    withDatabase(({ database, appender }) => {
+      appender.append([RINGING]);
       const insert = (seq: number, digest: string) =>
         database.exec(
           `INSERT INTO events (seq, body_time_ms, body_sha256, body, path, signed_at, received_at_ms, chain)
@@ -225,26 +231,21 @@ describe('a file that is not ours', () => {
     {
       what: 'another program’s database',
       says: /is a database of another program \(application_id 0, 1 objects\): set DATABASE_URL/,
-      make: (path) => new Sqlite(path).exec('CREATE TABLE notes (text TEXT)').close(),
+      make: (path) => changeFile(path, 'CREATE TABLE notes (text TEXT)'),
     },
     {
       what: 'another program’s database in WAL mode',
       says: /is a database of another program/,
-      make: (path) => {
-        const other = new Sqlite(path);
-        other.pragma('journal_mode = WAL');
-        other.exec("CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('keep me')");
-        other.close();
-      },
+      make: (path) =>
+        changeFile(
+          path,
+          'PRAGMA journal_mode = WAL; CREATE TABLE notes (text); INSERT INTO notes VALUES (1)',
+        ),
     },
     {
       what: 'an empty database that another program has marked',
       says: /is a database of another program \(application_id 252006674, 0 objects\)/,
-      make: (path) => {
-        const other = new Sqlite(path);
-        other.pragma('application_id = 252006674');
-        other.close();
-      },
+      make: (path) => changeFile(path, 'PRAGMA application_id = 252006674'),
     },
     {
       what: 'one made by a newer version of this program',
@@ -253,9 +254,7 @@ describe('a file that is not ours', () => {
       ),
       make: (path) => {
         makeDatabase(path);
-        const newer = new Sqlite(path);
-        newer.pragma(`user_version = ${SCHEMA_VERSION + 1}`);
-        newer.close();
+        changeFile(path, `PRAGMA user_version = ${SCHEMA_VERSION + 1}`);
       },
     },
     ...[16, 100, 600, 4096, 5000, 20_000].map((bytes) => ({
@@ -419,8 +418,7 @@ describe('several processes that open one new file at once', () => {
 describe('settling the WAL', () => {
   it('is complete unless another connection is still reading an earlier state', () => {
     const test = openTestDatabase();
-    const append = (n: number) =>
-      appenderOf(test.database, derivations).append([delivery({ event: 'call.dtmf', data: { n } })]);
+    const append = (n: number) => test.appender.append([delivery({ event: 'call.dtmf', data: { n } })]);
     append(1);
     const reader = new Sqlite(test.path, { readonly: true });
     reader.exec('BEGIN');

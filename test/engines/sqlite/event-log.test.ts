@@ -1,22 +1,18 @@
 import assert from 'node:assert/strict';
-import { afterEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { Database } from 'better-sqlite3';
 import { LOG_READ_BYTES_MAX, LOG_READ_EVENTS_MAX } from '../../../src/core/limits.ts';
 import { handlerEvents, recordedEvents, storedEvents } from '../../../src/engines/sqlite/log/event-log.ts';
-import { derivations } from '../../../src/projections/index.ts';
-import { appenderOf, openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { openTestDatabase } from '../../support/database.ts';
 import { delivery, T0_S } from '../../support/events.ts';
+import { undoneAfterEach } from '../../support/undo.ts';
 
-const opened: TestDatabase[] = [];
-afterEach(() => {
-  for (const each of opened.splice(0)) each.close();
-});
+const atEnd = undoneAfterEach();
 
 /** A log with bodies of about these sizes, in bytes. */
 function logOf(sizes: readonly number[]): Database {
-  const each = openTestDatabase();
-  opened.push(each);
-  const appender = appenderOf(each.database, derivations);
+  const { database, appender, close } = openTestDatabase();
+  atEnd(close);
   for (const [index, size] of sizes.entries())
     appender.append([
       delivery({
@@ -25,7 +21,7 @@ function logOf(sizes: readonly number[]): Database {
         data: { recording_id: `r${index}`, text: 'x'.repeat(size) },
       }),
     ]);
-  return each.database;
+  return database;
 }
 
 describe('a read of the log', () => {

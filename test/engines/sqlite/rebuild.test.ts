@@ -5,7 +5,6 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import Sqlite from 'better-sqlite3';
 import type { RebuildOptions, RebuildProgress } from '../../../src/core/engine/engine.ts';
 import type { Delivery } from '../../../src/core/event/delivery.ts';
 import { REBUILD_FOLD_EVENTS } from '../../../src/core/limits.ts';
@@ -15,7 +14,7 @@ import { checkTables } from '../../../src/engines/sqlite/rebuild/compare.ts';
 import { rebuild } from '../../../src/engines/sqlite/rebuild/rebuild.ts';
 import { calls } from '../../../src/projections/calls.ts';
 import { derivations } from '../../../src/projections/index.ts';
-import { appenderOf } from '../../support/database.ts';
+import { appenderOf, changeFile } from '../../support/database.ts';
 import { deliver, query, startReceiver, temporaryFolder, until } from '../../support/receiver.ts';
 
 const T0_S = 1_795_000_000;
@@ -83,10 +82,11 @@ function differences(databasePath: string): string[] {
 }
 
 function damageCalls(databasePath: string): void {
-  const database = new Sqlite(databasePath);
-  database.exec("UPDATE calls SET status = 'wrong' WHERE rowid = 1; DELETE FROM calls WHERE rowid = 2");
-  database.exec("INSERT INTO failures VALUES (1, 'calls', 'invented')");
-  database.close();
+  changeFile(
+    databasePath,
+    `UPDATE calls SET status = 'wrong' WHERE rowid = 1; DELETE FROM calls WHERE rowid = 2;
+     INSERT INTO failures VALUES (1, 'calls', 'invented')`,
+  );
 }
 
 /** The projections with a `calls` table of version 2, which has one more column. */
@@ -181,11 +181,9 @@ describe('a rebuild', () => {
 
   it('keeps the user’s own tables and views, whatever their names', async () => {
     const { path, remove } = filledDatabase(700);
-    const database = new Sqlite(path);
-    database.exec("CREATE TABLE customers_old (name TEXT); INSERT INTO customers_old VALUES ('Ada')");
-    database.exec('CREATE VIEW my_calls AS SELECT call_uuid, status FROM calls');
-    database.exec('CREATE VIEW report_of_old_code AS SELECT * FROM calls');
-    database.close();
+    changeFile(path, "CREATE TABLE customers_old (name TEXT); INSERT INTO customers_old VALUES ('Ada')");
+    changeFile(path, 'CREATE VIEW my_calls AS SELECT call_uuid, status FROM calls');
+    changeFile(path, 'CREATE VIEW report_of_old_code AS SELECT * FROM calls');
     await rebuildNow(path);
     assert.deepEqual(query(path, 'SELECT * FROM customers_old'), [{ name: 'Ada' }]);
     assert.equal(query(path, 'SELECT * FROM my_calls').length, 100);
@@ -282,11 +280,8 @@ describe('a rebuild', () => {
 describe('a server', () => {
   it('rebuilds a table made by older code, and receives meanwhile', async () => {
     const { path, remove } = filledDatabase(2_100);
-    const database = new Sqlite(path);
-    database.exec(
-      "UPDATE projections SET version = 0 WHERE name = 'calls'; ALTER TABLE calls DROP COLUMN recording_url",
-    );
-    database.close();
+    changeFile(path, "UPDATE projections SET version = 0 WHERE name = 'calls'");
+    changeFile(path, 'ALTER TABLE calls DROP COLUMN recording_url');
     const receiver = await startReceiver({ databasePath: path });
     const answer = await deliver(receiver, { event: 'call.initiated', data: { call_uuid: 'meanwhile' } });
     assert.equal(answer.status, 200);
@@ -307,9 +302,7 @@ describe('a server', () => {
 
   it('rebuilds a table that is ahead of its log, and says so', async () => {
     const { path, remove } = filledDatabase(300);
-    const database = new Sqlite(path);
-    database.exec('DROP TRIGGER events_no_delete; DELETE FROM events WHERE seq > 250');
-    database.close();
+    changeFile(path, 'DROP TRIGGER events_no_delete; DELETE FROM events WHERE seq > 250');
     assert.match(
       differences(path).join(),
       /the table calls reflects events that are not in the log, which ends with seq 250: a running/,

@@ -7,7 +7,7 @@ import type { FailedRun } from '../../../src/core/engine/run-store.ts';
 import { RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../../src/core/limits.ts';
 import { lockFile } from '../../../src/engines/sqlite/file/file-lock.ts';
 import { SqliteRunStore } from '../../../src/engines/sqlite/runs.ts';
-import { modeOf } from '../../support/database.ts';
+import { changeFile, modeOf } from '../../support/database.ts';
 import { temporaryFolder } from '../../support/receiver.ts';
 import { undoneAfterEach } from '../../support/undo.ts';
 
@@ -126,9 +126,7 @@ describe('the state of the handlers', () => {
   it('leaves another program’s file alone', async () => {
     const { path, store } = given();
     const other = `${path}.other`;
-    const foreign = new Sqlite(other);
-    foreign.exec('CREATE TABLE theirs (a)');
-    foreign.close();
+    changeFile(other, 'CREATE TABLE theirs (a)');
     assert.throws(() => new SqliteRunStore(other), {
       kind: 'refused',
       message: `${other} is a database of another program: move it away`,
@@ -140,9 +138,7 @@ describe('the state of the handlers', () => {
       /cannot be used as the state file of the handlers: file is not a database/,
     );
     assert.equal(statSync(other).size, size);
-    const newer = new Sqlite(path);
-    newer.pragma('user_version = 2');
-    newer.close();
+    changeFile(path, 'PRAGMA user_version = 2');
     assert.throws(() => new SqliteRunStore(path), /written by a newer version of this program/);
     assert.equal(await store.position('handlers'), undefined);
   });
