@@ -13,6 +13,7 @@ import {
   REQUEST_TIMEOUT_MS,
   TIMEOUT_CHECK_MS,
 } from '../../src/core/limits.ts';
+import type { Program } from '../support/program.ts';
 import { forgedRequest, request } from '../support/raw.ts';
 import { until } from '../support/receiver.ts';
 import { startCrowd } from './support/crowd.ts';
@@ -49,9 +50,13 @@ async function senderBeside(given: Fault): Promise<Sender> {
 
 /**
  * Checks that every delivery was accepted at its first try, within a second of its due time beyond what the machine
- * itself was away. @returns the figures
+ * itself was away, and all invariants. @returns the figures
  */
-async function assertUndisturbed({ counts, machine }: Sender): Promise<string> {
+async function assertUndisturbed(
+  given: Fault,
+  program: Program,
+  { counts, machine }: Sender,
+): Promise<string> {
   const { statuses, refused, broken, tookMs } = counts;
   const { longestMs } = await machine.look();
   assert.deepEqual([...statuses.keys()], [200], `answers to signed deliveries: ${[...statuses]}`);
@@ -62,7 +67,9 @@ async function assertUndisturbed({ counts, machine }: Sender): Promise<string> {
     `a signed delivery took ${slowestMs} ms, the machine's longest pause was ${longestMs} ms`,
   );
   const [p99, max, pause] = [quantile(tookMs, 0.99), slowestMs, longestMs].map((ms) => ms.toFixed(0));
-  return `${tookMs.length} signed p99 ${p99} ms, max ${max} ms (machine ${pause} ms)`;
+  const { memoryBytes } = await checkInvariants(program, given);
+  const signed = `${tookMs.length} signed p99 ${p99} ms, max ${max} ms (machine ${pause} ms)`;
+  return `${signed}; ${(memoryBytes / MIB).toFixed(0)} MiB`;
 }
 
 /**
@@ -108,9 +115,8 @@ fault(
       figures.push(`${name} closed within ${assertClosed(closedAfterMs, limitMs)}`);
     }
     await load.finish();
-    const undisturbed = await assertUndisturbed(load);
-    const { memoryBytes } = await checkInvariants(program, given);
-    given.report(2 * SLOW, `${figures.join(', ')}; ${undisturbed}; ${(memoryBytes / MIB).toFixed(0)} MiB`);
+    const rest = await assertUndisturbed(given, program, load);
+    given.report(2 * SLOW, `${figures.join(', ')}; ${rest}`);
   },
 );
 
@@ -141,9 +147,8 @@ fault(
     );
     await until(() => openFiles(program.pid) < SLOW / 2, 'the server has closed their sockets');
     await load.finish();
-    const undisturbed = await assertUndisturbed(load);
-    const { memoryBytes } = await checkInvariants(program, given);
-    given.report(SLOW, `closed within ${closed}; ${undisturbed}; ${(memoryBytes / MIB).toFixed(0)} MiB`);
+    const rest = await assertUndisturbed(given, program, load);
+    given.report(SLOW, `closed within ${closed}; ${rest}`);
   },
 );
 
@@ -194,12 +199,8 @@ fault(
     assert.deepEqual(others, {}, 'other answers');
     assert.ok(gaveWay >= SLOW - room, `only ${gaveWay} gave way`);
     await load.finish();
-    const undisturbed = await assertUndisturbed(load);
-    const { memoryBytes } = await checkInvariants(program, given);
-    given.report(
-      SLOW,
-      `${gaveWay} gave way (503), ${late} were late (408); ${undisturbed}; ${(memoryBytes / MIB).toFixed(0)} MiB`,
-    );
+    const rest = await assertUndisturbed(given, program, load);
+    given.report(SLOW, `${gaveWay} gave way (503), ${late} were late (408); ${rest}`);
   },
 );
 
@@ -242,11 +243,10 @@ fault(
     assert.equal(open, CONNECTIONS_PER_CLIENT_MAX, 'what one address holds');
     await load.acknowledged(3 * DELIVERIES_PER_SECOND);
     await load.finish();
-    const undisturbed = await assertUndisturbed(load);
     assert.equal((await idle.look()).open, IDLE, 'they are still there');
     await idle.end();
     await greedy.end();
-    const { memoryBytes } = await checkInvariants(program, given);
-    given.report(IDLE, `${(memoryBytes / MIB).toFixed(0)} MiB; ${undisturbed}; one address held ${open}`);
+    const rest = await assertUndisturbed(given, program, load);
+    given.report(IDLE, `${rest}; one address held ${open}`);
   },
 );

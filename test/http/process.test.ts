@@ -25,6 +25,15 @@ function inFolder(
   };
 }
 
+/** The same with a server in its folder. */
+function serving(run: (program: Program, port: number) => Promise<void>): (t: TestContext) => Promise<void> {
+  return inFolder(async (folder) => {
+    const program = folder.start();
+    const { port } = await program.listening();
+    await run(program, port);
+  });
+}
+
 /** The prefix of a command that then runs in its own session, in a terminal, which closes when its process is killed. */
 const IN_TERMINAL = ['python3', '-c', 'import pty, sys; pty.spawn(sys.argv[1:])'];
 
@@ -98,9 +107,7 @@ describe('the program', { concurrency: 2 }, () => {
 
     it(
       'waits four seconds for an unfinished body, answers it 503, and exits 0',
-      inFolder(async (folder) => {
-        const program = folder.start();
-        const { port } = await program.listening();
+      serving(async (program, port) => {
         const { half } = await openHalfSent(port, body(1));
         const startedMs = performance.now();
         const ended = terminate(program);
@@ -123,9 +130,7 @@ describe('the program', { concurrency: 2 }, () => {
 
     it(
       'accepts a body that is finished while it waits, and then ends at once',
-      inFolder(async (folder) => {
-        const program = folder.start();
-        const { port } = await program.listening();
+      serving(async (program, port) => {
         const { half, finish } = await openHalfSent(port, body(1));
         const ended = terminate(program);
         await program.printed('SIGTERM');
@@ -143,9 +148,7 @@ describe('the program', { concurrency: 2 }, () => {
 
     it(
       'closes idle connections at once, accepts no new ones, and answers /health on an open one',
-      inFolder(async (folder) => {
-        const program = folder.start();
-        const { port } = await program.listening();
+      serving(async (program, port) => {
         const idle = await openRaw(port);
         idle.send(request('GET /health HTTP/1.1'));
         assert.equal((await idle.next()).status, 200);
@@ -169,9 +172,7 @@ describe('the program', { concurrency: 2 }, () => {
 
     it(
       'twice ends at once',
-      inFolder(async (folder) => {
-        const program = folder.start();
-        const { port } = await program.listening();
+      serving(async (program, port) => {
         const half = await openRaw(port);
         half.send(signedRequest(body(1)).slice(0, -5));
         program.kill('SIGTERM');
