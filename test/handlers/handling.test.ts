@@ -11,7 +11,7 @@ import { rebuild } from '../../src/engines/sqlite/rebuild/rebuild.ts';
 import { runStorePath } from '../../src/engines/sqlite/run-store-file.ts';
 import { SqliteRunStore } from '../../src/engines/sqlite/runs.ts';
 import { derivations } from '../../src/projections/index.ts';
-import { appenderOf, changeFile } from '../support/database.ts';
+import { appenderOf, changeFile, failBatches } from '../support/database.ts';
 import { delivery } from '../support/events.ts';
 import { deliver, startReceiver, type TestReceiver, temporaryFolder, until } from '../support/receiver.ts';
 import { startTarget } from '../support/target.ts';
@@ -437,9 +437,7 @@ it('a handler does not see an event that no table has, before a rebuild and a re
   );
   const receiver = await start();
   const database = new Sqlite(databasePath);
-  database.exec(
-    "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'calls' BEGIN SELECT RAISE(ABORT, 'x'); END",
-  );
+  database.exec(failBatches('calls'));
   // Its bad value is a failure that cannot be recorded, so the batch fails.
   await deliver(receiver, { event: 'call.completed', data: { call_uuid: 'c', duration_seconds: -1 } });
   await until(() => state('SELECT * FROM failed_runs').length === 1, 'the run waits for a person');

@@ -7,7 +7,7 @@ import { EX_USAGE } from '../../scripts/cli/command.ts';
 import { appendHalving } from '../../src/core/writer/append-halving.ts';
 import { openDatabase } from '../../src/engines/sqlite/file/database.ts';
 import { derivations } from '../../src/projections/index.ts';
-import { appenderOf } from '../support/database.ts';
+import { appenderOf, failBatches } from '../support/database.ts';
 import { type Body, delivery, envelope, T0_MS } from '../support/events.ts';
 import { IRISX_PROGRAM, startProgram } from '../support/program.ts';
 import { until } from '../support/receiver.ts';
@@ -199,9 +199,7 @@ describe('./irisx explain', () => {
 
   it('shows events that no table has, because they could not be folded, and why', async () => {
     const open = openDatabase(database.path, derivations);
-    open.exec(
-      "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'calls' BEGIN SELECT RAISE(ABORT, 'x'); END",
-    );
+    open.exec(failBatches('calls'));
     const bad = delivery({ event: 'call.completed', data: { call_uuid: 'c1', duration_seconds: -1 } });
     await appendHalving(appenderOf(open, derivations).writer, [bad], derivations.projections);
     const reason = 'the receiver failed on this event (SQLITE_CONSTRAINT_TRIGGER)';

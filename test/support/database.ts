@@ -11,6 +11,7 @@ import type { Derivations } from '../../src/core/tables/projection.ts';
 import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
 import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
 import { atEdge } from '../../src/engines/sqlite/file/storage-fault.ts';
+import { checkTables } from '../../src/engines/sqlite/rebuild/compare.ts';
 import { derivations as ours } from '../../src/projections/index.ts';
 import { temporaryFolder } from './receiver.ts';
 
@@ -79,6 +80,18 @@ export function changeFile(path: string, sql: string): void {
   } finally {
     database.close();
   }
+}
+
+/** SQL for a trigger `failing`: until it is dropped, a batch with a failure of this stage fails. */
+export function failBatches(stage: string): string {
+  return `CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = '${stage}'
+    BEGIN SELECT RAISE(ABORT, 'a defect'); END`;
+}
+
+/** How the tables differ from the log, and the events that have not been folded. */
+export function compareTables(path: string, betweenReads?: () => void) {
+  const { checks, unfolded } = checkTables(path, ours, betweenReads);
+  return { differences: checks.flatMap(({ differences }) => differences), unfolded };
 }
 
 /** For instance `0600`. */

@@ -2,13 +2,20 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { EngineError, engineFault } from '../../../src/core/engine-error.ts';
-import type { Outcome } from '../../../src/core/event/delivery.ts';
+import type { Delivery, Outcome } from '../../../src/core/event/delivery.ts';
 import type { PreparedDelivery } from '../../../src/core/tables/prepare.ts';
 import { appendHalving } from '../../../src/core/writer/append-halving.ts';
 import { checkTables } from '../../../src/engines/sqlite/rebuild/compare.ts';
 import { rebuild } from '../../../src/engines/sqlite/rebuild/rebuild.ts';
 import { derivations } from '../../../src/projections/index.ts';
-import { changeFile, openTestDatabase, type TestDatabase } from '../../support/database.ts';
+import {
+  changeFile,
+  compareTables,
+  failBatches,
+  openTestDatabase,
+  type TestAppender,
+  type TestDatabase,
+} from '../../support/database.ts';
 import { call, delivery } from '../../support/events.ts';
 import { IRISX_PROGRAM } from '../../support/program.ts';
 import { undoneAfterEach } from '../../support/undo.ts';
@@ -21,6 +28,8 @@ function given(): TestDatabase {
   return each;
 }
 
+const halve = ({ writer }: Pick<TestAppender, 'writer'>, batch: readonly Delivery[]) =>
+  appendHalving(writer, batch, derivations.projections);
 const unreadable = (text: string) => delivery(`not JSON: ${text}`);
 
 /** An outcome in one word. */
@@ -28,9 +37,7 @@ const wordOf = (outcome: Outcome) =>
   outcome.kind === 'refused' ? outcome.reason : outcome.error === null ? 'folded' : outcome.error;
 
 describe('a batch that fails for a reason other than storage', () => {
-  // `failures` rejects the row for an unreadable body, so the batch fails.
-  const CANNOT_FOLD = `CREATE TRIGGER cannot_fold BEFORE INSERT ON failures WHEN NEW.stage = 'parse'
-    BEGIN SELECT RAISE(ABORT, 'a defect'); END`;
+  const CANNOT_FOLD = failBatches('parse');
   const CANNOT_APPEND = `CREATE TRIGGER cannot_append BEFORE INSERT ON events WHEN NEW.type = 'sms.poison'
     BEGIN SELECT RAISE(ABORT, 'a worse defect'); END`;
   const UNFOLDED = 'the receiver failed on this event (SQLITE_CONSTRAINT_TRIGGER)';
@@ -41,11 +48,7 @@ describe('a batch that fails for a reason other than storage', () => {
       const { appender, database, rows } = given();
       database.exec(CANNOT_FOLD);
       const batch = Array.from({ length: 7 }, (_, n) => (n === at ? unreadable('x') : call(`c${n}`)));
-      const { outcomes, fault, defects, tables } = await appendHalving(
-        appender.writer,
-        batch,
-        derivations.projections,
-      );
+      const { outcomes, fault, defects, tables } = await halve(appender, batch);
       assert.deepEqual(
         outcomes.map(wordOf),
         batch.map((_, n) => (n === at ? UNFOLDED : 'folded')),
@@ -69,11 +72,7 @@ describe('a batch that fails for a reason other than storage', () => {
     const { appender, database } = given();
     database.exec(CANNOT_FOLD);
     const [one, other] = [unreadable('one'), unreadable('other')];
-    const { outcomes } = await appendHalving(
-      appender.writer,
-      [one, call('a'), other, one, call('b')],
-      derivations.projections,
-    );
+    const { outcomes } = await halve(appender, [one, call('a'), other, one, call('b')]);
     assert.deepEqual(outcomes.map(wordOf), [UNFOLDED, 'folded', UNFOLDED, UNFOLDED, 'folded']);
     assert.deepEqual(
       outcomes.map((outcome) => outcome.kind === 'recorded' && [outcome.seq, outcome.duplicate]),
@@ -90,11 +89,7 @@ describe('a batch that fails for a reason other than storage', () => {
   it('refuses only the delivery that causes it, if that cannot be appended either', async () => {
     const { appender, database, rows } = given();
     database.exec(CANNOT_APPEND);
-    const { outcomes, defects, fault } = await appendHalving(
-      appender.writer,
-      [call('a'), poison(), call('b')],
-      derivations.projections,
-    );
+    const { outcomes, defects, fault } = await halve(appender, [call('a'), poison(), call('b')]);
     assert.deepEqual(outcomes.map(wordOf), ['folded', 'storage_failed', 'folded']);
     assert.equal(fault, undefined);
     assert.match(defects.join(), /answered with 503: a worse defect/);
@@ -164,7 +159,7 @@ describe('a batch that fails for a reason other than storage', () => {
   it('throws if it fails without any delivery', async () => {
     const { appender, database } = given();
     database.exec('DROP TABLE projections');
-    await assert.rejects(appendHalving(appender.writer, [], derivations.projections), /no such table/);
+    await assert.rejects(halve(appender, []), /no such table/);
   });
 });
 
@@ -172,12 +167,10 @@ describe('an event that was recorded unfolded', () => {
   async function recorded() {
     const each = given();
     // `failures` rejects the row, so the batch fails, until the trigger is dropped.
-    each.database.exec(
-      "CREATE TRIGGER broken BEFORE INSERT ON failures WHEN NEW.stage = 'calls' BEGIN SELECT RAISE(ABORT, 'a defect'); END",
-    );
+    each.database.exec(failBatches('calls'));
     const bad = call('bad', 'call.ringing', { from_number: ['a', 'list'] });
-    await appendHalving(each.appender.writer, [call('a'), bad, call('b')], derivations.projections);
-    each.database.exec('DROP TRIGGER broken');
+    await halve(each.appender, [call('a'), bad, call('b')]);
+    each.database.exec('DROP TRIGGER failing');
     return each;
   }
   const rebuildNow = (path: string, projections = derivations.projections) =>
@@ -185,12 +178,7 @@ describe('an event that was recorded unfolded', () => {
 
   it('does not count as a difference in a comparison, which lists it separately', async () => {
     const { path } = await recorded();
-    const { checks, unfolded } = checkTables(path, derivations);
-    assert.deepEqual(
-      checks.flatMap(({ differences }) => differences),
-      [],
-    );
-    assert.deepEqual(unfolded, [2]);
+    assert.deepEqual(compareTables(path), { differences: [], unfolded: [2] });
   });
 
   for (const names of [['calls'], ['contacts'], derivations.projections.map(({ name }) => name)])
@@ -204,43 +192,33 @@ describe('an event that was recorded unfolded', () => {
         rows('SELECT seq, stage FROM failures').map(({ seq, stage }) => [seq, stage]),
         [[2, 'calls']],
       );
-      const { checks, unfolded } = checkTables(path, derivations);
-      assert.deepEqual([checks.flatMap(({ differences }) => differences), unfolded], [[], []]);
+      assert.deepEqual(compareTables(path), { differences: [], unfolded: [] });
     });
 });
 
 describe('a table that is brought up to date', () => {
   const LAG = (version: number) => `UPDATE projections SET version = ${version} WHERE name = 'calls'`;
   const unusable = (id: string) => call(id, 'call.ringing', { from_number: ['a', 'list'] });
-  const FAILING = `CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'calls'
-    BEGIN SELECT RAISE(ABORT, 'a defect'); END`;
 
   it('leaves out what was not folded, as the other tables did', async () => {
     const { appender, database, path } = given();
     changeFile(path, LAG(99));
     appender.append([call('a')]);
-    database.exec(
-      "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'parse' BEGIN SELECT RAISE(ABORT, 'x'); END",
-    );
-    await appendHalving(appender.writer, [unreadable('x'), call('b')], derivations.projections);
+    database.exec(failBatches('parse'));
+    await halve(appender, [unreadable('x'), call('b')]);
     database.exec('DROP TRIGGER failing');
     changeFile(path, LAG(1));
     assert.deepEqual(appender.append([call('c')]).lagging, []);
-    const { checks, unfolded } = checkTables(path, derivations);
-    assert.deepEqual([checks.flatMap(({ differences }) => differences), unfolded], [[], [2]]);
+    assert.deepEqual(compareTables(path), { differences: [], unfolded: [2] });
   });
 
   it('stays behind if that fails, and costs no delivery', async () => {
     const { appender, path, rows } = given();
     changeFile(path, LAG(99));
     appender.append([call('a'), unusable('bad')]);
-    changeFile(path, FAILING);
+    changeFile(path, failBatches('calls'));
     changeFile(path, LAG(1));
-    const { outcomes, tables } = await appendHalving(
-      appender.writer,
-      [call('b'), call('c')],
-      derivations.projections,
-    );
+    const { outcomes, tables } = await halve(appender, [call('b'), call('c')]);
     assert.deepEqual(outcomes.map(wordOf), ['folded', 'folded']);
     assert.deepEqual(tables?.lagging, ['calls']);
     assert.match(tables?.defect ?? '', /^the table calls cannot be brought up to date: a defect/);
@@ -249,19 +227,14 @@ describe('a table that is brought up to date', () => {
     changeFile(path, 'DROP TRIGGER failing');
     assert.deepEqual(appender.append([]).lagging, []);
     assert.equal(rows('SELECT * FROM calls').length, 4);
-    assert.deepEqual(
-      checkTables(path, derivations).checks.flatMap(({ differences }) => differences),
-      [],
-    );
+    assert.deepEqual(compareTables(path).differences, []);
   });
 });
 
 it('a rebuild beside a table of newer code leaves unfolded events to newer code', async () => {
   const { appender, database, path, rows } = given();
-  database.exec(
-    "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'parse' BEGIN SELECT RAISE(ABORT, 'x'); END",
-  );
-  await appendHalving(appender.writer, [call('a'), unreadable('x')], derivations.projections);
+  database.exec(failBatches('parse'));
+  await halve(appender, [call('a'), unreadable('x')]);
   database.exec('DROP TRIGGER failing');
   database.exec("UPDATE projections SET version = 99 WHERE name = 'contacts'");
   const calls = derivations.projections.filter(({ name }) => name === 'calls');
@@ -277,19 +250,13 @@ it('a rebuild beside a table of newer code leaves unfolded events to newer code'
 
 it('a comparison beside a rebuild that folds what was left out starts again', async () => {
   const { appender, database, path } = given();
-  database.exec(
-    "CREATE TRIGGER failing BEFORE INSERT ON failures WHEN NEW.stage = 'calls' BEGIN SELECT RAISE(ABORT, 'x'); END",
-  );
-  await appendHalving(
-    appender.writer,
-    [call('a'), call('bad', 'call.ringing', { from_number: ['a', 'list'] })],
-    derivations.projections,
-  );
+  database.exec(failBatches('calls'));
+  await halve(appender, [call('a'), call('bad', 'call.ringing', { from_number: ['a', 'list'] })]);
   database.exec('DROP TRIGGER failing');
   for (let piece = 0; piece < 6; piece++)
     appender.append(Array.from({ length: 1000 }, (_, n) => call(`c${piece}-${n}`)));
   let isRebuilt = false;
-  const { checks, unfolded } = checkTables(path, derivations, () => {
+  const { differences, unfolded } = compareTables(path, () => {
     if (isRebuilt) return;
     isRebuilt = true;
     const env = { PATH: process.env['PATH'] ?? '', DATABASE_URL: `file:${path}` };
@@ -297,5 +264,5 @@ it('a comparison beside a rebuild that folds what was left out starts again', as
     assert.equal(status, 0, String(stderr));
   });
   assert.ok(isRebuilt);
-  assert.deepEqual([checks.flatMap(({ differences }) => differences), unfolded], [[], []]);
+  assert.deepEqual([differences, unfolded], [[], []]);
 });

@@ -10,11 +10,10 @@ import type { Delivery } from '../../../src/core/event/delivery.ts';
 import { REBUILD_FOLD_EVENTS } from '../../../src/core/limits.ts';
 import type { Derivations, Projection } from '../../../src/core/tables/projection.ts';
 import { openDatabase } from '../../../src/engines/sqlite/file/database.ts';
-import { checkTables } from '../../../src/engines/sqlite/rebuild/compare.ts';
 import { rebuild } from '../../../src/engines/sqlite/rebuild/rebuild.ts';
 import { calls } from '../../../src/projections/calls.ts';
 import { derivations } from '../../../src/projections/index.ts';
-import { appenderOf, changeFile, openTestDatabase } from '../../support/database.ts';
+import { appenderOf, changeFile, compareTables, openTestDatabase } from '../../support/database.ts';
 import { delivery, T0_S } from '../../support/events.ts';
 import { deliver, query, startReceiver, until } from '../../support/receiver.ts';
 
@@ -67,9 +66,7 @@ function rebuildNow(databasePath: string, more: Partial<RebuildOptions> = {}, co
   return rebuild(databasePath, code, { projections: code.projections, ...more });
 }
 
-function differences(databasePath: string): string[] {
-  return checkTables(databasePath, derivations).checks.flatMap((check) => check.differences);
-}
+const differences = (databasePath: string) => compareTables(databasePath).differences;
 
 /** What a rebuild that was killed leaves. */
 function leftIn(databasePath: string): unknown[] {
