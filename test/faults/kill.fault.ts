@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
-import { openRaw, signedRequest } from '../support/raw.ts';
+import { askRaw, signedRequest } from '../support/raw.ts';
 import { checkRecent } from '../support/sound-log.ts';
 import { fault } from './support/fault.ts';
 import { checkInvariants } from './support/invariants.ts';
@@ -49,10 +49,8 @@ async function firstAnswer(port: number, spawnedMs: number): Promise<number> {
   starts += 1;
   for (;;) {
     try {
-      const connection = await openRaw(port);
-      connection.send(signedRequest(`{"event":"call.dtmf","data":{"start":${starts}}}`));
-      const { status } = await connection.next();
-      connection.close();
+      const body = `{"event":"call.dtmf","data":{"start":${starts}}}`;
+      const { status } = await askRaw(port, signedRequest(body));
       if (status === 200) return performance.now() - spawnedMs;
     } catch {
       // not yet

@@ -53,9 +53,9 @@ const forwardTo = (url: string, nowMs = Date.now) => forwardConsumer({ url, even
 
 describe('forwarding', () => {
   it('sends requests that a standard library can verify, with a sentence for a chat', async () => {
-    const { url, came } = await target((response) => response.writeHead(204).end());
+    const { url, requests } = await target((response) => response.writeHead(204).end());
     await forwardTo(url).run(failed, contextOf());
-    const [request] = came;
+    const [request] = requests;
     assert.ok(request);
     assert.equal(request.method, 'POST');
     const payload = new Webhook(SECRET).verify(request.body, request.headers as Record<string, string>);
@@ -77,26 +77,26 @@ describe('forwarding', () => {
   });
 
   it('keeps the id across attempts, and signs each with its own time', async () => {
-    const { url, came } = await target((response) => response.end());
+    const { url, requests } = await target((response) => response.end());
     let nowMs = Date.now();
     const { run } = forwardTo(url, () => nowMs);
     await run(failed, contextOf());
     nowMs += 60_000;
     await run(failed, contextOf());
-    const [first, second] = came.map(({ headers }) => headers);
+    const [first, second] = requests.map(({ headers }) => headers);
     assert.equal(first?.['webhook-id'], second?.['webhook-id']);
     assert.equal(Number(second?.['webhook-timestamp']) - Number(first?.['webhook-timestamp']), 60);
     assert.notEqual(first?.['webhook-signature'], second?.['webhook-signature']);
   });
 
   it('sends a type that has no table with its own data', async () => {
-    const { url, came } = await target((response) => response.end());
+    const { url, requests } = await target((response) => response.end());
     const json = { event: 'tenant.limit.warning', data: { tenant_id: 't', percent: 90 } };
     await forwardTo(url).run(
       { type: 'tenant.limit.warning', json, event: undefined, signedAt: new Date(0) },
       contextOf(),
     );
-    const { text, data, timestamp } = JSON.parse(came[0]?.body ?? '') as Record<string, unknown>;
+    const { text, data, timestamp } = JSON.parse(requests[0]?.body ?? '') as Record<string, unknown>;
     assert.deepEqual(
       [text, data, timestamp],
       ['tenant.limit.warning', { tenant_id: 't', percent: 90 }, '1970-01-01T00:00:00.000Z'],
@@ -142,7 +142,7 @@ describe('forwarding', () => {
       async () => forwardTo(url).run(failed, contextOf()),
       (error: RunFailed) => error.message.includes(`answered 307 with ${other.url}`) && !error.isFinal,
     );
-    assert.equal(other.came.length, 0);
+    assert.equal(other.requests.length, 0);
   });
 
   it('fails if nothing is listening, and if it takes too long', async () => {

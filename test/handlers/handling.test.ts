@@ -423,7 +423,7 @@ it('a handler sees an event only after its table reflects it; forwarding does no
   const unlock = lockFile(`${databasePath}-rebuild`); // the rebuild that the new version needs has to wait
   const receiver = await start(env);
   await deliver(receiver, stop('m1'));
-  await until(() => target.came.length === 1, 'it is forwarded');
+  await until(() => target.requests.length === 1, 'it is forwarded');
   await receiver.logged('handlers: events from seq 1 on are waiting for the tables');
   assert.deepEqual(seen(), []);
   unlock?.();
@@ -475,9 +475,9 @@ it('forwarding that is configured again after a long absence posts nothing until
   await receiver.logged(/forward: last ran at .*; events missed since then: 2, failed runs: 0;/);
   await deliver(receiver, completed('c'));
   await store.resume('forward', undefined, Date.now());
-  await until(() => target.came.length === 3, 'all are posted now');
+  await until(() => target.requests.length === 3, 'all are posted now');
   assert.deepEqual(
-    target.came.map(({ body }) => (JSON.parse(body) as { seq: number }).seq),
+    target.requests.map(({ body }) => (JSON.parse(body) as { seq: number }).seq),
     [1, 2, 3],
   );
   await store.close();
@@ -502,10 +502,10 @@ describe('forwarding in a receiver', () => {
     await deliver(receiver, completed('call-1'));
     await deliver(receiver, { event: 'call.ringing', data: { call_uuid: 'call-1' } });
     await receiver.logged('forward: seq 1 failed');
-    const before = target.came.length;
+    const before = target.requests.length;
     isDown = false;
-    await until(() => target.came.length === before + 1, 'it has arrived');
-    assert.equal((JSON.parse(target.came.at(-1)?.body ?? '') as Record<string, unknown>)['seq'], 1);
+    await until(() => target.requests.length === before + 1, 'it has arrived');
+    assert.equal((JSON.parse(target.requests.at(-1)?.body ?? '') as Record<string, unknown>)['seq'], 1);
   });
 });
 
@@ -536,8 +536,8 @@ it('the README’s three handlers do what they say', async () => {
     event: 'sms.received',
     data: { message_id: 'm1', from_number: '+12025550102', to_number: '+12025550101', message: 'STOP' },
   });
-  await until(() => chat.came.length === 1, 'the chat was notified');
-  assert.deepEqual(JSON.parse(chat.came[0]?.body ?? ''), {
+  await until(() => chat.requests.length === 1, 'the chat was notified');
+  assert.deepEqual(JSON.parse(chat.requests[0]?.body ?? ''), {
     text: 'Call to +12025550101 failed: Number unallocated',
   });
   await receiver.logged(/seq 3: \+12025550102 has opted out$/);

@@ -176,7 +176,7 @@ describe('the admin listener', () => {
   });
 
   it('reports a page that fails, and receiving goes on', async () => {
-    const receiver = await start({}, { isNotSound: true });
+    const receiver = await start({}, { skipsLogCheck: true });
     changeFile(receiver.databasePath, 'DROP VIEW report_opt_outs; DROP TABLE contacts');
     const page = await fetch(receiver.adminUrl, bearer(receiver.adminToken));
     assert.equal(page.status, 500);

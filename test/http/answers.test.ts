@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { REFUSALS, refuse } from '../../src/http/answers.ts';
 import {
+  askRaw,
   exchangeRaw,
   forgedRequest,
   membersOf,
@@ -321,11 +322,8 @@ describe('a body at the limit', () => {
 describe('the order of the guards', () => {
   /** The status of a request with all the faults in the given lines, which the first guard decides. */
   async function statusOf(line: string, headers: readonly string[]): Promise<number> {
-    const connection = await openRaw(receiver.port);
-    connection.send(request(line, headers));
-    const answer = await connection.next();
+    const answer = await askRaw(receiver.port, request(line, headers));
     membersOf(answer);
-    connection.close();
     return answer.status;
   }
   const tooLong = `Content-Length: ${BODY_BYTES_MAX + 1}`;

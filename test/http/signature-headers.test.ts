@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { generateSignature } from '../../src/core/event/signature.ts';
-import { membersOf, openRaw, request } from '../support/raw.ts';
+import { askRaw, membersOf, request } from '../support/raw.ts';
 import { deliver, SECRET, startReceiver, type TestReceiver } from '../support/receiver.ts';
 
 const NOW_S = 1_800_000_000;
@@ -36,10 +36,8 @@ async function answerTo(spell: (parts: Parts) => readonly string[]): Promise<unk
     body,
     digest: (at = NOW_S, secret = SECRET) => generateSignature(body, secret, at),
   });
-  const connection = await openRaw(receiver.port);
-  connection.send(request('POST /webhooks HTTP/1.1', [...lines, `Content-Length: ${body.length}`], body));
-  const answer = await connection.next();
-  connection.close();
+  const text = request('POST /webhooks HTTP/1.1', [...lines, `Content-Length: ${body.length}`], body);
+  const answer = await askRaw(receiver.port, text);
   const members = membersOf(answer);
   const inLog = receiver.rows('SELECT seq FROM events WHERE CAST(body AS TEXT) = ?', body).length;
   assert.equal(inLog, answer.status === 200 ? 1 : 0);

@@ -98,6 +98,15 @@ export async function openRaw(port: number, localAddress?: string): Promise<RawC
   };
 }
 
+/** Sends bytes on a new connection, reads one answer, and closes the connection. */
+export async function askRaw(port: number, bytes: string | Uint8Array): Promise<RawAnswer> {
+  const connection = await openRaw(port);
+  connection.send(bytes);
+  const answer = await connection.next();
+  connection.close();
+  return answer;
+}
+
 /** Sends bytes on a new connection and reads answers until the server ends it. */
 export async function exchangeRaw(port: number, bytes: string | Uint8Array): Promise<RawAnswer[]> {
   const connection = await openRaw(port);

@@ -40,7 +40,7 @@ export interface TestOptions {
   readonly monotonicMs?: () => number;
   readonly onLost?: (text: string) => void;
   /** Skips the check of the log at the end, because other code has made a different table. */
-  readonly isNotSound?: boolean;
+  readonly skipsLogCheck?: boolean;
 }
 
 /** A new empty folder, with a function that removes it. */
@@ -85,7 +85,7 @@ export async function startReceiver(options: TestOptions = {}): Promise<TestRece
     rows: (sql, ...values) => query(databasePath, sql, ...values),
     async close() {
       await receiver.close();
-      if (options.isNotSound !== true)
+      if (options.skipsLogCheck !== true)
         await checkSoundLog(databasePath, { entries: () => acknowledged.get(url) ?? [] }, []);
       folder?.remove();
     },
