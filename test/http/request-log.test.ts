@@ -93,13 +93,6 @@ describe('in JSON', () => {
       detail: 'seq 1 call.dtmf',
     });
   });
-
-  it('is the default format in production', async () => {
-    const receiver = await start({ env: { NODE_ENV: 'production' } });
-    await fetch(`${receiver.url}/health`);
-    for (const line of receiver.lines) JSON.parse(line);
-    assert.equal(receiver.lines.length, 1);
-  });
 });
 
 for (const format of ['text', 'json']) {

@@ -9,7 +9,7 @@ const wrong = (type: string, value: unknown) => misfit({ c: value } as Row, [col
 describe('a value and its column', () => {
   for (const [type, fitting, others] of [
     ['TEXT', ['', 'a', '☎', '\u{1f600}'], [1, true, {}, undefined, '\ud800']],
-    ['INTEGER', [0, -1, Number.MAX_SAFE_INTEGER], [0.5, '5', 2 ** 53, Number.NaN, undefined, 1n]],
+    ['INTEGER', [0, -1, Number.MAX_SAFE_INTEGER], [0.5, '5', 2 ** 53, Number.NaN, undefined, 1n, {}]],
     ['REAL', [0, -1.5, 1e300], ['1.5', Number.NaN, Number.POSITIVE_INFINITY, undefined]],
   ] as const) {
     it(`(${type}) match or do not match`, () => {
