@@ -136,10 +136,7 @@ describe('a handler', () => {
     await deliver(receiver, completed('endless'));
     await until(() => seen().length === 1, 'it runs');
     const answers = await Promise.all(['one', 'two', 'three'].map((id) => deliver(receiver, completed(id))));
-    assert.deepEqual(
-      answers.map(({ status }) => status),
-      [200, 200, 200],
-    );
+    for (const { status } of answers) assert.equal(status, 200);
     await until(() => seen().length === 5, 'all have run, the endless one twice', 20_000);
     const runs = seen().map(({ data, context }) => `${data['call_uuid']} ${context['attempt']}`);
     assert.deepEqual(runs.toSorted(), ['endless 1', 'endless 2', 'one 1', 'three 1', 'two 1']);

@@ -47,120 +47,87 @@ async function answerTo(spell: (parts: Parts) => readonly string[]): Promise<unk
   return message;
 }
 
+const signature = (value: string) => `X-IRISX-Signature: ${value}`;
 const stamp = (at: number | string = NOW_S) => `X-IRISX-Timestamp: ${at}`;
 
 describe('a signature header', () => {
   const accepted: [string, (parts: Parts) => readonly string[]][] = [
-    ['bare', ({ digest }) => [`X-IRISX-Signature: ${digest()}`, stamp()]],
-    ['with the prefix sha256=', ({ digest }) => [`X-IRISX-Signature: sha256=${digest()}`, stamp()]],
-    ['with its timestamp inside', ({ digest }) => [`X-IRISX-Signature: t=${NOW_S},v1=${digest()}`]],
+    ['bare', ({ digest }) => [signature(digest()), stamp()]],
+    ['with the prefix sha256=', ({ digest }) => [signature(`sha256=${digest()}`), stamp()]],
+    ['with its timestamp inside', ({ digest }) => [signature(`t=${NOW_S},v1=${digest()}`)]],
     [
       'with its timestamp inside and the same one in a header',
-      ({ digest }) => [`X-IRISX-Signature: t=${NOW_S},v1=${digest()}`, stamp()],
+      ({ digest }) => [signature(`t=${NOW_S},v1=${digest()}`), stamp()],
     ],
     ['under its second name', ({ digest }) => [`X-IRISX-Signature-256: sha256=${digest()}`, stamp()]],
     [
       'under both names, with the first valid: the first counts',
-      ({ digest }) => [`X-IRISX-Signature-256: ${'0'.repeat(64)}`, `X-IRISX-Signature: ${digest()}`, stamp()],
+      ({ digest }) => [`X-IRISX-Signature-256: ${'0'.repeat(64)}`, signature(digest()), stamp()],
     ],
     [
       'in another letter case',
       ({ digest }) => [`x-IRISX-sIGNATURE: ${digest()}`, `x-irisx-TIMESTAMP: ${NOW_S}`],
     ],
-    [
-      'made with the second of two secrets',
-      ({ digest }) => [`X-IRISX-Signature: ${digest(NOW_S, OLD_SECRET)}`, stamp()],
-    ],
+    ['made with the second of two secrets', ({ digest }) => [signature(digest(NOW_S, OLD_SECRET)), stamp()]],
   ];
   for (const [spelling, spell] of accepted)
     it(`is accepted ${spelling}`, async () => assert.equal(await answerTo(spell), 200));
 
   const refused: [string, string, (parts: Parts) => readonly string[]][] = [
     ['that is empty', 'Missing signature header', () => ['X-IRISX-Signature:', stamp()]],
-    [
-      'of 63 digits',
-      'Invalid signature',
-      ({ digest }) => [`X-IRISX-Signature: ${digest().slice(1)}`, stamp()],
-    ],
-    ['of 65 digits', 'Invalid signature', ({ digest }) => [`X-IRISX-Signature: ${digest()}0`, stamp()]],
-    [
-      'with junk after it',
-      'Invalid signature',
-      ({ digest }) => [`X-IRISX-Signature: ${digest()}zz`, stamp()],
-    ],
-    [
-      'in upper case',
-      'Invalid signature',
-      ({ digest }) => [`X-IRISX-Signature: ${digest().toUpperCase()}`, stamp()],
-    ],
+    ['of 63 digits', 'Invalid signature', ({ digest }) => [signature(digest().slice(1)), stamp()]],
+    ['of 65 digits', 'Invalid signature', ({ digest }) => [signature(`${digest()}0`), stamp()]],
+    ['with junk after it', 'Invalid signature', ({ digest }) => [signature(`${digest()}zz`), stamp()]],
+    ['in upper case', 'Invalid signature', ({ digest }) => [signature(digest().toUpperCase()), stamp()]],
     [
       'with the prefix SHA256=',
       'Invalid signature',
-      ({ digest }) => [`X-IRISX-Signature: SHA256=${digest()}`, stamp()],
+      ({ digest }) => [signature(`SHA256=${digest()}`), stamp()],
     ],
-    [
-      'with the prefix sha1=',
-      'Invalid signature',
-      ({ digest }) => [`X-IRISX-Signature: sha1=${digest()}`, stamp()],
-    ],
+    ['with the prefix sha1=', 'Invalid signature', ({ digest }) => [signature(`sha1=${digest()}`), stamp()]],
     [
       'in base64',
       'Invalid signature',
-      ({ digest }) => [`X-IRISX-Signature: ${Buffer.from(digest(), 'hex').toString('base64')}`, stamp()],
+      ({ digest }) => [signature(Buffer.from(digest(), 'hex').toString('base64')), stamp()],
     ],
     [
       'made with an unknown secret',
       'Invalid signature',
-      ({ digest }) => [`X-IRISX-Signature: ${digest(NOW_S, 'unknown')}`, stamp()],
+      ({ digest }) => [signature(digest(NOW_S, 'unknown')), stamp()],
     ],
     [
       'made with the secret’s bytes instead of its text',
       'Invalid signature',
-      ({ digest }) => [
-        `X-IRISX-Signature: ${digest(NOW_S, Buffer.from(SECRET, 'hex').toString('latin1'))}`,
-        stamp(),
-      ],
+      ({ digest }) => [signature(digest(NOW_S, Buffer.from(SECRET, 'hex').toString('latin1'))), stamp()],
     ],
-    [
-      'made for another second',
-      'Invalid signature',
-      ({ digest }) => [`X-IRISX-Signature: ${digest(NOW_S - 1)}`, stamp()],
-    ],
+    ['made for another second', 'Invalid signature', ({ digest }) => [signature(digest(NOW_S - 1)), stamp()]],
     [
       'under both names, with the first invalid: the second does not help',
       'Invalid signature',
-      ({ digest }) => [`X-IRISX-Signature: ${'0'.repeat(64)}`, `X-IRISX-Signature-256: ${digest()}`, stamp()],
+      ({ digest }) => [signature('0'.repeat(64)), `X-IRISX-Signature-256: ${digest()}`, stamp()],
     ],
     [
       'twice, both valid',
       'Invalid signature',
-      ({ digest }) => [`X-IRISX-Signature: ${digest()}`, `X-IRISX-Signature: ${digest()}`, stamp()],
+      ({ digest }) => [signature(digest()), signature(digest()), stamp()],
     ],
     [
       'twice, which would read as a timestamp and a digest if joined',
       'Invalid signature',
-      ({ digest }) => [`X-IRISX-Signature: t=${NOW_S}`, `X-IRISX-Signature: v1=${digest()}`],
+      ({ digest }) => [signature(`t=${NOW_S}`), signature(`v1=${digest()}`)],
     ],
     [
       'with a timestamp inside that differs from the one in the header',
       'Invalid timestamp',
-      ({ digest }) => [`X-IRISX-Signature: t=${NOW_S},v1=${digest()}`, stamp(NOW_S - 1)],
+      ({ digest }) => [signature(`t=${NOW_S},v1=${digest()}`), stamp(NOW_S - 1)],
     ],
     [
       'with a signed timestamp in the header that differs from the one inside',
       'Invalid timestamp',
-      ({ digest }) => [`X-IRISX-Signature: t=${NOW_S - 1},v1=${digest()}`, stamp()],
+      ({ digest }) => [signature(`t=${NOW_S - 1},v1=${digest()}`), stamp()],
     ],
-    [
-      'with two timestamps',
-      'Invalid timestamp',
-      ({ digest }) => [`X-IRISX-Signature: ${digest()}`, stamp(), stamp()],
-    ],
-    [
-      'with an empty timestamp',
-      'Missing timestamp header',
-      ({ digest }) => [`X-IRISX-Signature: ${digest()}`, stamp('')],
-    ],
+    ['with two timestamps', 'Invalid timestamp', ({ digest }) => [signature(digest()), stamp(), stamp()]],
+    ['with an empty timestamp', 'Missing timestamp header', ({ digest }) => [signature(digest()), stamp('')]],
     [
       'that is in a header named __proto__',
       'Missing signature header',
@@ -193,15 +160,10 @@ describe('a correctly signed timestamp', () => {
   ];
   for (const [timestamp, expected] of spellings) {
     it(`of ${timestamp} is refused: ${expected}`, async () => {
-      const beside = await answerTo(({ digest }) => [
-        `X-IRISX-Signature: ${digest(timestamp)}`,
-        stamp(timestamp),
-      ]);
+      const beside = await answerTo(({ digest }) => [signature(digest(timestamp)), stamp(timestamp)]);
       assert.equal(beside, expected);
       if (timestamp.includes(',')) return;
-      const inside = await answerTo(({ digest }) => [
-        `X-IRISX-Signature: t=${timestamp},v1=${digest(timestamp)}`,
-      ]);
+      const inside = await answerTo(({ digest }) => [signature(`t=${timestamp},v1=${digest(timestamp)}`)]);
       assert.equal(inside, expected);
     });
   }
@@ -218,7 +180,7 @@ describe('a correctly signed timestamp', () => {
   for (const [difference, expected] of ages) {
     it(`of ${difference} s from now: ${expected}`, async () => {
       const at = NOW_S + difference;
-      assert.equal(await answerTo(({ digest }) => [`X-IRISX-Signature: ${digest(at)}`, stamp(at)]), expected);
+      assert.equal(await answerTo(({ digest }) => [signature(digest(at)), stamp(at)]), expected);
     });
   }
 

@@ -1,7 +1,7 @@
 /** Deliveries and events for tests that need no receiver, and the rows that they are folded into. */
 
 import assert from 'node:assert/strict';
-import type { Delivery } from '../../src/core/event/delivery.ts';
+import type { Delivery, Recorded } from '../../src/core/event/delivery.ts';
 import { type Event, type EventContent, interpret, readBody } from '../../src/core/event/event.ts';
 import type { Projection, Row } from '../../src/core/tables/projection.ts';
 
@@ -52,6 +52,13 @@ export function eventOf(body: Body, options: EventOptions = {}): Event {
 /** An envelope of type `event` with a timestamp `atS` seconds after T0. */
 export function envelope(event: string, data: object, atS = 0): object {
   return { event, timestamp: T0_S + atS, data };
+}
+
+/** Outcomes in words: `2`, `again 2`, `3: the reason`. */
+export function outcomeTexts(outcomes: readonly Recorded[]): string[] {
+  return outcomes.map(
+    ({ seq, duplicate, error }) => `${duplicate ? 'again ' : ''}${seq}${error === null ? '' : `: ${error}`}`,
+  );
 }
 
 /** Folds bodies in the order given, as seq 1, 2, 3, …; undefined if none of them is for this table. */

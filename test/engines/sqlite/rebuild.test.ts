@@ -239,7 +239,7 @@ describe('a rebuild', () => {
   it('leaves the live tables intact if killed in any phase, and the next one cleans up', async () => {
     const { path, remove } = filledDatabase(7_000);
     for (const phase of ['fold', 'clean']) {
-      const script = join(import.meta.dirname, '../../support/rebuild-until.ts');
+      const script = join(import.meta.dirname, 'rebuild-until.ts');
       const child = spawn(process.execPath, [script, path, phase], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });

@@ -1,8 +1,8 @@
 /** Rebuilds a database, reports when a given phase begins, and then waits to be killed. */
 
 import { writeSync } from 'node:fs';
-import { rebuild } from '../../src/engines/sqlite/rebuild/rebuild.ts';
-import { derivations } from '../../src/projections/index.ts';
+import { rebuild } from '../../../src/engines/sqlite/rebuild/rebuild.ts';
+import { derivations } from '../../../src/projections/index.ts';
 
 const [, , databasePath = '', stopIn = ''] = process.argv;
 
