@@ -26,6 +26,7 @@ export interface TestAppender {
 export interface TestDatabase {
   readonly path: string;
   readonly database: Database;
+  /** Made when it is first used, because it changes how the connection waits for locks. */
   readonly appender: TestAppender;
   /** Rows of a query over the same connection. */
   rows(sql: string, ...values: unknown[]): Record<string, unknown>[];
@@ -51,10 +52,14 @@ export function openTestDatabase(derivations: Derivations = ours): TestDatabase 
   const path = join(folder.path, 'irisx.db');
   prepareDatabaseFile(path);
   const database = openDatabase(path, derivations);
+  let appender: TestAppender | undefined;
   return {
     path,
     database,
-    appender: appenderOf(database, derivations),
+    get appender() {
+      appender ??= appenderOf(database, derivations);
+      return appender;
+    },
     rows: (sql, ...values) => database.prepare(sql).all(...values) as Record<string, unknown>[],
     close() {
       database.close();
