@@ -1,7 +1,7 @@
 /** `.env` as the server and the commands read it: encodings, line ends, quotes, and probable mistakes. */
 
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { parseEnvFile } from '../../src/config/env-file.ts';
@@ -122,20 +122,21 @@ describe('.env', () => {
   });
 
   it('that cannot be read is refused in one line', async () => {
-    mkdirSync(join(folder.path, '.env'));
-    await assertRefused(/\.env is a directory: it must be a file$/m, 'a directory');
-    folder.remove();
-    mkdirSync(folder.path);
-    symlinkSync('nowhere', join(folder.path, '.env'));
-    await assertRefused(/\.env does not exist: check the path$/m, 'a link to nothing');
-    folder.remove();
-    mkdirSync(folder.path);
-    symlinkSync('.env', join(folder.path, '.env'));
-    await assertRefused(/\.env cannot be read: ELOOP/, 'a link to itself');
-    folder.remove();
-    mkdirSync(folder.path);
-    write('#'.repeat(CONFIG_FILE_BYTES_MAX + 1));
-    await assertRefused(/\.env has more than 1048576 bytes: check that it is the right file$/m, 'too large');
+    const path = join(folder.path, '.env');
+    for (const [what, make, message] of [
+      ['a directory', () => mkdirSync(path), /\.env is a directory: it must be a file$/m],
+      ['a link to nothing', () => symlinkSync('nowhere', path), /\.env does not exist: check the path$/m],
+      ['a link to itself', () => symlinkSync('.env', path), /\.env cannot be read: ELOOP/],
+      [
+        'too large',
+        () => write('#'.repeat(CONFIG_FILE_BYTES_MAX + 1)),
+        /\.env has more than 1048576 bytes: check that it is the right file$/m,
+      ],
+    ] as const) {
+      rmSync(path, { recursive: true, force: true });
+      make();
+      await assertRefused(message, what);
+    }
     write('#'.repeat(CONFIG_FILE_BYTES_MAX));
     assert.match((await sign()).stderr, /^no secret is known/);
   });

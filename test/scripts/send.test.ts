@@ -11,6 +11,15 @@ import { runScript } from './run-script.ts';
 
 const RECORDED_FILE = join(import.meta.dirname, '../fixtures/deliveries.jsonl');
 
+const SCENARIO_CALL = [
+  'call.initiated',
+  'call.ringing',
+  'call.answered',
+  'call.completed',
+  'recording.complete',
+  'recording.transcribed',
+];
+
 let receiver: TestReceiver;
 /** Events up to here belong to earlier tests. */
 let seqBefore = 0;
@@ -60,14 +69,7 @@ describe('./irisx send', () => {
     const { code, stdout } = await send('--scenario', 'call');
     assert.equal(code, 0, stdout);
     assert.match(stdout, /\n6 sent in .*200 × 6; 0 duplicates; p50 .*, p99 .*, max .*\n$/);
-    assert.deepEqual(sentTypes(), [
-      'call.initiated',
-      'call.ringing',
-      'call.answered',
-      'call.completed',
-      'recording.complete',
-      'recording.transcribed',
-    ]);
+    assert.deepEqual(sentTypes(), SCENARIO_CALL);
     const call = one('SELECT * FROM calls WHERE first_seq > ?', seqBefore);
     assert.equal(call['status'], 'completed');
     assert.equal(call['event_count'], 4);
@@ -218,27 +220,12 @@ describe('./irisx send', () => {
   });
 
   it('prints a summary for many, sent concurrently in random order, with new ids each time', async () => {
-    const { code, stdout } = await send(
-      '--scenario',
-      'call',
-      '--count',
-      '20',
-      '--shuffle',
-      '--seed',
-      '7',
-      '--duplicate',
-    );
+    const options = '--scenario call --count 20 --shuffle --seed 7 --duplicate';
+    const { code, stdout } = await send(...options.split(' '));
     assert.equal(code, 0, stdout);
     assert.match(stdout, /^seed 7\n240 sent in .*; 200 × 240; 120 duplicates; /);
     assert.equal(one('SELECT count(*) AS n FROM calls WHERE first_seq > ?', seqBefore)['n'], 20);
-    assert.notDeepEqual(sentTypes().slice(0, 6), [
-      'call.initiated',
-      'call.ringing',
-      'call.answered',
-      'call.completed',
-      'recording.complete',
-      'recording.transcribed',
-    ]);
+    assert.notDeepEqual(sentTypes().slice(0, 6), SCENARIO_CALL);
   });
 
   it('keeps the given rate', async () => {
