@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { FIXTURE_SECRET, fixtures, recordedHeaders } from './support/fixtures.ts';
+import { FIXTURE_SECRET, fixtures, type RecordedDelivery } from './support/fixtures.ts';
 import { seededRandom } from './support/random.ts';
 import { type JsonAnswer, post, query, startReceiver, type TestReceiver } from './support/receiver.ts';
 
@@ -11,6 +11,14 @@ const FAILED_CALL = '5f7b1f0a-0000-4000-8000-000000000002';
 
 let clockMs = 0;
 const env = { WEBHOOK_SECRET: FIXTURE_SECRET };
+
+/** The headers of a recorded delivery, apart from those of its connection. */
+function recordedHeaders(delivery: RecordedDelivery): Record<string, string> {
+  const kept = Object.entries(delivery.headers).filter(([name]) =>
+    /^(x-irisx-|content-type|user-agent)/i.test(name),
+  );
+  return Object.fromEntries(kept);
+}
 
 async function replay(receiver: { url: string }, deliveries = fixtures): Promise<JsonAnswer[]> {
   const answers: JsonAnswer[] = [];

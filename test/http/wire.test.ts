@@ -7,10 +7,10 @@ import {
   membersOf,
   openHalfSent,
   openRaw,
+  type RawAnswer,
   request,
   signedLines,
   signedRequest,
-  statusesOf,
 } from '../support/raw.ts';
 import { deliver, startReceiver, type TestReceiver } from '../support/receiver.ts';
 
@@ -26,6 +26,7 @@ before(async () => {
 after(() => receiver.close());
 
 const recorded = () => Number(receiver.rows('SELECT count(*) AS n FROM events')[0]?.['n']);
+const statusesOf = (answers: readonly RawAnswer[]) => answers.map(({ status }) => status);
 let bodies = 0;
 function newBody(): string {
   bodies += 1;

@@ -63,19 +63,9 @@ export function outcomeTexts(outcomes: readonly Recorded[]): string[] {
 
 /** Folds bodies in the order given, as seq 1, 2, 3, …; undefined if none of them is for this table. */
 export function rowOf<R extends Row>(projection: Projection<R>, ...bodies: Body[]): R | undefined {
-  return rowOfEvents(
-    projection,
-    bodies.map((body, index) => eventOf(body, { seq: index + 1 })),
-  );
-}
-
-/** Folds events that all belong to the same row. */
-export function rowOfEvents<R extends Row>(
-  projection: Projection<R>,
-  events: readonly Event[],
-): R | undefined {
   let row: R | undefined;
-  for (const event of events) {
+  for (const [index, body] of bodies.entries()) {
+    const event = eventOf(body, { seq: index + 1 });
     const key = projection.keyOf(event);
     if (key === undefined) continue;
     if (row !== undefined) assert.equal(row[projection.key], key, 'these events belong to several rows');

@@ -18,11 +18,3 @@ export const fixtures: readonly RecordedDelivery[] = readFileSync(
   .trim()
   .split('\n')
   .map((line) => JSON.parse(line) as RecordedDelivery);
-
-/** The headers of a recorded delivery, apart from those of its connection. */
-export function recordedHeaders(delivery: RecordedDelivery): Record<string, string> {
-  const kept = Object.entries(delivery.headers).filter(([name]) =>
-    /^(x-irisx-|content-type|user-agent)/i.test(name),
-  );
-  return Object.fromEntries(kept);
-}

@@ -151,10 +151,6 @@ export function forgedRequest(lines: readonly string[], body = ''): string {
   return request('POST /webhooks HTTP/1.1', [...forged, ...lines], body);
 }
 
-export function statusesOf(answers: readonly { readonly status: number }[]): number[] {
-  return answers.map(({ status }) => status);
-}
-
 /** A request as text, with a Host. */
 export function request(line: string, headers: readonly string[] = [], body = ''): string {
   return [line, 'Host: localhost', ...headers, '', body].join('\r\n');

@@ -57,7 +57,7 @@ const NO_FAULT = { sequence: undefined, chain: undefined, signatures: undefined 
  * @param after entries of the ledger that are known to be in the log
  * @returns the number of entries checked
  */
-export function checkAcknowledged(database: Database, ledger: Pick<Ledger, 'entries'>, after = 0): number {
+function checkAcknowledged(database: Database, ledger: Pick<Ledger, 'entries'>, after = 0): number {
   const find = database.prepare('SELECT seq FROM events WHERE seq = ? AND body_sha256 = ?');
   const entries = ledger.entries(after);
   const lost = entries.filter(({ seq, digest }) => find.get(seq, Buffer.from(digest, 'hex')) === undefined);

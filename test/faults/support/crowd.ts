@@ -1,7 +1,7 @@
 /** A crowd: thousands of connections in a separate process that all do the same, and how each of them ended. */
 
 import { connect, type Socket } from 'node:net';
-import { type SeparateProcess, serveParent, startSeparateProcess } from './separate-process.ts';
+import { separateProcess } from './separate-process.ts';
 
 export interface CrowdOptions {
   readonly port: number;
@@ -27,9 +27,7 @@ export interface CrowdSeen {
 }
 
 /** Ready when all connections are open. */
-export function startCrowd(options: CrowdOptions): SeparateProcess<CrowdSeen> {
-  return startSeparateProcess<CrowdOptions, CrowdSeen>('crowd', options);
-}
+export const startCrowd = separateProcess(import.meta.filename, gather);
 
 /** Connections being opened at the same time: fewer than the backlog of any listener. */
 const OPENING_MAX = 200;
@@ -89,5 +87,3 @@ async function gather(options: CrowdOptions): Promise<() => CrowdSeen> {
   await Promise.all(Array.from({ length: OPENING_MAX }, opener));
   return () => ({ open: open.size, answers, closedAfterMs });
 }
-
-if (process.argv[1] === import.meta.filename) serveParent(gather);

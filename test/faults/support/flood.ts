@@ -2,7 +2,7 @@
 
 import { connect, type Socket } from 'node:net';
 import { forgedRequest } from '../../support/raw.ts';
-import { type SeparateProcess, serveParent, startSeparateProcess } from './separate-process.ts';
+import { separateProcess } from './separate-process.ts';
 
 export interface FloodOptions {
   readonly port: number;
@@ -19,9 +19,7 @@ export interface FloodSeen {
 }
 
 /** Floods from when it is ready until it is ended. */
-export function startFlood(options: FloodOptions): SeparateProcess<FloodSeen> {
-  return startSeparateProcess<FloodOptions, FloodSeen>('flood', options);
-}
+export const startFlood = separateProcess(import.meta.filename, flood);
 
 const TICK_MS = 2;
 /** The number of unanswered requests on one connection. */
@@ -79,5 +77,3 @@ function forged(n: number): string {
   });
   return forgedRequest(['Content-Type: application/json', `Content-Length: ${body.length}`], body);
 }
-
-if (process.argv[1] === import.meta.filename) serveParent(flood);

@@ -5,7 +5,7 @@
 
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type SeparateProcess, serveParent, startSeparateProcess } from './separate-process.ts';
+import { separateProcess } from './separate-process.ts';
 
 export interface MachinePausesOptions {
   /** Where it writes: the disk of the database. */
@@ -19,9 +19,7 @@ export interface MachinePausesSeen {
 
 const SLEEP_MS = 10;
 
-export function watchMachinePauses(options: MachinePausesOptions): SeparateProcess<MachinePausesSeen> {
-  return startSeparateProcess<MachinePausesOptions, MachinePausesSeen>('machine-pauses', options);
-}
+export const watchMachinePauses = separateProcess(import.meta.filename, watch);
 
 async function watch({ folder }: MachinePausesOptions): Promise<() => MachinePausesSeen> {
   const file = openSync(join(folder, 'machine-pauses'), 'w');
@@ -38,5 +36,3 @@ async function watch({ folder }: MachinePausesOptions): Promise<() => MachinePau
   // A pause that is still going on counts, too.
   return () => ({ longestMs: Math.max(longestMs, performance.now() - sinceMs - SLEEP_MS) });
 }
-
-if (process.argv[1] === import.meta.filename) serveParent(watch);

@@ -1,10 +1,10 @@
 /**
  * A separate process that a case controls, so that thousands of sockets and the work of a flood are not in the process
- * that measures. The case uses `startSeparateProcess`, the process `serveParent`.
+ * that measures.
  */
 
 import { fork } from 'node:child_process';
-import { join } from 'node:path';
+import { basename } from 'node:path';
 
 export interface SeparateProcess<Seen> {
   /** Resolves when its preparation is complete. */
@@ -20,9 +20,21 @@ type Message<Seen> =
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'seen'; readonly seen: Seen };
 
-/** @param name the file in this folder that implements it */
-export function startSeparateProcess<Options, Seen>(name: string, options: Options): SeparateProcess<Seen> {
-  const file = join(import.meta.dirname, `${name}.ts`);
+/**
+ * @param file `import.meta.filename` of the file that calls this: started as a process, it does the work
+ * @param prepare gets the options and does the work; returns a function that reports what has been seen so far
+ * @returns a function that starts the process
+ */
+export function separateProcess<Options extends object, Seen>(
+  file: string,
+  prepare: (options: Options) => Promise<() => Seen>,
+): (options: Options) => SeparateProcess<Seen> {
+  if (process.argv[1] === file) serveParent(prepare);
+  return (options) => start(file, options);
+}
+
+function start<Seen>(file: string, options: object): SeparateProcess<Seen> {
+  const name = basename(file, '.ts');
   const child = fork(file, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const exit = new Promise<void>((resolve) => void child.once('exit', () => resolve()));
   const waiting: ((seen: Seen) => void)[] = [];
@@ -36,7 +48,7 @@ export function startSeparateProcess<Options, Seen>(name: string, options: Optio
       else if (message.kind === 'failed') reject(new Error(`the process ${name}: ${message.text}`));
       else waiting.shift()?.(message.seen);
     });
-    child.send(options as object);
+    child.send(options);
     failed.catch(reject);
   });
   ready.catch(() => {});
@@ -54,8 +66,7 @@ export function startSeparateProcess<Options, Seen>(name: string, options: Optio
   };
 }
 
-/** @param prepare gets the options and does the work; returns a function that reports what has been seen so far */
-export function serveParent<Options, Seen>(prepare: (options: Options) => Promise<() => Seen>): void {
+function serveParent<Options, Seen>(prepare: (options: Options) => Promise<() => Seen>): void {
   const say = (message: Message<Seen>) => void process.send?.(message);
   process.once('message', async (options) => {
     try {
