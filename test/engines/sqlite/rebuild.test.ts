@@ -16,6 +16,7 @@ import { derivations } from '../../../src/projections/index.ts';
 import { appenderOf, changeFile, compareTables, openTestDatabase } from '../../support/database.ts';
 import { delivery, T0_S } from '../../support/events.ts';
 import { deliver, query, startReceiver, until } from '../../support/receiver.ts';
+import { undoneAfterEach } from '../../support/undo.ts';
 
 /** Event `n` of an endless mix: calls, messages, recordings, opt-outs, and occasionally an unusable event. */
 function mixed(n: number): Delivery {
@@ -53,13 +54,16 @@ function mixed(n: number): Delivery {
   });
 }
 
-/** A closed database in its own folder with events 0 to `count` - 1. */
-function filledDatabase(count: number): { path: string; remove: () => void } {
+const atEnd = undoneAfterEach();
+
+/** A closed database in its own folder with events 0 to `count` - 1. @returns its path */
+function filledDatabase(count: number): string {
   const { path, database, appender, close } = openTestDatabase();
   for (let n = 0; n < count; n += 500)
     appender.append(Array.from({ length: Math.min(500, count - n) }, (_, index) => mixed(n + index)));
   database.close();
-  return { path, remove: close };
+  atEnd(close);
+  return path;
 }
 
 function rebuildNow(databasePath: string, more: Partial<RebuildOptions> = {}, code = derivations) {
@@ -99,7 +103,7 @@ const newerDerivations: Derivations = {
 
 describe('a rebuild', () => {
   it('finds that live tables equal rebuilt ones, or names each row that differs', () => {
-    const { path, remove } = filledDatabase(1400);
+    const path = filledDatabase(1400);
     assert.deepEqual(differences(path), []);
     damageCalls(path);
     const found = differences(path);
@@ -108,11 +112,10 @@ describe('a rebuild', () => {
       'calls call-0: differs in status',
       'failures 1 calls: in the live table only',
     ]);
-    remove();
   });
 
   it('reads bodies like the appender, whether valid UTF-8 or not', () => {
-    const { path, remove } = filledDatabase(0);
+    const path = filledDatabase(0);
     const database = openDatabase(path, derivations);
     const message = (id: string, bytes: number[]) =>
       Buffer.concat([
@@ -137,11 +140,10 @@ describe('a rebuild', () => {
     assert.deepEqual(rows, ['emoji', 'marked', 'replacement']);
     assert.equal(outcomes.filter(({ error }) => error !== null).length, 4);
     assert.deepEqual(differences(path), []);
-    remove();
   });
 
   it('repairs damaged tables and leaves nothing of its own behind', async () => {
-    const { path, remove } = filledDatabase(1400);
+    const path = filledDatabase(1400);
     damageCalls(path);
     const phases = new Set<string>();
     const result = await rebuildNow(path, { onProgress: ({ phase }: RebuildProgress) => phases.add(phase) });
@@ -152,22 +154,20 @@ describe('a rebuild', () => {
     assert.deepEqual(differences(path), []);
     assert.deepEqual(leftIn(path), []);
     assert.ok(query(path, 'SELECT * FROM report_calls').length > 0);
-    remove();
   });
 
   it('of one projection leaves the others and their failures alone', async () => {
-    const { path, remove } = filledDatabase(1400);
+    const path = filledDatabase(1400);
     const before = query(path, 'SELECT * FROM failures ORDER BY seq, stage');
     await rebuildNow(path, {
       projections: derivations.projections.filter(({ name }) => name === 'contacts'),
     });
     assert.deepEqual(query(path, 'SELECT * FROM failures ORDER BY seq, stage'), before);
     assert.deepEqual(differences(path), []);
-    remove();
   });
 
   it('keeps the user’s own tables and views, whatever their names', async () => {
-    const { path, remove } = filledDatabase(700);
+    const path = filledDatabase(700);
     changeFile(path, "CREATE TABLE customers_old (name TEXT); INSERT INTO customers_old VALUES ('Ada')");
     changeFile(path, 'CREATE VIEW my_calls AS SELECT call_uuid, status FROM calls');
     changeFile(path, 'CREATE VIEW report_of_old_code AS SELECT * FROM calls');
@@ -178,22 +178,20 @@ describe('a rebuild', () => {
       { sql: 'CREATE VIEW my_calls AS SELECT call_uuid, status FROM calls' },
     ]);
     assert.deepEqual(query(path, "SELECT * FROM sqlite_master WHERE name = 'report_of_old_code'"), []);
-    remove();
   });
 
   it('keeps only a few thousand folded events in memory, whatever the length of the log', async () => {
-    const { path, remove } = filledDatabase(2 * REBUILD_FOLD_EVENTS + 100);
+    const path = filledDatabase(2 * REBUILD_FOLD_EVENTS + 100);
     const written: number[] = [];
     await rebuildNow(path, {
       onProgress: ({ phase, done }) => void (phase === 'fold' && written.push(done)),
     });
     assert.deepEqual(written, [REBUILD_FOLD_EVENTS, 2 * REBUILD_FOLD_EVENTS, 2 * REBUILD_FOLD_EVENTS + 100]);
     assert.deepEqual(differences(path), []);
-    remove();
   });
 
   it('loses nothing while the server is under load, and every delivery is answered', async () => {
-    const { path, remove } = filledDatabase(14_000);
+    const path = filledDatabase(14_000);
     const receiver = await startReceiver({ databasePath: path });
     let finished = false;
     const rebuilding = rebuildNow(path).finally(() => {
@@ -220,11 +218,10 @@ describe('a rebuild', () => {
     ]);
     assert.deepEqual(differences(path), []);
     await receiver.close();
-    remove();
   });
 
   it('is refused while another one is running, and possible afterwards', async () => {
-    const { path, remove } = filledDatabase(700);
+    const path = filledDatabase(700);
     let second: Promise<unknown> | undefined;
     await rebuildNow(path, {
       onProgress() {
@@ -233,11 +230,10 @@ describe('a rebuild', () => {
     });
     await second;
     await rebuildNow(path);
-    remove();
   });
 
   it('leaves the live tables intact if killed in any phase, and the next one cleans up', async () => {
-    const { path, remove } = filledDatabase(7_000);
+    const path = filledDatabase(7_000);
     for (const phase of ['fold', 'clean']) {
       const script = join(import.meta.dirname, 'rebuild-until.ts');
       const child = spawn(process.execPath, [script, path, phase], {
@@ -254,13 +250,12 @@ describe('a rebuild', () => {
     await rebuildNow(path);
     assert.deepEqual(differences(path), []);
     assert.deepEqual(leftIn(path), []);
-    remove();
   });
 });
 
 describe('a server', () => {
   it('rebuilds a table made by older code, and receives meanwhile', async () => {
-    const { path, remove } = filledDatabase(2_100);
+    const path = filledDatabase(2_100);
     changeFile(path, "UPDATE projections SET version = 0 WHERE name = 'calls'");
     changeFile(path, 'ALTER TABLE calls DROP COLUMN recording_url');
     const receiver = await startReceiver({ databasePath: path });
@@ -278,11 +273,10 @@ describe('a server', () => {
       'initiated',
     );
     await receiver.close();
-    remove();
   });
 
   it('rebuilds a table that is ahead of its log, and says so', async () => {
-    const { path, remove } = filledDatabase(300);
+    const path = filledDatabase(300);
     changeFile(path, 'DROP TRIGGER events_no_delete; DELETE FROM events WHERE seq > 250');
     assert.match(
       differences(path).join(),
@@ -297,11 +291,10 @@ describe('a server', () => {
     const [row] = query(path, "SELECT first_seq FROM calls WHERE call_uuid = 'next'");
     assert.deepEqual(row, { first_seq: 251 });
     await receiver.close(); // its tables equal its log
-    remove();
   });
 
   it('leaves a table made by newer code alone, says so, and still accepts deliveries', async () => {
-    const { path, remove } = filledDatabase(700);
+    const path = filledDatabase(700);
     await rebuildNow(path, {}, newerDerivations);
     const receiver = await startReceiver({ databasePath: path, skipsLogCheck: true });
     const answer = await deliver(receiver, { event: 'call.initiated', data: { call_uuid: 'for later' } });
@@ -317,6 +310,5 @@ describe('a server', () => {
     await assert.rejects(rebuildNow(path), { name: 'EngineError', kind: 'refused' });
     await rebuildNow(path, {}, newerDerivations);
     assert.equal(query(path, "SELECT note FROM calls WHERE call_uuid = 'for later'")[0]?.['note'], 'new');
-    remove();
   });
 });
