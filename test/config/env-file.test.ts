@@ -178,7 +178,7 @@ describe('the server', () => {
   it('exits with 78 if .env is in another encoding', async () => {
     writeFileSync(join(programs.path, '.env'), utf16('\ufeffPORT=1\n', false));
     const program = programs.start();
-    assert.equal((await program.exit).code, 78);
+    assert.equal((await program.ended()).code, 78);
     assert.match(program.errors(), /\.env is in UTF-16: save it as UTF-8\n$/);
   });
 });

@@ -52,8 +52,7 @@ fault(
     given.after(() => load.stop());
     for (let kill = 1; kill <= KILLS; kill++) {
       await load.acknowledged(EVENTS / KILLS / 2 + random.below(EVENTS / KILLS / 4));
-      program.kill('SIGKILL');
-      await program.exit;
+      await program.end('SIGKILL');
       program = folder.start(env);
       await program.listening();
     }

@@ -52,8 +52,7 @@ const body = (n: number) => `{"event":"call.dtmf","data":{"n":${n}}}`;
 /** Sends SIGTERM. @returns how it ended, and after how many milliseconds */
 async function terminate(program: Program): Promise<{ code: number | null; ms: number }> {
   const startedMs = performance.now();
-  program.kill('SIGTERM');
-  const { code } = await program.exit;
+  const { code } = await program.end('SIGTERM');
   return { code, ms: performance.now() - startedMs };
 }
 
@@ -178,8 +177,7 @@ describe('the program', { concurrency: 2 }, () => {
         program.kill('SIGTERM');
         await program.printed('SIGTERM: accepting no new');
         const startedMs = performance.now();
-        program.kill('SIGTERM');
-        const { signal } = await program.exit;
+        const { signal } = await program.end('SIGTERM');
         assert.equal(signal, 'SIGKILL');
         assert.ok(performance.now() - startedMs < 1000);
         assert.match(program.output(), /second SIGTERM: exiting immediately/);
@@ -194,8 +192,7 @@ describe('the program', { concurrency: 2 }, () => {
           // Only the moment of the signal varies.
           await new Promise((resolve) => setTimeout(resolve, afterMs));
           const startedMs = performance.now();
-          program.kill('SIGTERM');
-          const { code, signal } = await program.exit;
+          const { code, signal } = await program.end('SIGTERM');
           assert.ok(
             code === 0 || signal === 'SIGTERM',
             `${afterMs} ms: ${code} ${signal} ${program.errors()}`,
@@ -218,7 +215,7 @@ describe('the program', { concurrency: 2 }, () => {
           await program.printed(`${same}: accepting no new connections`);
           finish();
           assert.equal((await half.next()).status, 200);
-          assert.equal((await program.exit).code, 0);
+          assert.equal((await program.ended()).code, 0);
           assert.equal(program.rows('SELECT seq FROM events').length, 1);
         }),
       );
@@ -231,8 +228,7 @@ describe('the program', { concurrency: 2 }, () => {
         const terminal = folder.start({}, IN_TERMINAL);
         const { port } = await terminal.listening();
         const { half, finish } = await openHalfSent(port, body(1));
-        terminal.kill('SIGKILL');
-        await terminal.exit;
+        await terminal.end('SIGKILL');
         await until(() => isRefused(port), 'it is draining');
         finish();
         assert.equal((await half.next()).status, 200);
@@ -254,8 +250,7 @@ describe('the program', { concurrency: 2 }, () => {
           half.send(signedRequest(body(1)).slice(0, -5));
           program.kill(first);
           await program.printed(`${first}: accepting no new`);
-          program.kill(second);
-          const { code, signal } = await program.exit;
+          const { code, signal } = await program.end(second);
           assert.deepEqual({ code, signal }, expected);
         }
       }),
@@ -285,7 +280,7 @@ describe('the program', { concurrency: 2 }, () => {
           }
         };
         await Promise.all(Array.from({ length: 8 }, client));
-        assert.equal((await program.exit).signal, 'SIGKILL');
+        assert.equal((await program.ended()).signal, 'SIGKILL');
         // What the dead process wrote must be sound, read as the next start would read it.
         const rows = program.rows('SELECT seq, CAST(body AS TEXT) AS body FROM events ORDER BY seq');
         const inLog = new Set(rows.map((row) => row['body']));
@@ -307,7 +302,7 @@ describe('the program', { concurrency: 2 }, () => {
       'with a wrong configuration exits 78 and names every problem at once',
       inFolder(async (folder) => {
         const program = folder.start({ PORT: '70000', MAX_AGE: '5m', LOG_LEVEL: 'loud' });
-        assert.equal((await program.exit).code, 78);
+        assert.equal((await program.ended()).code, 78);
         const problems = program.errors();
         for (const name of ['PORT', 'MAX_AGE', 'LOG_LEVEL'])
           assert.match(problems, new RegExp(`^  ${name}\\b`, 'm'));
@@ -321,7 +316,7 @@ describe('the program', { concurrency: 2 }, () => {
       inFolder(async (folder) => {
         const { port, close } = await takenPort();
         const program = folder.start({ PORT: String(port) });
-        const { code } = await program.exit;
+        const { code } = await program.ended();
         await close();
         assert.ok(code !== 0 && code !== null);
         assert.match(
@@ -340,7 +335,7 @@ describe('the program', { concurrency: 2 }, () => {
         inFolder(async (folder) => {
           const start = `${open} LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"`;
           const program = folder.start({}, ['sh', '-c', start, 'sh']);
-          assert.equal((await program.exit).code, 69);
+          assert.equal((await program.ended()).code, 69);
           assert.match(
             program.errors(),
             /^LISTEN_FDS: descriptor 3 is not a listening TCP socket \([^\n]*\): let the supervisor open[^\n]*\n$/,
@@ -354,7 +349,7 @@ describe('the program', { concurrency: 2 }, () => {
       inFolder(async (folder) => {
         const { port, close } = await takenPort();
         const program = folder.start({ PORT: String(port), LISTEN_FDS: '1', LISTEN_PID: '1' });
-        assert.equal((await program.exit).code, 69);
+        assert.equal((await program.ended()).code, 69);
         await close();
         assert.match(
           program.errors(),

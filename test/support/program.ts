@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { contains, query, SECRET, temporaryFolder, until } from './receiver.ts';
 
 /** The arguments with which `./irisx` starts the program; the name of a command follows. */
@@ -21,8 +22,7 @@ export interface Program {
   readonly pid: number;
   readonly folder: string;
   readonly databasePath: string;
-  readonly exit: Promise<Exit>;
-  /** The same as `exit`. @throws Error with its output if it does not end within 30 s */
+  /** How it ended. @throws Error with its output if it does not end within 30 s */
   ended(): Promise<Exit>;
   /** What it has written so far. */
   output(): string;
@@ -71,7 +71,7 @@ export function programFolder(always: Record<string, string> = {}): ProgramFolde
     },
     async remove() {
       for (const program of programs) program.killAll();
-      await Promise.all(programs.map(({ exit }) => exit));
+      await Promise.all(programs.map((program) => program.ended()));
       folder.remove();
     },
   };
@@ -113,10 +113,11 @@ export function startProgram(
       resolve({ code, signal });
     });
   });
-  const ended = async () => {
-    await until(() => hasEnded, `process ${child.pid} ends: ${output}`, END_MS_MAX);
-    return exit;
+  const tooLate = async () => {
+    await pause(END_MS_MAX, undefined, { ref: false });
+    throw new Error(`process ${child.pid} has not ended within ${END_MS_MAX} ms: ${output}`);
   };
+  const ended = () => Promise.race([exit, tooLate()]);
   const end = (signal: NodeJS.Signals) => {
     child.kill(signal);
     return ended();
@@ -125,7 +126,6 @@ export function startProgram(
     pid: child.pid ?? 0,
     folder,
     databasePath: join(folder, DATABASE),
-    exit,
     ended,
     output: () => output,
     errors: () => errors,
