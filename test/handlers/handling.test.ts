@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { afterEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { CONSUMER_ABSENCE_MS, REBUILD_RETRY_MS } from '../../src/core/limits.ts';
 import { lockFile } from '../../src/engines/sqlite/file/file-lock.ts';
@@ -13,19 +14,11 @@ import { SqliteRunStore } from '../../src/engines/sqlite/runs.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { appenderOf, changeFile, failBatches } from '../support/database.ts';
 import { delivery } from '../support/events.ts';
-import { deliver, startReceiver, type TestReceiver, temporaryFolder, until } from '../support/receiver.ts';
+import { deliver, startReceiver, temporaryFolder, until } from '../support/receiver.ts';
 import { startTarget } from '../support/target.ts';
+import { undoneAfterEach } from '../support/undo.ts';
 
-const folders: { remove: () => void }[] = [];
-const receivers: TestReceiver[] = [];
-const targets: { close: () => void }[] = [];
-afterEach(async () => {
-  for (const receiver of receivers.splice(0)) await receiver.close();
-  for (const target of targets.splice(0)) target.close();
-  for (const folder of folders.splice(0)) folder.remove();
-});
-
-const FORWARD_SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+const atEnd = undoneAfterEach();
 
 interface Seen {
   readonly name: string;
@@ -33,18 +26,27 @@ interface Seen {
   readonly context: Record<string, unknown>;
 }
 
-/** A module of handlers in its own folder. `note(name, data, context)` writes what they receive to a file. */
-function given(source: string) {
+/** A target of forwarding, and the environment that forwards to it. */
+async function forwarding(answer: (response: ServerResponse) => void = (response) => void response.end()) {
+  const target = await startTarget(answer);
+  atEnd(target.close);
+  const FORWARD_SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+  return { target, env: { FORWARD_URL: target.url, FORWARD_SECRET } };
+}
+
+/** A folder for a receiver, with a module of handlers if there is a `source`. In it, `note(name, data, context)` writes what they receive to a file. */
+function given(source?: string) {
   const folder = temporaryFolder();
-  folders.push(folder);
+  atEnd(folder.remove);
   const modulePath = join(folder.path, 'handlers.mjs');
   const seenPath = join(folder.path, 'seen');
-  writeFileSync(
-    modulePath,
-    `import { appendFileSync } from 'node:fs';
+  if (source !== undefined)
+    writeFileSync(
+      modulePath,
+      `import { appendFileSync } from 'node:fs';
      const note = (name, data, context) => appendFileSync(${JSON.stringify(seenPath)}, JSON.stringify({ name, data, context }) + '\\n');
      ${source}`,
-  );
+    );
   const seen = (): Seen[] =>
     existsSync(seenPath)
       ? readFileSync(seenPath, 'utf8')
@@ -54,8 +56,9 @@ function given(source: string) {
       : [];
   const databasePath = join(folder.path, 'irisx.db');
   const start = async (env: Record<string, string> = {}) => {
-    const receiver = await startReceiver({ databasePath, env: { HANDLERS: modulePath, ...env } });
-    receivers.push(receiver);
+    const handlers = source === undefined ? {} : { HANDLERS: modulePath };
+    const receiver = await startReceiver({ databasePath, env: { ...handlers, ...env } });
+    atEnd(receiver.close);
     return receiver;
   };
   const state = (sql: string) => {
@@ -266,7 +269,6 @@ describe('a handler', () => {
     const second = await start();
     await deliver(second, completed('one'));
     await until(() => seen().length === 1, 'the first has seen what the second recorded');
-    receivers.splice(receivers.indexOf(first), 1);
     await first.close();
     await deliver(second, completed('two'));
     await until(() => seen().length === 2, 'the second has taken over');
@@ -312,7 +314,6 @@ describe('a handler', () => {
       const receiver = await start();
       await deliver(receiver, completed(id));
       await until(() => seen().some(({ data }) => data['call_uuid'] === id), 'it has run');
-      receivers.splice(0);
       await receiver.close();
     }
     assert.equal(seen().length, 2);
@@ -408,14 +409,8 @@ it('a handler sees an event only after its table reflects it; forwarding does no
     event: 'sms.received',
     data: { message_id: id, from_number: '+12025550102', to_number: '+12025550101', message: 'STOP' },
   });
-  const target = await startTarget((response) => void response.end());
-  targets.push(target);
-  const env = {
-    FORWARD_URL: target.url,
-    FORWARD_SECRET,
-  };
+  const { target, env } = await forwarding();
   await (await start(env)).close();
-  receivers.pop();
   changeFile(databasePath, "UPDATE projections SET version = 0 WHERE name = 'contacts'");
   const unlock = lockFile(`${databasePath}-rebuild`); // the rebuild that the new version needs has to wait
   const receiver = await start(env);
@@ -451,24 +446,16 @@ it('a handler does not see an event that no table has, before a rebuild and a re
 });
 
 it('forwarding that is configured again after a long absence posts nothing until an operator resumes it', async () => {
-  const target = await startTarget((response) => void response.end());
-  targets.push(target);
-  const folder = temporaryFolder();
-  folders.push(folder);
-  const databasePath = join(folder.path, 'irisx.db');
-  const env = {
-    FORWARD_URL: target.url,
-    FORWARD_SECRET,
-  };
-  await (await startReceiver({ databasePath, env })).close();
-  const without = await startReceiver({ databasePath });
+  const { databasePath, start } = given();
+  const { target, env } = await forwarding();
+  await (await start(env)).close();
+  const without = await start();
   for (const id of ['a', 'b']) await deliver(without, completed(id));
   await without.close();
   const store = new SqliteRunStore(runStorePath(databasePath));
   await store.setState('forward', 'running', Date.now() - CONSUMER_ABSENCE_MS - 60_000);
 
-  const receiver = await startReceiver({ databasePath, env });
-  receivers.push(receiver);
+  const receiver = await start(env);
   await receiver.logged(/forward: last ran at .*; events missed since then: 2, failed runs: 0;/);
   await deliver(receiver, completed('c'));
   await store.resume('forward', undefined, Date.now());
@@ -483,19 +470,8 @@ it('forwarding that is configured again after a long absence posts nothing until
 describe('forwarding in a receiver', () => {
   it('needs only configuration, and survives a target that is down for a while', async () => {
     let isDown = true;
-    const target = await startTarget((response) => void response.writeHead(isDown ? 500 : 200).end());
-    targets.push(target);
-    const folder = temporaryFolder();
-    folders.push(folder);
-    const receiver = await startReceiver({
-      databasePath: join(folder.path, 'irisx.db'),
-      env: {
-        FORWARD_URL: target.url,
-        FORWARD_EVENTS: 'call.completed',
-        FORWARD_SECRET,
-      },
-    });
-    receivers.push(receiver);
+    const { target, env } = await forwarding((response) => void response.writeHead(isDown ? 500 : 200).end());
+    const receiver = await given().start({ ...env, FORWARD_EVENTS: 'call.completed' });
     await deliver(receiver, completed('call-1'));
     await deliver(receiver, { event: 'call.ringing', data: { call_uuid: 'call-1' } });
     await receiver.logged('forward: seq 1 failed');
@@ -510,19 +486,13 @@ it('the README’s three handlers do what they say', async () => {
   const root = join(import.meta.dirname, '../..');
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
   const [, snippet = ''] = /^```js\n(\/\/ handlers\.mjs[\s\S]*?)^```/m.exec(readme) ?? [];
-  const folder = temporaryFolder();
-  folders.push(folder);
-  const chat = await startTarget((response) => void response.end());
-  targets.push(chat);
-  const crmPath = join(folder.path, 'crm.db');
+  const { folder, modulePath, start } = given();
+  const { target: chat } = await forwarding();
+  const crmPath = join(folder, 'crm.db');
   const module = snippet.replace('https://chat.example/hook', chat.url).replace('crm.db', crmPath);
   assert.ok(module.includes(chat.url) && module.includes(crmPath), 'the README uses other URLs or paths');
-  writeFileSync(join(folder.path, 'handlers.mjs'), module);
-  const receiver = await startReceiver({
-    databasePath: join(folder.path, 'irisx.db'),
-    env: { HANDLERS: join(folder.path, 'handlers.mjs') },
-  });
-  receivers.push(receiver);
+  writeFileSync(modulePath, module);
+  const receiver = await start({ HANDLERS: modulePath });
 
   await deliver(receiver, completed('call-1'));
   await deliver(receiver, {

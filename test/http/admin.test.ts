@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { ADMIN_COOKIE_S } from '../../src/core/limits.ts';
 import { createAdminAccess } from '../../src/http/admin/admin-access.ts';
 import { changeFile, modeOf } from '../support/database.ts';
@@ -18,31 +18,23 @@ import {
   type TestReceiver,
   temporaryFolder,
 } from '../support/receiver.ts';
+import { undoneAfterEach } from '../support/undo.ts';
 
 const TOKEN = 'a-token-of-thirty-two-characters';
 type AdminReceiver = TestReceiver & { readonly adminUrl: string; readonly adminToken: string };
 
-const receivers: TestReceiver[] = [];
-const folders: { readonly remove: () => void }[] = [];
-afterEach(async () => {
-  await closeAll();
-  for (const folder of folders.splice(0)) folder.remove();
-});
-
-async function closeAll(): Promise<void> {
-  for (const receiver of receivers.splice(0)) await receiver.close();
-}
+const atEnd = undoneAfterEach();
 
 /** A folder for the databases of one test. */
 function newFolder(): string {
   const folder = temporaryFolder();
-  folders.push(folder);
+  atEnd(folder.remove);
   return folder.path;
 }
 
 async function start(env: Record<string, string> = {}, options: TestOptions = {}): Promise<AdminReceiver> {
   const receiver = await startReceiver({ ...options, env: { ADMIN_PORT: String(await freePort()), ...env } });
-  receivers.push(receiver);
+  atEnd(receiver.close);
   const { adminUrl, adminToken } = receiver;
   assert.ok(adminUrl !== undefined && adminToken !== undefined, receiver.lines.join('\n'));
   return { ...receiver, adminUrl, adminToken };
@@ -192,7 +184,7 @@ describe('the admin listener', () => {
   it('is left out if its port is in use', async () => {
     const { port, close } = await takenPort();
     const receiver = await startReceiver({ env: { ADMIN_PORT: String(port) } });
-    receivers.push(receiver);
+    atEnd(receiver.close);
     assert.equal(receiver.adminUrl, undefined);
     assert.ok(
       receiver.lines.some((line) => line.includes(`ADMIN_PORT=${port} is in use by another program`)),
@@ -394,7 +386,7 @@ describe('the token', () => {
     assert.equal(readFileSync(path, 'utf8'), `${first.adminToken}\n`);
     assert.equal(modeOf(path), '0600');
     assert.equal(second.adminToken, first.adminToken);
-    await closeAll();
+    for (const receiver of [first, second]) await receiver.close();
     const third = await start({}, { databasePath });
     assert.equal(third.adminToken, first.adminToken);
     const chosen = await start({ ADMIN_TOKEN: TOKEN }, { databasePath });
@@ -404,8 +396,8 @@ describe('the token', () => {
   it('is not created if there are no pages, or if ADMIN_TOKEN is set', async () => {
     const folder = newFolder();
     for (const env of [{ ADMIN_PORT: '0' }, { ADMIN_TOKEN: TOKEN, ADMIN_PORT: String(await freePort()) }]) {
-      receivers.push(await startReceiver({ databasePath: join(folder, 'irisx.db'), env }));
-      await closeAll();
+      const receiver = await startReceiver({ databasePath: join(folder, 'irisx.db'), env });
+      await receiver.close();
       assert.throws(() => readFileSync(join(folder, 'admin-token')), { code: 'ENOENT' });
     }
   });
@@ -422,13 +414,13 @@ describe('the token', () => {
       make();
       const env = { ADMIN_PORT: String(await freePort()) };
       const receiver = await startReceiver({ databasePath: join(folder, 'irisx.db'), env });
-      receivers.push(receiver);
+      atEnd(receiver.close);
       assert.equal(receiver.adminUrl, undefined);
       const line = receiver.lines.find((text) => text.includes('WARN no admin pages')) ?? '';
       assert.match(line, problem);
       assert.match(line, /set ADMIN_TOKEN/);
       assert.equal((await deliver(receiver, ringing)).status, 200);
-      await closeAll();
+      await receiver.close();
       rmSync(path, { recursive: true });
     }
   });

@@ -29,7 +29,7 @@ export interface TestReceiver {
   logged(text: string | RegExp, withinMs?: number): Promise<void>;
   /** Rows of a query over a separate read-only connection. */
   rows(sql: string, ...values: unknown[]): Record<string, unknown>[];
-  /** Ends it, then checks that its log is sound and contains everything acknowledged. */
+  /** Ends it, then checks that its log is sound and contains everything acknowledged. A second call does nothing more. */
   close(): Promise<void>;
 }
 
@@ -71,6 +71,13 @@ export async function startReceiver(options: TestOptions = {}): Promise<TestRece
   });
   const url = `http://127.0.0.1:${receiver.address.port}`;
   acknowledged.set(url, []);
+  let closing: Promise<void> | undefined;
+  async function endAndCheck(): Promise<void> {
+    await receiver.close();
+    if (options.skipsLogCheck !== true)
+      await checkSoundLog(databasePath, { entries: () => acknowledged.get(url) ?? [] }, []);
+    folder?.remove();
+  }
   return {
     url,
     port: receiver.address.port,
@@ -83,11 +90,9 @@ export async function startReceiver(options: TestOptions = {}): Promise<TestRece
       return until(isThere, `the log has a line with ${text}`, withinMs);
     },
     rows: (sql, ...values) => query(databasePath, sql, ...values),
-    async close() {
-      await receiver.close();
-      if (options.skipsLogCheck !== true)
-        await checkSoundLog(databasePath, { entries: () => acknowledged.get(url) ?? [] }, []);
-      folder?.remove();
+    close() {
+      closing ??= endAndCheck();
+      return closing;
     },
   };
 }
