@@ -4,7 +4,7 @@ import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { type Arguments, runCommand, UsageError } from './cli/command.ts';
+import { type Arguments, executeCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, duration } from './cli/numbers.ts';
 import { print, showProgress } from './cli/output.ts';
@@ -53,4 +53,4 @@ function realTarget(path: string): string {
   }
 }
 
-await runCommand(USAGE, {}, main);
+await executeCommand(USAGE, {}, main);

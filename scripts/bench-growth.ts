@@ -12,7 +12,7 @@ import { engineOf } from '../src/engines/engine-of.ts';
 import { derivations } from '../src/projections/index.ts';
 import { RECEIVER, withContestant } from './bench/contestants.ts';
 import { appendSamples, sendLoad } from './bench/measure.ts';
-import { type Arguments, runCommand, wholeNumber } from './cli/command.ts';
+import { type Arguments, executeCommand, wholeNumber } from './cli/command.ts';
 import { grouped } from './cli/numbers.ts';
 
 const USAGE = `
@@ -134,4 +134,4 @@ function printRow(cells: readonly string[]): void {
   process.stdout.write(`${cells.map((cell) => cell.padStart(14)).join('')}\n`);
 }
 
-await runCommand(USAGE, OPTIONS, main, false);
+await executeCommand(USAGE, OPTIONS, main, false);

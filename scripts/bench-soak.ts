@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { IRISX } from '../src/core/packaging.ts';
 import { RECEIVER, withContestant } from './bench/contestants.ts';
 import { sendLoad } from './bench/measure.ts';
-import { type Arguments, runCommand, wholeNumber } from './cli/command.ts';
+import { type Arguments, executeCommand, wholeNumber } from './cli/command.ts';
 import { grouped } from './cli/numbers.ts';
 
 const USAGE = `
@@ -64,4 +64,4 @@ function cpuMs(pid: number): number {
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
 }
 
-await runCommand(USAGE, OPTIONS, main, false);
+await executeCommand(USAGE, OPTIONS, main, false);

@@ -14,7 +14,7 @@ import {
 import type { Load } from './bench/generator.ts';
 import { sendLoad, writerRate } from './bench/measure.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
-import { type Arguments, runCommand, wholeNumber } from './cli/command.ts';
+import { type Arguments, executeCommand, flags, wholeNumber, withValue } from './cli/command.ts';
 import { grouped } from './cli/numbers.ts';
 
 const USAGE = `
@@ -30,12 +30,7 @@ ratios. Loads both processors for about six minutes; nothing else should run at 
   --json FILE   also writes all figures to FILE
 `;
 
-const OPTIONS = {
-  quick: { type: 'boolean' },
-  rounds: { type: 'string' },
-  'one-cpu': { type: 'boolean' },
-  json: { type: 'string' },
-} as const;
+const OPTIONS = { ...withValue('rounds', 'json'), ...flags('quick', 'one-cpu') };
 
 const ROUNDS_MAX = 99;
 const CONNECTIONS = [64, 256];
@@ -150,4 +145,4 @@ function machineText(rounds: number, cpu: number | undefined): string {
   ].join('; ');
 }
 
-await runCommand(USAGE, OPTIONS, main, false);
+await executeCommand(USAGE, OPTIONS, main, false);

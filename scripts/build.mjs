@@ -25,7 +25,7 @@ const sqlite = dirname(require.resolve('better-sqlite3/package.json'));
 const prebuilds = join(sqlite, 'prebuilds');
 const platforms = readdirSync(prebuilds).map((name) => basename(name, '.node'));
 /** This platform, as better-sqlite3 names it by system, processor and C library. Not in `platforms` if unsupported. */
-const own = basename(
+const thisPlatform = basename(
   require(join(sqlite, 'lib', 'binding.js')).getPrebuildPath() ?? `${process.platform}-${process.arch}`,
   '.node',
 );
@@ -36,7 +36,7 @@ const threads = readdirSync(join(root, 'src', 'threads')).flatMap(
 
 function wantedPlatform() {
   try {
-    const { platform = own } = parseArgs({ options: { platform: { type: 'string' } } }).values;
+    const { platform = thisPlatform } = parseArgs({ options: { platform: { type: 'string' } } }).values;
     if (platforms.includes(platform)) return platform;
     throw new Error(`there is no SQLite addon for ${JSON.stringify(platform)}`);
   } catch (error) {
@@ -48,9 +48,9 @@ function wantedPlatform() {
 const ENTRY = `
 import './scripts/node/check.mjs';
 import { isMainThread } from 'node:worker_threads';
-import { runCommandLine } from './scripts/commands.ts';
+import { executeCommandLine } from './scripts/commands.ts';
 const THREADS = { ${threads.map((name) => `'${name}': () => import('./src/threads/${name}.ts')`).join(', ')} };
-if (isMainThread) await runCommandLine();
+if (isMainThread) await executeCommandLine();
 else await THREADS[process.argv[2]]();
 `;
 
@@ -112,7 +112,7 @@ function replaceFile(path, write) {
 }
 
 const platform = wantedPlatform();
-const folder = platform === own ? join(root, 'dist') : join(root, 'dist', platform);
+const folder = platform === thisPlatform ? join(root, 'dist') : join(root, 'dist', platform);
 try {
   const text = await bundle();
   mkdirSync(folder, { recursive: true });

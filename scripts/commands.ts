@@ -4,10 +4,11 @@
  */
 
 import { IRISX } from '../src/core/packaging.ts';
+import { alignedLines } from './cli/aligned-lines.ts';
 import { EX_USAGE, watchOutput } from './cli/command.ts';
 
-/** By name: a line for the help text, and the function that runs the command. */
-export type Commands = Readonly<Record<string, readonly [text: string, run: () => Promise<unknown>]>>;
+/** By name: a line for the help text, and the function that starts the command. */
+export type Commands = Readonly<Record<string, readonly [text: string, start: () => Promise<unknown>]>>;
 
 export const COMMANDS: Commands = {
   serve: ['starts the server (the default)', () => import('./serve.ts')],
@@ -23,11 +24,11 @@ export const COMMANDS: Commands = {
 };
 
 /**
- * Runs the command that this process was started with. Its name is removed from `process.argv`, so that the command
+ * Executes the command that this process was started with. Its name is removed from `process.argv`, so that the command
  * finds its own arguments in the usual place.
  * @param more commands that only a clone has
  */
-export async function runCommandLine(more: Commands = {}): Promise<void> {
+export async function executeCommandLine(more: Commands = {}): Promise<void> {
   const commands: Commands = { ...COMMANDS, ...more };
   const [name = 'serve'] = process.argv.splice(2, 1);
   if (Object.hasOwn(commands, name)) {
@@ -45,10 +46,6 @@ export async function runCommandLine(more: Commands = {}): Promise<void> {
 }
 
 function helpLines(commands: Commands): string[] {
-  const width = Math.max(...Object.keys(commands).map((name) => name.length));
-  return [
-    `${IRISX} COMMAND [options]; each command has --help`,
-    '',
-    ...Object.entries(commands).map(([name, [text]]) => `  ${name.padEnd(width)}  ${text}`),
-  ];
+  const rows = Object.entries(commands).map(([name, [text]]) => [`  ${name}`, text]);
+  return [`${IRISX} COMMAND [options]; each command has --help`, ...alignedLines(['', ''], rows, [])];
 }

@@ -8,7 +8,7 @@ import { type EventFilter, type Found, findEvents, firstFrom } from '../src/core
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
-import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/command.ts';
+import { type Arguments, executeCommand, flags, UsageError, wholeNumber, withValue } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { exportEvents } from './cli/export-events.ts';
 import { grouped } from './cli/numbers.ts';
@@ -44,16 +44,9 @@ Reads the event log, also while the server runs.
 `;
 
 const OPTIONS = {
-  type: { type: 'string' },
-  subject: { type: 'string' },
-  failed: { type: 'boolean' },
-  since: { type: 'string' },
-  until: { type: 'string' },
-  after: { type: 'string' },
-  before: { type: 'string' },
-  limit: { type: 'string' },
-  output: { type: 'string' },
-} as const;
+  ...withValue('type', 'subject', 'since', 'until', 'after', 'before', 'limit', 'output'),
+  ...flags('failed'),
+};
 
 type Values = Arguments<typeof OPTIONS>['values'];
 
@@ -127,7 +120,7 @@ async function exportAll(reader: Reader, rest: readonly string[], values: Values
 async function tail(reader: Reader, values: Values): Promise<number> {
   const filter = filterOf(values);
   const limit = values.limit === undefined ? Number.POSITIVE_INFINITY : limitOf(values);
-  let last = values.after === undefined ? (await reader.head()).seq : seqOption('--after', values.after);
+  let last = seqOption('--after', values.after, (await reader.head()).seq);
   let shown = 0;
   for (let version: unknown; shown < limit; await wait(TAIL_LOOK_MS)) {
     const found = await reader.version();
@@ -180,8 +173,8 @@ function filterOf(values: Values): EventFilter {
 async function rangeOf(reader: Reader, values: Values): Promise<{ after: number; before: number }> {
   const since = timeOption('--since', values.since);
   const until = timeOption('--until', values.until);
-  const after = values.after === undefined ? 0 : seqOption('--after', values.after);
-  const before = values.before === undefined ? Number.MAX_SAFE_INTEGER : seqOption('--before', values.before);
+  const after = seqOption('--after', values.after, 0);
+  const before = seqOption('--before', values.before, Number.MAX_SAFE_INTEGER);
   return {
     after: Math.max(after, since === undefined ? 0 : (await firstFrom(reader, since)) - 1),
     before: Math.min(before, until === undefined ? Number.MAX_SAFE_INTEGER : await firstFrom(reader, until)),
@@ -192,8 +185,8 @@ function limitOf({ limit }: Values): number {
   return wholeNumber('--limit', limit, 1, LIMIT_EVENTS_MAX, LIMIT_EVENTS);
 }
 
-function seqOption(option: string, text: string): number {
-  return wholeNumber(option, text, 0, Number.MAX_SAFE_INTEGER, 0);
+function seqOption(option: string, text: string | undefined, fallback: number): number {
+  return wholeNumber(option, text, 0, Number.MAX_SAFE_INTEGER, fallback);
 }
 
 function seqOf(rest: readonly string[]): number {
@@ -228,4 +221,4 @@ function lineOf(event: FoundEvent): string {
   return cellsOf(event).join('  ').trimEnd();
 }
 
-await runCommand(USAGE, OPTIONS, main);
+await executeCommand(USAGE, OPTIONS, main);

@@ -13,7 +13,7 @@ import { IRISX } from '../src/core/packaging.ts';
 import { derivations } from '../src/projections/index.ts';
 import { recordingsOf } from '../src/projections/recordings-of-call.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
-import { type Arguments, runCommand, UsageError } from './cli/command.ts';
+import { type Arguments, executeCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted } from './cli/numbers.ts';
 import { print } from './cli/output.ts';
@@ -155,4 +155,4 @@ function cellsOf({ name, value, seq }: ExplainedColumn): string[] {
   return [name, harmless(`${value}${time}`, VALUE_CHARS_MAX), String(seq)];
 }
 
-await runCommand(USAGE, OPTIONS, main);
+await executeCommand(USAGE, OPTIONS, main);

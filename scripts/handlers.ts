@@ -8,7 +8,7 @@ import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import { absenceOf } from '../src/core/runs/starting-position.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
-import { type Arguments, runCommand, UsageError } from './cli/command.ts';
+import { type Arguments, executeCommand, flags, UsageError, withValue } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, duration, grouped } from './cli/numbers.ts';
 import { print } from './cli/output.ts';
@@ -33,12 +33,7 @@ Shows and controls the runs of handlers and of forwarding, also while the server
   --only         replays only handlers, or only forward
 `;
 
-const OPTIONS = {
-  all: { type: 'boolean' },
-  from: { type: 'string' },
-  'replay-from': { type: 'string' },
-  only: { type: 'string' },
-} as const;
+const OPTIONS = { ...withValue('from', 'replay-from', 'only'), ...flags('all') };
 
 const FAILED_MAX = 1000;
 const ERROR_CHARS_MAX = 200;
@@ -218,4 +213,4 @@ async function replay(
   return 0;
 }
 
-await runCommand(USAGE, OPTIONS, main);
+await executeCommand(USAGE, OPTIONS, main);

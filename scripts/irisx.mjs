@@ -23,8 +23,8 @@ module.enableCompileCache();
 delete process.env.WATCH_REPORT_DEPENDENCIES;
 
 try {
-  const { runCommandLine } = await import('./commands.ts');
-  await runCommandLine({
+  const { executeCommandLine } = await import('./commands.ts');
+  await executeCommandLine({
     bench: ['compares the server’s speed with alternatives', () => import('./bench.ts')],
     'bench:growth': ['measures speed and size as the log grows', () => import('./bench-growth.ts')],
     'bench:soak': ['measures memory over a million deliveries', () => import('./bench-soak.ts')],

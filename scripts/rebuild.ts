@@ -5,7 +5,7 @@ import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import type { Projection } from '../src/core/tables/projection.ts';
 import { derivations } from '../src/projections/index.ts';
-import { type Arguments, runCommand, UsageError } from './cli/command.ts';
+import { type Arguments, executeCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, duration, perSecond } from './cli/numbers.ts';
 import { print, showProgress } from './cli/output.ts';
@@ -70,4 +70,4 @@ async function rebuildTables(engine: Engine, projections: readonly Projection[])
   ]);
 }
 
-await runCommand(USAGE, OPTIONS, main);
+await executeCommand(USAGE, OPTIONS, main);

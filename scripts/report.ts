@@ -16,7 +16,7 @@ import {
   type ReportScope,
 } from '../src/projections/reports.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
-import { type Arguments, runCommand, UsageError } from './cli/command.ts';
+import { type Arguments, executeCommand, UsageError, withValue } from './cli/command.ts';
 import { csvLines } from './cli/csv.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { grouped } from './cli/numbers.ts';
@@ -46,13 +46,7 @@ Days, hours and times are UTC.
   ${IRISX} report calls --as-of 1000
 `;
 
-const OPTIONS = {
-  since: { type: 'string' },
-  until: { type: 'string' },
-  by: { type: 'string' },
-  'as-of': { type: 'string' },
-  format: { type: 'string' },
-} as const;
+const OPTIONS = withValue('since', 'until', 'by', 'as-of', 'format');
 
 const TEXT_CHARS_MAX = 60;
 const NOTHING = '–';
@@ -178,4 +172,4 @@ function jsonText({ name, columns, rows, total, by, sinceMs, untilMs, asOf }: Ma
   return `${JSON.stringify(report)}\n`;
 }
 
-await runCommand(USAGE, OPTIONS, main);
+await executeCommand(USAGE, OPTIONS, main);

@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import { readChanges } from './cli/changes.ts';
-import { type Arguments, runCommand, UsageError, wholeNumber } from './cli/command.ts';
+import { type Arguments, executeCommand, flags, UsageError, wholeNumber, withValue } from './cli/command.ts';
 import { knownSecrets, readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';
 import { print, showProgress } from './cli/output.ts';
 import { createPost, type Delivery, type DeliverySource, type PostOptions } from './cli/post.ts';
@@ -39,22 +39,10 @@ Exit code 0: every answer was 2xx with "success": true.
 `;
 
 const OPTIONS = {
-  scenario: { type: 'string' },
-  file: { type: 'string' },
-  data: { type: 'string', multiple: true },
-  shape: { type: 'string' },
-  url: { type: 'string' },
-  path: { type: 'string' },
-  secret: { type: 'string' },
-  count: { type: 'string' },
-  concurrency: { type: 'string' },
-  rate: { type: 'string' },
-  shuffle: { type: 'boolean' },
-  seed: { type: 'string' },
-  duplicate: { type: 'boolean' },
-  quiet: { type: 'boolean' },
-  verbose: { type: 'boolean' },
-} as const;
+  ...withValue('scenario', 'file', 'shape', 'url', 'path', 'secret', 'count', 'concurrency', 'rate', 'seed'),
+  ...flags('shuffle', 'duplicate', 'quiet', 'verbose'),
+  data: { type: 'string', multiple: true } as const,
+};
 
 type Given = Arguments<typeof OPTIONS>;
 
@@ -177,4 +165,4 @@ function readUrl(text: string): URL {
   return url;
 }
 
-await runCommand(USAGE, OPTIONS, main);
+await executeCommand(USAGE, OPTIONS, main);

@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import { buffer } from 'node:stream/consumers';
 import { generateSignature, matchesSignature } from '../src/core/event/signature.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { type Arguments, runCommand, UsageError } from './cli/command.ts';
+import { type Arguments, executeCommand, flags, UsageError, withValue } from './cli/command.ts';
 import { knownSecrets, readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';
 import { print } from './cli/output.ts';
 import { readFile } from './cli/read-file.ts';
@@ -28,15 +28,9 @@ Prints the headers that sign a body: the exact bytes of a file, or of standard i
 `;
 
 const OPTIONS = {
-  timestamp: { type: 'string' },
-  secret: { type: 'string' },
-  prefix: { type: 'boolean' },
-  curl: { type: 'boolean' },
-  event: { type: 'string' },
-  url: { type: 'string' },
-  verify: { type: 'boolean' },
-  signature: { type: 'string' },
-} as const;
+  ...withValue('timestamp', 'secret', 'event', 'url', 'signature'),
+  ...flags('prefix', 'curl', 'verify'),
+};
 
 const RETIRED = 'it was made with a secret in WEBHOOK_SECRETS_RETIRED, which the server does not accept';
 
@@ -98,4 +92,4 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-await runCommand(USAGE, OPTIONS, main);
+await executeCommand(USAGE, OPTIONS, main);

@@ -13,7 +13,7 @@ import {
 } from '../src/core/inspect/verify-log.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { type Arguments, runCommand, UsageError } from './cli/command.ts';
+import { type Arguments, executeCommand, UsageError } from './cli/command.ts';
 import { knownSecrets, readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, grouped } from './cli/numbers.ts';
 import { print, showProgress } from './cli/output.ts';
@@ -163,4 +163,4 @@ async function tablesFinding(engine: Engine): Promise<Finding> {
   }
 }
 
-await runCommand(USAGE, OPTIONS, main, false);
+await executeCommand(USAGE, OPTIONS, main, false);

@@ -21,6 +21,16 @@ const EX_PIPE = 141;
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 
+/** Options that take a value. */
+export function withValue<Name extends string>(...names: Name[]): Record<Name, { type: 'string' }> {
+  return Object.fromEntries(names.map((name) => [name, { type: 'string' }])) as never;
+}
+
+/** Options without a value. */
+export function flags<Name extends string>(...names: Name[]): Record<Name, { type: 'boolean' }> {
+  return Object.fromEntries(names.map((name) => [name, { type: 'boolean' }])) as never;
+}
+
 /** The arguments as `parseArgs` gives them. */
 export type Arguments<O extends Options> = ReturnType<
   typeof parseArgs<{ args: string[]; allowPositionals: true; options: O }>
@@ -31,7 +41,7 @@ export type Arguments<O extends Options> = ReturnType<
  * @param usage printed for `--help`
  * @param main returns the exit code; an error that it throws becomes one line on standard error
  */
-export async function runCommand<O extends Options>(
+export async function executeCommand<O extends Options>(
   usage: string,
   options: O,
   main: (given: Arguments<O>) => number | Promise<number>,
@@ -65,11 +75,12 @@ export function commandLine<O extends Options>(
   allowPositionals: boolean,
 ): Arguments<O> | undefined {
   try {
-    const given = readArguments(options, allowPositionals);
+    const all: Options = { ...options, help: { type: 'boolean', short: 'h' } };
+    const given = parseArgs({ args: process.argv.slice(2), allowPositionals, options: all });
     if (given.values['help'] !== true) return given as Arguments<O>;
     process.stdout.write(`${usage.trim()}\n`);
   } catch (error) {
-    fail(error);
+    fail(new UsageError(usageProblem(error as NodeJS.ErrnoException)));
   }
   return undefined;
 }
@@ -77,19 +88,8 @@ export function commandLine<O extends Options>(
 function fail(error: unknown): void {
   clearProgress();
   process.stderr.write(`${errorText(error)}${whatToDo(error)}\n`);
-  process.exitCode = exitCodeOf(error);
-}
-
-function readArguments(options: Options, allowPositionals: boolean) {
-  try {
-    return parseArgs({
-      args: process.argv.slice(2),
-      allowPositionals,
-      options: { ...options, help: { type: 'boolean', short: 'h' } },
-    });
-  } catch (error) {
-    throw new UsageError(usageProblem(error as NodeJS.ErrnoException));
-  }
+  if (error instanceof UsageError) process.exitCode = EX_USAGE;
+  else process.exitCode = error instanceof ConfigError ? EX_CONFIG : EX_FAILED;
 }
 
 /** Node's own messages are longer than one line. */
@@ -113,11 +113,6 @@ function whatToDo(error: unknown): string {
   if (error instanceof UsageError) return '; see --help';
   if (!(error instanceof EngineError) || error.code === undefined) return '';
   return WHAT_TO_DO[error.kind] ?? '';
-}
-
-function exitCodeOf(error: unknown): number {
-  if (error instanceof UsageError) return EX_USAGE;
-  return error instanceof ConfigError ? EX_CONFIG : EX_FAILED;
 }
 
 /**
