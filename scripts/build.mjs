@@ -29,7 +29,7 @@ const thisPlatform = basename(
   require(join(sqlite, 'lib', 'binding.js')).getPrebuildPath() ?? `${process.platform}-${process.arch}`,
   '.node',
 );
-/** The threads' entry modules; `startThread` runs the bundle again with the thread's name as its argument. */
+/** The threads' entry modules; `openThread` runs the bundle again with the thread's name as its argument. */
 const threads = readdirSync(join(root, 'src', 'threads')).flatMap(
   (name) => /^.+-thread(?=\.ts$)/.exec(name) ?? [],
 );

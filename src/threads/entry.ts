@@ -1,26 +1,18 @@
 /** What the entry of every thread begins with. */
 
 import assert from 'node:assert/strict';
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import type { Engine } from '../core/engine/engine.ts';
+import { parentPort, workerData } from 'node:worker_threads';
 import { lowerPriority } from '../core/low-priority.ts';
 import { engineOf } from '../engines/engine-of.ts';
 import { derivations } from '../projections/index.ts';
 import type { ThreadData } from './thread.ts';
 
-export interface Entry<Data, From> {
-  readonly port: MessagePort;
-  readonly data: Data;
-  readonly engine: Engine;
-  send(message: From): void;
-}
-
 /** @param niceness undefined for the priority of the main thread */
-export function enterThread<Data extends ThreadData, From>(niceness?: number): Entry<Data, From> {
+export function enterThread<Data extends ThreadData, From>(niceness?: number) {
   assert(parentPort !== null, 'this file is the entry of a worker thread');
   const port = parentPort;
   const data = workerData as Data;
   if (niceness !== undefined) lowerPriority(niceness);
   const engine = engineOf(data.databasePath, derivations);
-  return { port, data, engine, send: (message) => port.postMessage(message) };
+  return { port, data, engine, send: (message: From) => port.postMessage(message) };
 }

@@ -11,15 +11,9 @@ import type { Thread } from '../core/thread.ts';
 import type { PageAnswer, PageAsked } from './pages-thread.ts';
 import { openThread } from './thread.ts';
 
-export interface Pages {
-  /** Never rejects: an error gives a page that reports it. */
-  make(path: string, query: string): Promise<Page>;
-  close(): Promise<void>;
-}
-
 const FAILED = 'This page failed; see the log for the reason.';
 
-export function keepPages(databasePath: string, processState: () => ProcessState, log: Log): Pages {
+export function keepPages(databasePath: string, processState: () => ProcessState, log: Log) {
   const waiting = new Map<number, (page: Page) => void>();
   let thread: Thread<PageAsked> | undefined;
   let idle: NodeJS.Timeout | undefined;
@@ -59,25 +53,22 @@ export function keepPages(databasePath: string, processState: () => ProcessState
   }
 
   return {
-    make(path, query) {
+    /** Never rejects: an error gives a page that reports it. */
+    async make(path: string, query: string): Promise<Page> {
       if (waiting.size >= PAGES_WAITING_MAX)
-        return Promise.resolve(failure(503, 'Too many pages are being made: try again in a moment.'));
+        return failure(503, 'Too many pages are being made: try again in a moment.');
       clearTimeout(idle);
-      idle = setTimeout(() => void end(), PAGES_IDLE_MS);
+      idle = setTimeout(end, PAGES_IDLE_MS);
+      const late = setTimeout(() => {
+        log('warn', `an admin page took longer than ${PAGE_MS_MAX} ms and was aborted: ${path}`);
+        void end();
+      }, PAGE_MS_MAX);
       lastId += 1;
-      const id = lastId;
+      const { promise, resolve } = Promise.withResolvers<Page>();
+      waiting.set(lastId, resolve);
       thread ??= start();
-      thread.send({ id, path, query, processState: processState() });
-      return new Promise((resolve) => {
-        const late = setTimeout(() => {
-          log('warn', `an admin page took longer than ${PAGE_MS_MAX} ms and was aborted: ${path}`);
-          void end();
-        }, PAGE_MS_MAX);
-        waiting.set(id, (page) => {
-          clearTimeout(late);
-          resolve(page);
-        });
-      });
+      thread.send({ id: lastId, path, query, processState: processState() });
+      return promise.finally(() => clearTimeout(late));
     },
     close: end,
   };

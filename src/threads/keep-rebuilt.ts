@@ -11,71 +11,59 @@ import type { Thread } from '../core/thread.ts';
 import type { FromRebuild } from './rebuild-thread.ts';
 import { openThread } from './thread.ts';
 
-export interface Rebuilder {
-  /** @param lagging projections whose table lacks events; empty if there are none */
-  onLagging(lagging: readonly string[]): void;
-  /** Stops a rebuild in progress: the live tables do not change, and the next start rebuilds from scratch. */
-  close(): Promise<void>;
-}
-
 /** @param onDone called after a rebuild, so that the writer checks the tables again */
-export function keepRebuilt(databasePath: string, log: Log, onDone: () => void): Rebuilder {
+export function keepRebuilt(databasePath: string, log: Log, onDone: () => void) {
   let lagging: readonly string[] = [];
   let reported: readonly string[] = [];
   let thread: Thread<never> | undefined;
   let retry: NodeJS.Timeout | undefined;
   let startAgain = false;
-  let closed = false;
+  let isClosed = false;
 
   function start(): void {
     clearTimeout(retry);
     retry = undefined;
-    if (closed || lagging.length === 0) return;
-    if (thread !== undefined) {
-      startAgain = true; // it may have checked before the tables fell behind
-      return;
-    }
-    const onEnd = (error: string | undefined) => {
-      thread = undefined;
-      if (error !== undefined) report({ kind: 'failed', text: error });
-      if (startAgain && retry === undefined) start();
-    };
-    thread = openThread('rebuild-thread', { databasePath }, { onMessage: report, onEnd }, REBUILD_HEAP_BYTES);
-    startAgain = false;
+    if (isClosed || lagging.length === 0) return;
+    startAgain = thread !== undefined; // it may have checked before the tables fell behind
+    thread ??= openThread('rebuild-thread', { databasePath }, { onMessage, onEnd }, REBUILD_HEAP_BYTES);
   }
 
-  function report(message: FromRebuild): void {
+  function onMessage(message: FromRebuild): void {
+    if (message.kind === 'under-way') retry ??= setTimeout(start, REBUILD_RETRY_MS);
+    if (message.kind === 'done') {
+      const events = message.events === 1 ? '1 event' : `${message.events} events`;
+      log('info', `rebuilt ${message.names.join(', ')} from ${events} in ${message.ms} ms`);
+    }
     if (message.kind === 'problems') {
       for (const text of message.texts)
         if (!reported.includes(text)) log('warn', `${text}; deliveries are still recorded`);
       reported = message.texts;
-      return;
     }
-    if (message.kind === 'done') {
-      log(
-        'info',
-        `rebuilt ${message.names.join(', ')} from ${message.events === 1 ? '1 event' : `${message.events} events`} in ${message.ms} ms`,
-      );
-    }
-    if (message.kind === 'under-way') retry ??= setTimeout(start, REBUILD_RETRY_MS);
-    if (message.kind === 'failed') {
+  }
+
+  function onEnd(error: string | undefined): void {
+    thread = undefined;
+    if (error !== undefined) {
       const minutes = REBUILD_FAILED_RETRY_MS / 60_000;
       log(
         'error',
-        `the tables could not be rebuilt: ${message.text}; retried in ${minutes} minutes, or run ${IRISX} rebuild`,
+        `the tables could not be rebuilt: ${error}; retried in ${minutes} minutes, or run ${IRISX} rebuild`,
       );
       retry ??= setTimeout(start, REBUILD_FAILED_RETRY_MS);
     }
     onDone();
+    if (startAgain && retry === undefined) start();
   }
 
   return {
-    onLagging(names) {
+    /** @param names projections whose table lacks events; empty if there are none */
+    onLagging(names: readonly string[]): void {
       lagging = names;
       if (names.length > 0) start();
     },
-    async close() {
-      closed = true;
+    /** Stops a rebuild in progress: the live tables do not change, and the next start rebuilds from scratch. */
+    async close(): Promise<void> {
+      isClosed = true;
       clearTimeout(retry);
       await thread?.close();
     },
