@@ -8,28 +8,22 @@ import type { Config } from './config/config.ts';
 import { ADMIN_TOKEN, secretInFile, secretPath } from './config/secret-file.ts';
 import type { Engine } from './core/engine/engine.ts';
 import type { Log } from './core/logger.ts';
-import type { Counters } from './core/metrics/counters.ts';
 import { watchEventLoop } from './core/metrics/event-loop-delay.ts';
 import type { ProcessState } from './core/metrics/process-state.ts';
-import type { Writer } from './core/writer/writer.ts';
 import { type AdminServer, openAdmin } from './http/admin/admin.ts';
 import { urlHost } from './http/listen.ts';
+import type { HttpOptions } from './http/options.ts';
 import type { HttpServer } from './http/server.ts';
 import { askForToken, STYLE_SHEET } from './pages/entrance.ts';
 import type { Handling } from './threads/keep-handling.ts';
 import { keepPages } from './threads/keep-pages.ts';
 
-export interface AdminOptions {
+export interface KeepAdminOptions
+  extends Pick<HttpOptions, 'writer' | 'counters' | 'log' | 'now' | 'monotonicMs'> {
   readonly config: Pick<Config, 'admin' | 'databasePath'>;
   readonly engine: Pick<Engine, 'sizes'>;
-  readonly writer: Writer;
-  readonly counters: Counters;
   readonly http: HttpServer;
   readonly handling: Handling;
-  readonly log: Log;
-  /** Wall clock, milliseconds. */
-  readonly now: () => number;
-  readonly monotonicMs: () => number;
 }
 
 /** How to open the admin pages. */
@@ -39,14 +33,8 @@ export interface AdminPages {
   readonly token: string;
 }
 
-export interface Admin {
-  /** Undefined if there are no admin pages. */
-  readonly pages: AdminPages | undefined;
-  close(): Promise<void>;
-}
-
 /** @returns when it listens or has failed to */
-export async function keepAdmin(options: AdminOptions): Promise<Admin> {
+export async function keepAdmin(options: KeepAdminOptions) {
   const { writer, counters, http, handling, log } = options;
   const { admin, databasePath } = options.config;
   const token = admin.port === 0 ? undefined : (admin.token ?? keptToken(databasePath, log));
@@ -93,6 +81,7 @@ export async function keepAdmin(options: AdminOptions): Promise<Admin> {
     );
   }
   return {
+    /** Undefined if there are no admin pages. */
     pages: server && { url: `http://${urlHost(admin.host)}:${server.port}/`, token },
     async close() {
       eventLoop.close();

@@ -39,7 +39,7 @@ export function openExchange(
     receivedAtMs: now(),
     /** Monotonic milliseconds. */
     startedMs: monotonicMs(),
-    /** Set once the body is being read. */
+    /** Set while the body is being read or processed. */
     capture: undefined as BodyCapture | undefined,
     /** When the answer was handed to the socket, monotonic; it must be sent within ANSWER_WRITE_MS. */
     answeredMs: undefined as number | undefined,

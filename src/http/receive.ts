@@ -52,9 +52,10 @@ export function createReceive(options: HttpOptions, limiter: RateLimiter) {
     if (exchange.expects === 'continue') exchange.response.writeContinue();
 
     // Read.
-    exchange.capture = captureBody(request, bodyBytesMax);
+    const capture = captureBody(request, bodyBytesMax);
+    exchange.capture = capture;
     try {
-      const body = await exchange.capture.body;
+      const body = await capture.body;
       if (body === undefined) return undefined;
       if (body === 'shutting_down') return refuse(body);
       if (typeof body === 'string') return refused(body);
@@ -85,7 +86,8 @@ export function createReceive(options: HttpOptions, limiter: RateLimiter) {
       if (outcome.kind === 'recorded') warnOfOddities(exchange.id, endpoint, delivery, outcome);
       return answerOutcome(outcome);
     } finally {
-      exchange.capture.release();
+      exchange.capture = undefined; // it holds the body
+      capture.release();
     }
   }
 
