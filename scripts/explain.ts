@@ -2,25 +2,29 @@
 
 import type { Reader } from '../src/core/engine/reader.ts';
 import { failureText } from '../src/core/event/recorded-event.ts';
-import {
-  type ExplainedColumn,
-  Explainer,
-  type Explanation,
-  type RowKey,
-} from '../src/core/inspect/explain.ts';
+import { type Explanation, explain, explainEvent } from '../src/core/inspect/explain.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { derivations } from '../src/projections/index.ts';
-import { recordingsOf } from '../src/projections/recordings-of-call.ts';
+import type { Projection } from '../src/core/tables/projection.ts';
+import { calls } from '../src/projections/calls.ts';
+import { contacts } from '../src/projections/contacts.ts';
+import { tables } from '../src/projections/index.ts';
+import { recordings } from '../src/projections/recordings.ts';
+import { smsMessages } from '../src/projections/sms-messages.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
-import { type Arguments, executeCommand, UsageError } from './cli/command.ts';
+import { type Arguments, EX_FAILED, executeCommand, UsageError } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted } from './cli/numbers.ts';
 import { print } from './cli/output.ts';
 import { noteTableProblems } from './cli/table-notes.ts';
 import { shownTime } from './cli/times.ts';
 
-const TABLES = { call: 'calls', sms: 'sms_messages', recording: 'recordings', contact: 'contacts' } as const;
+const TABLES = new Map<string, Projection>([
+  ['call', calls],
+  ['sms', smsMessages],
+  ['recording', recordings],
+  ['contact', contacts],
+]);
 
 const USAGE = `
 ${IRISX} explain call UUID
@@ -40,15 +44,9 @@ const OPTIONS = { output: { type: 'string' } } as const;
 const VALUE_CHARS_MAX = 100;
 
 async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
-  const [kind, id, ...more] = positionals;
-  if (
-    kind === undefined ||
-    id === undefined ||
-    id === '' ||
-    more.length > 0 ||
-    !(kind in TABLES || kind === 'seq')
-  )
-    throw new UsageError(`give one of ${Object.keys(TABLES).join(', ')} and an id, or seq and a number`);
+  const [kind = '', id = '', ...more] = positionals;
+  if (id === '' || more.length > 0 || !(TABLES.has(kind) || kind === 'seq'))
+    throw new UsageError(`give one of ${[...TABLES.keys()].join(', ')} and an id, or seq and a number`);
   if (values.output !== undefined && values.output !== 'json' && values.output !== 'table')
     throw new UsageError(`--output must be table or json, not ${JSON.stringify(values.output)}`);
   if (kind === 'seq' && !/^[1-9]\d{0,14}$/.test(id))
@@ -57,35 +55,34 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   const reader = await engine.openReader();
   try {
     await noteTableProblems(reader);
-    const explainer = new Explainer(reader, derivations.projections);
-    const keys =
-      kind === 'seq' ? await keysOfSeq(reader, explainer, Number(id)) : await keysOf(reader, kind, id);
-    const found: Explanation[] = [];
-    for (const key of keys) {
-      const explanation = await explainer.explain(key);
-      if (explanation !== undefined) found.push(explanation);
-    }
-    if (found.length === 0) return await notFound(explainer, kind, id);
-    if (values.output === 'json') process.stdout.write(`${JSON.stringify(found)}\n`);
-    else
-      await print(
-        found.flatMap((explanation, index) => [...(index === 0 ? [] : ['']), ...linesOf(explanation)]),
-      );
-    return 0;
+    const found = kind === 'seq' ? await rowsOfEvent(reader, Number(id)) : await rowsOf(reader, kind, id);
+    if (found.length === 0 && kind === 'seq') await print(['it does not belong to any row']);
+    else if (found.length === 0) await print([await notFound(reader, kind, id)]);
+    else if (values.output === 'json') await print([JSON.stringify(found)]);
+    else await print(found.flatMap((row, index) => [...(index === 0 ? [] : ['']), ...linesOf(row)]));
+    return found.length === 0 && kind !== 'seq' ? EX_FAILED : 0;
   } finally {
     await reader.close();
   }
 }
 
-/** The row itself, and for a call its recordings. */
-async function keysOf(reader: Reader, kind: string, id: string): Promise<RowKey[]> {
-  const key = { table: TABLES[kind as keyof typeof TABLES], key: id };
-  if (kind !== 'call') return [key];
-  const recordings = await recordingsOf(reader, id);
-  return [key, ...recordings.map((recording) => ({ table: TABLES.recording, key: recording }))];
+/** The row itself, and for a call its recordings in the order of arrival. */
+async function rowsOf(reader: Reader, kind: string, id: string): Promise<Explanation[]> {
+  const recorded =
+    kind === 'call'
+      ? await reader.query('SELECT recording_id FROM recordings WHERE call_uuid = ? ORDER BY first_seq', id)
+      : [];
+  const found = [await rowOf(reader, kind, id)];
+  for (const row of recorded) found.push(await rowOf(reader, 'recording', String(row['recording_id'])));
+  return found.filter((row) => row !== undefined);
 }
 
-async function keysOfSeq(reader: Reader, explainer: Explainer, seq: number): Promise<RowKey[]> {
+async function rowOf(reader: Reader, kind: string, id: string): Promise<Explanation | undefined> {
+  const table = TABLES.get(kind);
+  return table && explain(reader, table, id);
+}
+
+async function rowsOfEvent(reader: Reader, seq: number): Promise<Explanation[]> {
   const [event] = await reader.forHandlers(seq - 1, 1);
   if (event?.seq !== seq)
     throw new Error(`there is no event ${seq}: the log's last event is seq ${(await reader.head()).seq}`);
@@ -95,52 +92,41 @@ async function keysOfSeq(reader: Reader, explainer: Explainer, seq: number): Pro
     ...(failure === null ? [] : [`unusable: ${harmless(failure)}`]),
     '',
   ]);
-  return explainer.rowsOf(seq);
+  return explainEvent(reader, tables, seq);
 }
 
-async function notFound(explainer: Explainer, kind: string, id: string): Promise<number> {
-  if (kind === 'seq') {
-    await print(['it does not belong to any row']);
-    return 0;
-  }
-  const elsewhere = await kindElsewhere(explainer, kind, id);
-  const hint =
-    elsewhere === undefined
-      ? `${IRISX} events list --subject ID searches all bodies for it`
-      : `events for ${elsewhere} with this id have: ${IRISX} explain ${elsewhere} ${harmless(id)}`;
-  await print([`no event for ${kind} ${JSON.stringify(harmless(id))} has arrived; ${hint}`]);
-  return 1;
-}
-
-/** Another kind of row that events with this id belong to. */
-async function kindElsewhere(explainer: Explainer, kind: string, id: string): Promise<string | undefined> {
-  for (const [other, table] of Object.entries(TABLES))
-    if (other !== kind && (await explainer.explain({ table, key: id })) !== undefined) return other;
-  return undefined;
+/** Names another kind of row that has events with this id, if there is one. */
+async function notFound(reader: Reader, kind: string, id: string): Promise<string> {
+  const start = `no event for ${kind} ${JSON.stringify(harmless(id))} has arrived;`;
+  for (const other of TABLES.keys())
+    if (other !== kind && (await rowOf(reader, other, id)) !== undefined)
+      return `${start} events for ${other} with this id have: ${IRISX} explain ${other} ${harmless(id)}`;
+  return `${start} ${IRISX} events list --subject ID searches all bodies for it`;
 }
 
 function linesOf({ table, key, events, columns, differing, lookedAtFrom }: Explanation): string[] {
-  const byTime = events.toSorted(
-    (one, other) => one.occurredAtMs - other.occurredAtMs || one.seq - other.seq,
-  );
-  const place = new Map(
-    events.toSorted((one, other) => one.seq - other.seq).map(({ seq }, index) => [seq, index + 1]),
-  );
-  const rows = byTime.map(({ seq, type, occurredAtMs, receivedAtMs, failure }) => [
+  const byTime = events
+    .map((event, index) => ({ ...event, arrival: index + 1 }))
+    .sort((one, other) => one.occurredAtMs - other.occurredAtMs || one.seq - other.seq);
+  const rows = byTime.map(({ seq, arrival, type, occurredAtMs, receivedAtMs, failure }) => [
     shownTime(occurredAtMs),
-    String(place.get(seq)),
+    String(arrival),
     String(seq),
     shownTime(receivedAtMs),
     harmless(type),
     failure === null ? '' : harmless(failure, VALUE_CHARS_MAX),
   ]);
+  const values = columns.map(({ name, value, seq }) => {
+    const time = name.endsWith('_at_ms') ? ` (${shownTime(Number(value))})` : '';
+    return [name, harmless(`${value}${time}`, VALUE_CHARS_MAX), String(seq)];
+  });
   return [
     `${table} ${harmless(key)}: ${counted(events.length, 'event')}, times are UTC`,
     ...alignedLines(['happened', 'arrival', 'seq', 'received', 'type', 'unusable because'], rows, [1, 2]),
     '',
     ...(columns.length === 0
       ? ['there is no row: none of its events could be used']
-      : alignedLines(['column', 'value', 'set by seq'], columns.map(cellsOf), [2])),
+      : alignedLines(['column', 'value', 'set by seq'], values, [2])),
     ...(lookedAtFrom === 1 ? [] : [`events before seq ${lookedAtFrom} were not examined`]),
     ...(differing.length === 0
       ? []
@@ -148,11 +134,6 @@ function linesOf({ table, key, events, columns, differing, lookedAtFrom }: Expla
           `the table has different values in ${differing.join(', ')}: it lags behind the log (see ${IRISX} rebuild --check), or includes earlier events`,
         ]),
   ];
-}
-
-function cellsOf({ name, value, seq }: ExplainedColumn): string[] {
-  const time = name.endsWith('_at_ms') ? ` (${shownTime(Number(value))})` : '';
-  return [name, harmless(`${value}${time}`, VALUE_CHARS_MAX), String(seq)];
 }
 
 await executeCommand(USAGE, OPTIONS, main);

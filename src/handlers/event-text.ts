@@ -1,59 +1,43 @@
 /** Describes an event in one sentence, for chat tools. */
 
+import type { DocumentedType } from '../core/event/event-types.ts';
 import type { LoggedEvent } from '../core/runs/consumer.ts';
-import { handlerData } from './handler-data.ts';
+import { type HandlerData, handlerData } from './handler-data.ts';
 
-type Known = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+/** By type. @param sides who called or wrote to whom */
+const SENTENCES: { readonly [T in DocumentedType]: (data: HandlerData<T>, sides: string) => string } = {
+  'call.initiated': (_, sides) => `Call started: ${sides}`,
+  'call.ringing': (_, sides) => `Call ringing: ${sides}`,
+  'call.answered': ({ answered_by }, sides) => `Call answered${after(' by ', answered_by)}: ${sides}`,
+  'call.completed': ({ duration_seconds, total_cost }, sides) =>
+    `Call ended: ${sides}${after(', ', duration_seconds, ' s')}${after(', $', total_cost)}`,
+  'call.failed': (data, sides) => `Call failed: ${sides}${reasonOf(data)}`,
+  'call.no_answer': (_, sides) => `Call not answered: ${sides}`,
+  'call.busy': (_, sides) => `Line busy: ${sides}`,
+  'call.cancelled': ({ cancelled_by }, sides) => `Call cancelled${after(' by ', cancelled_by)}: ${sides}`,
+  'sms.sent': (_, sides) => `SMS sent: ${sides}`,
+  'sms.delivered': (_, sides) => `SMS delivered: ${sides}`,
+  'sms.failed': (data, sides) => `SMS failed: ${sides}${reasonOf(data)}`,
+  'sms.received': ({ from_number = 'unknown', message = '' }) => `SMS from ${from_number}: ${message}`,
+  'recording.complete': ({ duration_seconds, recording_url }) =>
+    `Recording ready${after(', ', duration_seconds, ' s')}${after(', ', recording_url)}`,
+  'recording.transcribed': ({ transcription = '' }) => `Recording transcribed: ${transcription}`,
+};
 
 /** @returns a sentence for documented types; for other types, the type itself */
 export function eventText({ type, event }: LoggedEvent): string {
-  const data = event === undefined ? undefined : (handlerData(event) as Known | undefined);
+  const data = event && handlerData(event);
   if (data === undefined) return type;
-  const sides = `${data['from_number'] ?? 'unknown'} → ${data['to_number'] ?? 'unknown'}`;
-  const because = listed(data['error_code'], data['error_message']);
-  switch (event?.tabled) {
-    case 'call.initiated':
-      return `Call started: ${sides}`;
-    case 'call.ringing':
-      return `Call ringing: ${sides}`;
-    case 'call.answered':
-      return `Call answered${data['answered_by'] === undefined ? '' : ` by ${data['answered_by']}`}: ${sides}`;
-    case 'call.completed':
-      return `Call ended: ${sides}${listed(seconds(data['duration_seconds']), cost(data['total_cost']))}`;
-    case 'call.failed':
-      return `Call failed: ${sides}${because}`;
-    case 'call.no_answer':
-      return `Call not answered: ${sides}`;
-    case 'call.busy':
-      return `Line busy: ${sides}`;
-    case 'call.cancelled':
-      return `Call cancelled${data['cancelled_by'] === undefined ? '' : ` by ${data['cancelled_by']}`}: ${sides}`;
-    case 'sms.sent':
-      return `SMS sent: ${sides}`;
-    case 'sms.delivered':
-      return `SMS delivered: ${sides}`;
-    case 'sms.failed':
-      return `SMS failed: ${sides}${because}`;
-    case 'sms.received':
-      return `SMS from ${data['from_number'] ?? 'unknown'}: ${data['message'] ?? ''}`;
-    case 'recording.complete':
-      return `Recording ready${listed(seconds(data['duration_seconds']), data['recording_url'])}`;
-    case 'recording.transcribed':
-      return `Recording transcribed: ${data['transcription'] ?? ''}`;
-    default:
-      return type;
-  }
+  const { from_number = 'unknown', to_number = 'unknown' } = data as Partial<HandlerData<'sms.sent'>>;
+  const sentence = SENTENCES[event?.tabled as DocumentedType] as (data: unknown, sides: string) => string;
+  return sentence(data, `${from_number} → ${to_number}`);
 }
 
-function listed(...parts: readonly Known[string][]): string {
-  const stated = parts.filter((part) => part !== undefined);
-  return stated.length === 0 ? '' : `, ${stated.join(', ')}`;
+function reasonOf({ error_code, error_message }: HandlerData<'call.failed' | 'sms.failed'>): string {
+  return after(', ', error_code) + after(', ', error_message);
 }
 
-function seconds(value: Known[string]): string | undefined {
-  return value === undefined ? undefined : `${value} s`;
-}
-
-function cost(value: Known[string]): string | undefined {
-  return value === undefined ? undefined : `$${value}`;
+/** @returns nothing if the value is missing */
+function after(before: string, value: string | number | undefined, unit = ''): string {
+  return value === undefined ? '' : `${before}${value}${unit}`;
 }

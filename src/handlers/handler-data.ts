@@ -41,11 +41,6 @@ const SHOWN = new Map<string | undefined, readonly Column<Value, Field>[]>(
   ]),
 );
 
-/** @param tabled an event type under its canonical name */
-export function isHandled(tabled: string | undefined): tabled is DocumentedType {
-  return SHOWN.has(tabled);
-}
-
 /**
  * @returns the data of an event, or undefined if its subject has no usable id. A field that is missing or unusable is
  *   left out. `failures` records unusable values.

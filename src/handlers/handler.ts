@@ -1,6 +1,6 @@
 /** A handler is code that runs at least once after an event has been logged. Here are the handlers' names and types. */
 
-import { DOCUMENTED_TYPES, type DocumentedType } from '../core/event/event-types.ts';
+import { DOCUMENTED_TYPES, type DocumentedType, type TabledType } from '../core/event/event-types.ts';
 import type { HandlerContext } from '../core/runs/handler-context.ts';
 import type { HandlerData } from './handler-data.ts';
 
@@ -14,7 +14,7 @@ export type Handler<T extends DocumentedType = DocumentedType> = (
 export function doNothing(): void {}
 
 /** The handlers by event type, without `doNothing`. */
-export type Handlers = ReadonlyMap<DocumentedType, Handler>;
+export type Handlers = ReadonlyMap<TabledType, Handler>;
 
 /** The type of each handler by its export name: `handleCallNoAnswer` is for `call.no_answer`. */
 export const HANDLED_TYPES: ReadonlyMap<string, DocumentedType> = new Map(

@@ -5,7 +5,7 @@
 
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import type { DocumentedType } from '../core/event/event-types.ts';
+import type { TabledType } from '../core/event/event-types.ts';
 import { doNothing, HANDLED_TYPES, type Handler, type Handlers, HandlersRefused } from './handler.ts';
 
 const NAMES = [...HANDLED_TYPES.keys()].join(', ');
@@ -59,7 +59,7 @@ async function load<T>(origin: string, findSyntaxError: string, modules: () => P
 }
 
 function checked(exported: Exported, origin: string): Handlers {
-  const handlers = new Map<DocumentedType, Handler>();
+  const handlers = new Map<TabledType, Handler>();
   for (const [name, value] of Object.entries(exported)) {
     const type = HANDLED_TYPES.get(name);
     if (type === undefined) {

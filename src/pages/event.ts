@@ -3,27 +3,21 @@
 import type { Reader } from '../core/engine/reader.ts';
 import { indentedJson } from '../core/event/indented-json.ts';
 import { failureText, type StoredEvent } from '../core/event/recorded-event.ts';
-import type { Explainer, Explanation } from '../core/inspect/explain.ts';
+import { type Explanation, explainEvent } from '../core/inspect/explain.ts';
 import { PAGE_BODY_CHARS_MAX, PAGE_VALUE_CHARS_MAX } from '../core/limits.ts';
 import type { Value } from '../core/tables/projection.ts';
+import { derivations } from '../projections/index.ts';
 import { time, whole } from './format.ts';
 import { external, type Html, html, table } from './html.ts';
 import type { Content } from './layout.ts';
 
 /** @returns undefined if there is no such event */
-export async function eventContent(
-  reader: Reader,
-  explainer: Explainer,
-  seq: number,
-): Promise<Content | undefined> {
+export async function eventContent(reader: Reader, seq: number): Promise<Content | undefined> {
   const [event] = await reader.stored(seq - 1, 1);
   if (event?.seq !== seq) return undefined;
   const failure = failureText((await reader.failuresOf(seq)).map(({ error }) => error));
-  const rows: Html[] = [];
-  for (const row of await explainer.rowsOf(seq)) {
-    const explanation = await explainer.explain(row);
-    if (explanation !== undefined) rows.push(changed(seq, explanation));
-  }
+  const explanations = await explainEvent(reader, derivations.projections, seq);
+  const rows = explanations.map((explanation) => changed(seq, explanation));
   const { seq: last } = await reader.head();
   const neighbours = [seq - 1, seq + 1].filter((other) => other >= 1 && other <= last);
   const main = html`

@@ -2,10 +2,8 @@
 
 import type { Engine } from '../core/engine/engine.ts';
 import type { Reader } from '../core/engine/reader.ts';
-import { Explainer } from '../core/inspect/explain.ts';
 import type { ProcessState } from '../core/metrics/process-state.ts';
 import type { Page } from '../core/page.ts';
-import { derivations } from '../projections/index.ts';
 import { eventContent } from './event.ts';
 import { EventCounts } from './event-counts.ts';
 import { eventsContent } from './events.ts';
@@ -27,14 +25,13 @@ export type MakePage = (path: string, query: string, state: ProcessState) => Pro
 
 export function createPages(options: PagesOptions): MakePage {
   const { reader } = options;
-  const explainer = new Explainer(reader, derivations.projections);
   const eventCounts = new EventCounts(reader);
 
   async function contentOf(path: string, query: URLSearchParams, state: ProcessState): Promise<Content> {
     if (path === '/') return overviewContent(options, eventCounts, query, state);
     if (path === '/events') return eventsContent(reader, query);
     const seq = /^\/events\/([1-9]\d{0,14})$/.exec(path)?.[1];
-    const content = seq === undefined ? undefined : await eventContent(reader, explainer, Number(seq));
+    const content = seq === undefined ? undefined : await eventContent(reader, Number(seq));
     if (content !== undefined) return content;
     const text = seq === undefined ? 'This page does not exist.' : `Event ${seq} does not exist.`;
     const main = html`<section><h2>Not found</h2><p>${text} <a href="/">Overview</a></p></section>`;

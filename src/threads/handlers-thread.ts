@@ -11,8 +11,8 @@ import { offerDriver } from '../engines/sqlite/file/offer-driver.ts';
 import { faultText } from '../engines/sqlite/file/storage-fault.ts';
 import { type ForwardOptions, forwardConsumer } from '../handlers/forward.ts';
 import { HandlersRefused } from '../handlers/handler.ts';
+import { handlersConsumer } from '../handlers/handlers-consumer.ts';
 import { loadHandlers } from '../handlers/load.ts';
-import { handlersConsumer } from '../handlers/own.ts';
 import { enterThread } from './entry.ts';
 import type { ThreadData } from './thread.ts';
 

@@ -3,17 +3,11 @@
  */
 
 import type { Reader } from '../engine/reader.ts';
-import { type Failure, PARSE_STAGE, WRITER_STAGE } from '../event/recorded-event.ts';
+import { PARSE_STAGE, WRITER_STAGE } from '../event/recorded-event.ts';
 import { EXPLAIN_EVENTS_MAX, EXPLAIN_RANGE_EVENTS_MAX } from '../limits.ts';
 import { foldEvent } from '../tables/fold.ts';
 import { prepareRecorded } from '../tables/prepare.ts';
 import type { Projection, Row, Value } from '../tables/projection.ts';
-
-/** A row of a table, by its key. */
-export interface RowKey {
-  readonly table: string;
-  readonly key: string;
-}
 
 export interface ExplainedEvent {
   readonly seq: number;
@@ -32,7 +26,10 @@ export interface ExplainedColumn {
   readonly seq: number;
 }
 
-export interface Explanation extends RowKey {
+/** Of one row. */
+export interface Explanation {
+  readonly table: string;
+  readonly key: string;
   /** In the order of the log. */
   readonly events: readonly ExplainedEvent[];
   /** The columns that have a value, in the table's order. */
@@ -43,44 +40,38 @@ export interface Explanation extends RowKey {
   readonly lookedAtFrom: number;
 }
 
-/** Internal columns that record when other columns got their values. */
-const INNER_COLUMNS = new Set(['value_times_ms', 'status_at_ms']);
+/** Explains the rows that an event belongs to, even if it could not be folded into them. */
+export async function explainEvent(
+  reader: Reader,
+  projections: readonly Projection[],
+  seq: number,
+): Promise<Explanation[]> {
+  const [recorded] = await reader.forHandlers(seq - 1, 1);
+  const explanations: Explanation[] = [];
+  if (recorded?.seq === seq)
+    for (const { projection, key } of prepareRecorded(recorded, projections).rows) {
+      const explanation = key === undefined ? undefined : await explain(reader, projection, key);
+      if (explanation !== undefined) explanations.push(explanation);
+    }
+  return explanations;
+}
 
-export class Explainer {
-  readonly #reader: Reader;
-  readonly #projections: readonly Projection[];
-  readonly #rangeEventsMax: number;
-
-  constructor(
-    reader: Reader,
-    projections: readonly Projection[],
-    rangeEventsMax: number = EXPLAIN_RANGE_EVENTS_MAX,
-  ) {
-    this.#reader = reader;
-    this.#projections = projections;
-    this.#rangeEventsMax = rangeEventsMax;
-  }
-
-  /** The rows that an event belongs to, even if it could not be folded into them. */
-  async rowsOf(seq: number): Promise<RowKey[]> {
-    const [recorded] = await this.#reader.forHandlers(seq - 1, 1);
-    if (recorded?.seq !== seq) return [];
-    return prepareRecorded(recorded, this.#projections).rows.flatMap(({ projection, key }) =>
-      key === undefined ? [] : [{ table: projection.name, key }],
-    );
-  }
-
-  /** @returns undefined if there is neither a row nor an event for it */
-  async explain(row: RowKey): Promise<Explanation | undefined> {
-    // In one snapshot, so that the row matches its events.
-    return this.#reader.atOneMoment((moment) => this.#explained(moment, row));
-  }
-
-  async #explained(moment: Reader, { table, key }: RowKey): Promise<Explanation | undefined> {
-    const projection = this.#projections.find(({ name }) => name === table);
-    if (projection === undefined) return undefined;
+/**
+ * Explains one row.
+ * @param rangeEventsMax how many events of the log before the row's last one are searched
+ * @returns undefined if there is neither a row nor an event for it
+ */
+export function explain(
+  reader: Reader,
+  projection: Projection,
+  key: string,
+  rangeEventsMax: number = EXPLAIN_RANGE_EVENTS_MAX,
+): Promise<Explanation | undefined> {
+  const { name: table, columns, internal = [] } = projection;
+  // In one snapshot, so that the row matches its events.
+  return reader.atOneMoment(async (moment) => {
     const held = await moment.row(projection, key);
-    const { seqs, lookedAtFrom } = await this.#seqsOf(moment, projection, key, held);
+    const { seqs, lookedAtFrom } = await seqsOf(moment, projection, key, held, rangeEventsMax);
     const events: ExplainedEvent[] = [];
     const setBy = new Map<string, number>();
     let row: Row | undefined;
@@ -89,10 +80,12 @@ export class Explainer {
       if (recorded?.seq !== seq) continue;
       const { content, rows } = prepareRecorded(recorded, [projection]);
       if (content === undefined || rows[0]?.key !== key) continue;
-      const failure = failureFor(table, await moment.failuresOf(seq));
+      const failures = await moment.failuresOf(seq);
+      const failed = failures.find(({ stage }) => [PARSE_STAGE, WRITER_STAGE, table].includes(stage));
       const { type, occurredAtMs } = content;
-      events.push({ seq, type, occurredAtMs, receivedAtMs: recorded.receivedAtMs, failure });
-      if (failure !== null) continue;
+      const { receivedAtMs } = recorded;
+      events.push({ seq, type, occurredAtMs, receivedAtMs, failure: failed?.error ?? null });
+      if (failed !== undefined) continue;
       const folded = foldEvent(projection, row, { ...content, seq }, key);
       if ('error' in folded) continue;
       for (const [name, value] of Object.entries(folded.row))
@@ -100,44 +93,39 @@ export class Explainer {
       row = folded.row;
     }
     if (events.length === 0 && held === undefined) return undefined;
-    const columns = columnsOf(projection, row ?? {}, setBy);
-    const differing = Object.keys(projection.columns).filter(
-      (name) => !INNER_COLUMNS.has(name) && (held?.[name] ?? null) !== (row?.[name] ?? null),
-    );
-    return { table, key, events, columns, differing, lookedAtFrom };
-  }
-
-  /** Events that may belong to a row, in the order of the log. */
-  async #seqsOf(
-    moment: Reader,
-    { name, columns }: Projection,
-    key: string,
-    row: Row | undefined,
-  ): Promise<{ readonly seqs: readonly number[]; readonly lookedAtFrom: number }> {
-    const seqs: number[] = [];
-    for (const stage of [name, WRITER_STAGE])
-      seqs.push(...(await moment.failedNaming(stage, key, EXPLAIN_EVENTS_MAX)));
-    let lookedAtFrom = 1;
-    if (row !== undefined) {
-      const upTo = Number(row['last_seq']);
-      const first = 'first_seq' in columns ? Number(row['first_seq']) : 1;
-      const from = Math.max(first, upTo - this.#rangeEventsMax + 1);
-      if (from > first) lookedAtFrom = from;
-      seqs.push(...(await moment.naming(key, from, upTo, EXPLAIN_EVENTS_MAX)));
-    }
-    return { seqs: [...new Set(seqs)].sort((one, other) => one - other), lookedAtFrom };
-  }
-}
-
-/** Why the table of a projection does not have an event, by what `failures` records for it; null if it has no reason. */
-function failureFor(projection: string, failures: readonly Failure[]): string | null {
-  const stages = [PARSE_STAGE, WRITER_STAGE, projection];
-  return failures.find(({ stage }) => stages.includes(stage))?.error ?? null;
-}
-
-function columnsOf(projection: Projection, row: Row, setBy: ReadonlyMap<string, number>): ExplainedColumn[] {
-  return Object.keys(projection.columns).flatMap((name) => {
-    const seq = setBy.get(name);
-    return seq === undefined || INNER_COLUMNS.has(name) ? [] : [{ name, value: row[name] ?? null, seq }];
+    const names = Object.keys(columns).filter((name) => !internal.includes(name));
+    return {
+      table,
+      key,
+      events,
+      columns: names.flatMap((name) => {
+        const seq = setBy.get(name);
+        return seq === undefined ? [] : [{ name, value: row?.[name] ?? null, seq }];
+      }),
+      differing: names.filter((name) => (held?.[name] ?? null) !== (row?.[name] ?? null)),
+      lookedAtFrom,
+    };
   });
+}
+
+/** Events that may belong to a row, in the order of the log. */
+async function seqsOf(
+  reader: Reader,
+  { name, columns }: Projection,
+  key: string,
+  row: Row | undefined,
+  rangeEventsMax: number,
+): Promise<Pick<Explanation, 'lookedAtFrom'> & { readonly seqs: readonly number[] }> {
+  const seqs = new Set<number>();
+  for (const stage of [name, WRITER_STAGE])
+    for (const seq of await reader.failedNaming(stage, key, EXPLAIN_EVENTS_MAX)) seqs.add(seq);
+  let lookedAtFrom = 1;
+  if (row !== undefined) {
+    const upTo = Number(row['last_seq']);
+    const first = 'first_seq' in columns ? Number(row['first_seq']) : 1;
+    const from = Math.max(first, upTo - rangeEventsMax + 1);
+    if (from > first) lookedAtFrom = from;
+    for (const seq of await reader.naming(key, from, upTo, EXPLAIN_EVENTS_MAX)) seqs.add(seq);
+  }
+  return { seqs: [...seqs].sort((one, other) => one - other), lookedAtFrom };
 }

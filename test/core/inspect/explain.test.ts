@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { Explainer } from '../../../src/core/inspect/explain.ts';
+import { explainEvent, explain as explainRow } from '../../../src/core/inspect/explain.ts';
 import { createReader } from '../../../src/engines/sqlite/reader.ts';
 import { derivations } from '../../../src/projections/index.ts';
 import { appenderOf, openInMemory } from '../../support/database.ts';
@@ -25,9 +25,14 @@ function append(...bodies: Body[]): void {
   appenderOf(database, derivations).append(bodies.map((body) => delivery(body)));
 }
 
-const explainerOf = (rangeEventsMax?: number) =>
-  new Explainer(createReader(database, derivations.projections), derivations.projections, rangeEventsMax);
-const explain = (table: string, key: string) => explainerOf().explain({ table, key });
+const { projections } = derivations;
+const readerOf = () => createReader(database, projections);
+
+function explain(table: string, key: string, rangeEventsMax?: number) {
+  const projection = projections.find(({ name }) => name === table);
+  assert.ok(projection !== undefined);
+  return explainRow(readerOf(), projection, key, rangeEventsMax);
+}
 
 describe('an explanation', () => {
   it('names for each column the event that set it, whatever the order of arrival', async () => {
@@ -72,13 +77,14 @@ describe('an explanation', () => {
       envelope('sms.received', { message_id: 'm1', from_number: '+1', message: 'STOP' }, 0),
       envelope('account.suspended', {}, 0),
     );
-    const explainer = explainerOf();
-    assert.deepEqual(await explainer.rowsOf(1), [
-      { table: 'sms_messages', key: 'm1' },
-      { table: 'contacts', key: '+1' },
+    const rowsOf = async (seq: number) =>
+      (await explainEvent(readerOf(), projections, seq)).map(({ table, key }) => [table, key]);
+    assert.deepEqual(await rowsOf(1), [
+      ['sms_messages', 'm1'],
+      ['contacts', '+1'],
     ]);
-    assert.deepEqual(await explainer.rowsOf(2), []);
-    assert.deepEqual(await explainer.rowsOf(3), []);
+    assert.deepEqual(await rowsOf(2), []);
+    assert.deepEqual(await rowsOf(3), []);
   });
 
   it('shows where the table differs, and which events were not examined', async () => {
@@ -89,7 +95,7 @@ describe('an explanation', () => {
     );
     assert.deepEqual((await explain('contacts', '+1'))?.differing, []);
     assert.equal((await explain('contacts', '+1'))?.lookedAtFrom, 1);
-    const found = await explainerOf(2).explain({ table: 'contacts', key: '+1' });
+    const found = await explain('contacts', '+1', 2);
     assert.equal(found?.lookedAtFrom, 2);
     assert.deepEqual(found?.differing, ['opted_out', 'opted_out_at_ms']);
     database.exec("UPDATE calls SET from_number = 'somebody'");

@@ -3,7 +3,7 @@
 import { tabledType } from '../core/event/event-types.ts';
 import type { Consumer } from '../core/runs/consumer.ts';
 import type { Handlers } from './handler.ts';
-import { handlerData, isHandled } from './handler-data.ts';
+import { handlerData } from './handler-data.ts';
 
 /** @param timeoutMs timeout of one run @param runsMax maximum number of concurrent runs */
 export function handlersConsumer(handlers: Handlers, timeoutMs: number, runsMax: number): Consumer {
@@ -14,12 +14,12 @@ export function handlersConsumer(handlers: Handlers, timeoutMs: number, runsMax:
     isForeign: true,
     wants(type) {
       const tabled = tabledType(type);
-      return isHandled(tabled) && handlers.has(tabled);
+      return tabled !== undefined && handlers.has(tabled);
     },
     run({ event }, context) {
-      const data = event === undefined ? undefined : handlerData(event);
-      if (event === undefined || data === undefined || !isHandled(event.tabled)) return undefined;
-      return handlers.get(event.tabled)?.(data, context);
+      const handler = event?.tabled && handlers.get(event.tabled);
+      const data = event && handlerData(event);
+      return data && handler?.(data, context);
     },
   };
 }
