@@ -67,28 +67,29 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   const engine = await requireDatabase(readEnvironment());
   const reader = await engine.openReader();
   try {
-    if (command === 'show') return await show(reader, seqOf(rest), values);
-    if (command === 'raw') return await raw(reader, seqOf(rest));
-    if (command === 'export') return await exportAll(reader, rest, values);
-    if (command !== 'list' && command !== 'tail')
+    if (command === undefined)
+      throw new UsageError('give a command: list, tail, show SEQ, raw SEQ or export');
+    const act = COMMANDS.get(command);
+    if (act === undefined)
       throw new UsageError(
-        command === undefined
-          ? 'give a command: list, tail, show SEQ, raw SEQ or export'
-          : `unknown command ${JSON.stringify(command)}; commands: list, tail, show, raw, export`,
+        `unknown command ${JSON.stringify(command)}; commands: list, tail, show, raw, export`,
       );
-    if (rest.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(rest[0])}`);
-    return await (command === 'list' ? list : tail)(reader, values);
+    await act(reader, values, rest);
+    return 0;
   } finally {
     await reader.close();
   }
 }
 
-async function list(reader: Reader, values: Values): Promise<number> {
+const COMMANDS = new Map(Object.entries({ list, tail, show, raw, export: exportAll }));
+
+async function list(reader: Reader, values: Values, rest: readonly string[]): Promise<void> {
+  requireNothing(rest);
   const filter = filterOf(values);
   const { after, before } = await rangeOf(reader, values);
   const isJson = values.output === 'json';
   // A program that reads the output would not notice missing events.
-  const limit = isJson && values.limit === undefined ? Number.POSITIVE_INFINITY : limitOf(values);
+  const limit = limitOf(values, isJson ? Number.POSITIVE_INFINITY : LIMIT_EVENTS);
   const found: FoundEvent[] = [];
   let count = 0;
   let next: number | undefined = before;
@@ -100,26 +101,28 @@ async function list(reader: Reader, values: Values): Promise<number> {
     count += piece.events.length;
     next = piece.before;
   } while (next !== undefined && count < limit);
-  if (isJson) return 0;
-  await print(found.length === 0 ? ['no matching events'] : tableOf(found));
-  if (next !== undefined) await print([`older events: --before ${next}`]);
-  return 0;
+  if (isJson) return;
+  const titles = ['seq', 'received (UTC)', 'type', 'path', 'bytes', 'failure'];
+  const lines = count === 0 ? ['no matching events'] : alignedLines(titles, found.map(cellsOf), [0, 4]);
+  await print(next === undefined ? lines : [...lines, `older events: --before ${next}`]);
 }
 
-async function exportAll(reader: Reader, rest: readonly string[], values: Values): Promise<number> {
+async function exportAll(reader: Reader, values: Values, rest: readonly string[]): Promise<void> {
   const { type, subject, failed, limit, output } = values;
-  if (rest.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(rest[0])}`);
+  requireNothing(rest);
   for (const [name, value] of Object.entries({ type, subject, failed, limit }))
     if (value !== undefined)
       throw new UsageError(`--${name} cannot be used with export, which writes every event of its range`);
   if (output === 'table') throw new UsageError('export writes JSON, not a table');
   await exportEvents(reader, await rangeOf(reader, values));
-  return 0;
 }
 
-async function tail(reader: Reader, values: Values): Promise<number> {
+async function tail(reader: Reader, values: Values, rest: readonly string[]): Promise<void> {
+  requireNothing(rest);
   const filter = filterOf(values);
-  const limit = values.limit === undefined ? Number.POSITIVE_INFINITY : limitOf(values);
+  const limit = limitOf(values, Number.POSITIVE_INFINITY);
+  const lineOf =
+    values.output === 'json' ? JSON.stringify : (event: FoundEvent) => cellsOf(event).join('  ').trimEnd();
   let last = seqOption('--after', values.after, (await reader.head()).seq);
   let shown = 0;
   for (let version: unknown; shown < limit; await wait(TAIL_LOOK_MS)) {
@@ -131,30 +134,36 @@ async function tail(reader: Reader, values: Values): Promise<number> {
       const before = Math.min(head.seq, last + TAIL_PIECE_EVENTS) + 1;
       const { events } = await findEvents(reader, filter, { after: last, before }, TAIL_PIECE_EVENTS);
       const some = events.toReversed().slice(0, limit - shown);
-      if (values.output === 'json') await print(some.map((event) => JSON.stringify(event)));
-      else await print(some.map(lineOf));
+      await print(some.map((event) => lineOf(event)));
       shown += some.length;
       last = before - 1;
     }
   }
-  return 0;
 }
 
-async function show(reader: Reader, seq: number, values: Values): Promise<number> {
-  const event = await eventAt(reader, seq);
-  const failure = failureText((await reader.failuresOf(seq)).map(({ error }) => error));
-  if (values.output === 'json') await print([JSON.stringify(eventMembers(event, failure))]);
-  else await print(eventLines(event, failure));
-  return 0;
+async function show(reader: Reader, values: Values, rest: readonly string[]): Promise<void> {
+  const event = await eventAt(reader, rest);
+  const failure = failureText((await reader.failuresOf(event.seq)).map(({ error }) => error));
+  const isJson = values.output === 'json';
+  await print(isJson ? [JSON.stringify(eventMembers(event, failure))] : eventLines(event, failure));
 }
 
-async function raw(reader: Reader, seq: number): Promise<number> {
-  const { body } = await eventAt(reader, seq);
-  process.stdout.write(body);
-  return 0;
+async function raw(reader: Reader, _values: Values, rest: readonly string[]): Promise<void> {
+  process.stdout.write((await eventAt(reader, rest)).body);
 }
 
-async function eventAt(reader: Reader, seq: number): Promise<StoredEvent> {
+function requireNothing([text]: readonly string[]): void {
+  if (text !== undefined) throw new UsageError(`unknown argument ${JSON.stringify(text)}`);
+}
+
+/** The event that the arguments of a command name. */
+async function eventAt(reader: Reader, [text, ...more]: readonly string[]): Promise<StoredEvent> {
+  if (text === undefined) throw new UsageError('give one SEQ, a whole number from 1');
+  if (more.length > 0 || !/^[1-9]\d{0,14}$/.test(text)) {
+    const given = JSON.stringify([text, ...more].join(' '));
+    throw new UsageError(`give one SEQ, a whole number from 1, not ${given}`);
+  }
+  const seq = Number(text);
   const [event] = await reader.stored(seq - 1, 1);
   if (event?.seq === seq) return event;
   throw new Error(`there is no event ${seq}: the log's last event is seq ${(await reader.head()).seq}`);
@@ -181,21 +190,12 @@ async function rangeOf(reader: Reader, values: Values): Promise<{ after: number;
   };
 }
 
-function limitOf({ limit }: Values): number {
-  return wholeNumber('--limit', limit, 1, LIMIT_EVENTS_MAX, LIMIT_EVENTS);
+function limitOf({ limit }: Values, fallback: number): number {
+  return wholeNumber('--limit', limit, 1, LIMIT_EVENTS_MAX, fallback);
 }
 
 function seqOption(option: string, text: string | undefined, fallback: number): number {
   return wholeNumber(option, text, 0, Number.MAX_SAFE_INTEGER, fallback);
-}
-
-function seqOf(rest: readonly string[]): number {
-  const [text, more] = rest;
-  if (text === undefined || more !== undefined || !/^[1-9]\d{0,14}$/.test(text))
-    throw new UsageError(
-      `give one SEQ, a whole number from 1${text === undefined ? '' : `, not ${JSON.stringify(rest.join(' '))}`}`,
-    );
-  return Number(text);
 }
 
 function cellsOf({ seq, type, receivedAtMs, path, bodyBytes, failure }: FoundEvent): string[] {
@@ -207,18 +207,6 @@ function cellsOf({ seq, type, receivedAtMs, path, bodyBytes, failure }: FoundEve
     grouped(bodyBytes),
     failure === null ? '' : harmless(failure, FAILURE_CHARS_MAX),
   ];
-}
-
-function tableOf(events: readonly FoundEvent[]): string[] {
-  return alignedLines(
-    ['seq', 'received (UTC)', 'type', 'path', 'bytes', 'failure'],
-    events.map(cellsOf),
-    [0, 4],
-  );
-}
-
-function lineOf(event: FoundEvent): string {
-  return cellsOf(event).join('  ').trimEnd();
 }
 
 await executeCommand(USAGE, OPTIONS, main);

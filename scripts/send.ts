@@ -57,14 +57,9 @@ const SEED_LIMIT = 2 ** 32;
 async function main(given: Given): Promise<number> {
   const { values } = given;
   const count = wholeNumber('--count', values.count, 1, COUNT_MAX, 1);
-  const concurrency = wholeNumber(
-    '--concurrency',
-    values.concurrency,
-    1,
-    CONCURRENCY_MAX,
-    count > 1 ? CONCURRENCY_DEFAULT : 1,
-  );
-  const rate = values.rate === undefined ? undefined : wholeNumber('--rate', values.rate, 1, RATE_MAX, 1);
+  const concurrent = count > 1 ? CONCURRENCY_DEFAULT : 1;
+  const concurrency = wholeNumber('--concurrency', values.concurrency, 1, CONCURRENCY_MAX, concurrent);
+  const rate = wholeNumber('--rate', values.rate, 1, RATE_MAX, undefined);
   const seed = wholeNumber('--seed', values.seed, 0, Number.MAX_SAFE_INTEGER, randomInt(SEED_LIMIT));
   const random = seededRandom(seed);
   const once = readSource(given, random);
@@ -97,8 +92,7 @@ async function main(given: Given): Promise<number> {
   await sendAll(values.shuffle === true ? shuffled([...all], random) : all, { concurrency, rate, send });
   if (nobodyThere)
     throw new Error(`nothing is listening on ${target.url.origin}: start the server with ${IRISX} serve`);
-  const tookMs = performance.now() - startedMs;
-  if (outcomes.sent > 1) await print(outcomes.summary(tookMs));
+  if (outcomes.sent > 1) await print(outcomes.summary(performance.now() - startedMs));
   return outcomes.isGood ? 0 : 1;
 }
 

@@ -120,13 +120,13 @@ function whatToDo(error: unknown): string {
  * @returns `text` as a whole number; `fallback` if the option is not given
  * @throws UsageError
  */
-export function wholeNumber(
+export function wholeNumber<Fallback extends number | undefined>(
   option: string,
   text: string | undefined,
   min: number,
   max: number,
-  fallback: number,
-): number {
+  fallback: Fallback,
+): number | Fallback {
   if (text === undefined) return fallback;
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (!(value >= min && value <= max)) {

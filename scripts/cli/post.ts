@@ -39,12 +39,8 @@ export interface PostOptions {
 }
 
 /** @returns a function that signs a delivery with the current time and posts it; it never rejects */
-export function createPost({
-  url,
-  path,
-  secret,
-  connections,
-}: PostOptions): (delivery: Delivery) => Promise<Answer> {
+export function createPost(options: PostOptions): (delivery: Delivery) => Promise<Answer> {
+  const { url, path, secret, connections } = options;
   const isHttps = url.protocol === 'https:';
   const request = isHttps ? requestHttps : requestHttp;
   const agent = new (isHttps ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: connections });

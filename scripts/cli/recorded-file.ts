@@ -59,15 +59,14 @@ function readLine(line: string): Delivery | string | undefined {
   } catch {
     return 'is not a JSON object';
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return 'is not a JSON object';
-  const { path, headers, body, body_base64: base64, event } = json as Record<string, unknown>;
+  if (!isObject(json)) return 'is not a JSON object';
+  const { path, headers, body, body_base64: base64, event } = json;
   // The bare data of an SMS also has a field `body`, but no headers.
   if (headers === undefined && base64 === undefined) {
     if (typeof event === 'string') return { label: event, headers: {}, body: line };
     return `has neither headers and a body nor an event type; write the file with \`${IRISX} events export\``;
   }
-  if (headers !== undefined && (typeof headers !== 'object' || headers === null || Array.isArray(headers)))
-    return 'has headers that are not an object';
+  if (headers !== undefined && !isObject(headers)) return 'has headers that are not an object';
   const isText = typeof body === 'string';
   if (!isText && (typeof base64 !== 'string' || !BASE64.test(base64)))
     return 'has no body: body must be text, or body_base64 must be Base64';
@@ -81,4 +80,8 @@ function readLine(line: string): Delivery | string | undefined {
     body: isText ? body : Buffer.from(String(base64), 'base64'),
     ...(typeof path === 'string' && { path }),
   };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
