@@ -1,7 +1,7 @@
 /** Entry of the writer thread: runs the writer with this program's projections. */
 
-import { runWriter } from '../core/writer/writer-loop.ts';
+import { serveBatches } from '../core/writer/writer-loop.ts';
 import { enterThread } from './entry.ts';
 
 const { port, engine } = enterThread();
-await runWriter(port, engine);
+await serveBatches(port, engine);

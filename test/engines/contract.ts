@@ -268,7 +268,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       const reader = await readerOf(engine);
       assert.deepEqual(await reader.damage(), []);
       assert.ok(((await engine.sizes()).database ?? 0) > 0);
-      assert.ok(engine.place.length > 0);
+      assert.ok(engine.location.length > 0);
     });
   });
 

@@ -12,7 +12,7 @@ import type { ConsumerState, RunStore } from './run-store.ts';
 
 export interface Engine {
   /** The database in messages: without any secret. */
-  readonly place: string;
+  readonly location: string;
   /** The projections whose tables it keeps. */
   readonly projections: readonly Projection[];
   /** Creates what is missing. Call it once per process, before anything is opened. */

@@ -47,8 +47,7 @@ const IN_NO_TABLE: PreparedEvent = { failure: undefined, content: undefined, row
 
 /** Prepares a delivery for the log and its tables. */
 export function prepare(delivery: Delivery, projections: readonly Projection[]): PreparedDelivery {
-  const read = readBody(delivery.body, delivery.eventHeader);
-  return prepared(delivery, read, prepareEvent(read, delivery.signedAt, projections));
+  return prepared(delivery, (read) => prepareEvent(read, delivery.signedAt, projections));
 }
 
 /**
@@ -56,18 +55,18 @@ export function prepare(delivery: Delivery, projections: readonly Projection[]):
  * @param defect what was thrown. Its message is not recorded, because it may contain text from the delivery
  */
 export function prepareUnfolded(delivery: Delivery, defect: unknown): PreparedDelivery {
-  const read = readBody(delivery.body, delivery.eventHeader);
-  return prepared(delivery, read, unfolded(defectReason(defect)));
+  return prepared(delivery, () => unfolded(defectReason(defect)));
 }
 
-function prepared(delivery: Delivery, read: ReadBody, event: PreparedEvent): PreparedDelivery {
+function prepared(delivery: Delivery, eventOf: (read: ReadBody) => PreparedEvent): PreparedDelivery {
+  const read = readBody(delivery.body, delivery.eventHeader);
   return {
     delivery,
     bodySha256: crypto.hash('sha256', delivery.body, 'buffer'),
     bodyTimeMs: bodyTimeMs(read.json),
     type: read.type,
     eventId: read.eventId,
-    event,
+    event: eventOf(read),
   };
 }
 
@@ -94,12 +93,8 @@ function prepareEvent(read: ReadBody, signedAt: number, projections: readonly Pr
   if (interpretation.kind === 'failure')
     return { ...IN_NO_TABLE, failure: { stage: PARSE_STAGE, error: interpretation.reason } };
   const { event: content } = interpretation;
-  const rows: RowOfEvent[] = [];
-  for (const projection of projections) {
-    const row = rowOf(projection, content);
-    if (row !== undefined) rows.push(row);
-  }
-  return { failure: undefined, content, rows };
+  const rows = projections.map((projection) => rowOf(projection, content));
+  return { failure: undefined, content, rows: rows.filter((row) => row !== undefined) };
 }
 
 function rowOf(projection: Projection, content: EventContent): RowOfEvent | undefined {

@@ -21,7 +21,7 @@ import {
 } from './writer-messages.ts';
 
 /** Opens the engine's writer and serves batches until `close` or a fault that ends it. */
-export async function runWriter(port: MessagePort, engine: Engine): Promise<void> {
+export async function serveBatches(port: MessagePort, engine: Engine): Promise<void> {
   const send = (message: FromWriter) => port.postMessage(message);
   let writer: EngineWriter;
   let first: BatchResult;
@@ -34,7 +34,7 @@ export async function runWriter(port: MessagePort, engine: Engine): Promise<void
   } catch (error) {
     const text = errorText(error);
     const isWhole = engineFault(error) === 'refused';
-    send({ kind: 'cannot-open', text: isWhole ? text : `${engine.place} cannot be used: ${text}` });
+    send({ kind: 'cannot-open', text: isWhole ? text : `${engine.location} cannot be used: ${text}` });
     port.close();
     return;
   }

@@ -67,7 +67,7 @@ export class Writer {
   }
 
   /**
-   * @param startThread starts a thread that executes runWriter()
+   * @param startThread starts a thread that executes serveBatches()
    * @returns when the database is open
    * @throws Error whose message is one line for the operator, if the database cannot be used
    */

@@ -65,7 +65,7 @@ export class BatchAppender {
    */
   append(batch: readonly PreparedDelivery[]): BatchResult {
     try {
-      return this.transactions.run(() => {
+      return this.transactions.write(() => {
         const { current, defect, ...found } = this.#find();
         const { outcomes, head } = this.#write(batch, current, found.head);
         // If a table is behind, its state must be read again; otherwise only the head has changed.

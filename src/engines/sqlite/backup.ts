@@ -9,7 +9,7 @@ import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import Sqlite, { type Database } from 'better-sqlite3';
 import type { BackupOptions, BackupResult } from '../../core/engine/engine.ts';
-import { EngineError } from '../../core/engine-error.ts';
+import { EngineError, engineFault } from '../../core/engine-error.ts';
 import { CHAIN_GENESIS } from '../../core/event/chain.ts';
 import type { Head, StoredEvent } from '../../core/event/recorded-event.ts';
 import { linkProblem, verifyLog } from '../../core/inspect/verify-log.ts';
@@ -19,7 +19,7 @@ import { makeFile, syncFolder } from '../../core/private-files.ts';
 import type { Derivations } from '../../core/tables/projection.ts';
 import { openDatabase, openReadOnly, prepareDatabaseFile } from './file/database.ts';
 import { lockFile } from './file/file-lock.ts';
-import { faultText, storageFault } from './file/storage-fault.ts';
+import { engineError, faultText } from './file/storage-fault.ts';
 import { usersObjects } from './file/views.ts';
 import { headOf, insertEvent, knownEvent, storedEvents } from './log/event-log.ts';
 import { createReader } from './reader.ts';
@@ -49,7 +49,7 @@ export async function backup(
       if (existsSync(path))
         throw refused(`${path} already exists: choose another name, or move the file away`);
     removeFiles(partialPath, partialHandlersPath); // left by a killed backup
-    const hasHandlers = copyHandlers(runStorePath(databasePath), partialHandlersPath);
+    const hasHandlers = await copyHandlers(runStorePath(databasePath), partialHandlersPath);
     const copied = await copyAndCheck(databasePath, derivations, onProgress, partialPath);
     if (hasHandlers) syncFile(partialHandlersPath);
     syncFile(partialPath);
@@ -89,27 +89,32 @@ async function copyAndCheck(
   onProgress: BackupOptions['onProgress'],
   partialPath: string,
 ): Promise<Pick<BackupResult, 'head' | 'leftOut'>> {
-  const source = openReadOnly(databasePath);
-  try {
+  const leftOut = await closing(openReadOnly(databasePath), (source) => {
     prepareDatabaseFile(partialPath);
-    const copy = openDatabase(partialPath, derivations);
-    copy.pragma('synchronous = OFF'); // syncFile() syncs the whole file before it is renamed
-    let leftOut: readonly string[];
-    try {
+    return closing(openDatabase(partialPath, derivations), async (copy) => {
+      copy.pragma('synchronous = OFF'); // syncFile() syncs the whole file before it is renamed
       await copyEvents(source, copy, onProgress);
-      leftOut = copyUsersViews(source, copy, derivations);
-    } finally {
-      copy.close();
-    }
-    await rebuild(partialPath, derivations, {
-      projections: derivations.projections,
-      onProgress: ({ done, total }) => onProgress('tables', done, total),
+      // The user's tables are only named, since their content may be inconsistent with the log.
+      const { views, tables } = usersObjects(source, derivations);
+      for (const { sql } of views) copy.exec(sql);
+      return tables;
     });
-    const head = await check(partialPath, derivations, onProgress);
-    makeOneFile(partialPath, derivations);
-    return { head, leftOut };
+  });
+  await rebuild(partialPath, derivations, {
+    projections: derivations.projections,
+    onProgress: ({ done, total }) => onProgress('tables', done, total),
+  });
+  const head = await check(partialPath, derivations, onProgress);
+  // Without WAL mode there are no side files, which would have to be moved together with the database.
+  await closing(openDatabase(partialPath, derivations), (copy) => copy.pragma('journal_mode = DELETE'));
+  return { head, leftOut };
+}
+
+async function closing<T>(database: Database, work: (database: Database) => T | Promise<T>): Promise<T> {
+  try {
+    return await work(database);
   } finally {
-    source.close();
+    database.close();
   }
 }
 
@@ -153,13 +158,6 @@ function damaged(seq: number, reason: string): EngineError {
   );
 }
 
-/** Copies the user's own views. Their tables are only named, since their content may be inconsistent with the log. */
-function copyUsersViews(source: Database, copy: Database, derivations: Derivations): readonly string[] {
-  const { views, tables } = usersObjects(source, derivations);
-  for (const { sql } of views) copy.exec(sql);
-  return tables;
-}
-
 async function check(
   partialPath: string,
   derivations: Derivations,
@@ -185,27 +183,14 @@ async function check(
   }
 }
 
-/** Ends WAL mode, so that there are no side files, which would have to be moved together with the database. */
-function makeOneFile(path: string, derivations: Derivations): void {
-  const database = openDatabase(path, derivations);
-  try {
-    database.pragma('journal_mode = DELETE');
-  } finally {
-    database.close();
-  }
-}
-
-/** Must run before the events are copied, so that no position is beyond them. @returns whether there is any state */
-function copyHandlers(path: string, partialPath: string): boolean {
+/** Must be called before the events are copied, so that no position is beyond them. @returns whether there is any state */
+async function copyHandlers(path: string, partialPath: string): Promise<boolean> {
   if (!existsSync(path)) return false;
   makeFile(partialPath); // 0600; VACUUM INTO accepts an empty file
-  const database = new Sqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
-  try {
-    database.prepare('VACUUM INTO ?').run(partialPath);
-    return true;
-  } finally {
-    database.close();
-  }
+  await closing(new Sqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS }), (database) =>
+    database.prepare('VACUUM INTO ?').run(partialPath),
+  );
+  return true;
 }
 
 function removeFiles(...paths: readonly string[]): void {
@@ -224,8 +209,7 @@ function syncFile(path: string): void {
 
 function refusal(error: unknown, targetPath: string): Error {
   if (error instanceof BackupRefused) return error;
-  const { code } = error as { code?: string };
-  const isFull = storageFault(error) === 'full' || code === 'ENOSPC';
+  const isFull = engineFault(engineError(error)) === 'full';
   return refused(
     isFull
       ? `the disk is full: a backup is about as large as the database; choose another place than ${targetPath}`

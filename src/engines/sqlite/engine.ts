@@ -16,7 +16,7 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
   const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size;
 
   return {
-    place: databasePath,
+    location: databasePath,
     projections,
     create: () => atEdge(async () => (await import('./file/database.ts')).prepareDatabaseFile(databasePath)),
     openWriter: () => atEdge(async () => (await import('./writer.ts')).openWriter(databasePath, derivations)),

@@ -66,7 +66,7 @@ export function openWriter(path: string, derivations: Derivations): EngineWriter
     probe: () =>
       atWriterEdge(() => {
         database.pragma('wal_checkpoint(PASSIVE)'); // lets a full WAL start over
-        appender.transactions.run(() => writeProbe(database));
+        appender.transactions.write(() => writeProbe(database));
         checkFiles();
       }),
     drain() {

@@ -41,7 +41,7 @@ describe('a write transaction', () => {
   it('returns what the work returns, committed', () => {
     const { transactions, database, path } = given();
     assert.equal(
-      transactions.run(() => {
+      transactions.write(() => {
         add(database, 1)();
         return 'done';
       }),
@@ -59,8 +59,8 @@ describe('a write transaction', () => {
       add(database, 1)();
       throw new Error('no');
     };
-    assert.throws(() => transactions.run(failing), /^Error: no$/);
-    transactions.run(add(database, 1));
+    assert.throws(() => transactions.write(failing), /^Error: no$/);
+    transactions.write(add(database, 1));
     assert.deepEqual(rows('SELECT n FROM things'), [{ n: 1 }]);
   });
 
@@ -69,7 +69,7 @@ describe('a write transaction', () => {
     const lost = new Sqlite.SqliteError('disk I/O error', 'SQLITE_IOERR_FSYNC');
     assert.throws(
       () =>
-        transactions.run(() => {
+        transactions.write(() => {
           throw lost;
         }),
       lost,
@@ -80,7 +80,7 @@ describe('a write transaction', () => {
   it('waits for the lock of another connection', async () => {
     const { transactions, database, path, rows } = given();
     const worker = await holdLock(path, 300);
-    transactions.run(add(database, 1));
+    transactions.write(add(database, 1));
     assert.deepEqual(rows('SELECT n FROM things'), [{ n: 1 }]);
     await worker.terminate();
   });
@@ -89,10 +89,10 @@ describe('a write transaction', () => {
     const { transactions, database, path, rows } = given();
     const worker = await holdLock(path, 1_000);
     transactions.waitMaxMs = 50;
-    assert.throws(() => transactions.run(add(database, 1)), { code: 'SQLITE_BUSY' });
+    assert.throws(() => transactions.write(add(database, 1)), { code: 'SQLITE_BUSY' });
     assert.equal(database.inTransaction, false);
     transactions.waitMaxMs = 10_000;
-    transactions.run(add(database, 2));
+    transactions.write(add(database, 2));
     assert.deepEqual(rows('SELECT n FROM things'), [{ n: 2 }]);
     await worker.terminate();
   });

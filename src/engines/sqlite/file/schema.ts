@@ -10,7 +10,7 @@ export const APPLICATION_ID = 0x49525358;
 /** `user_version` of the schema below. A file with a higher one was made by newer code. */
 export const SCHEMA_VERSION = 1;
 
-/** Creates everything in an empty database; run inside one transaction. */
+/** Creates everything in an empty database; execute it inside one transaction. */
 export const SCHEMA = `
 CREATE TABLE events (
   seq             INTEGER PRIMARY KEY,

@@ -13,7 +13,7 @@ export class WriteTransactions {
   readonly #database: Database;
   readonly #begin: Statement;
   readonly #commit: Statement;
-  /** How long run() waits for the lock. */
+  /** How long write() waits for the lock. */
   waitMaxMs = BUSY_TIMEOUT_MS;
 
   constructor(database: Database) {
@@ -24,12 +24,12 @@ export class WriteTransactions {
   }
 
   /**
-   * @param work runs with the write lock held
+   * @param work is called with the write lock held
    * @returns the result of `work`, after the commit's fsync
    * @throws what `work` or SQLite throws, or SQLITE_BUSY after waitMaxMs. The transaction is rolled back then, unless
    *   the file is lost; in that case the connection must not be used again
    */
-  run<T>(work: () => T): T {
+  write<T>(work: () => T): T {
     this.#take();
     try {
       const result = work();

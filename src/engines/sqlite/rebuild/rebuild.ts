@@ -45,7 +45,7 @@ export async function rebuild(
       const transactions = new WriteTransactions(database);
       const slices = new TimeSlices(database, transactions);
       await removeLeftovers(database, derivations, slices, onProgress);
-      const next = transactions.run(
+      const next = transactions.write(
         () => new SideTables(database, plan.projections, (table) => `main.${table}_next`, plan.isWhole),
       );
       for (let head = headSeq(); head - next.folded > REBUILD_REMAINDER_EVENTS_MAX; head = headSeq()) {
@@ -54,7 +54,7 @@ export async function rebuild(
         onProgress({ phase: 'fold', done: next.folded, total: head });
       }
       database.pragma('synchronous = FULL');
-      const seq = transactions.run(() => swap(database, derivations, plan, next));
+      const seq = transactions.write(() => swap(database, derivations, plan, next));
       database.pragma('synchronous = NORMAL');
       await removeLeftovers(database, derivations, slices, onProgress);
       const rows = plan.projections.map(({ name }) => [name, countOf(database, name)] as const);

@@ -46,7 +46,7 @@ export class TimeSlices {
   async write(work: (limit: number) => number): Promise<number> {
     let startMs = 0;
     let isAlone = false;
-    const done = this.#transactions.run(() => {
+    const done = this.#transactions.write(() => {
       startMs = this.#monotonicMs(); // do not count the wait for the lock
       isAlone = this.#isAlone();
       return work(this.#limit);
