@@ -73,9 +73,9 @@ describe('the deployment', () => {
     const states = () =>
       ['irisx-webhooks.mjs', 'better_sqlite3.node'].map((name) => statSync(join(build, 'dist', name)).ino);
     const before = states();
-    const foreign = process.platform === 'win32' ? 'linux-x64' : 'win32-x64';
-    run(`npm run build -- --platform ${foreign}`);
-    const addon = readFileSync(join(build, 'dist', foreign, 'better_sqlite3.node'));
+    const otherPlatform = process.platform === 'win32' ? 'linux-x64' : 'win32-x64';
+    run(`npm run build -- --platform ${otherPlatform}`);
+    const addon = readFileSync(join(build, 'dist', otherPlatform, 'better_sqlite3.node'));
     assert.equal(addon.subarray(0, 2).toString(), 'MZ', 'a Windows library');
     assert.throws(
       () => run('npm run build -- --platform amiga'),
@@ -94,7 +94,7 @@ describe('the deployment', () => {
     assert.deepEqual(readdirSync(join(build, 'dist')).toSorted(), [
       'better_sqlite3.node',
       'irisx-webhooks.mjs',
-      foreign,
+      otherPlatform,
     ]);
   });
 

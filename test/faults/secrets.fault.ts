@@ -55,9 +55,9 @@ fault(
     for (const text of refused) {
       for (const { status, headers, body } of await exchangeRaw(port, text)) {
         assert.ok(status >= 400, String(status));
-        const told = JSON.stringify(headers) + body;
-        assert.equal(told.includes(SECRET), false);
-        assert.doesNotMatch(told, /[0-9a-f]{64}|sqlite|node_modules|\.[cm]?[jt]s:\d|x-powered-by/i);
+        const answer = JSON.stringify(headers) + body;
+        assert.equal(answer.includes(SECRET), false);
+        assert.doesNotMatch(answer, /[0-9a-f]{64}|sqlite|node_modules|\.[cm]?[jt]s:\d|x-powered-by/i);
       }
     }
     const { events } = await checkInvariants(program, given);

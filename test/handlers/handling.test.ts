@@ -200,7 +200,7 @@ describe('a handler', () => {
     assert.deepEqual(state('SELECT * FROM failed_runs'), []);
   });
 
-  for (const [error, told] of [
+  for (const [error, reason] of [
     ["new Error('nobody waits')", 'rejected: Error: nobody waits; await it'],
     ["new Database.SqliteError('database is locked', 'SQLITE_BUSY')", 'database is locked'],
   ] as const)
@@ -214,7 +214,7 @@ describe('a handler', () => {
       await deliver(receiver, completed('careless'));
       await deliver(receiver, completed('next'));
       await until(() => seen().length === 2, 'both have run');
-      await receiver.logged(new RegExp(`WARN handlers: a promise that no run awaits was .*${told}`));
+      await receiver.logged(new RegExp(`WARN handlers: a promise that no run awaits was .*${reason}`));
       assert.ok(!receiver.lines.some((line) => line.includes('has ended')), receiver.lines.join('\n'));
     });
 
@@ -231,8 +231,9 @@ describe('a handler', () => {
     const [failed] = state('SELECT seq, error FROM failed_runs');
     assert.equal(failed?.['seq'], 2);
     assert.match(String(failed?.['error']), /readonly database/);
-    const told = /WARN handlers: a promise that no run awaits was rejected: .*no such table: nowhere/;
-    await receiver.logged(told);
+    await receiver.logged(
+      /WARN handlers: a promise that no run awaits was rejected: .*no such table: nowhere/,
+    );
     assert.ok(!receiver.lines.some((line) => line.includes('has ended')), receiver.lines.join('\n'));
   });
 
@@ -251,8 +252,10 @@ describe('a handler', () => {
       }`);
     const receiver = await start();
     await deliver(receiver, completed('one'));
-    const told = /ERROR the handlers' thread has ended: HANDLERS=.* did not load within 10000 ms/;
-    await receiver.logged(told, 20_000);
+    await receiver.logged(
+      /ERROR the handlers' thread has ended: HANDLERS=.* did not load within 10000 ms/,
+      20_000,
+    );
     await until(() => seen().length === 2, 'it has run again', 20_000);
     assert.equal(
       seen()[1]?.context['attempt'],

@@ -188,8 +188,10 @@ it('one address cannot take all connections, unless it is a trusted proxy', asyn
     const beyond = await openRaw(other.port);
     await beyond.ended;
   }
-  const told = other.lines.filter((line) => line.includes('a connection was refused: 127.0.0.1 already has'));
-  assert.equal(told.length, 1);
+  const warnings = other.lines.filter((line) =>
+    line.includes('a connection was refused: 127.0.0.1 already has'),
+  );
+  assert.equal(warnings.length, 1);
   open.pop()?.close();
   await until(async () => {
     const next = await openRaw(other.port);

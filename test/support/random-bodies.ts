@@ -20,6 +20,10 @@ export const FIELD_NAMES: readonly string[] = [
   ...['test', 'event', 'event_id', 'data', '__proto__', 'constructor', 'toString'],
 ];
 
+/** The reasons for which a body cannot be read, or cannot be folded. Each names the field. */
+export const PARSE_REASON = /^(the body|the event type|event|data|timestamp|\w+_at) /;
+export const FIELD_REASON = new RegExp(`^(${FIELD_NAMES.join('|')})(\\[\\d+\\])? (must be .+|is missing)$`);
+
 /** Any JSON value, with at most a few levels of nesting. */
 export function randomJson(random: Random, depth = 3): Fragment {
   const scalars: Fragment[] = [

@@ -113,9 +113,9 @@ const chunked: Mutation = (bytes, random) => {
   for (let at = 0; at < body.length; ) {
     const size = 1 + random.below(body.length);
     const piece = body.slice(at, at + size);
-    const told = random.chance(0.15) ? random.pick(SIZES) : piece.length.toString(16);
+    const statedSize = random.chance(0.15) ? random.pick(SIZES) : piece.length.toString(16);
     const end = random.chance(0.05) ? random.pick(CONTROLS) : '\r\n';
-    pieces.push(`${told}\r\n${piece}${end}`);
+    pieces.push(`${statedSize}\r\n${piece}${end}`);
     at += size;
   }
   const last = random.chance(0.1) ? '0\r\nTrailer: x\r\n\r\n' : '0\r\n\r\n';
