@@ -3,7 +3,7 @@
 import { relative } from 'node:path';
 import { type Config, ConfigError, EX_CONFIG, readConfig } from './config/config.ts';
 import { loadEnvFile } from './config/env-file.ts';
-import { ADMIN_TOKEN, DEVELOPMENT_SECRET, secretInFile, secretPath } from './config/secret-file.ts';
+import { ADMIN_TOKEN, DEVELOPMENT_SECRET, secretPath } from './config/secret-file.ts';
 import { DRAIN_MAX_MS, FATAL_FLUSH_MS } from './core/limits.ts';
 import { createLogger, type Log } from './core/logger.ts';
 import { IRISX } from './core/packaging.ts';
@@ -44,10 +44,8 @@ async function main(): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, stop);
 
   for (const warning of config.warnings) log('warn', warning);
-  const secrets = secretsOf(config);
   opening = openReceiver({
     config,
-    secrets,
     writeLine,
     onLost(text) {
       log(
@@ -77,11 +75,6 @@ function end(log: Log, text: string): void {
   log('warn', text);
   flushLines();
   process.kill(process.pid, 'SIGKILL');
-}
-
-function secretsOf(config: Config): readonly string[] {
-  if (config.secrets.length > 0 || config.skipSignatureVerification) return config.secrets;
-  return [secretInFile(DEVELOPMENT_SECRET, config.databasePath)];
 }
 
 function announce(config: Config, { address, handledTypes, adminPages, head }: Receiver, log: Log): void {

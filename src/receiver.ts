@@ -5,14 +5,14 @@
 
 import type { AddressInfo } from 'node:net';
 import type { Config } from './config/config.ts';
+import { DEVELOPMENT_SECRET, secretInFile } from './config/secret-file.ts';
 import { createLogger } from './core/logger.ts';
 import { createCounters } from './core/metrics/counters.ts';
 import { Writer } from './core/writer/writer.ts';
-import type { WriterHead } from './core/writer/writer-messages.ts';
 import { engineOf } from './engines/engine-of.ts';
 import { HandlersRefused } from './handlers/handler.ts';
 import { createHttpServer } from './http/server.ts';
-import { type AdminPages, keepAdmin } from './keep-admin.ts';
+import { keepAdmin } from './keep-admin.ts';
 import { derivations } from './projections/index.ts';
 import { keepHandling } from './threads/keep-handling.ts';
 import { keepRebuilt } from './threads/keep-rebuilt.ts';
@@ -20,8 +20,6 @@ import { openThread } from './threads/thread.ts';
 
 export interface ReceiverOptions {
   readonly config: Config;
-  /** At least one, unless verification is switched off. */
-  readonly secrets: readonly string[];
   /** Wall clock, milliseconds. */
   readonly now?: () => number;
   readonly monotonicMs?: () => number;
@@ -31,33 +29,21 @@ export interface ReceiverOptions {
   readonly onLost: (text: string) => void;
 }
 
-export interface Receiver {
-  readonly address: AddressInfo;
-  /** The event types that have a handler. */
-  readonly handledTypes: readonly string[];
-  /** Undefined if there are no admin pages. */
-  readonly adminPages: AdminPages | undefined;
-  /** The log's last event at the start. */
-  readonly head: WriterHead;
-  /**
-   * Drains HTTP, writes all queued deliveries and closes the database.
-   * @returns the final head of the log
-   * @throws Error if the database is lost; onLost() then ends the process
-   */
-  close(): Promise<WriterHead>;
-}
+export type Receiver = Awaited<ReturnType<typeof openReceiver>>;
 
 /**
  * @throws Error whose message is one line for the operator: the database, the port or the handlers (HandlersRefused)
  *   cannot be used
  */
-export async function openReceiver(options: ReceiverOptions): Promise<Receiver> {
+export async function openReceiver(options: ReceiverOptions) {
   const { config, writeLine } = options;
   const { databasePath } = config;
   const now = options.now ?? Date.now;
   const monotonicMs = options.monotonicMs ?? (() => performance.now());
   const log = createLogger(config.logLevel, config.logFormat, now, writeLine);
   const counters = createCounters();
+  const lacksSecret = config.secrets.length === 0 && !config.skipSignatureVerification;
+  const secrets = lacksSecret ? [secretInFile(DEVELOPMENT_SECRET, databasePath)] : config.secrets;
 
   const engine = engineOf(databasePath, derivations);
   await engine.create();
@@ -81,7 +67,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
 
   const http = createHttpServer({
     ...config,
-    secrets: options.secrets,
+    secrets,
     writer,
     counters,
     log,
@@ -102,12 +88,33 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
     if (error instanceof HandlersRefused) throw error;
     throw new Error(listenProblem(error as NodeJS.ErrnoException, config), { cause: error });
   }
-  const admin = await keepAdmin({ config, engine, writer, counters, http, handling, log, now, monotonicMs });
+  const startedAtMs = now();
+  const startedMs = monotonicMs();
+  const processState = () => ({
+    startedAtMs,
+    uptimeS: (monotonicMs() - startedMs) / 1000,
+    isDraining: http.isDraining,
+    storage: writer.storage,
+    lagging: writer.lagging,
+    headSeq: writer.lastSeq,
+    ...counters.read(),
+    queued: writer.pending,
+    consumers: handling.positions(),
+  });
+  const admin = await keepAdmin({ ...config, processState, sizes: () => engine.sizes(), log, now });
   return {
     address,
+    /** The event types that have a handler. */
     handledTypes: handling.types(),
+    /** Undefined if there are no admin pages. */
     adminPages: admin.pages,
+    /** The log's last event at the start. */
     head: writer.head,
+    /**
+     * Drains HTTP, writes all queued deliveries and closes the database.
+     * @returns the final head of the log
+     * @throws Error if the database is lost; onLost() then ends the process
+     */
     async close() {
       const handled = handling.close();
       writer.drain();

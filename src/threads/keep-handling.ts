@@ -24,30 +24,12 @@ import { HandlersRefused } from '../handlers/handler.ts';
 import type { HandlersThreadData, HandlingOptions } from './handlers-thread.ts';
 import { openThread } from './thread.ts';
 
-export interface Handling {
-  /**
-   * @returns when the handlers are loaded, or there are none
-   * @throws HandlersRefused
-   */
-  readonly loaded: Promise<void>;
-  /** Call it when the database is open. @returns when the starting position is set, so that new events can arrive */
-  start(): Promise<void>;
-  /** Call it after a commit. */
-  wake(): void;
-  /** The event types that have a handler; empty until they are loaded. */
-  types(): readonly string[];
-  /** The positions of the consumers that run in this process. */
-  positions(): ConsumerPosition[];
-  /** @returns when the runs in progress have ended or been abandoned, and the state is written */
-  close(): Promise<void>;
-}
-
 const LOAD_HINT = 'its top-level code must finish';
 /** Node's exit code if a top-level `await` never settles. */
 const UNSETTLED_AWAIT = 13;
 
 /** @param onWaiting called about once a second while handlers wait for the tables */
-export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () => void): Handling {
+export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () => void) {
   const module = options.modulePath === undefined ? 'src/handlers' : `HANDLERS=${options.modulePath}`;
   const shared = SharedState.create(options.runsMax);
   const loaded = Promise.withResolvers<void>();
@@ -161,22 +143,28 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
   }
 
   return {
+    /** Resolves when the handlers are loaded, or there are none. @throws HandlersRefused */
     loaded: loaded.promise,
-    async start() {
+    /** Call it when the database is open. @returns when the starting position is set, so that new events can arrive */
+    async start(): Promise<void> {
       isStarted = true;
       begin();
       await started.promise;
     },
-    wake() {
+    /** Call it after a commit. */
+    wake(): void {
       if (thread !== undefined && shared.takeWaking()) thread.send({ kind: 'wake' });
     },
+    /** The event types that have a handler; empty until they are loaded. */
     types: () => types ?? [],
-    positions: () =>
+    /** The positions of the consumers that run in this process. */
+    positions: (): ConsumerPosition[] =>
       consumers.flatMap((name, index) => {
         const settledSeq = shared.settled(index);
         return settledSeq === undefined ? [] : [{ name, settledSeq }];
       }),
-    async close() {
+    /** @returns when the runs in progress have ended or been abandoned, and the state is written */
+    async close(): Promise<void> {
       isClosing = true;
       clearTimeout(timer);
       clearInterval(watch);

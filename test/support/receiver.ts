@@ -63,7 +63,6 @@ export async function startReceiver(options: TestOptions = {}): Promise<TestRece
   });
   const receiver: Receiver = await openReceiver({
     config,
-    secrets: config.secrets,
     ...(options.now && { now: options.now }),
     ...(options.monotonicMs && { monotonicMs: options.monotonicMs }),
     writeLine: (line) => lines.push(line),
