@@ -258,6 +258,22 @@ export const PAGE_VALUE_CHARS_MAX = 2_000;
 export const PAGE_FAILURES_READ_MAX = 10_000;
 /** Groups of them that are shown. */
 export const PAGE_FAILURES_SHOWN_MAX = 12;
+/** Events on a page of the list; a link leads to older ones. */
+export const PAGE_EVENTS_MAX = 50;
+/** Events in the overview. */
+export const PAGE_LATEST_EVENTS_MAX = 15;
+/** Length of an event type in a list, so that it stays on its line; the event's page shows more. */
+export const PAGE_TYPE_CHARS_MAX = 60;
+/** Length of a failure's text in the list of events, which has more columns. */
+export const PAGE_FAILURE_CHARS_MAX = 120;
+/** Length of a failure's text in the overview, so that it takes one or two lines. */
+export const PAGE_ERROR_CHARS_MAX = 160;
+/** Length of a filter's value: types and ids are shorter. */
+export const PAGE_FILTER_CHARS_MAX = 256;
+/** How long a page may wait while older events are counted. */
+export const PAGE_COUNTING_MS = 25;
+/** Events per query of that counting: a reader blocks the WAL no longer than one query takes. */
+export const PAGE_COUNT_EVENTS = 5_000;
 /** How often an open page reloads itself. */
 export const PAGE_REFRESH_S = 30;
 /** Memory limit of the pages thread, which is terminated above the limit; a page is about 100 KiB. */

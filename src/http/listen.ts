@@ -18,7 +18,7 @@ export const REQUEST_LIMITS = {
 };
 
 /** The address of a new socket; or a socket that a supervisor holds, and then the rest does not count. */
-export interface ListenPlace {
+export interface ListenOptions {
   /** 0 means any free port. */
   readonly port: number;
   /** Undefined means all interfaces. */
@@ -30,7 +30,7 @@ export interface ListenPlace {
 /** @returns the address it listens on. @throws the error of `listen`, such as EADDRINUSE */
 export async function listen(
   server: Server,
-  { port, host, listenFd: fd }: ListenPlace,
+  { port, host, listenFd: fd }: ListenOptions,
 ): Promise<AddressInfo> {
   const listening = once(server, 'listening');
   server.listen({ fd, port, host }, LISTEN_QUEUE_MAX); // with a descriptor, the option `backlog` has no effect

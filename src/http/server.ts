@@ -20,7 +20,7 @@ import { watchConnections } from './connections.ts';
 import { answerChallenge, answerHealth, HEALTH_PATH, webhookEndpoint } from './endpoints.ts';
 import { type Exchange, openExchange, requestId, send, sendRaw } from './exchange.ts';
 import { createRateLimiter } from './guard/rate-limiter.ts';
-import { type ListenPlace, listen, REQUEST_LIMITS } from './listen.ts';
+import { type ListenOptions, listen, REQUEST_LIMITS } from './listen.ts';
 import type { HttpOptions } from './options.ts';
 import { createReceive } from './receive.ts';
 import { createRequestLog } from './request-log.ts';
@@ -139,7 +139,7 @@ export function createHttpServer(options: HttpOptions) {
     },
 
     /** @returns the address that it listens on @throws the error of `listen`, such as EADDRINUSE */
-    listen: (place: ListenPlace) => listen(server, place),
+    listen: (listenOptions: ListenOptions) => listen(server, listenOptions),
 
     /**
      * Stops accepting connections and answers the requests in progress. Bodies still unfinished after DRAIN_CUT_MS get

@@ -1,6 +1,6 @@
 /**
  * Counts events over time, by family. The counts are kept: the log only grows, so a later page reads only new events.
- * Older events are counted only as far back as some page has needed, for about COUNTING_MS per page, and the rest
+ * Older events are counted only as far back as some page has needed, for about PAGE_COUNTING_MS per page, and the rest
  * between pages. Until then, their number is computed from the seqs.
  */
 
@@ -8,6 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Reader } from '../core/engine/reader.ts';
 import { familyOf, tabledType } from '../core/event/event-types.ts';
 import { firstFrom } from '../core/inspect/find-events.ts';
+import { PAGE_COUNT_EVENTS, PAGE_COUNTING_MS } from '../core/limits.ts';
 
 export const FAMILIES = ['call', 'sms', 'recording', 'other'] as const;
 export type Family = (typeof FAMILIES)[number];
@@ -22,10 +23,6 @@ export interface Bar {
 
 /** The time step of the counts that are kept. */
 const STEP_MS = 60_000;
-/** How long a page may wait while older events are counted. */
-const COUNTING_MS = 25;
-/** Events per query: a reader blocks the WAL no longer than one query takes. */
-const EVENTS_AT_ONCE = 5_000;
 
 export class EventCounts {
   readonly #reader: Pick<Reader, 'head' | 'receivedAtMs' | 'countsByTime'>;
@@ -58,7 +55,7 @@ export class EventCounts {
     await background; // nothing else counts at the same time
     await this.#countNew();
     this.#wanted = Math.min(this.#wanted, (await firstFrom(this.#reader, sinceMs)) - 1);
-    const deadlineMs = performance.now() + COUNTING_MS;
+    const deadlineMs = performance.now() + PAGE_COUNTING_MS;
     await this.#countOlder(() => performance.now() > deadlineMs);
     const bars: Bar[] = [];
     const firstMs = Math.floor(sinceMs / stepMs) * stepMs;
@@ -81,7 +78,7 @@ export class EventCounts {
       this.#from = this.#to = this.#wanted = head;
     }
     while (this.#to < head) {
-      const upTo = Math.min(head, this.#to + EVENTS_AT_ONCE);
+      const upTo = Math.min(head, this.#to + PAGE_COUNT_EVENTS);
       await this.#count(this.#to, upTo);
       this.#to = upTo;
     }
@@ -92,7 +89,7 @@ export class EventCounts {
     while (this.#from > this.#wanted) {
       await setImmediate();
       if (isEnough()) return;
-      const after = Math.max(this.#wanted, this.#from - EVENTS_AT_ONCE);
+      const after = Math.max(this.#wanted, this.#from - PAGE_COUNT_EVENTS);
       await this.#count(after, this.#from);
       this.#from = after;
     }

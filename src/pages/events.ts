@@ -3,22 +3,23 @@
 import type { Reader } from '../core/engine/reader.ts';
 import { DOCUMENTED_TYPES } from '../core/event/event-types.ts';
 import { type Found, findEvents } from '../core/inspect/find-events.ts';
+import {
+  PAGE_EVENTS_MAX,
+  PAGE_FAILURE_CHARS_MAX,
+  PAGE_FILTER_CHARS_MAX,
+  PAGE_TYPE_CHARS_MAX,
+} from '../core/limits.ts';
 import { time, whole } from './format.ts';
 import { external, type Html, html, table } from './html.ts';
 import type { Content } from './layout.ts';
 
-const EVENTS_A_PAGE = 50;
-const TYPE_CHARS_MAX = 60;
-const FAILURE_CHARS_MAX = 120;
-const FILTER_CHARS_MAX = 256;
-
 /** @param query its parameters `type`, `subject`, `failed` and `before` are used */
 export async function eventsContent(reader: Reader, query: URLSearchParams): Promise<Content> {
-  const given = (name: string) => query.get(name)?.trim().slice(0, FILTER_CHARS_MAX) || undefined;
+  const given = (name: string) => query.get(name)?.trim().slice(0, PAGE_FILTER_CHARS_MAX) || undefined;
   const filter = { type: given('type'), subject: given('subject'), failedOnly: query.get('failed') === '1' };
   const seq = /^[1-9]\d{0,14}$/.exec(query.get('before') ?? '')?.[0];
   const before = seq === undefined ? undefined : Number(seq);
-  const found = await findEvents(reader, filter, { before }, EVENTS_A_PAGE);
+  const found = await findEvents(reader, filter, { before }, PAGE_EVENTS_MAX);
   const main = html`
 <section>
 <h2>Events</h2>
@@ -41,10 +42,10 @@ export function eventTable({ events }: Found): Html {
     events.map(({ seq, type, receivedAtMs, path, bodyBytes, failure }) => [
       html`<a href="/events/${seq}">${seq}</a>`,
       time(receivedAtMs),
-      type === null ? html`<span class="quiet">none</span>` : external(type, TYPE_CHARS_MAX),
+      type === null ? html`<span class="quiet">none</span>` : external(type, PAGE_TYPE_CHARS_MAX),
       path,
       whole(bodyBytes),
-      failure !== null && html`<span class="bad">${external(failure, FAILURE_CHARS_MAX)}</span>`,
+      failure !== null && html`<span class="bad">${external(failure, PAGE_FAILURE_CHARS_MAX)}</span>`,
     ]),
     'None found.',
   );
@@ -54,6 +55,7 @@ export function eventTable({ events }: Found): Html {
 function older(before: number, found: number, query: URLSearchParams): Html {
   const next = new URLSearchParams(query);
   next.set('before', String(before));
-  const text = found < EVENTS_A_PAGE ? `Searched down to seq ${before}: continue searching` : 'Older events';
+  const text =
+    found < PAGE_EVENTS_MAX ? `Searched down to seq ${before}: continue searching` : 'Older events';
   return html`<p><a href="/events?${next.toString()}">${text}</a></p>`;
 }

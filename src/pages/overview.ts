@@ -4,6 +4,7 @@ import type { Sizes } from '../core/engine/engine.ts';
 import type { ConsumerState } from '../core/engine/run-store.ts';
 import type { Head } from '../core/event/recorded-event.ts';
 import { findEvents } from '../core/inspect/find-events.ts';
+import { PAGE_ERROR_CHARS_MAX, PAGE_LATEST_EVENTS_MAX } from '../core/limits.ts';
 import type { ProcessState } from '../core/metrics/process-state.ts';
 import { CALLS, SMS } from '../projections/figures.ts';
 import { barChart, totalOf } from './bars.ts';
@@ -28,8 +29,6 @@ const WINDOWS = [
   { name: '30 days', ms: 30 * DAY_MS, stepMs: 8 * HOUR_MS, stepName: 'eight hours' },
 ];
 
-const LATEST_EVENTS = 15;
-const ERROR_CHARS_MAX = 160;
 /** Answers that are not shown because they do not concern a delivery. */
 const NO_DELIVERY = new Set(['healthy', 'challenge', 'endpoints', 'connections_refused']);
 
@@ -71,7 +70,7 @@ ${tile('opted out', whole(optOuts.recent), `of ${whole(optOuts.all)} in total`)}
 <section class="half"><h2>Messages by status</h2>${statusTable(sms.statuses)}</section>
 <section class="half"><h2>Answers <small>since the start, ${time(state.startedAtMs)}</small></h2>${answers(state)}</section>
 <section class="half"><h2>Failures <small>in the log, but not usable for a table</small></h2>${await failures(reader)}</section>
-<section><h2>Latest events <small><a href="/events">all, with filters</a></small></h2>${eventTable(await findEvents(reader, {}, {}, LATEST_EVENTS))}</section>
+<section><h2>Latest events <small><a href="/events">all, with filters</a></small></h2>${eventTable(await findEvents(reader, {}, {}, PAGE_LATEST_EVENTS_MAX))}</section>
 <section class="half"><h2>Handlers</h2>${handlers(await engine.consumers(), head.seq)}</section>
 <section class="half"><h2>Log</h2>${log(head, await engine.sizes(), databasePath, state)}</section>`;
   return { title: 'Overview', main, refreshes: true };
@@ -114,7 +113,7 @@ async function failures(reader: PagesOptions['reader']): Promise<Html> {
     [['stage'], ['reason', 'long'], ['events', 'number'], ['last seq', 'number']],
     (await failureReasons(reader)).map(({ stage, error, count, lastSeq }) => [
       stage,
-      external(error, ERROR_CHARS_MAX),
+      external(error, PAGE_ERROR_CHARS_MAX),
       whole(count),
       html`<a href="/events/${lastSeq}">${lastSeq}</a>`,
     ]),

@@ -55,9 +55,11 @@ export function clientOf(address: string): string {
   if (isIP(address) !== 6) return address;
   const groupsOf = (text: string) => text.split(':').filter((group) => group !== '');
   // A URL contains the canonical form: in lower case, without leading zeros, an embedded IPv4 address as two groups.
-  const [left = '', right = ''] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
-  const [head, tail] = [groupsOf(left), groupsOf(right)];
-  const groups = [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail];
+  const [beforeZeros = '', afterZeros = ''] = new URL(`http://[${address}]`).hostname
+    .slice(1, -1)
+    .split('::');
+  const [first, last] = [groupsOf(beforeZeros), groupsOf(afterZeros)];
+  const groups = [...first, ...Array<string>(8 - first.length - last.length).fill('0'), ...last];
   return `${groups.slice(0, 4).join(':')}::/64`;
 }
 
