@@ -103,29 +103,17 @@ function readAnchor(text: string): Anchor {
   return { seq: Number(seq), chain: chain.toLowerCase() };
 }
 
-interface NamedSecret {
-  /** For display; contains no part of the secret. */
-  readonly name: string;
-  readonly secret: string;
-}
-
-/** All secrets that may have signed events, each once. */
-function namedSecrets(config: Config, isGiven: boolean): readonly NamedSecret[] {
+/** All secrets that may have signed events, each once, with a name for display that contains no part of it. */
+function namedSecrets(config: Config, isGiven: boolean) {
   const current = knownSecrets(config);
+  const retired = config.retiredSecrets.filter((secret) => !current.includes(secret));
   const source = isGiven ? '--secret' : config.secrets.length > 0 ? 'WEBHOOK_SECRET' : 'development secret';
-  const named = (name: string) => (secret: string, index: number) => ({
-    name: `${name} ${index + 1}`,
-    secret,
-  });
-  return [
-    ...current.map(named(source)),
-    ...config.retiredSecrets
-      .filter((secret) => !current.includes(secret))
-      .map(named('WEBHOOK_SECRETS_RETIRED')),
-  ];
+  const named = (secrets: readonly string[], name: string) =>
+    secrets.map((secret, index) => ({ name: `${name} ${index + 1}`, secret }));
+  return [...named(current, source), ...named(retired, 'WEBHOOK_SECRETS_RETIRED')];
 }
 
-function signaturesFinding(found: LogVerification, known: readonly NamedSecret[]): Finding {
+function signaturesFinding(found: LogVerification, known: ReturnType<typeof namedSecrets>): Finding {
   const unsigned =
     found.unsigned === 0
       ? ''
