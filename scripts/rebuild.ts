@@ -1,6 +1,6 @@
 /** `./irisx rebuild`: rebuilds the tables from the log while the server runs, or only compares them. */
 
-import type { Engine, RebuildProgress } from '../src/core/engine/engine.ts';
+import type { Engine, RebuildPhase } from '../src/core/engine/engine.ts';
 import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import type { Projection } from '../src/core/tables/projection.ts';
@@ -50,7 +50,7 @@ async function check(engine: Engine, isMeant: (name: string) => boolean): Promis
   return meant.every(({ differenceCount }) => differenceCount === 0) ? 0 : 1;
 }
 
-const PHASES: Readonly<Record<RebuildProgress['phase'], string>> = {
+const PHASES: Readonly<Record<RebuildPhase, string>> = {
   fold: 'reading the log',
   clean: 'removing the old tables',
 };
@@ -60,7 +60,7 @@ async function rebuildTables(engine: Engine, projections: readonly Projection[])
   const startedMs = performance.now();
   const { seq, rows, failures } = await engine.rebuild({
     projections,
-    onProgress: ({ phase, done, total }) => showProgress(PHASES[phase], done, total),
+    onProgress: (phase, done, total) => showProgress(PHASES[phase], done, total),
   });
   const ms = performance.now() - startedMs;
   await print([

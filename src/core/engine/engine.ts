@@ -79,15 +79,11 @@ export interface BatchResult {
 
 export interface RebuildOptions {
   readonly projections: readonly Projection[];
-  readonly onProgress?: (progress: RebuildProgress) => void;
+  /** Called after each piece of work. `fold` counts events, `clean` counts rows. */
+  readonly onProgress?: (phase: RebuildPhase, done: number, total: number) => void;
 }
 
-/** Reported after each piece of work. `fold` counts events, `clean` counts rows. */
-export interface RebuildProgress {
-  readonly phase: 'fold' | 'clean';
-  readonly done: number;
-  readonly total: number;
-}
+export type RebuildPhase = 'fold' | 'clean';
 
 export interface RebuildResult {
   /** The tables reflect the log up to this event. */

@@ -102,7 +102,7 @@ async function copyAndCheck(
   });
   await rebuild(partialPath, derivations, {
     projections: derivations.projections,
-    onProgress: ({ done, total }) => onProgress('tables', done, total),
+    onProgress: (_, done, total) => onProgress('tables', done, total),
   });
   const head = await check(partialPath, derivations, onProgress);
   // Without WAL mode there are no side files, which would have to be moved together with the database.

@@ -1,15 +1,16 @@
 /** The writing connection of a running server: batches, checkpoints between them, and a last one when it closes. */
 
+import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import type { BatchResult, EngineWriter } from '../../core/engine/engine.ts';
+import { EngineError } from '../../core/engine-error.ts';
 import { DRAIN_BUSY_TIMEOUT_MS, PROBE_BYTES } from '../../core/limits.ts';
 import type { PreparedDelivery } from '../../core/tables/prepare.ts';
 import type { Derivations } from '../../core/tables/projection.ts';
 import { BatchAppender } from './append-batch.ts';
 import { checkpointsOf, flushWal } from './file/checkpoints.ts';
 import { openDatabase } from './file/database.ts';
-import { FileMoved, openedFiles } from './file/opened-files.ts';
-import { engineError, faultText, storageFault } from './file/storage-fault.ts';
+import { atEdge, faultText, storageFault } from './file/storage-fault.ts';
 import { updateViews } from './file/views.ts';
 
 /**
@@ -20,31 +21,23 @@ export function openWriter(path: string, derivations: Derivations): EngineWriter
   const database = openDatabase(path, derivations);
   // If a reader blocks the checkpoint, commit a small write instead: that fsyncs the whole WAL.
   if (!flushWal(database, path)) writeProbe(database);
-  const checkFiles = openedFiles(path);
+  const findMoved = movedFiles(path);
   const checkpoint = checkpointsOf(database, path);
   updateViews(database, derivations);
   const appender = new BatchAppender(database, derivations.projections);
 
-  /** Turns errors into those that leave this engine, and saves what can be saved of a file that was moved. */
-  async function atWriterEdge<T>(work: () => T): Promise<T> {
+  /** @throws EngineError `lost` if a file of the database was moved, after saving what can be saved */
+  function checkFiles(): void {
+    const moved = findMoved();
+    if (moved === undefined) return;
     try {
-      return work();
-    } catch (error) {
-      if (error instanceof FileMoved && !error.isShared) saveMoved();
-      throw engineError(error);
-    }
-  }
-
-  /**
-   * Moves the acknowledged events into the database file, wherever it is now, and empties the WAL. Otherwise the next
-   * start could apply this WAL to another file at the same path.
-   */
-  function saveMoved(): void {
-    try {
-      database.pragma('wal_checkpoint(TRUNCATE)');
+      // Moves the acknowledged events into the database file, wherever it is now, and empties the WAL. Otherwise the
+      // next start could apply this WAL to another file at the same path.
+      if (!moved.isShared) database.pragma('wal_checkpoint(TRUNCATE)');
     } catch {
-      // The file is reported as lost in either case.
+      // The file is lost in either case.
     }
+    throw new EngineError('lost', moved.text);
   }
 
   /** Appends, and checks in any case whether the file was moved: nobody would look for events there. */
@@ -61,10 +54,10 @@ export function openWriter(path: string, derivations: Derivations): EngineWriter
   }
 
   return {
-    append: (batch) => atWriterEdge(() => append(batch)),
-    idle: () => atWriterEdge(checkpoint),
+    append: (batch) => atEdge(() => append(batch)),
+    idle: () => atEdge(checkpoint),
     probe: () =>
-      atWriterEdge(() => {
+      atEdge(() => {
         database.pragma('wal_checkpoint(PASSIVE)'); // lets a full WAL start over
         appender.transactions.write(() => writeProbe(database));
         checkFiles();
@@ -73,7 +66,7 @@ export function openWriter(path: string, derivations: Derivations): EngineWriter
       appender.transactions.waitMaxMs = DRAIN_BUSY_TIMEOUT_MS;
     },
     close: () =>
-      atWriterEdge(() => {
+      atEdge(() => {
         checkFiles(); // SQLite removes side files by name, which could hit another database's files
         const head = appender.head();
         database.pragma(`busy_timeout = ${appender.transactions.waitMaxMs}`);
@@ -96,4 +89,39 @@ function writeProbe(database: Database): void {
        ON CONFLICT (id) DO UPDATE SET tried_at = excluded.tried_at, filler = excluded.filler`,
     )
     .run();
+}
+
+interface MovedFile {
+  readonly text: string;
+  /** Whether another process has created its own side file for the same database and may be writing to both. */
+  readonly isShared: boolean;
+}
+
+/**
+ * Finds out whether the files of an open database are still the ones at its path. SQLite keeps writing to a file that
+ * has been moved, replaced or deleted, and nobody would look for events there.
+ * @param databasePath just opened, in WAL mode
+ * @returns a function that checks again, which takes about 10 µs
+ */
+function movedFiles(databasePath: string): () => MovedFile | undefined {
+  const paths = ['-shm', '-wal', ''].map((suffix) => databasePath + suffix);
+  /** Numbers that no other file can have while this one is open. */
+  const fileAt = (path: string) => {
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found && `${found.dev}:${found.ino}`;
+  };
+  const opened = paths.map(fileAt);
+  return () => {
+    for (const [index, path] of paths.entries()) {
+      try {
+        const found = fileAt(path);
+        if (found === opened[index]) continue;
+        const isShared = path !== databasePath && found !== undefined;
+        return { text: `${path} was moved, replaced or deleted while it was open`, isShared };
+      } catch {
+        return { text: `${path} could no longer be checked while it was open`, isShared: false };
+      }
+    }
+    return undefined;
+  };
 }

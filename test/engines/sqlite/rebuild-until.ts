@@ -8,7 +8,7 @@ const [, , databasePath = '', stopIn = ''] = process.argv;
 
 await rebuild(databasePath, derivations, {
   projections: derivations.projections,
-  onProgress({ phase }) {
+  onProgress(phase) {
     if (phase !== stopIn) return;
     writeSync(process.stdout.fd, `${phase}\n`);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);

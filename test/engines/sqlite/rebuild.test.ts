@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { RebuildOptions, RebuildProgress } from '../../../src/core/engine/engine.ts';
+import type { RebuildOptions } from '../../../src/core/engine/engine.ts';
 import type { Delivery } from '../../../src/core/event/delivery.ts';
 import { REBUILD_FOLD_EVENTS } from '../../../src/core/limits.ts';
 import type { Derivations, Projection } from '../../../src/core/tables/projection.ts';
@@ -146,7 +146,7 @@ describe('a rebuild', () => {
     const path = filledDatabase(1400);
     damageCalls(path);
     const phases = new Set<string>();
-    const result = await rebuildNow(path, { onProgress: ({ phase }: RebuildProgress) => phases.add(phase) });
+    const result = await rebuildNow(path, { onProgress: (phase) => phases.add(phase) });
     assert.equal(result.seq, 1400);
     assert.deepEqual(result.rows, { calls: 200, sms_messages: 400, recordings: 200, contacts: 200 });
     assert.equal(result.failures, 200);
@@ -184,7 +184,7 @@ describe('a rebuild', () => {
     const path = filledDatabase(2 * REBUILD_FOLD_EVENTS + 100);
     const written: number[] = [];
     await rebuildNow(path, {
-      onProgress: ({ phase, done }) => void (phase === 'fold' && written.push(done)),
+      onProgress: (phase, done) => void (phase === 'fold' && written.push(done)),
     });
     assert.deepEqual(written, [REBUILD_FOLD_EVENTS, 2 * REBUILD_FOLD_EVENTS, 2 * REBUILD_FOLD_EVENTS + 100]);
     assert.deepEqual(differences(path), []);

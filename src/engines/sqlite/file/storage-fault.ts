@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import { EngineError, type EngineErrorKind, errorText } from '../../../core/engine-error.ts';
 
 /** The faults that SQLite has of those in core/engine-error.ts; `other`: not a storage fault. */
-export type StorageFault = Extract<EngineErrorKind, 'full' | 'busy' | 'lost'> | 'other';
+type StorageFault = Extract<EngineErrorKind, 'full' | 'busy' | 'lost'> | 'other';
 
 /** By the second word of SQLite's codes. */
 const FAULTS: Readonly<Record<string, StorageFault>> = {

@@ -51,7 +51,7 @@ export async function rebuild(
       for (let head = headSeq(); head - next.folded > REBUILD_REMAINDER_EVENTS_MAX; head = headSeq()) {
         await slices.compute(() => next.fold(head));
         while ((await slices.write((limit) => next.write(limit))) > 0);
-        onProgress({ phase: 'fold', done: next.folded, total: head });
+        onProgress('fold', next.folded, head);
       }
       database.pragma('synchronous = FULL');
       const seq = transactions.write(() => swap(database, derivations, plan, next));
@@ -127,7 +127,7 @@ async function removeLeftovers(
       const removed = await slices.write((limit) => remove.run(limit).changes);
       if (removed === 0) break;
       done += removed;
-      onProgress({ phase: 'clean', done, total });
+      onProgress('clean', done, total);
     }
     await slices.write(() => {
       database.exec(`DROP TABLE main.${name}`);
