@@ -60,19 +60,24 @@ export function table<C extends Columns>(
 ): Table<C> {
   const columns = Object.entries(declared);
   const amounts = columns.filter(([name]) => name.endsWith('_micros'));
+  const decimal = (name: string) => `REAL GENERATED ALWAYS AS (${name} / 1000000.0) VIRTUAL`;
   return {
     ...rest,
     declared,
     key: columns[0]?.[0] ?? '',
     columns: Object.fromEntries(columns.map(([name, { sql }]) => [name, sql])),
-    generated: Object.fromEntries(
-      amounts.map(([name, { field }]) => [
-        field?.name,
-        `REAL GENERATED ALWAYS AS (${name} / 1000000.0) VIRTUAL`,
-      ]),
-    ),
-    internal: columns.filter(([, { settles }]) => settles === 'internal').map(([name]) => name),
+    generated: Object.fromEntries(amounts.map(([name, { field }]) => [field?.name, decimal(name)])),
+    internal: columns.flatMap(([name, { settles }]) => (settles === 'internal' ? [name] : [])),
   };
+}
+
+/** A column that is not the value of a field. */
+export function computed<V extends Value>(
+  sql: string,
+  about: string,
+  settles: Column['settles'] = 'computed',
+): Column<V, undefined> {
+  return { sql, settles, field: undefined, types: [], handled: [], about, read: () => undefined };
 }
 
 /** The key of a table. @param fallback has it if `field` is not stated */
@@ -81,16 +86,9 @@ export function key<F extends Field<string, string>>(
   about: string,
   fallback?: Field<string, string>,
 ): Column<string, F> {
-  return {
-    sql: 'TEXT NOT NULL UNIQUE',
-    settles: 'key',
-    field,
-    fallback,
-    types: 'all',
-    handled: 'all',
-    about,
-    read: (fields) => fields.required(field, fallback),
-  };
+  const read = (fields: Fields) => fields.required(field, fallback);
+  const basis = computed<string>('TEXT NOT NULL UNIQUE', about, 'key');
+  return { ...basis, field, fallback, types: 'all', handled: 'all', read };
 }
 
 type Stored<Read> = Read extends number ? number : string;
@@ -106,18 +104,11 @@ export function column<Name extends string, Read, Shown, T extends TabledType = 
   about: string,
   otherwise: (fields: Fields) => Stored<Read> | undefined = () => undefined,
 ): Column<Stored<Read> | null, Field<Name, Read, Shown>, T> {
-  return {
-    sql: field.columnType,
-    settles: 'latest',
-    field,
-    types,
-    handled: types,
-    about,
-    read(fields) {
-      const value = fields.get(field);
-      return value === undefined ? otherwise(fields) : (field.stored(value) as Stored<Read>);
-    },
-  };
+  function read(fields: Fields): Stored<Read> | undefined {
+    const value = fields.get(field);
+    return value === undefined ? otherwise(fields) : (field.stored(value) as Stored<Read>);
+  }
+  return { ...computed(field.columnType, about, 'latest'), field, types, handled: types, read };
 }
 
 /**
@@ -131,24 +122,14 @@ export function milestone<F extends Field<string, number> | undefined, T extends
   about: string,
   alsoHandled: readonly T[] = [],
 ): Column<number | null, F, T> {
+  const read = (fields: Fields) => field && fields.get(field);
   return {
-    sql: 'INTEGER',
-    settles: 'earliest',
+    ...computed('INTEGER', about, 'earliest'),
     field,
     types,
     handled: [...types, ...alsoHandled],
-    about,
-    read: (fields) => field && fields.get(field),
+    read,
   };
-}
-
-/** A column that is not the value of a field. */
-export function computed<V extends Value>(
-  sql: string,
-  about: string,
-  settles: Column['settles'] = 'computed',
-): Column<V, undefined> {
-  return { sql, settles, field: undefined, types: [], handled: [], about, read: () => undefined };
 }
 
 export const FROM_NUMBER = id('from_number', 'from');

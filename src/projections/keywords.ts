@@ -29,5 +29,5 @@ export function effectOf(keyword: string): KeywordEffect {
 /** A column with the keyword that an inbound message is. */
 export function keywordColumn(about: string): Column<string | null, undefined> {
   const read: Column<string>['read'] = (fields) => keywordOf(fields.get(MESSAGE));
-  return { ...computed<string | null>('TEXT', about, 'latest'), types: ['sms.received'], read };
+  return { ...computed('TEXT', about, 'latest'), types: ['sms.received'], read };
 }

@@ -48,40 +48,30 @@ export interface ReadBody {
 /** Reads a body's JSON and type. Never throws. */
 export function readBody(body: Uint8Array | string, eventHeader: string | null): ReadBody {
   const fromHeader = isTypeText(eventHeader) ? eventHeader.toWellFormed() : null;
-  const unreadable = (reason: string): ReadBody => ({
-    json: undefined,
-    type: fromHeader,
-    eventId: null,
-    reason,
-  });
+  const json = objectIn(body);
+  if (typeof json === 'string') return { json: undefined, type: fromHeader, eventId: null, reason: json };
 
-  if (body.length === 0) return unreadable('the body is empty');
-  if (typeof body !== 'string' && !isUtf8(body)) return unreadable('the body is not valid UTF-8');
-  let json: unknown;
+  const eventId = idText(json['event_id']);
+  const type = json['event'] ?? fromHeader;
+  if (isTypeText(type)) return { json, type: type.toWellFormed(), eventId, reason: undefined };
+  const reason =
+    type === null
+      ? 'the event type is missing: neither the body nor X-IRISX-Event has one'
+      : `event must be text of 1 to ${EVENT_TYPE_CHARS_MAX} characters`;
+  return { json, type: null, eventId, reason };
+}
+
+/** @returns the object in a body, or why there is none */
+function objectIn(body: Uint8Array | string): Json | string {
+  if (body.length === 0) return 'the body is empty';
+  if (typeof body !== 'string' && !isUtf8(body)) return 'the body is not valid UTF-8';
   try {
-    json = JSON.parse(textOf(body));
+    const json: unknown = JSON.parse(textOf(body));
+    const isObject = typeof json === 'object' && json !== null && !Array.isArray(json);
+    return isObject ? (json as Json) : `the body must be a JSON object, got ${kindOf(json)}`;
   } catch {
-    return unreadable('the body is not valid JSON');
+    return 'the body is not valid JSON';
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    return unreadable(`the body must be a JSON object, got ${kindOf(json)}`);
-  }
-
-  const object = json as Json;
-  const eventId = idText(object['event_id']);
-  const stated = object['event'];
-  if (stated === undefined || stated === null) {
-    const reason =
-      fromHeader === null
-        ? 'the event type is missing: neither the body nor X-IRISX-Event has one'
-        : undefined;
-    return { json: object, type: fromHeader, eventId, reason };
-  }
-  if (!isTypeText(stated)) {
-    const reason = `event must be text of 1 to ${EVENT_TYPE_CHARS_MAX} characters`;
-    return { json: object, type: null, eventId, reason };
-  }
-  return { json: object, type: stated.toWellFormed(), eventId, reason: undefined };
 }
 
 /** What an event means for the tables: an event to fold, no table, or a failure. */
@@ -95,22 +85,20 @@ export type Interpretation =
  * test delivery gives `no-table` too.
  * @param signedAt Unix seconds
  */
-export function interpret(read: ReadBody, signedAt: number): Interpretation {
-  if (read.reason !== undefined || read.json === undefined || read.type === null) {
-    return { kind: 'failure', reason: read.reason ?? 'the event type is missing' };
-  }
-  const tabled = tabledType(read.type);
+export function interpret({ json, type, reason }: ReadBody, signedAt: number): Interpretation {
+  if (json === undefined || type === null || reason !== undefined)
+    return { kind: 'failure', reason: reason ?? 'the event type is missing' };
+  const tabled = tabledType(type);
   if (tabled === undefined) return { kind: 'no-table' };
 
-  const data = read.json['data'];
-  if (data !== undefined && data !== null && (typeof data !== 'object' || Array.isArray(data))) {
+  const data = json['data'] ?? json;
+  if (typeof data !== 'object' || Array.isArray(data))
     return { kind: 'failure', reason: `data must be an object, got ${kindOf(data)}` };
-  }
-  const fields = new Fields((data as Json | null | undefined) ?? read.json);
+  const fields = new Fields(data as Json);
   if (fields.isTest) return { kind: 'no-table' };
   try {
-    const occurredAtMs = occurredMs(read.json, fields) ?? signedAt * 1000;
-    return { kind: 'event', event: { type: read.type, tabled, occurredAtMs, fields } };
+    const occurredAtMs = occurredMs(json, fields) ?? signedAt * 1000;
+    return { kind: 'event', event: { type, tabled, occurredAtMs, fields } };
   } catch (error) {
     if (!(error instanceof FieldError)) throw error;
     return { kind: 'failure', reason: error.message };
