@@ -62,15 +62,11 @@ export function standardSignature(key: Uint8Array, id: string, timestamp: string
 }
 
 /** The forwarded body; chat tools show `text`. */
-function payloadOf(logged: LoggedEvent, context: HandlerContext) {
+function payloadOf(logged: LoggedEvent, { seq }: HandlerContext) {
   const { type, event, json, signedAt } = logged;
-  return {
-    type: oneName(type),
-    timestamp: (event === undefined ? signedAt : new Date(event.occurredAtMs)).toISOString(),
-    seq: context.seq,
-    text: eventText(logged),
-    data: (event === undefined ? undefined : handlerData(event)) ?? json['data'] ?? json,
-  };
+  const timestamp = (event === undefined ? signedAt : new Date(event.occurredAtMs)).toISOString();
+  const data = (event && handlerData(event)) ?? json['data'] ?? json;
+  return { type: oneName(type), timestamp, seq, text: eventText(logged), data };
 }
 
 function oneName(type: string): string {
@@ -82,22 +78,17 @@ async function post(url: string, init: RequestInit): Promise<Response> {
     return await fetch(url, init);
   } catch (error) {
     const { cause } = error as { cause?: { code?: string; message?: string } };
-    throw new RunFailed(
-      `FORWARD_URL cannot be reached: ${cause?.code ?? cause?.message ?? (error as Error).message}`,
-      {
-        cause: error,
-      },
-    );
+    const reason = cause?.code ?? cause?.message ?? (error as Error).message;
+    throw new RunFailed(`FORWARD_URL cannot be reached: ${reason}`, { cause: error });
   }
 }
 
 function refusal({ status, headers }: Response): RunFailed {
   const answered = `FORWARD_URL answered ${status}`;
+  const location = headers.get('location') ?? 'no Location';
   if (status === 410) return new RunFailed(`${answered}: the target is gone`, { isFinal: true });
   if (status >= 300 && status < 400)
-    return new RunFailed(
-      `${answered} with ${headers.get('location') ?? 'no Location'}: redirects are not followed`,
-    );
+    return new RunFailed(`${answered} with ${location}: redirects are not followed`);
   const seconds = Number(headers.get('retry-after') ?? 0);
   const retryAfterMs = seconds > 0 ? Math.min(seconds * 1000, RUN_RETRY_LAST_MS) : 0;
   return new RunFailed(answered, { retryAfterMs });

@@ -37,7 +37,8 @@ interface Options<C extends Columns> extends Pick<Table<C>, 'name' | 'version' |
 export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C & typeof LIFE> {
   const { name, version, about, ranks, columns, readFirst = [] } = options;
   const declared = { ...columns, ...LIFE };
-  const [keyName = ''] = Object.keys(columns);
+  const [[keyName, keyColumn] = []] = Object.entries(columns);
+  assert.ok(keyName !== undefined && keyColumn !== undefined);
   const empty: Row = emptyRow(declared);
   const effects = new Map<string | undefined, Effect>();
   for (const [rank, types] of ranks.entries())
@@ -51,7 +52,7 @@ export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C 
     ranks,
 
     keyOf({ tabled, fields }) {
-      return effects.has(tabled) ? (columns[keyName]?.read(fields) as string) : undefined;
+      return effects.has(tabled) ? (keyColumn.read(fields) as string) : undefined;
     },
 
     fold(before, { tabled, fields, occurredAtMs, seq }, key) {
