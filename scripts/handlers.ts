@@ -22,8 +22,10 @@ ${IRISX} handlers resume handlers|forward --from stopped|now
 ${IRISX} handlers --replay-from SEQ [--only handlers|forward]
 Shows and controls the runs of handlers and of forwarding, also while the server runs.
 
-  status         the progress of handlers and of forwarding, and how many runs have failed
-  failed         failed runs: those that will be retried, and those that are dead, after up to ${RUN_ATTEMPTS_MAX} attempts
+  status         the progress of handlers and of forwarding; how many runs wait for their next attempt, are blocked by
+                 an earlier run of the same subject, or are dead
+  failed         failed runs: those that will be retried, and those that are dead, after up to ${RUN_ATTEMPTS_MAX} attempts;
+                 and how many later runs of the same subject each one blocks
   retry          tries failed runs again now, with their full number of attempts
   skip           drops failed runs: they are not tried again
   resume         lets handlers or forwarding run again after more than a day without running: --from stopped runs the
@@ -38,18 +40,36 @@ const OPTIONS = { ...withValue('from', 'replay-from', 'only'), ...flags('all') }
 const FAILED_MAX = 1000;
 const ERROR_CHARS_MAX = 200;
 
+/** The opened state of the consumers, and the arguments after the command. */
+interface Given {
+  readonly engine: Engine;
+  readonly store: RunStore;
+  readonly reader: Reader;
+  readonly rest: readonly string[];
+  readonly values: Arguments<typeof OPTIONS>['values'];
+}
+
+/** By name: each returns the exit code. */
+const COMMANDS: Readonly<Record<string, (given: Given) => Promise<number>>> = {
+  status,
+  failed,
+  retry,
+  skip,
+  resume,
+};
+const NAMES = Object.keys(COMMANDS).join(', ');
+
 async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
-  const [command, ...rest] = positionals;
+  const [name, ...rest] = positionals;
   const replayFrom = values['replay-from'];
-  if ((command === undefined) === (replayFrom === undefined))
-    throw new UsageError('give a command (status, failed, retry, skip, resume) or --replay-from SEQ');
-  if (values.all === true && command !== 'retry') throw new UsageError('--all is for retry');
-  if (values.from !== undefined && command !== 'resume') throw new UsageError('--from is for resume');
+  if ((name === undefined) === (replayFrom === undefined))
+    throw new UsageError(`give a command (${NAMES}) or --replay-from SEQ`);
+  if (values.all === true && name !== 'retry') throw new UsageError('--all is for retry');
+  if (values.from !== undefined && name !== 'resume') throw new UsageError('--from is for resume');
   if (values.only !== undefined && replayFrom === undefined)
     throw new UsageError('--only is for --replay-from');
 
-  const config = readEnvironment();
-  const engine = await requireDatabase(config);
+  const engine = await requireDatabase(readEnvironment());
   if ((await engine.sizes()).runs === undefined) {
     throw new Error(
       'no handler has run yet: set HANDLERS or FORWARD_URL, or write one in src/handlers, and start the server',
@@ -57,24 +77,13 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   }
   const store = await engine.openRuns();
   const reader = await engine.openReader();
+  const given = { engine, store, reader, rest, values };
   try {
-    if (replayFrom !== undefined) {
-      const code = await replay(store, reader, seqOf(replayFrom), values.only);
-      await printAbsences(store, reader);
-      return code;
-    }
-    if (command === 'status') return none(rest) ?? (await status(store, reader, engine));
-    if (command === 'failed') return none(rest) ?? (await failed(store));
-    if (command === 'retry') {
-      const code = await retry(store, values.all === true, rest.map(seqOf));
-      await printAbsences(store, reader);
-      return code;
-    }
-    if (command === 'skip') return await skip(store, rest.map(seqOf));
-    if (command === 'resume') return await resume(store, reader, rest, values.from);
-    throw new UsageError(
-      `unknown command ${JSON.stringify(command)}; commands: status, failed, retry, skip, resume`,
-    );
+    if (replayFrom !== undefined) return await replay(given, seqOf(replayFrom));
+    const command = COMMANDS[name ?? ''];
+    if (command === undefined)
+      throw new UsageError(`unknown command ${JSON.stringify(name)}; commands: ${NAMES}`);
+    return await command(given);
   } finally {
     await reader.close();
     await store.close();
@@ -82,7 +91,7 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
 }
 
 /** Runs of a consumer that was away for too long do not start before it is resumed. */
-async function printAbsences(store: RunStore, reader: Reader): Promise<void> {
+async function printAbsences({ store, reader }: Given): Promise<void> {
   const { seq } = await reader.head();
   for (const consumer of await store.consumers()) {
     const absence = absenceOf(consumer, seq, Date.now());
@@ -96,29 +105,33 @@ function seqOf(text: string): number {
   return seq;
 }
 
-function none(rest: readonly string[]): undefined {
+function refuseMore({ rest }: Given): void {
   if (rest.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(rest[0])}`);
-  return undefined;
 }
 
-async function status(store: RunStore, reader: Reader, engine: Engine): Promise<number> {
+async function status(given: Given): Promise<number> {
+  const { engine, store, reader } = given;
+  refuseMore(given);
   const head = (await reader.head()).seq;
   const giveUpLead = await engine.leadRuns();
   await giveUpLead?.();
   const isServed = giveUpLead === undefined;
-  const consumers = await store.consumers();
-  const rows = consumers.map((consumer) => [
+  const rows = (await store.consumers()).map((consumer) => [
     consumer.name,
     stateOf(consumer, isServed),
-    grouped(consumer.seq),
-    grouped(Math.max(0, head - consumer.seq)),
-    grouped(consumer.waiting),
-    grouped(consumer.dead),
+    ...[
+      consumer.seq,
+      Math.max(0, head - consumer.seq),
+      consumer.waiting,
+      consumer.blocked,
+      consumer.dead,
+    ].map(grouped),
   ]);
-  await print(alignedLines(['consumer', 'state', 'seq', 'behind', 'waiting', 'dead'], rows, [2, 3, 4, 5]));
+  const names = ['consumer', 'state', 'seq', 'behind', 'waiting', 'blocked', 'dead'];
+  await print(alignedLines(names, rows, [2, 3, 4, 5, 6]));
   const server = isServed ? 'a server is running' : 'no server is running';
   await print([`the log's last event is seq ${grouped(head)}; ${server}`]);
-  await printAbsences(store, reader);
+  await printAbsences(given);
   return 0;
 }
 
@@ -128,12 +141,8 @@ function stateOf({ state }: ConsumerState, isServed: boolean): string {
   return state === 'stopped' ? 'not configured' : state;
 }
 
-async function resume(
-  store: RunStore,
-  reader: Reader,
-  [name = '', ...more]: readonly string[],
-  from: string | undefined,
-): Promise<number> {
+async function resume({ store, reader, rest, values: { from } }: Given): Promise<number> {
+  const [name = '', ...more] = rest;
   const consumer = await store.consumer(name);
   if (consumer === undefined || more.length > 0) {
     const names = (await store.consumers()).map((each) => each.name);
@@ -155,40 +164,48 @@ async function resume(
   return 0;
 }
 
-async function failed(store: RunStore): Promise<number> {
-  const runs = await store.failed(FAILED_MAX + 1);
+async function failed(given: Given): Promise<number> {
+  refuseMore(given);
+  const runs = await given.store.failed(FAILED_MAX + 1);
   const nowMs = Date.now();
   const rows = runs
     .slice(0, FAILED_MAX)
-    .map(({ consumer, seq, attempts, nextAtMs, error }) => [
+    .map(({ consumer, seq, attempts, nextAtMs, blocks, error }) => [
       String(seq),
       consumer,
       String(attempts),
       nextAtMs === null ? 'dead' : nextAtMs <= nowMs ? 'now' : `in ${duration(nextAtMs - nowMs)}`,
+      grouped(blocks),
       harmless(error, ERROR_CHARS_MAX),
     ]);
   if (rows.length === 0) await print(['no run has failed']);
-  else await print(alignedLines(['seq', 'consumer', 'attempts', 'next', 'error'], rows, [0, 2]));
+  else await print(alignedLines(['seq', 'consumer', 'attempts', 'next', 'blocks', 'error'], rows, [0, 2, 4]));
   if (runs.length > FAILED_MAX) await print([`only the first ${grouped(FAILED_MAX)} are shown`]);
   return 0;
 }
 
-async function retry(store: RunStore, isAll: boolean, seqs: readonly number[]): Promise<number> {
+async function retry(given: Given): Promise<number> {
+  const { store, rest, values } = given;
+  const isAll = values.all === true;
+  const seqs = rest.map(seqOf);
   if (isAll === seqs.length > 0) throw new UsageError('retry needs SEQ … or --all');
   const count = await store.retry(isAll ? undefined : seqs, Date.now());
   await print([`${counted(count, 'run')} will be tried again now`]);
-  return isAll ? 0 : noteOthers(seqs, count);
+  const code = isAll ? 0 : await printMissing(seqs, count);
+  await printAbsences(given);
+  return code;
 }
 
-async function skip(store: RunStore, seqs: readonly number[]): Promise<number> {
+async function skip({ store, rest }: Given): Promise<number> {
+  const seqs = rest.map(seqOf);
   if (seqs.length === 0) throw new UsageError('skip needs SEQ …');
   const count = await store.skip(seqs);
   await print([`${counted(count, 'run')} will not be tried again`]);
-  return noteOthers(seqs, count);
+  return printMissing(seqs, count);
 }
 
-/** Reports it if some of the given events have no failed run. @returns the exit code, which is 1 in that case */
-async function noteOthers(seqs: readonly number[], count: number): Promise<number> {
+/** Reports it if some of the given events have no such run. @returns the exit code, which is 1 in that case */
+async function printMissing(seqs: readonly number[], count: number): Promise<number> {
   if (count >= new Set(seqs).size) return 0;
   await print([
     'the others have no failed run: see handlers failed; --replay-from also runs what has succeeded',
@@ -196,20 +213,18 @@ async function noteOthers(seqs: readonly number[], count: number): Promise<numbe
   return 1;
 }
 
-async function replay(
-  store: RunStore,
-  reader: Reader,
-  from: number,
-  only: string | undefined,
-): Promise<number> {
+async function replay(given: Given, from: number): Promise<number> {
+  const { store, reader } = given;
+  const { only } = given.values;
   const names = (await store.consumers()).map(({ name }) => name);
   if (only !== undefined && !names.includes(only))
     throw new UsageError(`--only must be ${names.join(' or ')}, not ${JSON.stringify(only)}`);
   const head = (await reader.head()).seq;
   if (from > head + 1) throw new UsageError(`--replay-from must be from 1 to ${head + 1}, not ${from}`);
   const chain = await reader.chainOf(from - 1);
-  for (const name of only === undefined ? names : [only]) await store.replayFrom(name, from, chain);
+  for (const name of only === undefined ? names : [only]) await store.moveTo(name, from - 1, chain);
   await print([`${counted(head - from + 1, 'event')} from seq ${from} onward will run again`]);
+  await printAbsences(given);
   return 0;
 }
 

@@ -176,6 +176,8 @@ export const RUN_RETRY_LAST_MS = 3_600_000;
 export const RUN_ATTEMPTS_MAX = 12;
 /** An error's text is cut to this length in the state file. */
 export const RUN_ERROR_CHARS_MAX = 1_000;
+/** A subject is cut to this length where it decides about order: ids and numbers are shorter. */
+export const RUN_SUBJECT_CHARS_MAX = 200;
 /** Events that may be started beyond a consumer's position: at most about this many run again after a crash. */
 export const RUNS_AHEAD_EVENTS_MAX = 1_000;
 /** Events read from the log at once for handlers, within LOG_READ_BYTES_MAX. */

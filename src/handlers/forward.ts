@@ -28,7 +28,7 @@ export function forwardConsumer({ url, events, key }: ForwardOptions, nowMs: () 
     name: 'forward',
     timeoutMs: FORWARD_TIMEOUT_MS,
     runsMax: FORWARD_RUNS_MAX,
-    isForeign: false,
+    runsUserCode: false,
     wants(type) {
       const name = oneName(type);
       return chosen.has('*') || chosen.has(name) || chosen.has(`${name.split('.')[0]}.*`);

@@ -11,7 +11,7 @@ export function handlersConsumer(handlers: Handlers, timeoutMs: number, runsMax:
     name: 'handlers',
     timeoutMs,
     runsMax,
-    isForeign: true,
+    runsUserCode: true,
     wants(type) {
       const tabled = tabledType(type);
       return tabled !== undefined && handlers.has(tabled);

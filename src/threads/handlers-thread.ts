@@ -45,9 +45,9 @@ function log(level: LogLevel, text: string): void {
   if (level !== 'warn' || mayWarn()) send({ kind: 'log', level, text });
 }
 
-/** @param isForeign whether the user's code has failed */
-function die(error: unknown, isForeign: boolean): void {
-  send({ kind: 'died', text: faultText(error), isForeign });
+/** @param inUserCode whether the user's code has failed */
+function die(error: unknown, inUserCode: boolean): void {
+  send({ kind: 'died', text: faultText(error), inUserCode });
   process.exit(1);
 }
 

@@ -88,7 +88,7 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
       }
     };
     const onEnd = (error: string | undefined, code: number) =>
-      end(problem?.text ?? error ?? endText(code), problem?.isForeign ?? true);
+      end(problem?.text ?? error ?? endText(code), problem?.inUserCode ?? true);
     thread = openThread('handlers-thread', data, { onMessage, onEnd }, HANDLERS_HEAP_BYTES);
   }
 
@@ -123,7 +123,7 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
   }
 
   /** Ends the thread, if it has not ended by itself, and starts another unless the handlers have never been loaded. */
-  function end(text: string, isForeign: boolean): void {
+  function end(text: string, inUserCode: boolean): void {
     loaded.reject(new HandlersRefused(`${module} cannot be loaded: ${text}`));
     clearTimeout(timer);
     clearInterval(watch);
@@ -134,7 +134,7 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
     // The start waits for the next thread, but not for one after the other: receiving must begin.
     deaths += 1;
     if (deaths > 1) started.resolve();
-    const seqs = isForeign ? shared.underWay : [];
+    const seqs = inUserCode ? shared.underWay : [];
     const under = seqs.length === 0 ? '' : `, with seq ${seqs.join(', ')} in progress`;
     log('error', `the handlers' thread has ended: ${text}${under}; it is restarted in ${restartMs / 1000} s`);
     death ??= { seqs, reason: text };

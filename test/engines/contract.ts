@@ -481,14 +481,14 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
 
   describe(`${name}: the state of consumers`, () => {
     const failed = (seq: number, nextAtMs: number | null = 1000) =>
-      ({ consumer: 'c', seq, attempts: 1, error: 'x', failedAtMs: 500, nextAtMs, isAlone: false }) as const;
+      ({ consumer: 'c', seq, attempts: 1, error: 'x', failedAtMs: 500, nextAtMs, subject: null }) as const;
 
     async function runsAt(seq: number) {
       const { engine } = await given();
       const runs = await engine.openRuns();
       atEnd(() => runs.close());
       await runs.moveTo('c', seq, Buffer.alloc(32, 1));
-      const position = await runs.position('c');
+      const position = await runs.consumer('c');
       assert.ok(position !== undefined);
       return { engine, runs, position };
     }
@@ -497,14 +497,14 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       const { engine } = await given();
       const runs = await engine.openRuns();
       atEnd(() => runs.close());
-      assert.equal(await runs.position('c'), undefined);
+      assert.equal(await runs.consumer('c'), undefined);
       const chain = Buffer.alloc(32, 1);
       await runs.moveTo('c', 0, Buffer.alloc(0));
-      const position = await runs.position('c');
+      const position = await runs.consumer('c');
       assert.ok(position !== undefined);
       const changes = {
         position: { ...position, seq: 4, chain },
-        failed: [failed(2), failed(3, null)],
+        runs: [failed(2), failed(3, null)],
         ended: [],
       };
       assert.equal(await runs.write('c', changes), true);
@@ -520,16 +520,16 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
 
     it('drops results of runs that a person has overtaken', async () => {
       const { runs, position } = await runsAt(9);
-      await runs.replayFrom('c', 5, Buffer.alloc(32, 2));
+      await runs.moveTo('c', 4, Buffer.alloc(32, 2));
       assert.equal(
         await runs.write('c', {
           position: { ...position, seq: 12 },
-          failed: [failed(3), failed(11)],
+          runs: [failed(3), failed(11)],
           ended: [],
         }),
         false,
       );
-      assert.equal((await runs.position('c'))?.seq, 4);
+      assert.equal((await runs.consumer('c'))?.seq, 4);
       assert.deepEqual(
         (await runs.failed(10)).map(({ seq }) => seq),
         [3],
@@ -538,15 +538,61 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
 
     it('has failed runs that a person retries, skips or leaves', async () => {
       const { runs, position } = await runsAt(9);
-      await runs.write('c', { position, failed: [failed(1, null), failed(2, null), failed(3)], ended: [] });
+      await runs.write('c', { position, runs: [failed(1, null), failed(2, null), failed(3)], ended: [] });
       assert.equal(await runs.retry([1, 7], 2000), 1);
-      assert.deepEqual(await runs.failedRun('c', 1), { ...failed(1, 2000), attempts: 0 });
+      assert.deepEqual((await runs.runsAfter('c', 0, 1))[0], { ...failed(1, 2000), attempts: 0 });
       assert.equal(await runs.retry(undefined, 3000), 3);
       assert.equal(await runs.skip([2, 4]), 1);
-      assert.deepEqual(await runs.failedSeqsAfter('c', 0), [1, 3]);
-      await runs.write('c', { position, failed: [], ended: [1] });
+      assert.deepEqual(
+        (await runs.runsAfter('c', 0)).map(({ seq }) => seq),
+        [1, 3],
+      );
+      await runs.write('c', { position, runs: [], ended: [{ seq: 1, subject: null }] });
       await runs.forgetAfter('c', 2);
       assert.deepEqual(await runs.failed(10), []);
+    });
+
+    it('has one run at a time of each subject due: the earliest that is not dead', async () => {
+      const { runs, position } = await runsAt(9);
+      const of = (subject: string | null, seq: number, nextAtMs: number | null = 1000) => ({
+        ...failed(seq, nextAtMs),
+        subject,
+      });
+      const due = async () => (await runs.due('c', 1000, 10)).map(({ seq }) => seq).sort();
+      const counts = async () => {
+        const state = await runs.consumer('c');
+        return [state?.waiting, state?.blocked, state?.dead];
+      };
+      const stored = [of('a', 1), of('a', 2), of('b', 3), of('a', 4), of(null, 5), of(null, 6), of('b', 7)];
+      await runs.write('c', { position, runs: stored, ended: [] });
+      assert.deepEqual(await due(), [1, 3, 5, 6]);
+      assert.deepEqual(await counts(), [4, 3, 0]);
+      assert.deepEqual(
+        (await runs.failed(10)).map(({ seq, blocks }) => [seq, blocks]),
+        [
+          [1, 2],
+          [3, 1],
+          [5, 0],
+          [6, 0],
+        ],
+      );
+      assert.equal(await runs.isBlocked('c', { seq: 8, subject: 'a' }), true);
+      assert.equal(await runs.isBlocked('c', { seq: 1, subject: 'a' }), false, 'only by earlier ones');
+      assert.equal(await runs.isBlocked('c', { seq: 8, subject: null }), false);
+      assert.equal(await runs.isBlocked('d', { seq: 8, subject: 'a' }), false);
+      await runs.write('c', { position, runs: [of('a', 1, null)], ended: [{ seq: 3, subject: 'b' }] });
+      assert.deepEqual(await due(), [2, 5, 6, 7], 'the next of each subject');
+      assert.deepEqual(await counts(), [4, 1, 1]);
+      assert.equal(await runs.retry([1, 4], 1000), 1, 'a blocked run is not retried');
+      assert.deepEqual(await due(), [1, 5, 6, 7], 'a dead run that is retried blocks the later ones again');
+      assert.equal(await runs.skip([1]), 1);
+      assert.deepEqual(await due(), [2, 5, 6, 7]);
+      await runs.resume('c', { seq: 9, chain: Buffer.alloc(32, 9) }, 900);
+      assert.deepEqual(await counts(), [0, 0, 5]);
+      assert.equal(await runs.retry(undefined, 1000), 5);
+      assert.deepEqual(await due(), [2, 5, 6, 7]);
+      assert.deepEqual(await counts(), [4, 1, 0]);
+      assert.equal(await runs.nextAtMs('c', 999), 1000);
     });
 
     it('knows who runs, and lets one that was away go on from where a person wants', async () => {
@@ -559,12 +605,12 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       );
       const other = await engine.openRuns();
       atEnd(() => other.close());
-      await other.stopAll();
+      await other.takeOver();
       assert.notEqual(await runs.version(), before);
       assert.equal((await runs.consumer('c'))?.state, 'stopped');
-      await runs.write('c', { position, failed: [failed(1)], ended: [] });
+      await runs.write('c', { position, runs: [failed(1)], ended: [] });
       await runs.resume('c', { seq: 5, chain: Buffer.alloc(32, 5) }, 900);
-      assert.deepEqual([(await runs.position('c'))?.seq, (await runs.consumer('c'))?.dead], [5, 1]);
+      assert.deepEqual([(await runs.consumer('c'))?.seq, (await runs.consumer('c'))?.dead], [5, 1]);
     });
 
     it('is led by one process at a time', async () => {

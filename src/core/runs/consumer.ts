@@ -23,8 +23,8 @@ export interface Consumer {
   readonly timeoutMs: number;
   /** Maximum number of concurrent runs. */
   readonly runsMax: number;
-  /** Whether its code is the user's, which can block the thread forever and can read the tables. */
-  readonly isForeign: boolean;
+  /** Whether it runs the user's code, which can block the thread forever and can read the tables. */
+  readonly runsUserCode: boolean;
   /** Whether it wants events of this type, as sent. Other events are skipped unread. */
   wants(type: string): boolean;
   /** Performs one run. A throw or a rejection is a failure. */

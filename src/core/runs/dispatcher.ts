@@ -1,31 +1,50 @@
 /**
- * Takes one consumer through the log: starts its runs in order of `seq`, several at a time, retries failed ones later,
- * and stores its position. Delivery is at least once: the position passes an event only after its run has succeeded or
- * has been stored as failed. A user's code sees an event only after the tables reflect it.
+ * Takes one consumer through the log: starts its runs, several at a time but only one for each subject, retries failed
+ * ones later, and stores its position. Delivery is at least once: the position passes an event only after its run has
+ * succeeded or has been stored. A user's code sees an event only after the tables reflect it.
+ *
+ * The events of one subject run in the order of the log. While one of them runs, the later ones wait in memory, and the
+ * position waits with them. If it fails, they are stored behind it, and the position moves on.
  *
  * All that changes its state is done in turns, one after another. While a turn awaits something, a run may end or
  * close() may be called: both are only noted then, and #canStart() takes them into account.
  */
 
-import type { FailedRun } from '../engine/run-store.ts';
+import type { RunKey, StoredRun } from '../engine/run-store.ts';
 import type { HandlerEvent } from '../event/recorded-event.ts';
-import { HANDLER_READ_EVENTS_MAX, RUN_STATE_WRITE_MS, RUNS_AHEAD_EVENTS_MAX } from '../limits.ts';
+import {
+  HANDLER_READ_EVENTS_MAX,
+  LOG_READ_BYTES_MAX,
+  RUN_STATE_WRITE_MS,
+  RUNS_AHEAD_EVENTS_MAX,
+} from '../limits.ts';
 import { Turns } from '../turns.ts';
-import type { RunFailed } from './consumer.ts';
+import { RunFailed } from './consumer.ts';
 import { DueRuns } from './due-runs.ts';
+import type { Death } from './handlers-messages.ts';
 import { Progress, type ProgressOptions } from './progress.ts';
+import { type ReadEvent, readEvent } from './read-event.ts';
 import { Run } from './run.ts';
 import { TableGate } from './table-gate.ts';
 
 export interface DispatcherOptions extends ProgressOptions {
   /** Called if the dispatcher itself fails, not a run: the thread must end. */
   readonly onFault: (error: unknown) => void;
-  /** The previous thread died: the result of each run is written at once, so that another crash cannot lose it. */
-  readonly isCautious: boolean;
+  /** The previous thread's: the attempts that were under way in it count as failed. */
+  readonly death: Death | undefined;
   /** Called with the position at the start and whenever the position is written. */
   readonly onSettled: (seq: number) => void;
-  /** Called with the events that are running: if the thread dies now, one of them caused it. */
+  /** Called with the events that are running: if the thread dies now, one of them may have caused it. */
   readonly onUnderWay: (seqs: readonly number[]) => void;
+}
+
+/** A subject, or an event without one, that has a run under way or events that wait for their turn. */
+interface Lane {
+  readonly key: string | number;
+  /** Later events of the subject, in order. */
+  waiting: ReadEvent[];
+  /** Whether a stored run of the subject could not start because of the run under way. */
+  isAwaited: boolean;
 }
 
 /** Maximum number of events that one turn handles before it yields. */
@@ -38,39 +57,55 @@ export class Dispatcher {
   readonly #gate: TableGate | undefined;
   /** What a turn throws is a fault of the receiver. Errors in a consumer's code fail its run or end the thread. */
   readonly #turns: Turns;
+  readonly #due: DueRuns;
   /** The next event to handle. */
   #next: number;
+  /** Events read from the log, starting with `#next`, and those of them that may be unfolded. */
+  #fromLog: HandlerEvent[] = [];
+  #unfolded: ReadonlySet<number> = new Set();
+  /** Events after the starting position that already have a stored run: they do not start as new. */
+  #storedBefore = new Set<number>();
+  /** By key. */
+  readonly #lanes = new Map<string | number, Lane>();
+  /** Those without a run under way, whose next event can start. */
+  #ready: Lane[] = [];
+  /** The bodies of all events that wait in lanes. */
+  #waitingBytes = 0;
+  /** By seq, until their result is noted. */
+  readonly #underWay = new Map<number, Run>();
+  /** The events that keep the position back, in the order of the log: neither done nor stored. */
+  readonly #unsettled = new Set<number>();
   /** Runs started before a replay that covers their events: their results are not stored. */
   readonly #superseded = new Set<Run>();
-  /** Events after the starting position that already have a failed run: they are retried, not started as new. */
-  #failedBefore: Set<number>;
-  /** Events read ahead, starting with `#next`. */
-  #ahead: HandlerEvent[] = [];
-  /** By seq, until their result is recorded. */
-  readonly #underWay = new Map<number, Run>();
-  /** How many of them have ended: the turns that record them are still to come. */
-  #unrecorded = 0;
-  #writing: NodeJS.Timeout | undefined;
-  readonly #due: DueRuns;
+  /** Whether only one run may be under way, and its result is written before the next one starts. */
+  #isOneAtATime: boolean;
+  /** The events that were under way when the thread died: runs go one at a time until these have ended again. */
+  readonly #suspects = new Set<number>();
   #isRetryNext = false;
+  #writing: NodeJS.Timeout | undefined;
   #pumping: NodeJS.Immediate | undefined;
   #closing: { readonly whenIdle: () => void } | undefined;
 
   /** Starts at the consumer's stored position. A new consumer starts at the end of the log and skips earlier events. */
   static async open(options: DispatcherOptions): Promise<Dispatcher> {
     const progress = await Progress.open(options);
+    const dispatcher = new Dispatcher(options, progress);
+    if (options.death !== undefined && options.consumer.runsUserCode)
+      await dispatcher.#noteDeath(options.death);
+    dispatcher.#storedBefore = await progress.storedBeyond();
     options.onSettled(progress.seq);
-    return new Dispatcher(options, progress, await progress.failedBeyond());
+    return dispatcher;
   }
 
-  private constructor(options: DispatcherOptions, progress: Progress, failedBefore: Set<number>) {
+  private constructor(options: DispatcherOptions, progress: Progress) {
     const { consumer, now, onFault, reader, store, tools } = options;
     this.#options = options;
     this.#progress = progress;
-    if (consumer.isForeign) this.#gate = new TableGate({ consumer: consumer.name, reader, tell: tools.log });
+    if (consumer.runsUserCode)
+      this.#gate = new TableGate({ consumer: consumer.name, reader, tell: tools.log });
     this.#turns = new Turns(onFault);
     this.#next = progress.seq + 1;
-    this.#failedBefore = failedBefore;
+    this.#isOneAtATime = options.death !== undefined;
     const onTime = () => {
       void this.#turns.take(async () => {
         this.#due.lookAgain();
@@ -88,45 +123,12 @@ export class Dispatcher {
     return this.#turns.take(() => this.#startRuns());
   }
 
-  async #startRuns(): Promise<void> {
-    clearImmediate(this.#pumping);
-    this.#pumping = undefined;
-    if (this.#closing !== undefined || this.#progress.isHeldUp) return;
-    if (this.#due.isTimeToLook) {
-      await this.#write();
-      await this.#due.look(this.#underWay);
-    }
-    let looks = 0;
-    while (this.#canStart() && (await this.#startOne())) {
-      looks += 1;
-      if (looks === LOOKS_MAX) {
-        this.#pumpSoon();
-        break;
-      }
-    }
-    this.#writeSoon();
-  }
-
   /**
    * Call it when another connection has changed the state: runs may be due, or the position may have moved.
    * @returns when that is done; never rejects
    */
   reload(): Promise<void> {
     return this.#turns.take(() => this.#readState());
-  }
-
-  async #readState(): Promise<void> {
-    this.#due.lookAgain();
-    if (await this.#progress.reload()) await this.#goBack();
-  }
-
-  /** A person has moved the position: all later events run again, including those running now. */
-  async #goBack(): Promise<void> {
-    const { seq } = this.#progress;
-    for (const run of this.#underWay.values()) if (run.seq > seq) this.#superseded.add(run);
-    this.#next = seq + 1;
-    this.#ahead = [];
-    this.#failedBefore = await this.#progress.failedBeyond();
   }
 
   /** Whether events are waiting for the tables. */
@@ -137,19 +139,6 @@ export class Dispatcher {
   /** Stores that it is still running. A later absence counts from this time. @returns when that is done; never rejects */
   noteRunning(): Promise<void> {
     return this.#turns.take(() => this.#progress.noteRunning());
-  }
-
-  /**
-   * Records which runs were in progress in a thread that died. A single event is to blame. If there were several, the
-   * culprit is unknown, so each is retried with no other run at the same time.
-   * @returns when that is stored; never rejects
-   */
-  blame(seqs: readonly number[], reason: string): Promise<void> {
-    return this.#turns.take(async () => {
-      await this.#progress.noteDeath(seqs, reason);
-      await this.#write();
-      this.#failedBefore = await this.#progress.failedBeyond();
-    });
   }
 
   /** Starts no more runs. @returns when all runs have ended, or after `waitMs`; the state has been written by then */
@@ -166,92 +155,210 @@ export class Dispatcher {
     });
   }
 
-  /** Ask again after each await, right before the start. */
-  #canStart(): boolean {
-    if (this.#closing !== undefined) return false;
-    // The result of a run that has ended must be stored first. The turn that stores it pumps again.
-    if (this.#options.isCautious && this.#unrecorded > 0) return false;
-    if (this.#underWay.size >= this.#options.consumer.runsMax) return false;
-    for (const run of this.#underWay.values()) if (run.isAlone) return false;
-    // No run starts while another runs alone, or before a due run that must run alone.
-    return this.#underWay.size === 0 || this.#due.first?.isAlone !== true;
+  async #noteDeath({ seqs, reason }: Death): Promise<void> {
+    const { consumer, reader, store } = this.#options;
+    for (const seq of seqs) {
+      const [event] = await reader.forHandlers(seq - 1, 1);
+      if (event?.seq !== seq) continue; // the log was restored to an earlier state
+      const [found] = await store.runsAfter(consumer.name, seq - 1, 1);
+      const stored = found?.seq === seq ? found : undefined;
+      const { subject } = stored ?? readEvent(event, false);
+      const attempt = (stored?.attempts ?? 0) + 1;
+      const { nextAtMs } = this.#progress.noteFailure({
+        seq,
+        subject,
+        attempt,
+        error: new RunFailed(reason),
+      });
+      if (nextAtMs !== null) this.#suspects.add(seq);
+    }
+    await this.#write();
   }
 
-  /** Alternates between retries and new events, as far as both can start. @returns whether an event was handled */
+  async #readState(): Promise<void> {
+    this.#due.reset();
+    if (await this.#progress.reload()) await this.#goBack();
+    const { consumer, store } = this.#options;
+    for (const seq of this.#suspects) {
+      const [found] = await store.runsAfter(consumer.name, seq - 1, 1);
+      if (found?.seq !== seq || found.nextAtMs === null) this.#suspects.delete(seq); // a person took care of it
+    }
+  }
+
+  /** A person has moved the position: all later events run again, including those running now. */
+  async #goBack(): Promise<void> {
+    const { seq } = this.#progress;
+    for (const run of this.#underWay.values()) if (run.seq > seq) this.#superseded.add(run);
+    for (const { key } of this.#ready) this.#lanes.delete(key);
+    for (const lane of this.#lanes.values()) lane.waiting = [];
+    this.#ready = [];
+    this.#waitingBytes = 0;
+    this.#unsettled.clear();
+    this.#fromLog = [];
+    this.#next = seq + 1;
+    this.#storedBefore = await this.#progress.storedBeyond();
+    this.#tellUnderWay();
+  }
+
+  async #startRuns(): Promise<void> {
+    clearImmediate(this.#pumping);
+    this.#pumping = undefined;
+    if (this.#closing !== undefined || this.#progress.isHeldUp) return;
+    if (this.#due.isTimeToLook) {
+      await this.#write();
+      await this.#due.look(this.#underWay.size, (run) => this.#isFree(run));
+    }
+    let looks = 0;
+    while (this.#canStart() && (await this.#startOne())) {
+      looks += 1;
+      if (looks === LOOKS_MAX) {
+        this.#pumpSoon();
+        break;
+      }
+    }
+    this.#writeSoon();
+  }
+
+  /** Ask again after each await, right before the start. */
+  #canStart(): boolean {
+    const runsMax = this.#isOneAtATime ? 1 : this.#options.consumer.runsMax;
+    return this.#closing === undefined && this.#underWay.size < runsMax;
+  }
+
+  /** Alternates between stored runs and new events, as far as both can start. @returns whether an event was handled */
   async #startOne(): Promise<boolean> {
-    const next = this.#due.first;
-    if (next?.isAlone === true) return this.#startRetry();
     const isRetryFirst = this.#isRetryNext;
-    if (isRetryFirst ? await this.#startRetry() : await this.#startNew()) {
+    if (isRetryFirst ? await this.#startStored() : await this.#startNew()) {
       this.#isRetryNext = !isRetryFirst;
       return true;
     }
-    return this.#canStart() && (isRetryFirst ? this.#startNew() : this.#startRetry());
+    return this.#canStart() && (isRetryFirst ? this.#startNew() : this.#startStored());
   }
 
-  async #startRetry(): Promise<boolean> {
-    const failed = this.#due.first;
-    if (failed === undefined || (await this.#gate?.mustWait(failed.seq))) return false;
-    const [event] = await this.#options.reader.forHandlers(failed.seq - 1, 1);
-    const isUnfolded = await this.#gate?.isUnfolded(failed.seq);
+  async #startStored(): Promise<boolean> {
+    const stored = this.#due.first;
+    if (stored === undefined || (await this.#gate?.mustWait(stored.seq))) return false;
+    const [event] = await this.#options.reader.forHandlers(stored.seq - 1, 1);
     if (!this.#canStart()) return false;
     this.#due.take();
-    if (event?.seq !== failed.seq)
-      this.#progress.noteEnd(failed.seq); // the log was restored to an earlier state
-    else if (isUnfolded) this.#progress.noteUnfolded(failed.seq, failed.attempts + 1);
-    else this.#start(event, failed);
+    if (event?.seq !== stored.seq)
+      this.#progress.noteEnd(stored); // the log was restored to an earlier state
+    else if (this.#isFree(stored)) this.#start(readEvent(event, true), stored);
     return true;
+  }
+
+  /** Whether a stored run's subject has no run under way. */
+  #isFree(stored: StoredRun): boolean {
+    const lane = this.#lanes.get(laneKey(stored));
+    if (lane !== undefined) lane.isAwaited = true;
+    return lane === undefined;
   }
 
   async #startNew(): Promise<boolean> {
-    if (this.#next - this.#settledSeq() > RUNS_AHEAD_EVENTS_MAX) return false;
-    if (this.#ahead.length === 0) {
-      this.#ahead = await this.#options.reader.forHandlers(this.#next - 1, HANDLER_READ_EVENTS_MAX);
+    const ready = this.#ready.shift();
+    if (ready !== undefined) {
+      await this.#startWaiting(ready);
+      return true;
     }
-    const [event] = this.#ahead;
-    // After a replay, an earlier run of the same event must end first: an event has only one run at a time.
-    if (event === undefined || this.#underWay.has(event.seq)) return false;
-    if (await this.#gate?.mustWait(event.seq)) return false;
-    const isRun =
-      !this.#failedBefore.has(event.seq) && event.type !== null && this.#options.consumer.wants(event.type);
-    const isUnfolded = isRun && (await this.#gate?.isUnfolded(event.seq));
-    if (!this.#canStart()) return false;
-    this.#ahead.shift();
+    if (this.#next - this.#settledSeq() > RUNS_AHEAD_EVENTS_MAX) return false;
+    if (this.#waitingBytes > LOG_READ_BYTES_MAX) return false;
+    const [event] = await this.#read();
+    if (event === undefined || (await this.#gate?.mustWait(event.seq))) return false;
+    this.#fromLog.shift();
     this.#next = event.seq + 1;
-    this.#failedBefore.delete(event.seq);
-    if (isUnfolded) this.#progress.noteUnfolded(event.seq, 1);
-    else if (isRun) this.#start(event, undefined);
+    const isStored = this.#storedBefore.delete(event.seq);
+    if (isStored || event.type === null || !this.#options.consumer.wants(event.type)) return true;
+    const read = readEvent(event, this.#unfolded.has(event.seq));
+    this.#unsettled.add(event.seq);
+    const lane = this.#lanes.get(laneKey({ ...read, seq: event.seq }));
+    if (lane !== undefined) this.#wait(lane, read);
+    else if (await this.#isBlocked(read)) this.#block(read);
+    else if (this.#canStart()) this.#start(read, undefined);
     return true;
   }
 
-  #start(event: HandlerEvent, failed: FailedRun | undefined): void {
+  /** The events read from the log that have not been handled; empty at its end. */
+  async #read(): Promise<readonly HandlerEvent[]> {
+    if (this.#fromLog.length > 0) return this.#fromLog;
+    this.#fromLog = await this.#options.reader.forHandlers(this.#next - 1, HANDLER_READ_EVENTS_MAX);
+    const last = this.#fromLog.at(-1);
+    if (last !== undefined) this.#unfolded = new Set(await this.#gate?.unfolded(this.#next - 1, last.seq));
+    return this.#fromLog;
+  }
+
+  /** Starts the next event of a subject whose run has ended, or stores its events behind a stored run. */
+  async #startWaiting(lane: Lane): Promise<void> {
+    const [next] = lane.waiting as [ReadEvent];
+    if (await this.#isBlocked(next)) {
+      this.#lanes.delete(lane.key);
+      for (const each of lane.waiting) {
+        this.#waitingBytes -= each.event.body.length;
+        this.#block(each);
+      }
+      this.#due.lookAgain();
+    } else if (this.#canStart()) {
+      lane.waiting.shift();
+      this.#waitingBytes -= next.event.body.length;
+      this.#start(next, undefined);
+    }
+  }
+
+  #wait(lane: Lane, read: ReadEvent): void {
+    lane.waiting.push(read);
+    this.#waitingBytes += read.event.body.length;
+  }
+
+  /** Whether an earlier run of the event's subject is stored and not dead. */
+  async #isBlocked({ subject, event: { seq } }: ReadEvent): Promise<boolean> {
+    if (subject === null) return false;
+    if (this.#progress.hasUnwritten(subject)) return true;
+    const { consumer, store } = this.#options;
+    return !this.#due.isNone && (await store.isBlocked(consumer.name, { seq, subject }));
+  }
+
+  #block({ subject, event: { seq } }: ReadEvent): void {
+    this.#progress.noteBlocked({ seq, subject });
+    this.#unsettled.delete(seq);
+  }
+
+  #start(read: ReadEvent, stored: StoredRun | undefined): void {
     const { consumer, tools } = this.#options;
     const run = new Run({
-      event,
+      read,
       consumer,
-      failed,
+      stored,
       tools,
-      onEnd: (ended, error) => {
-        this.#unrecorded += 1;
-        void this.#turns.take(() => this.#finish(ended, error));
-      },
+      isUnfolded: async () => (await this.#gate?.unfolded(run.seq - 1, run.seq))?.length === 1,
+      onEnd: (ended, error) => void this.#turns.take(() => this.#finish(ended, error)),
     });
+    const key = laneKey(run);
+    if (!this.#lanes.has(key)) this.#lanes.set(key, { key, waiting: [], isAwaited: false });
     this.#underWay.set(run.seq, run);
     this.#tellUnderWay();
     run.start();
   }
 
   async #finish(run: Run, error: RunFailed | undefined): Promise<void> {
-    const { seq, attempt, isAlone, isRetry } = run;
-    this.#unrecorded -= 1;
-    if (!this.#superseded.delete(run)) {
-      if (error !== undefined) this.#progress.noteFailure({ seq, attempt, isAlone, error });
-      else if (isRetry) this.#progress.noteEnd(seq);
-    }
+    const { seq, subject, attempt } = run;
+    const lane = this.#lanes.get(laneKey(run)) as Lane;
     this.#underWay.delete(seq);
-    // The next run, or something this run left behind, may kill the thread: this result must be stored by then.
-    if (isAlone || this.#options.isCautious) await this.#write();
-    else this.#writeSoon();
+    if (!this.#superseded.delete(run)) {
+      this.#unsettled.delete(seq);
+      this.#suspects.delete(seq);
+      const failed = error && this.#progress.noteFailure({ seq, subject, attempt, error });
+      if (failed === undefined && run.isStored) this.#progress.noteEnd({ seq, subject });
+      // The run may have blocked others.
+      if (run.isStored && (failed?.nextAtMs ?? null) === null) this.#due.lookAgain();
+    }
+    if (lane.isAwaited) this.#due.lookAgain();
+    lane.isAwaited = false;
+    if (lane.waiting.length > 0) this.#ready.push(lane);
+    else this.#lanes.delete(lane.key);
+    if (this.#isOneAtATime) {
+      // The next run, or something this run left behind, may kill the thread: this result must be stored by then.
+      await this.#write();
+      this.#isOneAtATime = this.#suspects.size > 0;
+    } else this.#writeSoon();
     this.#tellUnderWay();
     if (this.#closing === undefined) this.#pumpSoon();
     else if (this.#underWay.size === 0) this.#closing.whenIdle();
@@ -278,14 +385,21 @@ export class Dispatcher {
     for (const atMs of dueAtMs) this.#due.expect(atMs);
   }
 
-  /** The highest seq up to which no new event is still running. */
+  /** The highest seq up to which every event is done, stored or not wanted. */
   #settledSeq(): number {
-    let settled = this.#next - 1;
-    for (const run of this.#underWay.values()) if (!run.isRetry && run.seq <= settled) settled = run.seq - 1;
-    return settled;
+    for (const seq of this.#unsettled) return seq - 1;
+    return this.#next - 1;
   }
 
+  /** A run that a replay has superseded is not among them: its event runs again in any case. */
   #tellUnderWay(): void {
-    if (this.#options.consumer.isForeign) this.#options.onUnderWay([...this.#underWay.keys()]);
+    if (!this.#options.consumer.runsUserCode) return;
+    const runs = [...this.#underWay.values()].filter((run) => !this.#superseded.has(run));
+    this.#options.onUnderWay(runs.map(({ seq }) => seq));
   }
+}
+
+/** What must not run twice at a time: a subject, or an event that has none. */
+function laneKey({ seq, subject }: RunKey): string | number {
+  return subject ?? seq;
 }

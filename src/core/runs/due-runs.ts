@@ -1,6 +1,6 @@
-/** The failed runs of one consumer that are due, and the timer for the next one. */
+/** The stored runs of one consumer that are due, and the timer for the next one. */
 
-import type { FailedRun, RunStore } from '../engine/run-store.ts';
+import type { RunStore, StoredRun } from '../engine/run-store.ts';
 import { HANDLER_READ_EVENTS_MAX, RUN_RETRY_LAST_MS } from '../limits.ts';
 
 export interface DueRunsOptions {
@@ -8,23 +8,24 @@ export interface DueRunsOptions {
   readonly store: RunStore;
   /** Wall clock, milliseconds. */
   readonly now: () => number;
-  /** Called when failed runs may be due. Call `lookAgain` then: the timer may have fired slightly early. */
+  /** Called when stored runs may be due. Call `lookAgain` then: the timer may have fired slightly early. */
   readonly onTime: () => void;
 }
 
 export class DueRuns {
   readonly #options: DueRunsOptions;
-  #due: FailedRun[] = [];
-  /** When to read the stored state again. */
+  #due: StoredRun[] = [];
+  /** When to read the stored runs again. */
   #lookAtMs = Number.NEGATIVE_INFINITY;
+  #isNone = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: DueRunsOptions) {
     this.#options = options;
   }
 
-  /** The next run to retry; runs that must run alone come first. */
-  get first(): FailedRun | undefined {
+  /** The next run to try. */
+  get first(): StoredRun | undefined {
     return this.#due[0];
   }
 
@@ -33,28 +34,35 @@ export class DueRuns {
     this.#due.shift();
   }
 
-  /** Whether the stored state may have due runs. Write ended runs to it before `look`, or they are found again. */
+  /** Whether all stored runs are dead. */
+  get isNone(): boolean {
+    return this.#isNone;
+  }
+
+  /** Whether there may be due runs. Write what has ended before `look`, or it is found again. */
   get isTimeToLook(): boolean {
     return this.#due.length === 0 && this.#options.now() >= this.#lookAtMs;
   }
 
-  /** Reads the due runs, in order of seq, except those in progress. If there are none, waits for the next one. */
-  async look(underWay: ReadonlyMap<number, unknown>): Promise<void> {
+  /**
+   * Reads the due runs that can start. If there are none, waits for the next one.
+   * @param busy how many may be due and cannot start
+   */
+  async look(busy: number, canStart: (run: StoredRun) => boolean): Promise<void> {
     const { store, consumer, now } = this.#options;
     const nowMs = now();
-    // Runs in progress are still stored as due: they must not use up the limit.
-    const due = await store.due(consumer, nowMs, HANDLER_READ_EVENTS_MAX + underWay.size);
-    this.#due = due
-      .filter(({ seq }) => !underWay.has(seq))
-      .sort((one, other) => Number(other.isAlone) - Number(one.isAlone));
+    const due = await store.due(consumer, nowMs, HANDLER_READ_EVENTS_MAX + busy);
+    this.#due = due.filter(canStart);
     if (this.#due.length > 0) return;
     this.#lookAtMs = Number.POSITIVE_INFINITY;
     const nextAtMs = await store.nextAtMs(consumer, nowMs);
+    this.#isNone = due.length === 0 && nextAtMs === undefined;
     if (nextAtMs !== undefined) this.expect(nextAtMs);
   }
 
   /** Expects a run to be due at that time. */
   expect(atMs: number): void {
+    this.#isNone = false;
     if (atMs >= this.#lookAtMs) return;
     this.#lookAtMs = atMs;
     clearTimeout(this.#timer);
@@ -62,15 +70,21 @@ export class DueRuns {
     this.#timer = setTimeout(this.#options.onTime, Math.min(waitMs, RUN_RETRY_LAST_MS));
   }
 
-  /** The stored state has changed or a run is due: it must be read again. */
+  /** More runs may be due: they are looked for after those that were found already. */
   lookAgain(): void {
-    this.#due = [];
+    this.#isNone = false;
     this.#lookAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** Stops the timer. */
+  /** A person has changed the stored runs: nothing that was found counts. */
+  reset(): void {
+    this.#due = [];
+    this.lookAgain();
+  }
+
+  /** Stops the timer, and sets no other. */
   close(): void {
-    this.#lookAtMs = Number.NEGATIVE_INFINITY;
+    this.lookAgain();
     clearTimeout(this.#timer);
   }
 }

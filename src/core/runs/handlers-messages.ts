@@ -21,8 +21,8 @@ export type FromHandlers =
   /** Handlers are waiting for tables that this process's writer may have to bring up to date. */
   | { readonly kind: 'waiting' }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly text: string }
-  /** The thread ends after an error outside of any run. `isForeign`: as far as known, in the user's code. */
-  | { readonly kind: 'died'; readonly text: string; readonly isForeign: boolean };
+  /** The thread ends after an error outside of any run. `inUserCode`: as far as known. */
+  | { readonly kind: 'died'; readonly text: string; readonly inUserCode: boolean };
 
 /** The death of a handlers' thread. */
 export interface Death {

@@ -1,13 +1,12 @@
 /**
- * What is stored about one consumer: its position, its failed runs, and whether it may run. Results of runs are
+ * What is stored about one consumer: its position, the runs that are not done, and whether it may run. Changes are
  * collected and written together.
  */
 
 import type { Reader } from '../engine/reader.ts';
-import type { FailedRun, Position, RunStore } from '../engine/run-store.ts';
-import { IRISX } from '../packaging.ts';
-import { type Consumer, RunFailed } from './consumer.ts';
-import { failedRun, type RunFailure, suspectedRun } from './failed-run.ts';
+import type { Position, RunKey, RunStore, StoredRun } from '../engine/run-store.ts';
+import type { Consumer } from './consumer.ts';
+import { failedRun, type RunFailure } from './failed-run.ts';
 import type { RunTools } from './run.ts';
 import { absenceOf, startingPosition } from './starting-position.ts';
 
@@ -27,9 +26,11 @@ export class Progress {
   readonly #name: string;
   #position: Position;
   #isHeldUp = false;
-  /** Results not written yet. */
-  #failed: FailedRun[] = [];
-  #ended: number[] = [];
+  /** Not written yet. */
+  #runs: StoredRun[] = [];
+  #ended: RunKey[] = [];
+  /** The subjects of `#runs`. */
+  #subjects = new Set<string | null>();
 
   /** Starts at the consumer's stored position. A new consumer starts at the end of the log and skips earlier events. */
   static async open(options: ProgressOptions): Promise<Progress> {
@@ -54,48 +55,58 @@ export class Progress {
     return this.#isHeldUp;
   }
 
-  /** The events after the position that have a stored failed run. */
-  async failedBeyond(): Promise<Set<number>> {
-    return new Set(await this.#options.store.failedSeqsAfter(this.#name, this.seq));
+  /** The events after the position that have a stored run. */
+  async storedBeyond(): Promise<Set<number>> {
+    return new Set((await this.#options.store.runsAfter(this.#name, this.seq)).map(({ seq }) => seq));
   }
 
-  /** Notes that a run that had failed before needs no further attempt. */
-  noteEnd(seq: number): void {
-    this.#ended.push(seq);
+  /** Notes that a stored run needs no further attempt. */
+  noteEnd(run: RunKey): void {
+    this.#ended.push(run);
   }
 
-  noteFailure(failure: Omit<RunFailure, 'consumer'>): void {
+  /** @returns the run as it will be stored */
+  noteFailure(failure: Omit<RunFailure, 'consumer'>): StoredRun {
     const { now, random, tools } = this.#options;
     const { run, level, text } = failedRun({ ...failure, consumer: this.#name }, now(), random());
-    this.#failed.push(run);
+    this.#note(run);
     tools.log(level, text);
+    return run;
   }
 
-  noteUnfolded(seq: number, attempt: number): void {
-    const text = `no table has this event, because it could not be folded: run ${IRISX} rebuild first`;
-    this.noteFailure({ seq, attempt, isAlone: false, error: new RunFailed(text, { isFinal: true }) });
+  /** Notes that a run waits for an earlier one of its subject. */
+  noteBlocked({ seq, subject }: RunKey): void {
+    const nowMs = this.#options.now();
+    const error = 'never tried: an earlier run of the same subject failed';
+    this.#note({
+      consumer: this.#name,
+      seq,
+      subject,
+      attempts: 0,
+      error,
+      failedAtMs: nowMs,
+      nextAtMs: nowMs,
+    });
   }
 
-  /** Notes that these runs were in progress when a thread died. See Dispatcher.blame(). */
-  async noteDeath(seqs: readonly number[], reason: string): Promise<void> {
-    const { now, store } = this.#options;
-    const isKnown = seqs.length === 1;
-    for (const seq of seqs) {
-      const attempts = (await store.failedRun(this.#name, seq))?.attempts ?? 0;
-      if (isKnown)
-        this.noteFailure({ seq, attempt: attempts + 1, isAlone: true, error: new RunFailed(reason) });
-      else this.#failed.push(suspectedRun(this.#name, seq, attempts, reason, now()));
-    }
+  #note(run: StoredRun): void {
+    this.#runs.push(run);
+    this.#subjects.add(run.subject);
+  }
+
+  /** Whether a run of that subject has failed or is blocked, and that is not written yet. */
+  hasUnwritten(subject: string): boolean {
+    return this.#subjects.has(subject);
   }
 
   /** @param settledSeq where the position would be moved to */
   hasChanges(settledSeq: number): boolean {
-    return settledSeq !== this.seq || this.#failed.length > 0 || this.#ended.length > 0;
+    return settledSeq !== this.seq || this.#runs.length > 0 || this.#ended.length > 0;
   }
 
   /**
-   * Writes the noted results and the position. If that throws, they are still noted.
-   * @returns when the failed runs are due, milliseconds since 1970, and whether the position is written: if a person has
+   * Writes what was noted, and the position. If that throws, it is still noted.
+   * @returns when the stored runs are due, milliseconds since 1970, and whether the position is written: if a person has
    *   moved it, it is not, and reload() must follow
    */
   async write(
@@ -104,25 +115,30 @@ export class Progress {
     const { reader, store } = this.#options;
     const { generation } = this.#position;
     const position = { seq: settledSeq, chain: await reader.chainOf(settledSeq), generation };
-    const [failed, ended] = [this.#failed, this.#ended];
-    const isOurs = await store.write(this.#name, { position, failed, ended });
-    this.#failed = [];
-    this.#ended = [];
+    const runs = this.#runs;
+    const isOurs = await store.write(this.#name, { position, runs, ended: this.#ended });
+    this.#keep([], []);
     this.#position = position;
-    return { dueAtMs: failed.flatMap(({ nextAtMs }) => nextAtMs ?? []), isOurs };
+    return { dueAtMs: runs.flatMap(({ nextAtMs }) => nextAtMs ?? []), isOurs };
+  }
+
+  #keep(runs: StoredRun[], ended: RunKey[]): void {
+    this.#runs = runs;
+    this.#ended = ended;
+    this.#subjects = new Set(runs.map(({ subject }) => subject));
   }
 
   /**
    * Reads what another connection may have changed.
-   * @returns whether a person has moved the position; then the noted results of later events are dropped
+   * @returns whether a person has moved the position; then what was noted of later events is dropped
    */
   async reload(): Promise<boolean> {
-    const position = await this.#options.store.position(this.#name);
+    const position = await this.#options.store.consumer(this.#name);
     if (position === undefined) return false;
     const isMoved = position.generation !== this.#position.generation;
     if (isMoved) {
-      this.#failed = this.#failed.filter(({ seq }) => seq <= position.seq);
-      this.#ended = this.#ended.filter((seq) => seq <= position.seq);
+      const isKept = ({ seq }: RunKey) => seq <= position.seq;
+      this.#keep(this.#runs.filter(isKept), this.#ended.filter(isKept));
       this.#position = position;
     }
     if (this.#isHeldUp) await this.#holdUp();

@@ -97,7 +97,7 @@ export function runHandlers(options: HandlersOptions): void {
     const giveUpLead = await engine.leadRuns();
     if (giveUpLead === undefined) return;
     const store = await engine.openRuns();
-    await store.stopAll();
+    await store.takeOver();
     const reader = await engine.openReader();
     const query: HandlerContext['query'] = (sql, ...values) => reader.query(sql, ...(values as SqlValue[]));
     const dispatchers: Dispatcher[] = [];
@@ -110,13 +110,12 @@ export function runHandlers(options: HandlersOptions): void {
         random: Math.random,
         tools: { log, query },
         onFault,
-        isCautious: death !== undefined,
+        death,
         onSettled: (seq) => shared.setSettled(index, seq),
         onUnderWay(seqs) {
           shared.underWay = seqs;
         },
       });
-      if (consumer.isForeign && death !== undefined) await dispatcher.blame(death.seqs, death.reason);
       dispatchers.push(dispatcher);
     }
     shared.underWay = [];

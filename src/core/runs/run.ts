@@ -1,31 +1,31 @@
 /** One attempt of a consumer to handle one event: its parameters, its timeout and its single result. */
 
-import type { FailedRun } from '../engine/run-store.ts';
-import { interpret, readBody } from '../event/event.ts';
-import type { HandlerEvent } from '../event/recorded-event.ts';
+import type { StoredRun } from '../engine/run-store.ts';
+import { IRISX } from '../packaging.ts';
 import { asRunFailed, type Consumer, RunFailed } from './consumer.ts';
 import type { HandlerContext } from './handler-context.ts';
+import type { ReadEvent } from './read-event.ts';
 
 /** Tools for a run, in addition to its event. */
 export type RunTools = Pick<HandlerContext, 'log' | 'query'>;
 
 export interface RunOptions {
-  readonly event: HandlerEvent;
+  readonly read: ReadEvent;
   readonly consumer: Consumer;
-  /** The failed run that this one retries. */
-  readonly failed: FailedRun | undefined;
+  /** The stored run that this attempt is for. */
+  readonly stored: StoredRun | undefined;
   readonly tools: RunTools;
+  /** Whether no table has the event; asked only if that is possible. */
+  readonly isUnfolded: () => Promise<boolean>;
   /** Called once, never within `start`. @param error undefined if the run succeeded */
   readonly onEnd: (run: Run, error: RunFailed | undefined) => void;
 }
 
 export class Run {
   readonly seq: number;
+  readonly subject: string | null;
   readonly attempt: number;
-  /** Whether it has a row in `failed_runs`. */
-  readonly isRetry: boolean;
-  /** Whether no other run may be in progress at the same time. */
-  readonly isAlone: boolean;
+  readonly isStored: boolean;
   readonly #options: RunOptions;
   #timeout: NodeJS.Timeout | undefined;
   /** Created on demand, because few handlers use the signal. */
@@ -35,15 +35,15 @@ export class Run {
   #hasEnded = false;
 
   constructor(options: RunOptions) {
-    const { event, failed } = options;
+    const { read, stored } = options;
     this.#options = options;
-    this.seq = event.seq;
-    this.attempt = (failed?.attempts ?? 0) + 1;
-    this.isRetry = failed !== undefined;
-    this.isAlone = failed?.isAlone ?? false;
+    this.seq = read.event.seq;
+    this.subject = stored === undefined ? read.subject : stored.subject;
+    this.attempt = (stored?.attempts ?? 0) + 1;
+    this.isStored = stored !== undefined;
   }
 
-  /** Runs the consumer's code, synchronously up to its first await. Record the run as in progress before the call. */
+  /** Runs the consumer's code. Record the run as in progress before the call. */
   start(): void {
     const { timeoutMs } = this.#options.consumer;
     this.#timeout = setTimeout(() => {
@@ -66,28 +66,25 @@ export class Run {
   }
 
   async #call(): Promise<void> {
-    const { event, consumer } = this.#options;
-    const read = readBody(event.body, event.eventHeader);
-    const interpretation = interpret(read, event.signedAt);
-    const logged = {
-      type: event.type ?? '',
-      json: read.json ?? {},
-      event: interpretation.kind === 'event' ? interpretation.event : undefined,
-      signedAt: new Date(event.signedAt * 1000),
-    };
-    await consumer.run(logged, this.#context(event));
+    const { read, consumer, isUnfolded } = this.#options;
+    if (read.mayBeUnfolded && (await isUnfolded())) {
+      const text = `no table has this event, because it could not be folded: run ${IRISX} rebuild first`;
+      throw new RunFailed(text, { isFinal: true });
+    }
+    if (!this.#hasEnded) await consumer.run(read.logged, this.#context());
   }
 
-  #context(event: HandlerEvent): HandlerContext {
-    const { tools } = this.#options;
+  #context(): HandlerContext {
+    const { tools, read } = this.#options;
+    const { event, logged } = read;
     const signal = () => this.#signal();
     return {
-      event: event.type ?? '',
+      event: logged.type,
       seq: event.seq,
       idempotencyKey: event.bodySha256,
       attempt: this.attempt,
       path: event.path,
-      signedAt: new Date(event.signedAt * 1000),
+      signedAt: logged.signedAt,
       receivedAt: new Date(event.receivedAtMs),
       body: typeof event.body === 'string' ? event.body : Buffer.from(event.body).toString('utf8'),
       get signal() {

@@ -24,7 +24,7 @@ export async function startingPosition(options: StartingPositionOptions): Promis
   const head = await reader.head();
   // In a restored log, new events get the numbers of lost ones: failed runs with these numbers are not about them.
   await store.forgetAfter(consumer.name, head.seq);
-  const position = await store.position(consumer.name);
+  const position = await store.consumer(consumer.name);
   if (position !== undefined && Buffer.compare(position.chain, await reader.chainOf(position.seq)) === 0)
     return position;
   if (position !== undefined)
@@ -33,7 +33,7 @@ export async function startingPosition(options: StartingPositionOptions): Promis
       `${consumer.name}: event ${position.seq}, the last one seen, is not in this log, which may have been restored from a backup; continuing after its end, seq ${head.seq}; to start earlier, run ${IRISX} handlers --replay-from SEQ`,
     );
   await store.moveTo(consumer.name, head.seq, await reader.chainOf(head.seq));
-  return (await store.position(consumer.name)) as Position;
+  return (await store.consumer(consumer.name)) as Position;
 }
 
 /**

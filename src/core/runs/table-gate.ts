@@ -39,8 +39,8 @@ export class TableGate {
     return mustWait;
   }
 
-  /** Whether no table has the event, because it was appended without being folded. */
-  async isUnfolded(seq: number): Promise<boolean> {
-    return (await this.#options.reader.unfolded(seq - 1, seq)).length > 0;
+  /** The events with `after` < seq ≤ `upTo` that no table has, because they were appended without being folded. */
+  unfolded(after: number, upTo: number): Promise<readonly number[]> {
+    return this.#options.reader.unfolded(after, upTo);
   }
 }

@@ -17,9 +17,7 @@ CREATE TABLE consumers (
   name          TEXT    NOT NULL UNIQUE,
   settled_seq   INTEGER NOT NULL,
   settled_chain BLOB    NOT NULL,
-  generation    INTEGER NOT NULL,
-  state         TEXT    NOT NULL DEFAULT 'stopped',
-  ran_at_ms     INTEGER
+  generation    INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE failed_runs (
@@ -29,10 +27,26 @@ CREATE TABLE failed_runs (
   error        TEXT    NOT NULL,
   failed_at_ms INTEGER NOT NULL,
   next_at_ms   INTEGER,
-  is_alone     INTEGER NOT NULL,
+  is_alone     INTEGER NOT NULL, -- only for earlier code
   UNIQUE (consumer, seq)
 ) STRICT;
-CREATE INDEX failed_runs_by_time ON failed_runs (consumer, next_at_ms);
+`;
+
+/** Columns that the first version did not have. Its code ignores them, so the schema's version is unchanged. */
+const ADDED_COLUMNS = [
+  ['consumers', 'state', "TEXT NOT NULL DEFAULT 'stopped'"],
+  ['consumers', 'ran_at_ms', 'INTEGER'],
+  ['failed_runs', 'subject', 'TEXT'],
+  ['failed_runs', 'is_blocked', 'INTEGER NOT NULL DEFAULT 0'],
+] as const;
+
+/** A subject can have very many blocked runs: no query may read them all. */
+const INDEXES = `
+DROP INDEX IF EXISTS failed_runs_by_time;
+CREATE INDEX IF NOT EXISTS failed_runs_due
+  ON failed_runs (consumer, next_at_ms) WHERE is_blocked = 0 AND next_at_ms IS NOT NULL;
+CREATE INDEX IF NOT EXISTS failed_runs_by_subject
+  ON failed_runs (consumer, subject, seq) WHERE next_at_ms IS NOT NULL;
 `;
 
 /** The state file of a log, in the same folder. */
@@ -65,7 +79,6 @@ export function openRunStoreFile(path: string): Database {
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = NORMAL');
     createSchema(database);
-    addColumns(database);
     return database;
   } catch (error) {
     database?.close();
@@ -78,26 +91,25 @@ function refused(message: string, cause?: unknown): EngineError {
   return new EngineError('refused', message, { cause });
 }
 
+/** Creates what a new file or one of earlier code lacks. */
 function createSchema(database: Database): void {
   database
     .transaction(() => {
-      if (database.pragma('user_version', { simple: true }) !== 0) return; // another process was first
-      database.exec(SCHEMA);
-      database.pragma(`application_id = ${APPLICATION_ID}`);
-      database.pragma(`user_version = ${SCHEMA_VERSION}`);
+      if (database.pragma('user_version', { simple: true }) === 0) {
+        database.exec(SCHEMA);
+        database.pragma(`application_id = ${APPLICATION_ID}`);
+        database.pragma(`user_version = ${SCHEMA_VERSION}`);
+      }
+      for (const [table, column, definition] of ADDED_COLUMNS) {
+        if (!hasColumn(database, table, column))
+          database.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${definition}`);
+      }
+      database.exec(INDEXES);
     })
     .immediate();
 }
 
-/** Adds the columns that earlier code did not create. Such code ignores them, so the schema's version is unchanged. */
-function addColumns(database: Database): void {
-  const find = database.prepare("SELECT 1 FROM pragma_table_info('consumers') WHERE name = 'ran_at_ms'");
-  database
-    .transaction(() => {
-      if (find.get() !== undefined) return;
-      database.exec(`
-        ALTER TABLE consumers ADD COLUMN state TEXT NOT NULL DEFAULT 'stopped';
-        ALTER TABLE consumers ADD COLUMN ran_at_ms INTEGER`);
-    })
-    .immediate();
+export function hasColumn(database: Database, table: string, column: string): boolean {
+  const find = database.prepare('SELECT 1 FROM pragma_table_info(?) WHERE name = ?');
+  return find.get(table, column) !== undefined;
 }

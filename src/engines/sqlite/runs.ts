@@ -1,6 +1,6 @@
 /**
- * The state of the handlers, in a separate file next to the log: each consumer's position and the failed runs.
- * A successful run only raises the position. All SQL on that file is here, except its schema.
+ * The state of the handlers, in a separate file next to the log: each consumer's position and the runs that are not
+ * done. A successful run only raises the position. All SQL on that file is here, except its schema.
  *
  * Writes are not fsynced. After a power cut the position may be older, and the events after it run again.
  */
@@ -9,63 +9,89 @@ import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import type {
   ConsumerState,
   FailedRun,
-  Position,
   RunChanges,
+  RunKey,
   RunStore,
+  StoredRun,
 } from '../../core/engine/run-store.ts';
 import { BUSY_TIMEOUT_MS, RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../core/limits.ts';
 import { atEdge } from './file/storage-fault.ts';
-import { openRunStoreFile } from './run-store-file.ts';
-
-type Row = Omit<FailedRun, 'isAlone'> & { readonly isAlone: number };
+import { hasColumn, openRunStoreFile } from './run-store-file.ts';
 
 const COLUMNS = `
   consumer,
   seq,
+  subject,
   attempts,
   error,
   failed_at_ms AS failedAtMs,
-  next_at_ms AS nextAtMs,
-  is_alone AS isAlone`;
+  next_at_ms AS nextAtMs`;
+
+/** Whether the subject has an earlier run that is not dead. */
+function blocked(consumer: string, subject: string, seq: string): string {
+  return `EXISTS (
+    SELECT 1 FROM failed_runs AS earlier
+    WHERE earlier.consumer = ${consumer}
+      AND earlier.subject = ${subject}
+      AND earlier.seq < ${seq}
+      AND earlier.next_at_ms IS NOT NULL
+  )`;
+}
 
 export class SqliteRunStore implements RunStore {
   readonly #database: Database;
-  readonly #position: Statement;
   readonly #due: Statement;
   readonly #nextAt: Statement;
-  readonly #failedRun: Statement;
-  readonly #fail: Statement;
+  readonly #isBlocked: Statement;
+  readonly #put: Statement;
   readonly #end: Statement;
+  readonly #unblock: Statement;
   readonly #move: Statement;
   readonly #dataVersion: Statement;
 
   /** @throws EngineError `refused` */
   constructor(path: string) {
     this.#database = openRunStoreFile(path);
-    this.#position = this.#database.prepare(
-      'SELECT settled_seq AS seq, settled_chain AS chain, generation FROM consumers WHERE name = ?',
-    );
     // If the clock was set back, a run must not be delayed far beyond the longest delay.
     this.#due = this.#database.prepare(`
       SELECT ${COLUMNS} FROM failed_runs
-      WHERE consumer = @consumer AND (next_at_ms <= @nowMs OR next_at_ms > @nowMs + ${2 * RUN_RETRY_LAST_MS})
+      WHERE consumer = @consumer AND is_blocked = 0 AND next_at_ms IS NOT NULL
+        AND (next_at_ms <= @nowMs OR next_at_ms > @nowMs + ${2 * RUN_RETRY_LAST_MS})
       ORDER BY next_at_ms LIMIT @limit`);
     this.#nextAt = this.#database
-      .prepare('SELECT min(next_at_ms) FROM failed_runs WHERE consumer = ? AND next_at_ms > ?')
+      .prepare(
+        'SELECT min(next_at_ms) FROM failed_runs WHERE consumer = ? AND is_blocked = 0 AND next_at_ms > ?',
+      )
       .pluck();
-    this.#failedRun = this.#database.prepare(
-      `SELECT ${COLUMNS} FROM failed_runs WHERE consumer = ? AND seq = ?`,
-    );
-    this.#fail = this.#database.prepare(`
-      INSERT INTO failed_runs (consumer, seq, attempts, error, failed_at_ms, next_at_ms, is_alone)
-      VALUES (@consumer, @seq, @attempts, @error, @failedAtMs, @nextAtMs, @isAlone)
+    this.#isBlocked = this.#database.prepare(`SELECT ${blocked('@consumer', '@subject', '@seq')}`).pluck();
+    // `is_alone` is for earlier code, which requires it.
+    this.#put = this.#database.prepare(`
+      INSERT INTO failed_runs
+        (consumer, seq, subject, attempts, error, failed_at_ms, next_at_ms, is_blocked, is_alone)
+      VALUES (
+        @consumer,
+        @seq,
+        @subject,
+        @attempts,
+        @error,
+        @failedAtMs,
+        @nextAtMs,
+        @nextAtMs IS NOT NULL AND ${blocked('@consumer', '@subject', '@seq')},
+        0
+      )
       ON CONFLICT (consumer, seq) DO UPDATE SET
         attempts = excluded.attempts,
         error = excluded.error,
         failed_at_ms = excluded.failed_at_ms,
         next_at_ms = excluded.next_at_ms,
-        is_alone = excluded.is_alone`);
+        is_blocked = excluded.is_blocked`);
     this.#end = this.#database.prepare('DELETE FROM failed_runs WHERE consumer = ? AND seq = ?');
+    this.#unblock = this.#database.prepare(`
+      UPDATE failed_runs SET is_blocked = 0
+      WHERE consumer = @consumer AND is_blocked = 1 AND seq = (
+        SELECT min(seq) FROM failed_runs
+        WHERE consumer = @consumer AND subject = @subject AND next_at_ms IS NOT NULL
+      )`);
     this.#move = this.#database.prepare(`
       UPDATE consumers SET settled_seq = @seq, settled_chain = @chain
       WHERE name = @consumer AND generation = @generation`);
@@ -76,19 +102,20 @@ export class SqliteRunStore implements RunStore {
     return atEdge(() => this.#dataVersion.get());
   }
 
-  async position(consumer: string): Promise<Position | undefined> {
-    return atEdge(() => this.#positionOf(consumer));
+  async consumer(name: string): Promise<ConsumerState | undefined> {
+    return (await this.consumers()).find((state) => state.name === name);
   }
 
-  #positionOf(consumer: string): Position | undefined {
-    return this.#position.get(consumer) as Position | undefined;
+  async consumers(): Promise<ConsumerState[]> {
+    return atEdge(() => consumerStates(this.#database));
   }
 
   async moveTo(consumer: string, seq: number, chain: Uint8Array): Promise<void> {
-    await atEdge(() => this.#moveTo(consumer, seq, chain));
+    await this.#inTransaction(() => this.#moveTo(consumer, seq, chain));
   }
 
   #moveTo(consumer: string, seq: number, chain: Uint8Array): void {
+    this.#forgetAfter(consumer, seq);
     this.#database
       .prepare(
         `INSERT INTO consumers (name, settled_seq, settled_chain, generation) VALUES (?, ?, ?, 1)
@@ -100,45 +127,48 @@ export class SqliteRunStore implements RunStore {
       .run(consumer, seq, chain);
   }
 
-  async replayFrom(consumer: string, from: number, chain: Uint8Array): Promise<void> {
-    await this.#inTransaction(() => {
-      this.#forgetAfter(consumer, from - 1);
-      this.#moveTo(consumer, from - 1, chain);
-    });
-  }
-
   async forgetAfter(consumer: string, seq: number): Promise<void> {
     await atEdge(() => this.#forgetAfter(consumer, seq));
   }
 
+  /** No earlier run is blocked by what it forgets. */
   #forgetAfter(consumer: string, seq: number): void {
     this.#database.prepare('DELETE FROM failed_runs WHERE consumer = ? AND seq > ?').run(consumer, seq);
   }
 
-  async write(consumer: string, { position, failed, ended }: RunChanges): Promise<boolean> {
+  async write(consumer: string, { position, runs, ended }: RunChanges): Promise<boolean> {
     return this.#inTransaction(() => {
-      const found = this.#positionOf(consumer);
-      const isOurs = found?.generation === position.generation;
-      const isKept = (seq: number) => isOurs || seq <= (found?.seq ?? 0);
-      for (const run of failed) {
-        if (!isKept(run.seq)) continue;
-        this.#fail.run({
-          ...run,
-          error: run.error.slice(0, RUN_ERROR_CHARS_MAX),
-          isAlone: Number(run.isAlone),
-        });
+      const sql = 'SELECT settled_seq AS seq, generation FROM consumers WHERE name = ?';
+      const found = this.#database.prepare<[string], { seq: number; generation: number }>(sql).get(consumer);
+      const isKept = ({ seq }: RunKey) =>
+        found?.generation === position.generation || seq <= (found?.seq ?? 0);
+      for (const { seq, subject } of ended.filter(isKept)) {
+        this.#end.run(consumer, seq);
+        this.#unblock.run({ consumer, subject });
       }
-      for (const seq of ended) if (isKept(seq)) this.#end.run(consumer, seq);
+      for (const run of runs.filter(isKept)) {
+        this.#put.run({ ...run, error: run.error.slice(0, RUN_ERROR_CHARS_MAX) });
+        if (run.nextAtMs === null) this.#unblock.run({ consumer, subject: run.subject });
+      }
       return this.#move.run({ consumer, ...position }).changes === 1;
     });
   }
 
-  async due(consumer: string, nowMs: number, limit: number): Promise<FailedRun[]> {
-    return atEdge(() => (this.#due.all({ consumer, nowMs, limit }) as Row[]).map(runOf));
+  async due(consumer: string, nowMs: number, limit: number): Promise<StoredRun[]> {
+    return atEdge(() => this.#due.all({ consumer, nowMs, limit }) as StoredRun[]);
   }
 
   async nextAtMs(consumer: string, nowMs: number): Promise<number | undefined> {
     return atEdge(() => (this.#nextAt.get(consumer, nowMs) as number | null) ?? undefined);
+  }
+
+  async isBlocked(consumer: string, { seq, subject }: RunKey): Promise<boolean> {
+    return atEdge(() => this.#isBlocked.get({ consumer, seq, subject }) === 1);
+  }
+
+  async runsAfter(consumer: string, seq: number, limit = -1): Promise<StoredRun[]> {
+    const sql = `SELECT ${COLUMNS} FROM failed_runs WHERE consumer = ? AND seq > ? ORDER BY seq LIMIT ?`;
+    return atEdge(() => this.#database.prepare(sql).all(consumer, seq, limit) as StoredRun[]);
   }
 
   async setState(consumer: string, state: 'running' | 'held up', nowMs: number): Promise<void> {
@@ -147,8 +177,12 @@ export class SqliteRunStore implements RunStore {
     await atEdge(() => this.#database.prepare(sql).run(state, ranAtMs, consumer));
   }
 
-  async stopAll(): Promise<void> {
-    await atEdge(() => this.#database.prepare("UPDATE consumers SET state = 'stopped'").run());
+  /** Earlier code may have written to the file, and does not know that runs can be blocked. */
+  async takeOver(): Promise<void> {
+    await this.#inTransaction(() => {
+      this.#database.prepare("UPDATE consumers SET state = 'stopped'").run();
+      this.#findBlocked();
+    });
   }
 
   async resume(
@@ -160,48 +194,51 @@ export class SqliteRunStore implements RunStore {
       this.#database.prepare('UPDATE consumers SET ran_at_ms = ? WHERE name = ?').run(nowMs, consumer);
       if (from === undefined) return;
       this.#moveTo(consumer, from.seq, from.chain);
-      this.#database.prepare('UPDATE failed_runs SET next_at_ms = NULL WHERE consumer = ?').run(consumer);
+      const sql = 'UPDATE failed_runs SET next_at_ms = NULL, is_blocked = 0 WHERE consumer = ?';
+      this.#database.prepare(sql).run(consumer);
     });
-  }
-
-  async consumer(name: string): Promise<ConsumerState | undefined> {
-    return (await this.consumers()).find((state) => state.name === name);
-  }
-
-  async consumers(): Promise<ConsumerState[]> {
-    return atEdge(() => consumerStates(this.#database));
-  }
-
-  async failedRun(consumer: string, seq: number): Promise<FailedRun | undefined> {
-    const row = await atEdge(() => this.#failedRun.get(consumer, seq) as Row | undefined);
-    return row === undefined ? undefined : runOf(row);
-  }
-
-  async failedSeqsAfter(consumer: string, seq: number): Promise<number[]> {
-    const sql = 'SELECT seq FROM failed_runs WHERE consumer = ? AND seq > ?';
-    return atEdge(() => this.#database.prepare(sql).pluck().all(consumer, seq) as number[]);
   }
 
   async failed(limit: number): Promise<FailedRun[]> {
-    const sql = `SELECT ${COLUMNS} FROM failed_runs ORDER BY seq, consumer LIMIT ?`;
-    return atEdge(() => (this.#database.prepare(sql).all(limit) as Row[]).map(runOf));
+    const sql = `
+      SELECT ${COLUMNS},
+        CASE WHEN next_at_ms IS NULL THEN 0 ELSE (
+          SELECT count(*) FROM failed_runs AS later
+          WHERE later.consumer = failed_runs.consumer
+            AND later.subject = failed_runs.subject
+            AND later.is_blocked = 1
+            AND later.next_at_ms IS NOT NULL
+        ) END AS blocks
+      FROM failed_runs WHERE is_blocked = 0 ORDER BY seq, consumer LIMIT ?`;
+    return atEdge(() => this.#database.prepare<[number], FailedRun>(sql).all(limit));
   }
 
   async retry(seqs: readonly number[] | undefined, nowMs: number): Promise<number> {
-    const set = 'UPDATE failed_runs SET attempts = 0, next_at_ms = ?';
-    if (seqs === undefined) return atEdge(() => this.#database.prepare(set).run(nowMs).changes);
-    return this.#each(seqs, `${set} WHERE seq = ?`, nowMs);
+    const sql = 'UPDATE failed_runs SET attempts = 0, next_at_ms = ? WHERE is_blocked = 0';
+    return this.#change(sql, [nowMs], seqs);
   }
 
   async skip(seqs: readonly number[]): Promise<number> {
-    return this.#each(seqs, 'DELETE FROM failed_runs WHERE seq = ?');
+    return this.#change('DELETE FROM failed_runs WHERE true', [], seqs);
   }
 
-  #each(seqs: readonly number[], sql: string, ...values: unknown[]): Promise<number> {
+  /** @param seqs undefined for all @returns how many runs were changed */
+  #change(sql: string, values: readonly unknown[], seqs: readonly number[] | undefined): Promise<number> {
     return this.#inTransaction(() => {
-      const statement = this.#database.prepare(sql);
-      return seqs.reduce((sum, seq) => sum + statement.run(...values, seq).changes, 0);
+      const statement = this.#database.prepare(seqs === undefined ? sql : `${sql} AND seq = ?`);
+      const each = seqs?.map((seq) => [...values, seq]) ?? [values];
+      const count = each.reduce((sum, bound) => sum + statement.run(...bound).changes, 0);
+      this.#findBlocked();
+      return count;
     });
+  }
+
+  /** Works out for every run whether it is blocked. Single changes of the dispatcher need less: see write(). */
+  #findBlocked(): void {
+    const isBlocked = `next_at_ms IS NOT NULL AND ${blocked('failed_runs.consumer', 'failed_runs.subject', 'failed_runs.seq')}`;
+    this.#database.exec(
+      `UPDATE failed_runs SET is_blocked = NOT is_blocked WHERE is_blocked <> (${isBlocked})`,
+    );
   }
 
   #inTransaction<T>(work: () => T): Promise<T> {
@@ -223,8 +260,11 @@ export function consumersIn(path: string): ConsumerState[] {
   }
 }
 
-/** The connection may be read-only. */
+/** The connection may be read-only, and the file from before runs could be blocked. */
 function consumerStates(database: Database): ConsumerState[] {
+  const isBlocked = hasColumn(database, 'failed_runs', 'is_blocked') ? 'is_blocked = 1' : 'false';
+  const count = (condition: string) =>
+    `(SELECT count(*) FROM failed_runs WHERE consumer = name AND ${condition})`;
   return database
     .prepare<[], ConsumerState>(
       `SELECT
@@ -234,13 +274,10 @@ function consumerStates(database: Database): ConsumerState[] {
          generation,
          state,
          ran_at_ms AS ranAtMs,
-         (SELECT count(*) FROM failed_runs WHERE consumer = name AND next_at_ms IS NOT NULL) AS waiting,
-         (SELECT count(*) FROM failed_runs WHERE consumer = name AND next_at_ms IS NULL) AS dead
+         ${count(`next_at_ms IS NOT NULL AND NOT ${isBlocked}`)} AS waiting,
+         ${count(isBlocked)} AS blocked,
+         ${count('next_at_ms IS NULL')} AS dead
        FROM consumers ORDER BY name`,
     )
     .all();
-}
-
-function runOf(row: Row): FailedRun {
-  return { ...row, isAlone: row.isAlone !== 0 };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import type { Reader } from '../../../src/core/engine/reader.ts';
-import type { FailedRun, Position } from '../../../src/core/engine/run-store.ts';
+import type { Position, StoredRun } from '../../../src/core/engine/run-store.ts';
 import {
   CONSUMER_ABSENCE_MS,
   HANDLER_READ_EVENTS_MAX,
@@ -15,6 +15,7 @@ import {
 import { type Consumer, RunFailed } from '../../../src/core/runs/consumer.ts';
 import { Dispatcher } from '../../../src/core/runs/dispatcher.ts';
 import type { HandlerContext } from '../../../src/core/runs/handler-context.ts';
+import type { Death } from '../../../src/core/runs/handlers-messages.ts';
 import { createReader } from '../../../src/engines/sqlite/reader.ts';
 import { SqliteRunStore } from '../../../src/engines/sqlite/runs.ts';
 import { derivations } from '../../../src/projections/index.ts';
@@ -68,7 +69,7 @@ function given(events: number, type = 'call.ringing') {
   const faults: unknown[] = [];
 
   /** Acts as a new process: its own connection to the state, and runs that the test ends one by one. */
-  async function dispatch(more: Partial<Consumer> = {}, isCautious = false) {
+  async function dispatch(more: Partial<Consumer> = {}, death?: Death) {
     const store = new SqliteRunStore(storePath);
     opened.push(store);
     const started: Started[] = [];
@@ -77,7 +78,7 @@ function given(events: number, type = 'call.ringing') {
       name: 'handlers',
       timeoutMs: TIMEOUT_MS,
       runsMax: RUNS_MAX,
-      isForeign: true,
+      runsUserCode: true,
       wants: (sent) => sent === type,
       run: (_logged, context) =>
         new Promise<void>((resolve, reject) => {
@@ -94,7 +95,7 @@ function given(events: number, type = 'call.ringing') {
       random: () => NO_JITTER,
       tools: { log: (level, text) => void lines.push(`${level} ${text}`), query: async () => [] },
       onFault: (error) => void faults.push(error),
-      isCautious,
+      death,
       onSettled() {},
       onUnderWay: (seqs) => void underWay.push(seqs),
     });
@@ -105,17 +106,36 @@ function given(events: number, type = 'call.ringing') {
       started.findLast((run) => run.seq === seq)?.end(error);
       await settle();
     };
-    const position = async () => (await store.position('handlers'))?.seq;
+    const position = async () => (await store.consumer('handlers'))?.seq;
     return { dispatcher, store, started, seqs, running, end, position };
   }
   /** A consumer positioned before the first event. */
-  const fromStart = async (more: Partial<Consumer> = {}, isCautious = false) => {
+  const fromStart = async (more: Partial<Consumer> = {}, death?: Death) => {
     const store = new SqliteRunStore(storePath);
     await store.moveTo('handlers', 0, new Uint8Array());
     await store.close();
-    return dispatch(more, isCautious);
+    return dispatch(more, death);
   };
   return { append, clock, dispatch, faults, fromStart, lines, reader, storePath, tables, test };
+}
+
+/** A death of the thread while these events were running. */
+function died(...seqs: number[]): Death {
+  return { seqs, reason: 'it did not yield' };
+}
+
+/** A change that leaves a run dead. */
+function deadRun(seq: number) {
+  const run = {
+    consumer: 'handlers',
+    seq,
+    subject: null,
+    attempts: 9,
+    error: 'x',
+    failedAtMs: 0,
+    nextAtMs: null,
+  };
+  return { position: { seq, chain: new Uint8Array(), generation: 1 }, runs: [run], ended: [] };
 }
 
 /** Lets promises and immediates run. */
@@ -356,17 +376,17 @@ describe('a dispatcher', () => {
     await before.dispatcher.pump();
     for (const seq of [1, 2, 3]) await before.end(seq);
     await closed(before.dispatcher);
-    const position = (await before.store.position('handlers')) as Position;
-    const failed: FailedRun = {
+    const position = (await before.store.consumer('handlers')) as Position;
+    const failed: StoredRun = {
       consumer: 'handlers',
       seq: 4,
       attempts: RUN_ATTEMPTS_MAX,
       error: 'Error: no',
       failedAtMs: 0,
       nextAtMs: null,
-      isAlone: false,
+      subject: null,
     };
-    await before.store.write('handlers', { position, failed: [failed], ended: [] });
+    await before.store.write('handlers', { position, runs: [failed], ended: [] });
     const after = await dispatch();
     append(1);
     await after.dispatcher.pump();
@@ -385,32 +405,54 @@ describe('a dispatcher', () => {
     assert.equal(started.at(-1)?.seq, RUNS_AHEAD_EVENTS_MAX);
   });
 
-  it('blames the only event in progress when its thread died', async () => {
-    const { dispatch, fromStart } = given(3);
-    await (await fromStart({ runsMax: 1 })).dispatcher.pump();
-    const { dispatcher, seqs, store } = await dispatch();
-    await dispatcher.blame([1], 'it did not yield');
+  it('counts every attempt in progress when its thread died as failed, and goes on one at a time until these have ended', async () => {
+    const { dispatch, fromStart } = given(5);
+    await (await fromStart()).dispatcher.pump();
+    const { dispatcher, started, running, end, seqs, store } = await dispatch({}, died(1, 2));
     await dispatcher.pump();
-    assert.deepEqual(seqs(), [2, 3]);
     assert.deepEqual(
       (await store.failed(9)).map(({ seq, attempts, error }) => [seq, attempts, error]),
-      [[1, 1, 'it did not yield']],
+      [
+        [1, 1, 'it did not yield'],
+        [2, 1, 'it did not yield'],
+      ],
+    );
+    assert.deepEqual(running(), [3]);
+    await end(3);
+    assert.deepEqual(running(), [4]);
+    await pass(RUN_RETRY_FIRST_MS);
+    await end(4);
+    assert.deepEqual(running(), [1]);
+    assert.equal(started.at(-1)?.attempt, 2);
+    await end(1);
+    assert.deepEqual(running(), [5], 'stored runs and new events take turns');
+    await end(5);
+    assert.deepEqual(running(), [2]);
+    await end(2, new Error('again'));
+    assert.deepEqual(seqs(), [3, 4, 1, 5, 2]);
+    assert.deepEqual(
+      (await store.failed(9)).map(({ seq, attempts }) => [seq, attempts]),
+      [[2, 2]],
     );
   });
 
-  it('runs each of several suspects alone, without counting an attempt', async () => {
-    const { dispatch, fromStart } = given(5);
-    await (await fromStart()).dispatcher.pump();
-    const { dispatcher, started, running, end } = await dispatch();
-    await dispatcher.blame([1, 2, 3], 'the thread died');
-    await dispatcher.pump();
-    for (const seq of [1, 2, 3]) {
-      assert.deepEqual(running(), [seq]);
-      assert.equal(started.at(-1)?.attempt, 1);
-      await end(seq);
-    }
-    assert.deepEqual(running(), [4, 5]);
-  });
+  for (const [what, intervene] of [
+    ['skips', (store: SqliteRunStore) => store.skip([1])],
+    ['gives up', (store: SqliteRunStore) => store.write('handlers', deadRun(1))],
+  ] as const)
+    it(`runs several at a time again once a person ${what} the run that was in progress`, async () => {
+      const { dispatch, fromStart, storePath } = given(9);
+      await (await fromStart()).dispatcher.pump();
+      const { dispatcher, running, end } = await dispatch({}, died(1));
+      await dispatcher.pump();
+      assert.deepEqual(running(), [2]);
+      const person = new SqliteRunStore(storePath);
+      opened.push(person);
+      await intervene(person);
+      await dispatcher.reload();
+      await end(2);
+      assert.deepEqual(running(), [3, 4, 5]);
+    });
 
   it('reruns from the position that an operator has set, whatever is in progress', async () => {
     const { dispatch, fromStart, storePath } = given(3);
@@ -419,7 +461,7 @@ describe('a dispatcher', () => {
     await end(1);
     await end(2);
     const person = new SqliteRunStore(storePath);
-    await person.replayFrom('handlers', 1, new Uint8Array());
+    await person.moveTo('handlers', 0, new Uint8Array());
     await person.close();
     await dispatcher.reload();
     await end(3);
@@ -436,7 +478,7 @@ describe('a dispatcher', () => {
     const { dispatcher, end, position } = await fromStart({ runsMax: 1 });
     await dispatcher.pump();
     const person = new SqliteRunStore(storePath);
-    await person.replayFrom('handlers', 1, new Uint8Array());
+    await person.moveTo('handlers', 0, new Uint8Array());
     await person.close();
     await end(1);
     await pass(RUN_STATE_WRITE_MS);
@@ -486,16 +528,26 @@ describe('a dispatcher', () => {
   });
 
   it('after a crash stores the result of each run before it starts another', async () => {
-    const { fromStart, storePath } = given(4);
+    const { fromStart, storePath } = given(5);
     const store = new SqliteRunStore(storePath);
     opened.push(store);
     const positions: Promise<Position | undefined>[] = [];
-    const run = () => void positions.push(store.position('handlers'));
-    const { dispatcher } = await fromStart({ run }, true);
+    const run = () => void positions.push(store.consumer('handlers'));
+    const { dispatcher } = await fromStart({ run }, died(5));
     await dispatcher.pump();
     await settle();
     const seqs = (await Promise.all(positions)).map((position) => position?.seq);
     assert.deepEqual(seqs, [0, 1, 2, 3]);
+  });
+
+  it('after a crash without a run in progress stores at least the first result at once', async () => {
+    const { fromStart } = given(4);
+    const { dispatcher, running, end, position } = await fromStart({}, died());
+    await dispatcher.pump();
+    assert.deepEqual(running(), [1]);
+    await end(1);
+    assert.equal(await position(), 1);
+    assert.deepEqual(running(), [2, 3, 4]);
   });
 
   it('starts nothing more once it closes, even if it is about to start a run', async () => {
@@ -569,7 +621,7 @@ describe('tables that lag', () => {
   it('do not hold up forwarding, which reads no table', async () => {
     const { fromStart, tables } = given(3);
     tables.reflected = 0;
-    const it = await fromStart({ isForeign: false });
+    const it = await fromStart({ runsUserCode: false });
     await it.dispatcher.pump();
     assert.deepEqual(it.seqs(), [1, 2, 3]);
   });
@@ -585,7 +637,7 @@ describe('a replay during a run of the same event', () => {
     await it.end(3);
     const person = new SqliteRunStore(given3.storePath);
     opened.push(person);
-    await person.replayFrom('handlers', 1, new Uint8Array());
+    await person.moveTo('handlers', 0, new Uint8Array());
     return { ...given3, ...it, person };
   }
 
@@ -611,13 +663,13 @@ describe('a replay during a run of the same event', () => {
     const { dispatcher, started, seqs, running, position } = await replayed();
     await dispatcher.reload();
     await dispatcher.pump();
-    assert.deepEqual(seqs(), [1, 2, 3, 1], 'event 2 is still running');
+    assert.deepEqual(seqs(), [1, 2, 3, 1, 3], 'event 2 is still running');
     started.find(({ seq }) => seq === 2)?.end();
     await settle();
     await dispatcher.pump();
-    assert.deepEqual(seqs().slice(3), [1, 2, 3]);
+    assert.deepEqual(seqs().slice(3), [1, 3, 2]);
     started[3]?.end();
-    started[5]?.end();
+    started[4]?.end();
     await settle();
     await pass(RUN_STATE_WRITE_MS);
     assert.deepEqual(running(), [2]);
@@ -636,7 +688,7 @@ describe('a replay during a run of the same event', () => {
     assert.deepEqual(it.seqs(), [1], 'a retry is running');
     const person = new SqliteRunStore(storePath);
     opened.push(person);
-    await person.replayFrom('handlers', 1, new Uint8Array());
+    await person.moveTo('handlers', 0, new Uint8Array());
     await it.dispatcher.reload();
     it.started[0]?.end();
     await settle();
@@ -745,8 +797,8 @@ it('an error in the dispatcher itself is reported as its own, and never thrown i
 });
 
 describe('failed runs that are due beside new events', () => {
-  for (const isCautious of [false, true])
-    it(`take turns with them, however fast the runs are${isCautious ? ', also after a death of the thread' : ''}`, async () => {
+  for (const death of [undefined, died(48)])
+    it(`take turns with them, however fast the runs are${death ? ', also after a death of the thread' : ''}`, async () => {
       const { append, dispatch, fromStart, reader } = given(8);
       const first = await fromStart();
       for (let seq = 1; seq <= 4; seq++) {
@@ -764,7 +816,7 @@ describe('failed runs that are due beside new events', () => {
             await reader.query('SELECT 1');
           },
         },
-        isCautious,
+        death,
       );
       for (let turn = 0; turn < 20; turn++) {
         await dispatcher.pump();

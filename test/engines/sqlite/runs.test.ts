@@ -3,7 +3,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import type { FailedRun } from '../../../src/core/engine/run-store.ts';
+import type { StoredRun } from '../../../src/core/engine/run-store.ts';
 import { RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../../src/core/limits.ts';
 import { lockFile } from '../../../src/engines/sqlite/file/file-lock.ts';
 import { SqliteRunStore } from '../../../src/engines/sqlite/runs.ts';
@@ -27,14 +27,14 @@ function given() {
   return { path, open, store: open() };
 }
 
-const failed = (seq: number, more: Partial<FailedRun> = {}): FailedRun => ({
+const failed = (seq: number, more: Partial<StoredRun> = {}): StoredRun => ({
   consumer: 'handlers',
   seq,
   attempts: 1,
   error: 'no',
   failedAtMs: 1_000,
   nextAtMs: 2_000,
-  isAlone: false,
+  subject: null,
   ...more,
 });
 
@@ -49,24 +49,33 @@ describe('the state of the handlers', () => {
 
   it('keeps positions and failed runs for the next process', async () => {
     const { store, open } = given();
-    assert.equal(await store.position('handlers'), undefined);
+    assert.equal(await store.consumer('handlers'), undefined);
     await store.moveTo('handlers', 3, Buffer.from('abc'));
-    const run = failed(5, { isAlone: true, nextAtMs: null });
+    const run = failed(5, { subject: 'call a', nextAtMs: null });
     assert.equal(
       await store.write('handlers', {
         position: { ...at(5), chain: Buffer.from('def') },
-        failed: [run],
+        runs: [run],
         ended: [],
       }),
       true,
     );
     const later = open();
-    assert.deepEqual(await later.position('handlers'), { seq: 5, chain: Buffer.from('def'), generation: 1 });
-    assert.deepEqual(await later.failed(9), [run]);
-    assert.deepEqual(await later.failedRun('handlers', 5), run);
-    assert.equal(await later.failedRun('forward', 5), undefined);
-    assert.deepEqual(await later.failedSeqsAfter('handlers', 4), [5]);
-    assert.deepEqual(await later.failedSeqsAfter('handlers', 5), []);
+    assert.deepEqual(await later.consumer('handlers'), {
+      name: 'handlers',
+      seq: 5,
+      chain: Buffer.from('def'),
+      generation: 1,
+      state: 'stopped',
+      ranAtMs: null,
+      waiting: 0,
+      blocked: 0,
+      dead: 1,
+    });
+    assert.deepEqual(await later.failed(9), [{ ...run, blocks: 0 }]);
+    assert.deepEqual(await later.runsAfter('handlers', 4), [run]);
+    assert.deepEqual(await later.runsAfter('handlers', 5), []);
+    assert.deepEqual(await later.runsAfter('forward', 4), []);
   });
 
   it('returns the due runs, longest overdue first, and the time of the next one', async () => {
@@ -78,7 +87,7 @@ describe('the state of the handlers', () => {
       failed(3, { nextAtMs: 301 }),
       failed(4, { nextAtMs: null }),
     ];
-    await store.write('handlers', { position: at(9), failed: runs, ended: [] });
+    await store.write('handlers', { position: at(9), runs, ended: [] });
     const due = async (nowMs: number, limit = 9) =>
       (await store.due('handlers', nowMs, limit)).map(({ seq }) => seq);
     assert.deepEqual(await due(99), []);
@@ -92,8 +101,8 @@ describe('the state of the handlers', () => {
   it('drops failed runs from the start of a replay onward', async () => {
     const { store } = given();
     await store.moveTo('handlers', 9, NONE);
-    await store.write('handlers', { position: at(9), failed: [failed(4), failed(5)], ended: [] });
-    await store.replayFrom('handlers', 5, NONE);
+    await store.write('handlers', { position: at(9), runs: [failed(4), failed(5)], ended: [] });
+    await store.moveTo('handlers', 4, NONE);
     assert.deepEqual(
       (await store.failed(9)).map(({ seq }) => seq),
       [4],
@@ -107,6 +116,7 @@ describe('the state of the handlers', () => {
         state: 'stopped',
         ranAtMs: null,
         waiting: 1,
+        blocked: 0,
         dead: 0,
       },
     ]);
@@ -117,7 +127,7 @@ describe('the state of the handlers', () => {
     await store.moveTo('handlers', 1, NONE);
     await store.write('handlers', {
       position: at(1),
-      failed: [failed(1, { error: 'x'.repeat(5_000) })],
+      runs: [failed(1, { error: 'x'.repeat(5_000) })],
       ended: [],
     });
     assert.equal((await store.failed(1))[0]?.error.length, RUN_ERROR_CHARS_MAX);
@@ -140,7 +150,7 @@ describe('the state of the handlers', () => {
     assert.equal(statSync(other).size, size);
     changeFile(path, 'PRAGMA user_version = 2');
     assert.throws(() => new SqliteRunStore(path), /written by a newer version of this program/);
-    assert.equal(await store.position('handlers'), undefined);
+    assert.equal(await store.consumer('handlers'), undefined);
   });
 });
 
@@ -159,6 +169,38 @@ describe('the lock of the handlers', () => {
   });
 });
 
+it('a run that earlier code leaves blocked runs again once this code runs the handlers', async () => {
+  const { store, path } = given();
+  await store.moveTo('handlers', 9, NONE);
+  const runs = [failed(1, { subject: 'a' }), failed(2, { subject: 'a' })];
+  await store.write('handlers', { position: at(9), runs, ended: [] });
+  const due = async () => (await store.due('handlers', 2_000, 9)).map(({ seq }) => seq);
+  assert.deepEqual(await due(), [1]);
+  const earlier = new Sqlite(path);
+  earlier.exec('DELETE FROM failed_runs WHERE seq = 1');
+  earlier.close();
+  assert.deepEqual(await due(), []);
+  await store.takeOver();
+  assert.deepEqual(await due(), [2]);
+});
+
+it('a subject with 100,000 blocked runs makes no step slow', async () => {
+  const { store } = given();
+  await store.moveTo('handlers', 100_001, NONE);
+  const runs = Array.from({ length: 100_000 }, (_, index) => failed(index + 1, { subject: 'a' }));
+  await store.write('handlers', { position: at(100_001), runs: [...runs, failed(100_001)], ended: [] });
+  const startMs = performance.now();
+  for (let seq = 1; seq <= 500; seq++) {
+    const due = await store.due('handlers', 2_000, 2);
+    assert.deepEqual(new Set(due.map((run) => run.seq)), new Set([seq, 100_001]));
+    await store.isBlocked('handlers', { seq: 100_002, subject: 'a' });
+    await store.nextAtMs('handlers', 1_000);
+    await store.write('handlers', { position: at(100_001), runs: [], ended: [{ seq, subject: 'a' }] });
+  }
+  const stepMs = (performance.now() - startMs) / 500;
+  assert.ok(stepMs < 5, `${stepMs} ms a step: reading all of them takes more than 10 ms`);
+});
+
 it('a state file made by earlier code is accepted, and stays usable for that code', async () => {
   const folder = temporaryFolder();
   const path = join(folder.path, 'handlers.db');
@@ -171,12 +213,21 @@ it('a state file made by earlier code is accepted, and stays usable for that cod
       consumer TEXT NOT NULL, seq INTEGER NOT NULL, attempts INTEGER NOT NULL, error TEXT NOT NULL,
       failed_at_ms INTEGER NOT NULL, next_at_ms INTEGER, is_alone INTEGER NOT NULL, UNIQUE (consumer, seq)
     ) STRICT;
+    CREATE INDEX failed_runs_by_time ON failed_runs (consumer, next_at_ms);
     INSERT INTO consumers VALUES ('handlers', 7, x'', 1);
+    INSERT INTO failed_runs VALUES ('handlers', 3, 2, 'no', 1, 5, 1), ('handlers', 4, 12, 'no', 1, NULL, 0);
     PRAGMA application_id = 0x49525348; PRAGMA user_version = 1;`);
   const store = new SqliteRunStore(path);
   assert.deepEqual(
     [(await store.consumer('handlers'))?.seq, (await store.consumer('handlers'))?.ranAtMs],
     [7, null],
+  );
+  assert.deepEqual(
+    (await store.failed(9)).map(({ seq, subject, attempts }) => [seq, subject, attempts]),
+    [
+      [3, null, 2],
+      [4, null, 12],
+    ],
   );
   await store.setState('handlers', 'running', 123);
   assert.deepEqual(
@@ -188,6 +239,9 @@ it('a state file made by earlier code is accepted, and stays usable for that cod
   earlier.exec(
     "INSERT INTO consumers (name, settled_seq, settled_chain, generation) VALUES ('forward', 1, x'', 1)",
   );
+  earlier.exec(`
+    INSERT INTO failed_runs (consumer, seq, attempts, error, failed_at_ms, next_at_ms, is_alone)
+    VALUES ('handlers', 8, 1, 'no', 1, 5, 0)`);
   earlier.close();
   folder.remove();
 });

@@ -1,0 +1,51 @@
+/** What an event is about. The runs for the events of one subject happen one after another, in the order of the log. */
+
+import { familyOf, tabledType } from '../event/event-types.ts';
+import {
+  CALL_UUID,
+  type Field,
+  FieldError,
+  Fields,
+  id,
+  type Json,
+  MESSAGE_ID,
+  RECORDING_ID,
+} from '../event/fields.ts';
+import { RUN_SUBJECT_CHARS_MAX } from '../limits.ts';
+
+const FROM_NUMBER = id('from_number', 'from');
+
+/**
+ * A call (its recordings too), an outbound message, for an inbound message the contact, or a recording without a call.
+ * @param type as sent
+ * @returns null if the event states none that can be read: then its run waits for no other
+ */
+export function subjectOf(type: string, json: Json): string | null {
+  const data = json['data'] ?? json;
+  const fields = new Fields(typeof data === 'object' ? (data as Json) : json);
+  const named = (kind: string, field: Field<string, string>) => {
+    const stated = usable(fields, field);
+    return stated === undefined ? null : `${kind} ${stated}`.slice(0, RUN_SUBJECT_CHARS_MAX);
+  };
+  if (tabledType(type) === 'sms.received') return named('contact', FROM_NUMBER);
+  switch (familyOf(type)) {
+    case 'call':
+    case 'recording':
+    case 'transcription':
+      return named('call', CALL_UUID) ?? named('recording', RECORDING_ID);
+    case 'sms':
+    case 'mms':
+      return named('message', MESSAGE_ID);
+    default:
+      return null;
+  }
+}
+
+function usable(fields: Fields, field: Field<string, string>): string | undefined {
+  try {
+    return fields.get(field);
+  } catch (error) {
+    if (error instanceof FieldError) return undefined;
+    throw error;
+  }
+}
