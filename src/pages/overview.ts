@@ -128,13 +128,15 @@ function handlers(consumers: readonly ConsumerState[], headSeq: number): Html {
       ['position (seq)', 'number'],
       ['behind', 'number'],
       ['to be retried', 'number'],
+      ['blocked', 'number'],
       ['dead', 'number'],
     ],
-    consumers.map(({ name, seq, waiting, dead }) => [
+    consumers.map(({ name, seq, waiting, blocked, dead }) => [
       name,
       whole(seq),
       whole(Math.max(0, headSeq - seq)),
       whole(waiting),
+      whole(blocked),
       dead === 0 ? 0 : html`<span class="bad">${whole(dead)}</span>`,
     ]),
     'No handler has run.',

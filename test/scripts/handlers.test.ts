@@ -78,16 +78,16 @@ describe('./irisx handlers', () => {
     const { code, lines } = await handlers('status');
     assert.equal(code, 0);
     assert.deepEqual(lines, [
-      'consumer  state    seq  behind  waiting  dead',
-      'forward   stopped   20       0        0     0',
-      'handlers  stopped   15       5        2     1',
+      'consumer  state    seq  behind  waiting  blocked  dead',
+      'forward   stopped   20       0        0        0     0',
+      'handlers  stopped   15       5        2        0     1',
       "the log's last event is seq 20; no server is running",
     ]);
     await withStore((store) => store.setState('handlers', 'running', Date.now()));
     const unlock = lockFile(runStoreLockPath(database.path));
     assert.deepEqual((await handlers('status')).lines.slice(1), [
-      'forward   not configured   20       0        0     0',
-      'handlers  running          15       5        2     1',
+      'forward   not configured   20       0        0        0     0',
+      'handlers  running          15       5        2        0     1',
       "the log's last event is seq 20; a server is running",
     ]);
     unlock?.();
@@ -150,14 +150,48 @@ describe('./irisx handlers', () => {
     const { lines } = await handlers('failed');
     const cells = lines.map((line) => line.trim().split(/ {2,}/));
     assert.deepEqual(cells.slice(0, 3), [
-      ['seq', 'consumer', 'attempts', 'next', 'error'],
-      ['3', 'handlers', '12', 'dead', 'TypeError: no'],
-      ['5', 'handlers', '2', 'now', 'TypeError: no'],
+      ['seq', 'consumer', 'attempts', 'next', 'blocks', 'error'],
+      ['3', 'handlers', '12', 'dead', '0', 'TypeError: no'],
+      ['5', 'handlers', '2', 'now', '0', 'TypeError: no'],
     ]);
-    assert.match(cells[3]?.join('|') ?? '', /^7\|handlers\|2\|in (60 min 0|59 min 5\d) s\|two\\u000alines$/);
+    assert.match(
+      cells[3]?.join('|') ?? '',
+      /^7\|handlers\|2\|in (60 min 0|59 min 5\d) s\|0\|two\\u000alines$/,
+    );
     assert.equal(new Set(lines.map((line) => line.search(/error|TypeError|two/))).size, 1, lines.join('\n'));
     await withStore((store) => store.skip([3, 5, 7]));
     assert.deepEqual((await handlers('failed')).lines, ['no run has failed']);
+  });
+
+  it('shows how many runs wait for an earlier one of their subject, and lists only that one', async () => {
+    await stateOfServer();
+    await withStore(async (store) => {
+      const runs = [9, 10, 11].map((seq) => failed(seq, { subject: 'call a', attempts: seq === 9 ? 3 : 0 }));
+      const position = { seq: 15, chain: new Uint8Array(), generation: 1 };
+      await store.write('handlers', { position, runs, ended: [] });
+    });
+    assert.equal(
+      (await handlers('status')).lines[2],
+      'handlers  stopped   15       5        3        2     1',
+    );
+    const { lines } = await handlers('failed');
+    assert.deepEqual(lines.at(-1)?.trim().split(/ {2,}/), [
+      '9',
+      'handlers',
+      '3',
+      'now',
+      '2',
+      'TypeError: no',
+    ]);
+    assert.deepEqual((await handlers('retry', '10')).lines, [
+      '0 runs will be tried again now',
+      'the others have no failed run: see handlers failed; --replay-from also runs what has succeeded',
+    ]);
+    await handlers('skip', '9');
+    assert.match(
+      (await handlers('failed')).lines.at(-1) ?? '',
+      /^ *10 {2}handlers +0 {2}now +1 {2}TypeError: no$/,
+    );
   });
 
   it('retry makes runs due, one by one or all', async () => {

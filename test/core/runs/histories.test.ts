@@ -17,7 +17,7 @@ import { SqliteRunStore } from '../../../src/engines/sqlite/runs.ts';
 import { type Random, seededRandom } from '../../support/random.ts';
 import { temporaryFolder } from '../../support/receiver.ts';
 
-const HISTORIES = Number(process.env['HISTORIES'] ?? 2_000);
+const HISTORIES = 2_000;
 const STEPS = 30;
 const NAME = 'handlers';
 /** Null: an event that is its own subject. */
@@ -158,6 +158,7 @@ class History {
     await settle();
     await closing;
     this.#running = [];
+    this.#suspects.clear();
   }
 
   async #open(death: Death | undefined): Promise<void> {
@@ -353,7 +354,7 @@ class History {
 
 /** Lets promises and immediates run. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 4; turn++) {
+  for (let turn = 0; turn < 3; turn++) {
     await new Promise((resolve) => realImmediate(resolve));
     mock.timers.tick(0);
   }
