@@ -37,9 +37,15 @@ export interface ChangedRow {
   readonly seqs: number[];
 }
 
+interface FoldedTable {
+  readonly loaded: LoadedRows;
+  /** By key, in the order of the first change. */
+  readonly changed: Map<string, ChangedRow>;
+}
+
 export interface Folded {
-  /** By the projection's name: its changed rows by key, in the order of the first change. */
-  readonly tables: ReadonlyMap<string, { readonly changed: ReadonlyMap<string, ChangedRow> }>;
+  /** By the projection's name. */
+  readonly tables: ReadonlyMap<string, FoldedTable>;
   readonly failures: readonly Failure[];
 }
 
@@ -71,11 +77,6 @@ export function fold(events: readonly FoldingEvent[], before: RowsBefore): Folde
     }
   }
   return { tables, failures };
-}
-
-interface FoldedTable {
-  readonly loaded: LoadedRows;
-  readonly changed: Map<string, ChangedRow>;
 }
 
 /** @returns why the event changes nothing; undefined if it is folded */
