@@ -19,8 +19,7 @@ import { dataVersion } from './file/statement.ts';
 import { faultText, storageFault } from './file/storage-fault.ts';
 import { WriteTransactions } from './file/write-transactions.ts';
 import { addFailure, headOf, insertEvent, knownEvent } from './log/event-log.ts';
-import { foldRange } from './log/fold-range.ts';
-import { foldInto, Rows } from './log/rows.ts';
+import { foldInto, foldRange, Rows } from './log/rows.ts';
 import { setTableState, tableStates } from './log/table-states.ts';
 
 /** What a batch finds. It stays true until another connection commits. */

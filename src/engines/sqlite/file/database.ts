@@ -71,12 +71,12 @@ export function openDatabase(path: string, derivations: Derivations): Database {
  */
 export function openReadOnly(path: string): Database {
   try {
-    return opened(path, path);
-  } catch (error) {
-    if (!isUntouchable(path, error)) throw refusal(path, error);
-  }
-  try {
-    return opened(`${pathToFileURL(path).href}?immutable=1`, path);
+    try {
+      return opened(path, path);
+    } catch (error) {
+      if (!isUntouchable(path, error)) throw error;
+      return opened(`${pathToFileURL(path).href}?immutable=1`, path);
+    }
   } catch (error) {
     throw refusal(path, error);
   }

@@ -1,6 +1,7 @@
 /**
  * The rows of one projection's table: loads those that a fold needs, keeps what a fold has changed, and writes it once,
  * because a call's next event usually follows soon. All SQL on these tables follows from the projection's definition.
+ * Whatever changes them folds here: new events, and ranges of the log for tables that lag, rebuilds and comparisons.
  */
 
 import type { Database, Statement } from 'better-sqlite3';
@@ -19,7 +20,7 @@ import {
 import { prepareRecorded, reasonOf } from '../../../core/tables/prepare.ts';
 import type { Projection, Row, Value } from '../../../core/tables/projection.ts';
 import { engineError, faultText, storageFault } from '../file/storage-fault.ts';
-import { recordedEvents } from './event-log.ts';
+import { recordedEvents, unfoldedEvents } from './event-log.ts';
 
 export class Rows {
   readonly projection: Projection;
@@ -173,6 +174,32 @@ export function foldInto(tables: readonly Rows[], events: readonly FoldingEvent[
   const folded = fold(events, before);
   for (const table of tables) table.change(folded.tables.get(table.projection.name)?.changed.values() ?? []);
   return folded.failures;
+}
+
+/**
+ * Folds the next events with `after` < seq ≤ `upTo`: as many as the log reads at once.
+ * @param withUnfolded whether to fold events that were appended without being folded. If not, they keep their failure:
+ *   all tables of a log must treat them alike, so only what rebuilds or shows all of them may fold them
+ * @returns the last folded event, `after` if none was folded; the approximate size of the bodies; what failed
+ */
+export function foldRange(
+  database: Database,
+  after: number,
+  upTo: number,
+  tables: readonly Rows[],
+  withUnfolded: boolean,
+): { readonly seq: number; readonly bytes: number; readonly failures: readonly Failure[] } {
+  const range = recordedEvents(database, after, upTo);
+  const seq = range.at(-1)?.seq ?? after;
+  const unfolded = withUnfolded ? [] : unfoldedEvents(database, after, seq);
+  const leftOut = new Map(unfolded.map((failure) => [failure.seq, failure.error]));
+  const projections = tables.map(({ projection }) => projection);
+  const events = range.map((recorded) => ({
+    seq: recorded.seq,
+    prepared: prepareRecorded(recorded, projections, leftOut.get(recorded.seq)),
+  }));
+  const bytes = range.reduce((sum, { body }) => sum + body.length, 0);
+  return { seq, bytes, failures: foldInto(tables, events) };
 }
 
 const VALUE_BYTES = 16;

@@ -9,7 +9,7 @@ import type { RebuildOptions, RebuildResult } from '../../../core/engine/engine.
 import { EngineError } from '../../../core/engine-error.ts';
 import { REBUILD_REMAINDER_EVENTS_MAX } from '../../../core/limits.ts';
 import type { Derivations } from '../../../core/tables/projection.ts';
-import { type RebuildPlan, rebuildPlan, refuseNewer } from '../../../core/tables/rebuild-plan.ts';
+import { type RebuildPlan, rebuildPlan, refuseNewer } from '../../../core/tables/table-problem.ts';
 import { openDatabase } from '../file/database.ts';
 import { lockFile } from '../file/file-lock.ts';
 import { withoutViews } from '../file/views.ts';

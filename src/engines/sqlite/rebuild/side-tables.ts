@@ -13,9 +13,8 @@ import { IRISX } from '../../../core/packaging.ts';
 import type { Projection } from '../../../core/tables/projection.ts';
 import { createTableSql, failuresTable } from '../file/schema.ts';
 import { addFailure } from '../log/event-log.ts';
-import { foldRange } from '../log/fold-range.ts';
 import { readingPauses } from '../log/reading-pauses.ts';
-import { Rows } from '../log/rows.ts';
+import { foldRange, Rows } from '../log/rows.ts';
 
 export class SideTables {
   readonly #database: Database;
