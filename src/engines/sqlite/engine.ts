@@ -23,11 +23,9 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
     openReader: () => atEdge(async () => (await import('./reader.ts')).openReader(databasePath, projections)),
     openReaderAsOf: (seq, onProgress) =>
       atEdge(async () => {
-        const { openReader } = await import('./reader.ts');
-        const { standAsOf } = await import('./rebuild/side-tables.ts');
-        return openReader(databasePath, projections, (database) =>
-          standAsOf(database, projections, seq, onProgress),
-        );
+        const { createReader } = await import('./reader.ts');
+        const { openAsOf } = await import('./rebuild/side-tables.ts');
+        return createReader(openAsOf(databasePath, projections, seq, onProgress), projections);
       }),
     openRuns: () => atEdge(async () => new (await import('./runs.ts')).SqliteRunStore(runsPath)),
     consumers: () =>

@@ -22,23 +22,9 @@ import { countsByTime, defineMentions, failedNaming, naming, search } from './lo
 import { readingPauses } from './log/reading-pauses.ts';
 import { reflectedSeqOf, tableProblems } from './log/table-states.ts';
 
-/**
- * @param arrange what to do with the connection before anything is read
- * @throws EngineError, and what `arrange` throws
- */
-export function openReader(
-  databasePath: string,
-  projections: readonly Projection[],
-  arrange: (database: Database) => void = () => {},
-): Reader {
-  const database = openReadOnly(databasePath);
-  try {
-    arrange(database);
-    return createReader(database, projections);
-  } catch (error) {
-    database.close();
-    throw error;
-  }
+/** @throws EngineError */
+export function openReader(databasePath: string, projections: readonly Projection[]): Reader {
+  return createReader(openReadOnly(databasePath), projections);
 }
 
 /** @param database a read-only connection, which the reader closes */

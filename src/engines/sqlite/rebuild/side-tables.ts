@@ -11,6 +11,7 @@ import type { Failure } from '../../../core/event/recorded-event.ts';
 import { BATCH_BYTES_MAX, REBUILD_FOLD_EVENTS } from '../../../core/limits.ts';
 import { IRISX } from '../../../core/packaging.ts';
 import type { Projection } from '../../../core/tables/projection.ts';
+import { openReadOnly } from '../file/database.ts';
 import { createTableSql, failuresTable } from '../file/schema.ts';
 import { addFailure } from '../log/event-log.ts';
 import { readingPauses } from '../log/reading-pauses.ts';
@@ -126,18 +127,25 @@ export class TemporaryTables extends SideTables {
 }
 
 /**
- * Folds the events up to `seq` into temporary tables. Afterwards `events`, `failures` and the projections' tables show
- * that moment on this connection; views in the file still show the live tables.
- * @param database a separate connection, which may be read-only
+ * Opens a connection on which `events`, `failures` and the projections' tables show the moment when the log ended with
+ * `seq`: the tables are folded into temporary ones. Views in the file still show the live tables.
  * @param seq the last event to include, which must be in the log
- * @throws EngineError if the log cannot be read up to there, and what SQLite throws
+ * @returns a read-only connection that the caller must close
+ * @throws EngineError, also if the log cannot be read up to there, and what SQLite throws
  */
-export function standAsOf(
-  database: Database,
+export function openAsOf(
+  databasePath: string,
   projections: readonly Projection[],
   seq: number,
   onProgress: OnProgress,
-): void {
-  new TemporaryTables(database, projections, true, onProgress).foldAll(seq);
-  database.exec(`CREATE TEMP VIEW events AS SELECT * FROM main.events WHERE seq <= ${seq}`);
+): Database {
+  const database = openReadOnly(databasePath);
+  try {
+    new TemporaryTables(database, projections, true, onProgress).foldAll(seq);
+    database.exec(`CREATE TEMP VIEW events AS SELECT * FROM main.events WHERE seq <= ${seq}`);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
