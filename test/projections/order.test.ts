@@ -52,10 +52,10 @@ class World {
     const outcomes: Recorded[] = [];
     for (let from = 0; from < deliveries.length; ) {
       const size = 1 + random.below(8);
-      const lagging = random.chance(0.1) ? random.pick(derivations.projections).name : undefined;
-      if (lagging !== undefined) this.#setVersion(lagging, 99);
+      const lagging = random.chance(0.1) ? random.pick(derivations.projections) : undefined;
+      if (lagging !== undefined) this.#setVersion(lagging.name, 99);
       outcomes.push(...this.#appender.append(deliveries.slice(from, from + size)).outcomes);
-      if (lagging !== undefined) this.#setVersion(lagging, 1);
+      if (lagging !== undefined) this.#setVersion(lagging.name, lagging.version);
       from += size;
     }
     assert.deepEqual(this.#appender.append([]).lagging, []);
