@@ -17,6 +17,7 @@ const COLUMNS = {
   ...VALUE_TIMES,
 };
 const SETTLED = settledColumns(COLUMNS);
+const EMPTY = emptyRow(COLUMNS);
 
 export const contacts = table(COLUMNS, {
   name: 'contacts',
@@ -29,7 +30,7 @@ export const contacts = table(COLUMNS, {
   },
 
   fold(row, { fields, occurredAtMs, seq }, phoneNumber) {
-    const next = { ...(row ?? { ...emptyRow(COLUMNS), phone_number: phoneNumber, last_seq: seq }) };
+    const next = { ...(row ?? { ...EMPTY, phone_number: phoneNumber, last_seq: seq }) };
     const effect = effectOf(COLUMNS.last_keyword.read(fields) ?? '');
     if (effect === 'opt-out') next.opted_out_at_ms = Math.max(next.opted_out_at_ms ?? 0, occurredAtMs);
     if (effect === 'opt-in') next.opted_in_at_ms = Math.max(next.opted_in_at_ms ?? 0, occurredAtMs);
