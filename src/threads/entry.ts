@@ -1,6 +1,5 @@
 /** What the entry of every thread begins with. */
 
-import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
 import { lowerPriority } from '../core/low-priority.ts';
 import { engineOf } from '../engines/engine-of.ts';
@@ -9,7 +8,7 @@ import type { ThreadData } from './thread.ts';
 
 /** @param niceness undefined for the priority of the main thread */
 export function enterThread<Data extends ThreadData, From>(niceness?: number) {
-  assert(parentPort !== null, 'this file is the entry of a worker thread');
+  if (parentPort === null) throw new Error('this is the entry of a thread, not of a program');
   const port = parentPort;
   const data = workerData as Data;
   if (niceness !== undefined) lowerPriority(niceness);
