@@ -180,6 +180,8 @@ export const RUN_ERROR_CHARS_MAX = 1_000;
 export const RUN_SUBJECT_CHARS_MAX = 200;
 /** Events that may be started beyond a consumer's position: at most about this many run again after a crash. */
 export const RUNS_AHEAD_EVENTS_MAX = 1_000;
+/** Body bytes of events that wait in memory for an earlier run of their subject. Above it, no more events are read. */
+export const RUNS_WAITING_BYTES_MAX = 4 * 1024 * 1024;
 /** Events read from the log at once for handlers, within LOG_READ_BYTES_MAX. */
 export const HANDLER_READ_EVENTS_MAX = 32;
 /** The state is written at most this long after a change; after a crash, runs that ended since then run again. */

@@ -14,14 +14,15 @@ import type { RunKey, StoredRun } from '../engine/run-store.ts';
 import type { HandlerEvent } from '../event/recorded-event.ts';
 import {
   HANDLER_READ_EVENTS_MAX,
-  LOG_READ_BYTES_MAX,
   RUN_STATE_WRITE_MS,
   RUNS_AHEAD_EVENTS_MAX,
+  RUNS_WAITING_BYTES_MAX,
 } from '../limits.ts';
 import { Turns } from '../turns.ts';
 import { RunFailed } from './consumer.ts';
 import { DueRuns } from './due-runs.ts';
 import type { Death } from './handlers-messages.ts';
+import { type Lane, Lanes } from './lanes.ts';
 import { Progress, type ProgressOptions } from './progress.ts';
 import { type ReadEvent, readEvent } from './read-event.ts';
 import { Run } from './run.ts';
@@ -36,15 +37,6 @@ export interface DispatcherOptions extends ProgressOptions {
   readonly onSettled: (seq: number) => void;
   /** Called with the events that are running: if the thread dies now, one of them may have caused it. */
   readonly onUnderWay: (seqs: readonly number[]) => void;
-}
-
-/** A subject, or an event without one, that has a run under way or events that wait for their turn. */
-interface Lane {
-  readonly key: string | number;
-  /** Later events of the subject, in order. */
-  waiting: ReadEvent[];
-  /** Whether a stored run of the subject could not start because of the run under way. */
-  isAwaited: boolean;
 }
 
 /** Maximum number of events that one turn handles before it yields. */
@@ -65,12 +57,7 @@ export class Dispatcher {
   #unfolded: ReadonlySet<number> = new Set();
   /** Events after the starting position that already have a stored run: they do not start as new. */
   #storedBefore = new Set<number>();
-  /** By key. */
-  readonly #lanes = new Map<string | number, Lane>();
-  /** Those without a run under way, whose next event can start. */
-  #ready: Lane[] = [];
-  /** The bodies of all events that wait in lanes. */
-  #waitingBytes = 0;
+  readonly #lanes = new Lanes();
   /** By seq, until their result is noted. */
   readonly #underWay = new Map<number, Run>();
   /** The events that keep the position back, in the order of the log: neither done nor stored. */
@@ -189,10 +176,7 @@ export class Dispatcher {
   async #goBack(): Promise<void> {
     const { seq } = this.#progress;
     for (const run of this.#underWay.values()) if (run.seq > seq) this.#superseded.add(run);
-    for (const { key } of this.#ready) this.#lanes.delete(key);
-    for (const lane of this.#lanes.values()) lane.waiting = [];
-    this.#ready = [];
-    this.#waitingBytes = 0;
+    this.#lanes.clear();
     this.#unsettled.clear();
     this.#fromLog = [];
     this.#next = seq + 1;
@@ -206,7 +190,7 @@ export class Dispatcher {
     if (this.#closing !== undefined || this.#progress.isHeldUp) return;
     if (this.#due.isTimeToLook) {
       await this.#write();
-      await this.#due.look(this.#underWay.size, (run) => this.#isFree(run));
+      await this.#due.look(this.#underWay.size, (run) => this.#lanes.isFree(run));
     }
     let looks = 0;
     while (this.#canStart() && (await this.#startOne())) {
@@ -243,25 +227,18 @@ export class Dispatcher {
     this.#due.take();
     if (event?.seq !== stored.seq)
       this.#progress.noteEnd(stored); // the log was restored to an earlier state
-    else if (this.#isFree(stored)) this.#start(readEvent(event, true), stored);
+    else if (this.#lanes.isFree(stored)) this.#start(readEvent(event, true), stored);
     return true;
   }
 
-  /** Whether a stored run's subject has no run under way. */
-  #isFree(stored: StoredRun): boolean {
-    const lane = this.#lanes.get(laneKey(stored));
-    if (lane !== undefined) lane.isAwaited = true;
-    return lane === undefined;
-  }
-
   async #startNew(): Promise<boolean> {
-    const ready = this.#ready.shift();
+    const ready = this.#lanes.takeReady();
     if (ready !== undefined) {
       await this.#startWaiting(ready);
       return true;
     }
     if (this.#next - this.#settledSeq() > RUNS_AHEAD_EVENTS_MAX) return false;
-    if (this.#waitingBytes > LOG_READ_BYTES_MAX) return false;
+    if (this.#lanes.waitingBytes > RUNS_WAITING_BYTES_MAX) return false;
     const [event] = await this.#read();
     if (event === undefined || (await this.#gate?.mustWait(event.seq))) return false;
     this.#fromLog.shift();
@@ -270,9 +247,8 @@ export class Dispatcher {
     if (isStored || event.type === null || !this.#options.consumer.wants(event.type)) return true;
     const read = readEvent(event, this.#unfolded.has(event.seq));
     this.#unsettled.add(event.seq);
-    const lane = this.#lanes.get(laneKey({ ...read, seq: event.seq }));
-    if (lane !== undefined) this.#wait(lane, read);
-    else if (await this.#isBlocked(read)) this.#block(read);
+    if (this.#lanes.wait(read)) return true;
+    if (await this.#isBlocked(read)) this.#block(read);
     else if (this.#canStart()) this.#start(read, undefined);
     return true;
   }
@@ -290,35 +266,23 @@ export class Dispatcher {
   async #startWaiting(lane: Lane): Promise<void> {
     const [next] = lane.waiting as [ReadEvent];
     if (await this.#isBlocked(next)) {
-      this.#lanes.delete(lane.key);
-      for (const each of lane.waiting) {
-        this.#waitingBytes -= each.event.body.length;
-        this.#block(each);
-      }
+      for (const each of this.#lanes.empty(lane)) this.#block(each);
       this.#due.lookAgain();
-    } else if (this.#canStart()) {
-      lane.waiting.shift();
-      this.#waitingBytes -= next.event.body.length;
-      this.#start(next, undefined);
-    }
-  }
-
-  #wait(lane: Lane, read: ReadEvent): void {
-    lane.waiting.push(read);
-    this.#waitingBytes += read.event.body.length;
+      this.#pumpSoon();
+    } else if (this.#canStart()) this.#start(this.#lanes.next(lane), undefined);
   }
 
   /** Whether an earlier run of the event's subject is stored and not dead. */
-  async #isBlocked({ subject, event: { seq } }: ReadEvent): Promise<boolean> {
+  async #isBlocked({ seq, subject }: RunKey): Promise<boolean> {
     if (subject === null) return false;
     if (this.#progress.hasUnwritten(subject)) return true;
     const { consumer, store } = this.#options;
     return !this.#due.isNone && (await store.isBlocked(consumer.name, { seq, subject }));
   }
 
-  #block({ subject, event: { seq } }: ReadEvent): void {
-    this.#progress.noteBlocked({ seq, subject });
-    this.#unsettled.delete(seq);
+  #block(run: RunKey): void {
+    this.#progress.noteBlocked(run);
+    this.#unsettled.delete(run.seq);
   }
 
   #start(read: ReadEvent, stored: StoredRun | undefined): void {
@@ -331,8 +295,7 @@ export class Dispatcher {
       isUnfolded: async () => (await this.#gate?.unfolded(run.seq - 1, run.seq))?.length === 1,
       onEnd: (ended, error) => void this.#turns.take(() => this.#finish(ended, error)),
     });
-    const key = laneKey(run);
-    if (!this.#lanes.has(key)) this.#lanes.set(key, { key, waiting: [], isAwaited: false });
+    this.#lanes.enter(run);
     this.#underWay.set(run.seq, run);
     this.#tellUnderWay();
     run.start();
@@ -340,20 +303,16 @@ export class Dispatcher {
 
   async #finish(run: Run, error: RunFailed | undefined): Promise<void> {
     const { seq, subject, attempt } = run;
-    const lane = this.#lanes.get(laneKey(run)) as Lane;
     this.#underWay.delete(seq);
     if (!this.#superseded.delete(run)) {
       this.#unsettled.delete(seq);
       this.#suspects.delete(seq);
       const failed = error && this.#progress.noteFailure({ seq, subject, attempt, error });
-      if (failed === undefined && run.isStored) this.#progress.noteEnd({ seq, subject });
+      if (failed === undefined && run.isStored) this.#progress.noteEnd(run);
       // The run may have blocked others.
       if (run.isStored && (failed?.nextAtMs ?? null) === null) this.#due.lookAgain();
     }
-    if (lane.isAwaited) this.#due.lookAgain();
-    lane.isAwaited = false;
-    if (lane.waiting.length > 0) this.#ready.push(lane);
-    else this.#lanes.delete(lane.key);
+    if (this.#lanes.leave(run)) this.#due.lookAgain();
     if (this.#isOneAtATime) {
       // The next run, or something this run left behind, may kill the thread: this result must be stored by then.
       await this.#write();
@@ -397,9 +356,4 @@ export class Dispatcher {
     const runs = [...this.#underWay.values()].filter((run) => !this.#superseded.has(run));
     this.#options.onUnderWay(runs.map(({ seq }) => seq));
   }
-}
-
-/** What must not run twice at a time: a subject, or an event that has none. */
-function laneKey({ seq, subject }: RunKey): string | number {
-  return subject ?? seq;
 }

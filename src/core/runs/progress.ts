@@ -29,7 +29,7 @@ export class Progress {
   /** Not written yet. */
   #runs: StoredRun[] = [];
   #ended: RunKey[] = [];
-  /** The subjects of `#runs`. */
+  /** The subjects of those of them that are not dead. */
   #subjects = new Set<string | null>();
 
   /** Starts at the consumer's stored position. A new consumer starts at the end of the log and skips earlier events. */
@@ -91,7 +91,7 @@ export class Progress {
 
   #note(run: StoredRun): void {
     this.#runs.push(run);
-    this.#subjects.add(run.subject);
+    if (run.nextAtMs !== null) this.#subjects.add(run.subject);
   }
 
   /** Whether a run of that subject has failed or is blocked, and that is not written yet. */
@@ -123,9 +123,10 @@ export class Progress {
   }
 
   #keep(runs: StoredRun[], ended: RunKey[]): void {
-    this.#runs = runs;
+    this.#runs = [];
+    this.#subjects.clear();
+    for (const run of runs) this.#note(run);
     this.#ended = ended;
-    this.#subjects = new Set(runs.map(({ subject }) => subject));
   }
 
   /**

@@ -1,15 +1,14 @@
 /** An event of the log, read once for all that its run needs. */
 
+import type { RunKey } from '../engine/run-store.ts';
 import { interpret, readBody } from '../event/event.ts';
 import type { HandlerEvent } from '../event/recorded-event.ts';
 import type { LoggedEvent } from './consumer.ts';
 import { subjectOf } from './subject.ts';
 
-export interface ReadEvent {
+export interface ReadEvent extends RunKey {
   readonly event: HandlerEvent;
   readonly logged: LoggedEvent;
-  /** See subjectOf(). */
-  readonly subject: string | null;
   /** Whether no table may have the event, because it was appended without being folded. */
   readonly mayBeUnfolded: boolean;
 }
@@ -26,5 +25,5 @@ export function readEvent(event: HandlerEvent, mayBeUnfolded: boolean): ReadEven
     event: interpretation.kind === 'event' ? interpretation.event : undefined,
     signedAt: new Date(event.signedAt * 1000),
   };
-  return { event, logged, subject: subjectOf(type, json), mayBeUnfolded };
+  return { seq: event.seq, event, logged, subject: subjectOf(type, json), mayBeUnfolded };
 }

@@ -37,7 +37,7 @@ export class Run {
   constructor(options: RunOptions) {
     const { read, stored } = options;
     this.#options = options;
-    this.seq = read.event.seq;
+    this.seq = read.seq;
     this.subject = stored === undefined ? read.subject : stored.subject;
     this.attempt = (stored?.attempts ?? 0) + 1;
     this.isStored = stored !== undefined;

@@ -11,6 +11,7 @@ import {
   RUN_RETRY_LAST_MS,
   RUN_STATE_WRITE_MS,
   RUNS_AHEAD_EVENTS_MAX,
+  RUNS_WAITING_BYTES_MAX,
 } from '../../../src/core/limits.ts';
 import { type Consumer, RunFailed } from '../../../src/core/runs/consumer.ts';
 import { Dispatcher } from '../../../src/core/runs/dispatcher.ts';
@@ -58,6 +59,13 @@ function given(events: number, type = 'call.ringing') {
     if (count > 0) test.appender.append(deliveries);
   };
   append(events);
+  /** Appends an event of each of these calls. */
+  const appendOf = (calls: readonly string[], text = '') =>
+    void test.appender.append(
+      calls.map((call) =>
+        delivery({ event: type, timestamp: T0_S, data: { call_uuid: call, text, n: made++ } }),
+      ),
+    );
   const storePath = join(test.path, '..', 'handlers.db');
   const lines: string[] = [];
   const clock = { lateMs: 0 };
@@ -116,7 +124,7 @@ function given(events: number, type = 'call.ringing') {
     await store.close();
     return dispatch(more, death);
   };
-  return { append, clock, dispatch, faults, fromStart, lines, reader, storePath, tables, test };
+  return { append, appendOf, clock, dispatch, faults, fromStart, lines, reader, storePath, tables, test };
 }
 
 /** A death of the thread while these events were running. */
@@ -577,6 +585,114 @@ describe('a dispatcher', () => {
     await closing;
     assert.equal(started[2]?.context.signal.aborted, true);
     assert.equal(await position(), 2);
+  });
+});
+
+describe('the events of one subject', () => {
+  /** Events of calls, which a dispatcher has begun to run. */
+  async function begun(...calls: string[]) {
+    const it = given(0);
+    it.appendOf(calls);
+    const dispatched = await it.fromStart();
+    await dispatched.dispatcher.pump();
+    const person = new SqliteRunStore(it.storePath);
+    opened.push(person);
+    /** What a person does, noticed at once. */
+    const act = async (work: Promise<unknown>) => {
+      await work;
+      await dispatched.dispatcher.reload();
+      await dispatched.dispatcher.pump();
+    };
+    return { ...it, ...dispatched, person, act };
+  }
+
+  it('run one after another, beside those of other subjects', async () => {
+    const { seqs, end, running, position } = await begun('a', 'a', 'b', 'a', 'b');
+    assert.deepEqual(seqs(), [1, 3]);
+    await end(3);
+    assert.deepEqual(running(), [1, 5]);
+    await end(5);
+    await pass(RUN_STATE_WRITE_MS);
+    assert.equal(await position(), 0, 'the position waits for the first');
+    await end(1);
+    await end(2);
+    await end(4);
+    assert.deepEqual(seqs(), [1, 3, 5, 2, 4]);
+    await pass(RUN_STATE_WRITE_MS);
+    assert.equal(await position(), 5);
+  });
+
+  it('are stored behind one that fails, and follow it at once when it succeeds; all others go on', async () => {
+    const { appendOf, dispatcher, seqs, end, position, store } = await begun('a', 'a', 'b', 'a');
+    await end(1, new Error('no'));
+    appendOf(['a', 'b']);
+    await dispatcher.pump();
+    await end(3);
+    assert.deepEqual(seqs(), [1, 3, 6]);
+    await end(6);
+    await pass(RUN_STATE_WRITE_MS);
+    assert.equal(await position(), 6);
+    const state = await store.consumer('handlers');
+    assert.deepEqual([state?.waiting, state?.blocked, state?.dead], [1, 3, 0]);
+    await pass(RUN_RETRY_FIRST_MS);
+    for (const seq of [1, 2, 4, 5]) await end(seq);
+    assert.deepEqual(seqs(), [1, 3, 6, 1, 2, 4, 5]);
+    await pass(RUN_STATE_WRITE_MS);
+    assert.deepEqual(await store.runsAfter('handlers', 0), []);
+  });
+
+  it('follow one that is dead at once', async () => {
+    const { seqs, end } = await begun('a', 'a');
+    await end(1, new RunFailed('never', { isFinal: true }));
+    assert.deepEqual(seqs(), [1, 2]);
+  });
+
+  it('follow one that a person skips', async () => {
+    const { seqs, end, person, act } = await begun('a', 'a', 'a');
+    await end(1, new Error('no'));
+    await pass(RUN_STATE_WRITE_MS);
+    await act(person.skip([1]));
+    await end(2);
+    assert.deepEqual(seqs(), [1, 2, 3]);
+  });
+
+  it('never run beside a dead one that a person retries, which is next', async () => {
+    const { seqs, end, person, act } = await begun('a', 'a', 'a');
+    await end(1, new RunFailed('never', { isFinal: true }));
+    await pass(RUN_STATE_WRITE_MS);
+    await act(person.retry([1], Date.now()));
+    assert.deepEqual(seqs(), [1, 2]);
+    await end(2);
+    assert.deepEqual(seqs(), [1, 2, 1]);
+    await end(1);
+    assert.deepEqual(seqs(), [1, 2, 1, 3]);
+  });
+
+  it('keep their order after a crash', async () => {
+    const { dispatch, end } = await begun('a', 'a', 'b', 'a');
+    await end(1, new Error('no'));
+    await pass(RUN_STATE_WRITE_MS);
+    const after = await dispatch({}, died(3));
+    await after.dispatcher.pump();
+    assert.deepEqual(after.seqs(), []);
+    await pass(RUN_RETRY_FIRST_MS);
+    for (const seq of [1, 3, 2, 4]) await after.end(seq);
+    assert.deepEqual(after.seqs().toSorted(), [1, 2, 3, 4]);
+    assert.deepEqual(
+      after.seqs().filter((seq) => seq !== 3),
+      [1, 2, 4],
+    );
+  });
+
+  it('do not fill the memory: beyond a limit no more events are read', async () => {
+    const { appendOf, dispatcher, seqs, end } = await begun('a');
+    const text = 'x'.repeat(RUNS_WAITING_BYTES_MAX / 4);
+    appendOf(['a', 'a', 'a', 'a'], text);
+    appendOf(['b', 'c']);
+    await dispatcher.pump();
+    assert.deepEqual(seqs(), [1]);
+    await end(1);
+    assert.deepEqual(seqs(), [1, 2, 6, 7]);
   });
 });
 

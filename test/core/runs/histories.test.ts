@@ -89,7 +89,6 @@ class History {
     else if (action < 97) await this.#retry();
     else this.#lateMs = random.pick([0, 0, 3_600_000, 3 * RUN_RETRY_LAST_MS]);
     if (random.chance(0.1)) return; // the next step follows at once
-    void this.#dispatcher?.pump();
     await settle();
   }
 
@@ -100,6 +99,7 @@ class History {
       this.#events.push({ seq, call, round: 0, isDone: false, wasDead: false });
     }
     if (this.#random.chance(0.8)) this.#reflected = this.#events.length;
+    void this.#dispatcher?.pump();
   }
 
   #endSome(): void {
@@ -209,6 +209,7 @@ class History {
         if (!isKilled) this.#underWay = seqs;
       },
     });
+    void this.#dispatcher.pump();
   }
 
   #reader(): Reader {
@@ -275,6 +276,7 @@ class History {
       await Promise.resolve();
     }
     await this.#dispatcher?.reload();
+    void this.#dispatcher?.pump();
     for (const seq of this.#suspects)
       if (!((await this.#stored(seq))?.nextAtMs ?? 0)) this.#suspects.delete(seq);
   }
@@ -335,9 +337,9 @@ class History {
   async #heal(): Promise<void> {
     this.#lateMs = 0;
     this.#reflected = this.#events.length;
+    void this.#dispatcher?.pump();
     for (let quiet = 0; quiet < 3; ) {
       for (const run of this.#running) this.#end(run);
-      void this.#dispatcher?.pump();
       await this.#pass(quiet === 0 ? RUN_STATE_WRITE_MS : RUN_RETRY_LAST_MS);
       quiet = this.#running.length === 0 ? quiet + 1 : 0;
     }
