@@ -3,6 +3,7 @@
 import type { Engine } from '../src/core/engine/engine.ts';
 import type { Reader } from '../src/core/engine/reader.ts';
 import type { ConsumerState, RunStore } from '../src/core/engine/run-store.ts';
+import type { Head } from '../src/core/event/recorded-event.ts';
 import { RUN_ATTEMPTS_MAX } from '../src/core/limits.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
@@ -45,19 +46,15 @@ interface Given {
   readonly engine: Engine;
   readonly store: RunStore;
   readonly reader: Reader;
+  /** The log's last event. */
+  readonly head: Head;
   readonly rest: readonly string[];
   readonly values: Arguments<typeof OPTIONS>['values'];
 }
 
 /** By name: each returns the exit code. */
-const COMMANDS: Readonly<Record<string, (given: Given) => Promise<number>>> = {
-  status,
-  failed,
-  retry,
-  skip,
-  resume,
-};
-const NAMES = Object.keys(COMMANDS).join(', ');
+const COMMANDS = new Map(Object.entries({ status, failed, retry, skip, resume }));
+const NAMES = [...COMMANDS.keys()].join(', ');
 
 async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
   const [name, ...rest] = positionals;
@@ -77,10 +74,10 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   }
   const store = await engine.openRuns();
   const reader = await engine.openReader();
-  const given = { engine, store, reader, rest, values };
   try {
+    const given = { engine, store, reader, head: await reader.head(), rest, values };
     if (replayFrom !== undefined) return await replay(given, seqOf(replayFrom));
-    const command = COMMANDS[name ?? ''];
+    const command = COMMANDS.get(name ?? '');
     if (command === undefined)
       throw new UsageError(`unknown command ${JSON.stringify(name)}; commands: ${NAMES}`);
     return await command(given);
@@ -91,10 +88,9 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
 }
 
 /** Runs of a consumer that was away for too long do not start before it is resumed. */
-async function printAbsences({ store, reader }: Given): Promise<void> {
-  const { seq } = await reader.head();
+async function printAbsences({ store, head }: Given): Promise<void> {
   for (const consumer of await store.consumers()) {
-    const absence = absenceOf(consumer, seq, Date.now());
+    const absence = absenceOf(consumer, head.seq, Date.now());
     if (absence !== undefined) await print([absence]);
   }
 }
@@ -110,27 +106,24 @@ function refuseMore({ rest }: Given): void {
 }
 
 async function status(given: Given): Promise<number> {
-  const { engine, store, reader } = given;
+  const { engine, store, head } = given;
   refuseMore(given);
-  const head = (await reader.head()).seq;
   const giveUpLead = await engine.leadRuns();
   await giveUpLead?.();
   const isServed = giveUpLead === undefined;
   const rows = (await store.consumers()).map((consumer) => [
     consumer.name,
     stateOf(consumer, isServed),
-    ...[
-      consumer.seq,
-      Math.max(0, head - consumer.seq),
-      consumer.waiting,
-      consumer.blocked,
-      consumer.dead,
-    ].map(grouped),
+    grouped(consumer.seq),
+    grouped(Math.max(0, head.seq - consumer.seq)),
+    grouped(consumer.waiting),
+    grouped(consumer.blocked),
+    grouped(consumer.dead),
   ]);
   const names = ['consumer', 'state', 'seq', 'behind', 'waiting', 'blocked', 'dead'];
   await print(alignedLines(names, rows, [2, 3, 4, 5, 6]));
   const server = isServed ? 'a server is running' : 'no server is running';
-  await print([`the log's last event is seq ${grouped(head)}; ${server}`]);
+  await print([`the log's last event is seq ${grouped(head.seq)}; ${server}`]);
   await printAbsences(given);
   return 0;
 }
@@ -141,7 +134,7 @@ function stateOf({ state }: ConsumerState, isServed: boolean): string {
   return state === 'stopped' ? 'not configured' : state;
 }
 
-async function resume({ store, reader, rest, values: { from } }: Given): Promise<number> {
+async function resume({ store, head, rest, values: { from } }: Given): Promise<number> {
   const [name = '', ...more] = rest;
   const consumer = await store.consumer(name);
   if (consumer === undefined || more.length > 0) {
@@ -149,7 +142,6 @@ async function resume({ store, reader, rest, values: { from } }: Given): Promise
     throw new UsageError(`resume needs one of ${names.join(', ')}`);
   }
   if (from !== 'stopped' && from !== 'now') throw new UsageError('resume needs --from stopped or --from now');
-  const head = await reader.head();
   if (absenceOf(consumer, head.seq, Date.now()) === undefined) {
     await print([`${name} is not held up: there is nothing to resume`]);
     return 1;
@@ -214,16 +206,16 @@ async function printMissing(seqs: readonly number[], count: number): Promise<num
 }
 
 async function replay(given: Given, from: number): Promise<number> {
-  const { store, reader } = given;
+  const { store, reader, head } = given;
   const { only } = given.values;
   const names = (await store.consumers()).map(({ name }) => name);
   if (only !== undefined && !names.includes(only))
     throw new UsageError(`--only must be ${names.join(' or ')}, not ${JSON.stringify(only)}`);
-  const head = (await reader.head()).seq;
-  if (from > head + 1) throw new UsageError(`--replay-from must be from 1 to ${head + 1}, not ${from}`);
+  const end = head.seq + 1;
+  if (from > end) throw new UsageError(`--replay-from must be from 1 to ${end}, not ${from}`);
   const chain = await reader.chainOf(from - 1);
   for (const name of only === undefined ? names : [only]) await store.moveTo(name, from - 1, chain);
-  await print([`${counted(head - from + 1, 'event')} from seq ${from} onward will run again`]);
+  await print([`${counted(end - from, 'event')} from seq ${from} onward will run again`]);
   await printAbsences(given);
   return 0;
 }
