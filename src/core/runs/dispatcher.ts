@@ -227,7 +227,7 @@ export class Dispatcher {
     this.#due.take();
     if (event?.seq !== stored.seq)
       this.#progress.noteEnd(stored); // the log was restored to an earlier state
-    else if (this.#lanes.isFree(stored)) this.#start(readEvent(event, true), stored);
+    else if (this.#lanes.isFree(stored)) this.#start(readEvent(event, this.#gate !== undefined), stored);
     return true;
   }
 
@@ -256,9 +256,11 @@ export class Dispatcher {
   /** The events read from the log that have not been handled; empty at its end. */
   async #read(): Promise<readonly HandlerEvent[]> {
     if (this.#fromLog.length > 0) return this.#fromLog;
-    this.#fromLog = await this.#options.reader.forHandlers(this.#next - 1, HANDLER_READ_EVENTS_MAX);
+    const { reader } = this.#options;
+    this.#fromLog = await reader.forHandlers(this.#next - 1, HANDLER_READ_EVENTS_MAX);
     const last = this.#fromLog.at(-1);
-    if (last !== undefined) this.#unfolded = new Set(await this.#gate?.unfolded(this.#next - 1, last.seq));
+    if (last !== undefined && this.#gate !== undefined)
+      this.#unfolded = new Set(await reader.unfolded(this.#next - 1, last.seq));
     return this.#fromLog;
   }
 
@@ -286,13 +288,13 @@ export class Dispatcher {
   }
 
   #start(read: ReadEvent, stored: StoredRun | undefined): void {
-    const { consumer, tools } = this.#options;
+    const { consumer, reader, tools } = this.#options;
     const run = new Run({
       read,
       consumer,
       stored,
       tools,
-      isUnfolded: async () => (await this.#gate?.unfolded(run.seq - 1, run.seq))?.length === 1,
+      isUnfolded: async () => (await reader.unfolded(run.seq - 1, run.seq)).length > 0,
       onEnd: (ended, error) => void this.#turns.take(() => this.#finish(ended, error)),
     });
     this.#lanes.enter(run);

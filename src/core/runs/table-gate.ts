@@ -38,9 +38,4 @@ export class TableGate {
     this.#options.tell(mustWait ? 'warn' : 'info', `${this.#options.consumer}: ${text}`);
     return mustWait;
   }
-
-  /** The events with `after` < seq ≤ `upTo` that no table has, because they were appended without being folded. */
-  unfolded(after: number, upTo: number): Promise<readonly number[]> {
-    return this.#options.reader.unfolded(after, upTo);
-  }
 }

@@ -15,6 +15,7 @@ import type {
   StoredRun,
 } from '../../core/engine/run-store.ts';
 import { BUSY_TIMEOUT_MS, RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../core/limits.ts';
+import { dataVersion, statement } from './file/statement.ts';
 import { atEdge } from './file/storage-fault.ts';
 import { hasColumn, openRunStoreFile } from './run-store-file.ts';
 
@@ -38,68 +39,62 @@ function blocked(consumer: string, subject: string, seq: string): string {
   )`;
 }
 
+// If the clock was set back, a run must not be delayed far beyond the longest delay.
+const DUE = `
+  SELECT ${COLUMNS} FROM failed_runs
+  WHERE consumer = @consumer AND is_blocked = 0 AND next_at_ms IS NOT NULL
+    AND (next_at_ms <= @nowMs OR next_at_ms > @nowMs + ${2 * RUN_RETRY_LAST_MS})
+  ORDER BY next_at_ms LIMIT @limit`;
+
+const IS_BLOCKED = `SELECT ${blocked('@consumer', '@subject', '@seq')} AS found`;
+
+// `is_alone` is for earlier code, which requires it.
+const PUT = `
+  INSERT INTO failed_runs
+    (consumer, seq, subject, attempts, error, failed_at_ms, next_at_ms, is_blocked, is_alone)
+  VALUES (
+    @consumer,
+    @seq,
+    @subject,
+    @attempts,
+    @error,
+    @failedAtMs,
+    @nextAtMs,
+    @nextAtMs IS NOT NULL AND ${blocked('@consumer', '@subject', '@seq')},
+    0
+  )
+  ON CONFLICT (consumer, seq) DO UPDATE SET
+    attempts = excluded.attempts,
+    error = excluded.error,
+    failed_at_ms = excluded.failed_at_ms,
+    next_at_ms = excluded.next_at_ms,
+    is_blocked = excluded.is_blocked`;
+
+const UNBLOCK = `
+  UPDATE failed_runs SET is_blocked = 0
+  WHERE consumer = @consumer AND is_blocked = 1 AND seq = (
+    SELECT min(seq) FROM failed_runs
+    WHERE consumer = @consumer AND subject = @subject AND next_at_ms IS NOT NULL
+  )`;
+
+const MOVE = `
+  UPDATE consumers SET settled_seq = @seq, settled_chain = @chain
+  WHERE name = @consumer AND generation = @generation`;
+
 export class SqliteRunStore implements RunStore {
   readonly #database: Database;
-  readonly #due: Statement;
-  readonly #nextAt: Statement;
-  readonly #isBlocked: Statement;
-  readonly #put: Statement;
-  readonly #end: Statement;
-  readonly #unblock: Statement;
-  readonly #move: Statement;
-  readonly #dataVersion: Statement;
 
   /** @throws EngineError `refused` */
   constructor(path: string) {
     this.#database = openRunStoreFile(path);
-    // If the clock was set back, a run must not be delayed far beyond the longest delay.
-    this.#due = this.#database.prepare(`
-      SELECT ${COLUMNS} FROM failed_runs
-      WHERE consumer = @consumer AND is_blocked = 0 AND next_at_ms IS NOT NULL
-        AND (next_at_ms <= @nowMs OR next_at_ms > @nowMs + ${2 * RUN_RETRY_LAST_MS})
-      ORDER BY next_at_ms LIMIT @limit`);
-    this.#nextAt = this.#database
-      .prepare(
-        'SELECT min(next_at_ms) FROM failed_runs WHERE consumer = ? AND is_blocked = 0 AND next_at_ms > ?',
-      )
-      .pluck();
-    this.#isBlocked = this.#database.prepare(`SELECT ${blocked('@consumer', '@subject', '@seq')}`).pluck();
-    // `is_alone` is for earlier code, which requires it.
-    this.#put = this.#database.prepare(`
-      INSERT INTO failed_runs
-        (consumer, seq, subject, attempts, error, failed_at_ms, next_at_ms, is_blocked, is_alone)
-      VALUES (
-        @consumer,
-        @seq,
-        @subject,
-        @attempts,
-        @error,
-        @failedAtMs,
-        @nextAtMs,
-        @nextAtMs IS NOT NULL AND ${blocked('@consumer', '@subject', '@seq')},
-        0
-      )
-      ON CONFLICT (consumer, seq) DO UPDATE SET
-        attempts = excluded.attempts,
-        error = excluded.error,
-        failed_at_ms = excluded.failed_at_ms,
-        next_at_ms = excluded.next_at_ms,
-        is_blocked = excluded.is_blocked`);
-    this.#end = this.#database.prepare('DELETE FROM failed_runs WHERE consumer = ? AND seq = ?');
-    this.#unblock = this.#database.prepare(`
-      UPDATE failed_runs SET is_blocked = 0
-      WHERE consumer = @consumer AND is_blocked = 1 AND seq = (
-        SELECT min(seq) FROM failed_runs
-        WHERE consumer = @consumer AND subject = @subject AND next_at_ms IS NOT NULL
-      )`);
-    this.#move = this.#database.prepare(`
-      UPDATE consumers SET settled_seq = @seq, settled_chain = @chain
-      WHERE name = @consumer AND generation = @generation`);
-    this.#dataVersion = this.#database.prepare('PRAGMA data_version').pluck();
+  }
+
+  #sql<R>(sql: string): Statement<unknown[], R> {
+    return statement(this.#database, sql);
   }
 
   async version(): Promise<unknown> {
-    return atEdge(() => this.#dataVersion.get());
+    return atEdge(() => dataVersion(this.#database));
   }
 
   async consumer(name: string): Promise<ConsumerState | undefined> {
@@ -116,15 +111,13 @@ export class SqliteRunStore implements RunStore {
 
   #moveTo(consumer: string, seq: number, chain: Uint8Array): void {
     this.#forgetAfter(consumer, seq);
-    this.#database
-      .prepare(
-        `INSERT INTO consumers (name, settled_seq, settled_chain, generation) VALUES (?, ?, ?, 1)
+    this.#sql(
+      `INSERT INTO consumers (name, settled_seq, settled_chain, generation) VALUES (?, ?, ?, 1)
          ON CONFLICT (name) DO UPDATE SET
            settled_seq = excluded.settled_seq,
            settled_chain = excluded.settled_chain,
            generation = generation + 1`,
-      )
-      .run(consumer, seq, chain);
+    ).run(consumer, seq, chain);
   }
 
   async forgetAfter(consumer: string, seq: number): Promise<void> {
@@ -133,54 +126,59 @@ export class SqliteRunStore implements RunStore {
 
   /** No earlier run is blocked by what it forgets. */
   #forgetAfter(consumer: string, seq: number): void {
-    this.#database.prepare('DELETE FROM failed_runs WHERE consumer = ? AND seq > ?').run(consumer, seq);
+    this.#sql('DELETE FROM failed_runs WHERE consumer = ? AND seq > ?').run(consumer, seq);
   }
 
   async write(consumer: string, { position, runs, ended }: RunChanges): Promise<boolean> {
     return this.#inTransaction(() => {
       const sql = 'SELECT settled_seq AS seq, generation FROM consumers WHERE name = ?';
-      const found = this.#database.prepare<[string], { seq: number; generation: number }>(sql).get(consumer);
+      const found = this.#sql<{ seq: number; generation: number }>(sql).get(consumer);
       const isKept = ({ seq }: RunKey) =>
         found?.generation === position.generation || seq <= (found?.seq ?? 0);
       for (const { seq, subject } of ended.filter(isKept)) {
-        this.#end.run(consumer, seq);
-        this.#unblock.run({ consumer, subject });
+        this.#sql('DELETE FROM failed_runs WHERE consumer = ? AND seq = ?').run(consumer, seq);
+        this.#sql(UNBLOCK).run({ consumer, subject });
       }
       for (const run of runs.filter(isKept)) {
-        this.#put.run({ ...run, error: run.error.slice(0, RUN_ERROR_CHARS_MAX) });
-        if (run.nextAtMs === null) this.#unblock.run({ consumer, subject: run.subject });
+        this.#sql(PUT).run({ ...run, error: run.error.slice(0, RUN_ERROR_CHARS_MAX) });
+        if (run.nextAtMs === null) this.#sql(UNBLOCK).run({ consumer, subject: run.subject });
       }
-      return this.#move.run({ consumer, ...position }).changes === 1;
+      return this.#sql(MOVE).run({ consumer, ...position }).changes === 1;
     });
   }
 
   async due(consumer: string, nowMs: number, limit: number): Promise<StoredRun[]> {
-    return atEdge(() => this.#due.all({ consumer, nowMs, limit }) as StoredRun[]);
+    return atEdge(() => this.#sql<StoredRun>(DUE).all({ consumer, nowMs, limit }));
   }
 
   async nextAtMs(consumer: string, nowMs: number): Promise<number | undefined> {
-    return atEdge(() => (this.#nextAt.get(consumer, nowMs) as number | null) ?? undefined);
+    const sql = `
+      SELECT min(next_at_ms) AS atMs FROM failed_runs
+      WHERE consumer = ? AND is_blocked = 0 AND next_at_ms > ?`;
+    return atEdge(() => this.#sql<{ atMs: number | null }>(sql).get(consumer, nowMs)?.atMs ?? undefined);
   }
 
   async isBlocked(consumer: string, { seq, subject }: RunKey): Promise<boolean> {
-    return atEdge(() => this.#isBlocked.get({ consumer, seq, subject }) === 1);
+    return atEdge(
+      () => this.#sql<{ found: number }>(IS_BLOCKED).get({ consumer, seq, subject })?.found === 1,
+    );
   }
 
   async runsAfter(consumer: string, seq: number, limit = -1): Promise<StoredRun[]> {
     const sql = `SELECT ${COLUMNS} FROM failed_runs WHERE consumer = ? AND seq > ? ORDER BY seq LIMIT ?`;
-    return atEdge(() => this.#database.prepare(sql).all(consumer, seq, limit) as StoredRun[]);
+    return atEdge(() => this.#sql<StoredRun>(sql).all(consumer, seq, limit));
   }
 
   async setState(consumer: string, state: 'running' | 'held up', nowMs: number): Promise<void> {
     const sql = 'UPDATE consumers SET state = ?, ran_at_ms = coalesce(?, ran_at_ms) WHERE name = ?';
     const ranAtMs = state === 'running' ? nowMs : null;
-    await atEdge(() => this.#database.prepare(sql).run(state, ranAtMs, consumer));
+    await atEdge(() => this.#sql(sql).run(state, ranAtMs, consumer));
   }
 
   /** Earlier code may have written to the file, and does not know that runs can be blocked. */
   async takeOver(): Promise<void> {
     await this.#inTransaction(() => {
-      this.#database.prepare("UPDATE consumers SET state = 'stopped'").run();
+      this.#sql("UPDATE consumers SET state = 'stopped'").run();
       this.#findBlocked();
     });
   }
@@ -191,11 +189,11 @@ export class SqliteRunStore implements RunStore {
     nowMs: number,
   ): Promise<void> {
     await this.#inTransaction(() => {
-      this.#database.prepare('UPDATE consumers SET ran_at_ms = ? WHERE name = ?').run(nowMs, consumer);
+      this.#sql('UPDATE consumers SET ran_at_ms = ? WHERE name = ?').run(nowMs, consumer);
       if (from === undefined) return;
       this.#moveTo(consumer, from.seq, from.chain);
       const sql = 'UPDATE failed_runs SET next_at_ms = NULL, is_blocked = 0 WHERE consumer = ?';
-      this.#database.prepare(sql).run(consumer);
+      this.#sql(sql).run(consumer);
     });
   }
 
@@ -210,7 +208,7 @@ export class SqliteRunStore implements RunStore {
             AND later.next_at_ms IS NOT NULL
         ) END AS blocks
       FROM failed_runs WHERE is_blocked = 0 ORDER BY seq, consumer LIMIT ?`;
-    return atEdge(() => this.#database.prepare<[number], FailedRun>(sql).all(limit));
+    return atEdge(() => this.#sql<FailedRun>(sql).all(limit));
   }
 
   async retry(seqs: readonly number[] | undefined, nowMs: number): Promise<number> {
@@ -225,7 +223,7 @@ export class SqliteRunStore implements RunStore {
   /** @param seqs undefined for all @returns how many runs were changed */
   #change(sql: string, values: readonly unknown[], seqs: readonly number[] | undefined): Promise<number> {
     return this.#inTransaction(() => {
-      const statement = this.#database.prepare(seqs === undefined ? sql : `${sql} AND seq = ?`);
+      const statement = this.#sql(seqs === undefined ? sql : `${sql} AND seq = ?`);
       const each = seqs?.map((seq) => [...values, seq]) ?? [values];
       const count = each.reduce((sum, bound) => sum + statement.run(...bound).changes, 0);
       this.#findBlocked();

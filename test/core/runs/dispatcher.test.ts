@@ -656,17 +656,18 @@ describe('the events of one subject', () => {
     assert.deepEqual(seqs(), [1, 2, 3]);
   });
 
-  it('never run beside a dead one that a person retries, which is next', async () => {
-    const { seqs, end, person, act } = await begun('a', 'a', 'a');
-    await end(1, new RunFailed('never', { isFinal: true }));
-    await pass(RUN_STATE_WRITE_MS);
-    await act(person.retry([1], Date.now()));
-    assert.deepEqual(seqs(), [1, 2]);
-    await end(2);
-    assert.deepEqual(seqs(), [1, 2, 1]);
-    await end(1);
-    assert.deepEqual(seqs(), [1, 2, 1, 3]);
-  });
+  for (const following of [[], ['a']])
+    it(`never run beside a dead one that a person retries, which is next (${following.length} more)`, async () => {
+      const { seqs, end, person, act } = await begun('a', 'a', ...following);
+      await end(1, new RunFailed('never', { isFinal: true }));
+      await pass(RUN_STATE_WRITE_MS);
+      await act(person.retry([1], Date.now()));
+      assert.deepEqual(seqs(), [1, 2]);
+      await end(2);
+      assert.deepEqual(seqs(), [1, 2, 1]);
+      await end(1);
+      assert.deepEqual(seqs(), [1, 2, 1, ...following.map(() => 3)]);
+    });
 
   it('keep their order after a crash', async () => {
     const { dispatch, end } = await begun('a', 'a', 'b', 'a');
