@@ -5,7 +5,7 @@
 
 import type { EventContent } from '../core/event/event.ts';
 import { DOCUMENTED_TYPES, type DocumentedType } from '../core/event/event-types.ts';
-import { type Field, FieldError, type Fields } from '../core/event/fields.ts';
+import type { Field } from '../core/event/fields.ts';
 import type { Value } from '../core/tables/projection.ts';
 import { calls } from '../projections/calls.ts';
 import type { Column, Columns } from '../projections/columns.ts';
@@ -47,23 +47,12 @@ const SHOWN = new Map<string | undefined, readonly Column<Value, Field>[]>(
  */
 export function handlerData({ tabled, fields }: EventContent): HandlerData | undefined {
   const [key, ...others] = SHOWN.get(tabled) ?? [];
-  const id = key && (shown(key.field, fields) ?? (key.fallback && shown(key.fallback, fields)));
+  const id = key && (fields.usable(key.field) ?? (key.fallback && fields.usable(key.fallback)));
   if (key === undefined || id === undefined) return undefined;
   const data: Record<string, unknown> = { [key.field.name]: id };
   for (const { field } of others) {
-    const value = shown(field, fields);
-    if (value !== undefined) data[field.name] = value;
+    const value = fields.usable(field);
+    if (value !== undefined) data[field.name] = field.shown(value);
   }
   return data as HandlerData;
-}
-
-/** @returns undefined if the field is missing or unusable */
-function shown(field: Field, fields: Fields): unknown {
-  try {
-    const value = fields.get(field);
-    return value === undefined ? undefined : field.shown(value);
-  } catch (error) {
-    if (error instanceof FieldError) return undefined;
-    throw error;
-  }
 }

@@ -4,7 +4,7 @@
  */
 
 import type { TabledType } from '../core/event/event-types.ts';
-import { type Field, type Fields, id, message, quantity, text } from '../core/event/fields.ts';
+import { type Field, type Fields, FROM_NUMBER, id, message, quantity, text } from '../core/event/fields.ts';
 import type { Projection, Value } from '../core/tables/projection.ts';
 
 /** How a column gets its value, as docs/TABLES.md explains it. */
@@ -132,7 +132,6 @@ export function milestone<F extends Field<string, number> | undefined, T extends
   };
 }
 
-export const FROM_NUMBER = id('from_number', 'from');
 export const MESSAGE = message('message', 'body');
 
 export const TENANT_ID = column(id('tenant_id'), 'all', 'The tenant.');
@@ -144,4 +143,3 @@ export const PARTIES = {
 };
 export const RECORDING_URL = text('recording_url');
 export const DURATION_SECONDS = quantity('duration_seconds', 'duration');
-export const ERROR_CODE = id('error_code');

@@ -3,8 +3,9 @@
  * latest opt-out is not older than its latest opt-in; a tie counts as opted out.
  */
 
-import { computed, FROM_NUMBER, key, table } from './columns.ts';
-import { effectOf, keywordColumn } from './keywords.ts';
+import { FROM_NUMBER } from '../core/event/fields.ts';
+import { computed, key, table } from './columns.ts';
+import { keywordColumn, OPT_IN, OPT_OUT } from './keywords.ts';
 import { emptyRow, settle, settledColumns, VALUE_TIMES } from './settle.ts';
 
 const COLUMNS = {
@@ -31,9 +32,9 @@ export const contacts = table(COLUMNS, {
 
   fold(row, { fields, occurredAtMs, seq }, phoneNumber) {
     const next = { ...(row ?? { ...EMPTY, phone_number: phoneNumber, last_seq: seq }) };
-    const effect = effectOf(COLUMNS.last_keyword.read(fields) ?? '');
-    if (effect === 'opt-out') next.opted_out_at_ms = Math.max(next.opted_out_at_ms ?? 0, occurredAtMs);
-    if (effect === 'opt-in') next.opted_in_at_ms = Math.max(next.opted_in_at_ms ?? 0, occurredAtMs);
+    const keyword = COLUMNS.last_keyword.read(fields) ?? '';
+    if (OPT_OUT.has(keyword)) next.opted_out_at_ms = Math.max(next.opted_out_at_ms ?? 0, occurredAtMs);
+    if (OPT_IN.has(keyword)) next.opted_in_at_ms = Math.max(next.opted_in_at_ms ?? 0, occurredAtMs);
     const { opted_out_at_ms: outMs, opted_in_at_ms: inMs } = next;
     next.opted_out = outMs !== null && (inMs === null || outMs >= inMs) ? 1 : 0;
     next.last_seq = Math.max(next.last_seq, seq);

@@ -2,15 +2,19 @@
 
 import { type Column, computed, MESSAGE } from './columns.ts';
 
-export type KeywordEffect = 'opt-out' | 'opt-in' | 'noted';
-
-const EFFECTS = new Map<string, KeywordEffect>([
-  ...['STOP', 'STOPALL', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT', 'REVOKE', 'OPTOUT'].map(
-    (word): [string, KeywordEffect] => [word, 'opt-out'],
-  ),
-  ...['START', 'UNSTOP', 'YES'].map((word): [string, KeywordEffect] => [word, 'opt-in']),
-  ...['HELP', 'INFO'].map((word): [string, KeywordEffect] => [word, 'noted']),
+export const OPT_OUT: ReadonlySet<string> = new Set([
+  'STOP',
+  'STOPALL',
+  'UNSUBSCRIBE',
+  'CANCEL',
+  'END',
+  'QUIT',
+  'REVOKE',
+  'OPTOUT',
 ]);
+export const OPT_IN: ReadonlySet<string> = new Set(['START', 'UNSTOP', 'YES']);
+const WITHOUT_EFFECT = ['HELP', 'INFO'];
+const KEYWORDS = new Set([...OPT_OUT, ...OPT_IN, ...WITHOUT_EFFECT]);
 
 /**
  * @param message an inbound message's text
@@ -18,12 +22,7 @@ const EFFECTS = new Map<string, KeywordEffect>([
  */
 export function keywordOf(message: string | undefined): string | undefined {
   const word = message?.trim().toUpperCase();
-  return word !== undefined && EFFECTS.has(word) ? word : undefined;
-}
-
-/** @param keyword as returned by keywordOf() */
-export function effectOf(keyword: string): KeywordEffect {
-  return EFFECTS.get(keyword) ?? 'noted';
+  return word !== undefined && KEYWORDS.has(word) ? word : undefined;
 }
 
 /** A column with the keyword that an inbound message is. */

@@ -3,7 +3,6 @@
  * and each event type has a milestone: the earliest time of its events.
  */
 
-import assert from 'node:assert/strict';
 import type { TabledType } from '../core/event/event-types.ts';
 import type { Row } from '../core/tables/projection.ts';
 import { type Column, type Columns, computed, type RowOf, type Table, table } from './columns.ts';
@@ -37,8 +36,7 @@ interface Options<C extends Columns> extends Pick<Table<C>, 'name' | 'version' |
 export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C & typeof LIFE> {
   const { name, version, about, ranks, columns, readFirst = [] } = options;
   const declared = { ...columns, ...LIFE };
-  const [[keyName, keyColumn] = []] = Object.entries(columns);
-  assert.ok(keyName !== undefined && keyColumn !== undefined);
+  const [keyName, keyColumn] = Object.entries(columns)[0] as [string, Column];
   const empty: Row = emptyRow(declared);
   const effects = new Map<string | undefined, Effect>();
   for (const [rank, types] of ranks.entries())
@@ -56,9 +54,7 @@ export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C 
     },
 
     fold(before, { tabled, fields, occurredAtMs, seq }, key) {
-      const effect = effects.get(tabled);
-      assert.ok(effect !== undefined);
-      const { status, rank, milestone, settled } = effect;
+      const { status, rank, milestone, settled } = effects.get(tabled) as Effect; // keyOf() lets no other type in
       const row = { ...(before ?? empty) } as LifeRow;
       if (before === undefined) {
         row[keyName] = key;
@@ -97,7 +93,7 @@ function effectOf(type: TabledType, rank: number, columns: Columns, readFirst: r
   const milestone = Object.entries(columns).find(
     ([, column]) => column.settles === 'earliest' && isOf(column),
   );
-  assert.ok(milestone !== undefined, `${type} has no milestone`);
+  if (milestone === undefined) throw new Error(`${type} has no milestone`);
   const settled = settledColumns(columns).filter(isOf);
   const first = readFirst.flatMap((name) => settled.filter((column) => column.name === name));
   return {

@@ -107,7 +107,10 @@ export function interpret({ json, type, reason }: ReadBody, signedAt: number): I
 
 const TIMESTAMP = time('timestamp');
 
-/** Later milestones come first, because `call.completed` also states when the call started. */
+/**
+ * Later milestones come first, because `call.completed` also states when the call started. body-time.ts has a list of its
+ * own on purpose: that one is frozen, while this one may change with the projections' versions.
+ */
 const OCCURRED = [
   TIMESTAMP,
   ...['ended_at', 'delivered_at', 'received_at', 'answered_at', 'started_at', 'created_at'].map((name) =>

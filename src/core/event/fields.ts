@@ -115,6 +115,8 @@ export const texts = fieldsOf<readonly string[]>({
 export const CALL_UUID = id('call_uuid', 'call_sid', 'call_id', 'uuid');
 export const MESSAGE_ID = id('message_id', 'message_sid', 'id');
 export const RECORDING_ID = id('recording_id', 'recording_sid');
+/** An inbound message is about the contact that sent it. */
+export const FROM_NUMBER = id('from_number', 'from');
 const ID_SPELLINGS = [CALL_UUID, MESSAGE_ID, RECORDING_ID].flatMap(({ spellings }) => spellings);
 
 /** The fields of one event, for all three body shapes. */
@@ -139,6 +141,16 @@ export class Fields {
       else if (value !== undefined && value !== null) return field.read(value, spelling);
     }
     return hasEmpty && field.readsEmpty ? field.read('', field.name) : undefined;
+  }
+
+  /** Like get(), but a value of another kind counts as not stated. */
+  usable<Read>(field: Field<string, Read>): Read | undefined {
+    try {
+      return this.get(field);
+    } catch (error) {
+      if (error instanceof FieldError) return undefined;
+      throw error;
+    }
   }
 
   /** @param fallback read if `field` is not stated @throws FieldError if neither is stated, and as get() */

@@ -4,16 +4,13 @@ import { familyOf, tabledType } from '../event/event-types.ts';
 import {
   CALL_UUID,
   type Field,
-  FieldError,
   Fields,
-  id,
+  FROM_NUMBER,
   type Json,
   MESSAGE_ID,
   RECORDING_ID,
 } from '../event/fields.ts';
 import { RUN_SUBJECT_CHARS_MAX } from '../limits.ts';
-
-const FROM_NUMBER = id('from_number', 'from');
 
 /**
  * A call (its recordings too), an outbound message, for an inbound message the contact, or a recording without a call.
@@ -24,7 +21,7 @@ export function subjectOf(type: string, json: Json): string | null {
   const data = json['data'] ?? json;
   const fields = new Fields(typeof data === 'object' ? (data as Json) : json);
   const named = (kind: string, field: Field<string, string>) => {
-    const stated = usable(fields, field);
+    const stated = fields.usable(field);
     return stated === undefined ? null : `${kind} ${stated}`.slice(0, RUN_SUBJECT_CHARS_MAX);
   };
   if (tabledType(type) === 'sms.received') return named('contact', FROM_NUMBER);
@@ -38,14 +35,5 @@ export function subjectOf(type: string, json: Json): string | null {
       return named('message', MESSAGE_ID);
     default:
       return null;
-  }
-}
-
-function usable(fields: Fields, field: Field<string, string>): string | undefined {
-  try {
-    return fields.get(field);
-  } catch (error) {
-    if (error instanceof FieldError) return undefined;
-    throw error;
   }
 }

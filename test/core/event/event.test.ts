@@ -7,9 +7,9 @@ import {
   SPELLINGS_WITH_TABLE,
   tabledType,
 } from '../../../src/core/event/event-types.ts';
-import { CALL_UUID, FieldError } from '../../../src/core/event/fields.ts';
+import { CALL_UUID, FieldError, FROM_NUMBER } from '../../../src/core/event/fields.ts';
 import { EVENT_TYPE_CHARS_MAX } from '../../../src/core/limits.ts';
-import { DURATION_SECONDS, FROM_NUMBER } from '../../../src/projections/columns.ts';
+import { DURATION_SECONDS } from '../../../src/projections/columns.ts';
 import { derivations } from '../../../src/projections/index.ts';
 import { bytesOf, eventOf, T0_MS, T0_S } from '../../support/events.ts';
 import { seededRandom } from '../../support/random.ts';

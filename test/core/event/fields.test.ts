@@ -6,6 +6,7 @@ import {
   type Field,
   FieldError,
   Fields,
+  FROM_NUMBER,
   id,
   kindOf,
   MESSAGE_ID,
@@ -18,7 +19,7 @@ import {
   time,
 } from '../../../src/core/event/fields.ts';
 import { calls } from '../../../src/projections/calls.ts';
-import { DURATION_SECONDS, FROM_NUMBER, MESSAGE, PARTIES } from '../../../src/projections/columns.ts';
+import { DURATION_SECONDS, MESSAGE, PARTIES } from '../../../src/projections/columns.ts';
 import { recordings } from '../../../src/projections/recordings.ts';
 import { T0_MS, T0_S } from '../../support/events.ts';
 
