@@ -6,7 +6,7 @@
  */
 
 import { connect, type Socket } from 'node:net';
-import { createHistogram } from 'node:perf_hooks';
+import { Latencies } from '../cli/latencies.ts';
 import { BENCH_SECRET } from './contestants.ts';
 import { prepareDeliveries } from './prepared.ts';
 
@@ -43,7 +43,6 @@ const RATE_MAX = 100_000;
 /** An open loop must not end with a delivery that has waited longer than this for a connection. */
 const LATE_MS_MAX = 1000;
 const READ_BYTES = 16 * 1024;
-const NS_PER_MS = 1e6;
 
 const load: Load = JSON.parse(process.argv[2] ?? '');
 const { ratePerSecond } = load;
@@ -52,7 +51,7 @@ const prepared = prepareDeliveries(
   load.seed,
   BENCH_SECRET,
 );
-const tookNs = createHistogram();
+const latencies = new Latencies();
 const startMs = performance.now();
 const measureMs = startMs + load.warmUpSeconds * 1000;
 const endMs = measureMs + load.seconds * 1000;
@@ -94,7 +93,7 @@ function onBytes(connection: Connection, text: string): void {
   connection.rest = '';
   if (!answer.startsWith('200', 9)) throw new Error(`a delivery was answered ${answer}`);
   const nowMs = performance.now();
-  if (nowMs >= measureMs) tookNs.record(Math.max(1, Math.round((nowMs - connection.sinceMs) * NS_PER_MS)));
+  if (nowMs >= measureMs) latencies.add(nowMs - connection.sinceMs);
   if (nowMs >= endMs) return end();
   if (ratePerSecond === undefined) return send(connection, nowMs);
   const dueMs = overdueMs.shift();
@@ -121,11 +120,11 @@ function end(): void {
   if (nowMs - (overdueMs[0] ?? nowMs) > LATE_MS_MAX)
     throw new Error(`${ratePerSecond} deliveries/s are too many for the server`);
   const result: LoadResult = {
-    answered: tookNs.count,
+    answered: latencies.count,
     seconds: (nowMs - measureMs) / 1000,
-    p50Ms: tookNs.percentile(50) / NS_PER_MS,
-    p99Ms: tookNs.percentile(99) / NS_PER_MS,
-    maxMs: tookNs.max / NS_PER_MS,
+    p50Ms: latencies.percentileMs(50),
+    p99Ms: latencies.percentileMs(99),
+    maxMs: latencies.maxMs,
   };
   process.stdout.write(JSON.stringify(result));
   process.exit();

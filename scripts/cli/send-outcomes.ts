@@ -1,21 +1,19 @@
 /** The outcomes of the deliveries sent: read from each answer, summarized at the end. */
 
-import { createHistogram } from 'node:perf_hooks';
 import { harmless } from '../../src/core/logger.ts';
+import { Latencies } from './latencies.ts';
 import { counted, duration, grouped, perSecond } from './numbers.ts';
 import type { Answer } from './post.ts';
 
-const NS_PER_MS = 1e6;
-
 export class SendOutcomes {
-  readonly #tookNs = createHistogram();
+  readonly #latencies = new Latencies();
   readonly #byStatus = new Map<string, number>();
   #duplicates = 0;
   #unaccepted = 0;
   #firstUnaccepted = '';
 
   get sent(): number {
-    return this.#tookNs.count;
+    return this.#latencies.count;
   }
 
   /** Whether every delivery was answered with 2xx and `success: true`. */
@@ -28,7 +26,7 @@ export class SendOutcomes {
     const { isGood, isDuplicate, text } = readAnswer(answer, tookMs);
     const status = answer.kind === 'answer' ? String(answer.status) : answer.code;
     this.#byStatus.set(status, (this.#byStatus.get(status) ?? 0) + 1);
-    this.#tookNs.record(Math.max(1, Math.round(tookMs * NS_PER_MS)));
+    this.#latencies.add(tookMs);
     if (isDuplicate) this.#duplicates += 1;
     if (!isGood) {
       this.#unaccepted += 1;
@@ -39,12 +37,12 @@ export class SendOutcomes {
 
   /** @param ms the total time */
   summary(ms: number): string[] {
-    const at = (percentile: number) => duration(this.#tookNs.percentile(percentile) / NS_PER_MS);
+    const at = (percentile: number) => duration(this.#latencies.percentileMs(percentile));
     const counts = [
       `${grouped(this.sent)} sent in ${duration(ms)}, ${perSecond(this.sent, ms)}`,
       [...this.#byStatus].map(([status, count]) => `${status} × ${grouped(count)}`).join(', '),
       counted(this.#duplicates, 'duplicate'),
-      `p50 ${at(50)}, p99 ${at(99)}, max ${duration(this.#tookNs.max / NS_PER_MS)}`,
+      `p50 ${at(50)}, p99 ${at(99)}, max ${duration(this.#latencies.maxMs)}`,
     ];
     const unaccepted = `${grouped(this.#unaccepted)} not accepted; the first: ${this.#firstUnaccepted}`;
     return [counts.join('; '), ...(this.isGood ? [] : [unaccepted])];
