@@ -96,7 +96,7 @@ function announce(config: Config, { address, handledTypes, adminPages, head }: R
       forwarding: forward === undefined ? [] : forward.events,
       ...(adminPages && { admin: adminPages.url, admin_token_in: tokenPlace }),
       seq: head.seq,
-      chain: head.chain,
+      chain: Buffer.from(head.chain).toString('hex'),
     });
   } else {
     const port = address.port === 3000 ? '' : ` --url ${url}`;

@@ -121,9 +121,13 @@ export async function openReceiver(options: ReceiverOptions) {
       await http.drain();
       await Promise.all([handled, rebuilder.close(), admin.close()]);
       const head = await writer.close();
-      log('info', `stopped; the log ends with seq ${head.seq}, chain ${head.chain}`, {
-        counts: counters.read().counts,
-      });
+      log(
+        'info',
+        `stopped; the log ends with seq ${head.seq}, chain ${Buffer.from(head.chain).toString('hex')}`,
+        {
+          counts: counters.read().counts,
+        },
+      );
       return head;
     },
   };

@@ -3,7 +3,7 @@ export class Turns {
   readonly #onFault: (error: unknown) => void;
   #last: Promise<void> = Promise.resolve();
 
-  /** @param onFault called with what `work` throws; the next turn follows, unless it throws too: that ends the thread */
+  /** @param onFault called with what `work` throws; the next turn follows, unless `onFault` throws, which ends the thread */
   constructor(onFault: (error: unknown) => void) {
     this.#onFault = onFault;
   }

@@ -7,7 +7,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { BatchResult, Engine, EngineWriter } from '../engine/engine.ts';
 import { engineFault, errorText } from '../engine-error.ts';
-import type { Head } from '../event/recorded-event.ts';
 import { STORAGE_RETRY_MS } from '../limits.ts';
 import { Turns } from '../turns.ts';
 import { appendHalving } from './append-halving.ts';
@@ -17,7 +16,6 @@ import {
   packOutcomes,
   type ToWriter,
   unpackBatch,
-  type WriterHead,
 } from './writer-messages.ts';
 
 /** Opens the engine's writer and serves batches until `close` or a fault that ends it. */
@@ -38,7 +36,7 @@ export async function serveBatches(port: MessagePort, engine: Engine): Promise<v
     port.close();
     return;
   }
-  send({ kind: 'ready', head: headOf(first.head), lagging: first.lagging });
+  send({ kind: 'ready', head: first.head, lagging: first.lagging });
 
   let isClosed = false;
   let isCatchingUp = false;
@@ -68,13 +66,15 @@ export async function serveBatches(port: MessagePort, engine: Engine): Promise<v
     if (message.kind === 'drain') return drain();
     if (message.kind === 'close') return inTurn(close, lost);
     inTurn(
-      () => answer(message.batch, message.isDraining),
+      async () => {
+        await answer(message.batch, message.isDraining);
+        await tidyUp();
+      },
       (error) => {
         reportDefect(`the state of the tables could not be read: ${errorText(error)}`);
         send({ kind: 'answered', outcomes: packOutcomes([]), lagging: undefined, ms: 0 });
       },
     );
-    inTurn(tidyUp, (error) => warn(`the storage cannot be tidied up: ${errorText(error)}`));
   });
 
   async function answer(batch: PackedBatch, shared: Int32Array): Promise<void> {
@@ -143,8 +143,13 @@ export async function serveBatches(port: MessagePort, engine: Engine): Promise<v
   }
 
   async function tidyUp(): Promise<void> {
-    const problem = await writer.idle();
-    if (problem !== undefined) warn(problem);
+    try {
+      const problem = await writer.idle();
+      if (problem !== undefined) warn(problem);
+    } catch (error) {
+      if (engineFault(error) === 'lost') throw error;
+      warn(`the storage cannot be tidied up: ${errorText(error)}`);
+    }
   }
 
   function lost(error: unknown): void {
@@ -159,11 +164,7 @@ export async function serveBatches(port: MessagePort, engine: Engine): Promise<v
     const { head, problem } = await writer.close();
     if (problem !== undefined) warn(`the last checkpoint failed; the next start repeats it: ${problem}`);
     isClosed = true;
-    send({ kind: 'closed', head: headOf(head) });
+    send({ kind: 'closed', head });
     port.close();
   }
-}
-
-function headOf({ seq, chain }: Head): WriterHead {
-  return { seq, chain: Buffer.from(chain).toString('hex') };
 }

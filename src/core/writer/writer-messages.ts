@@ -2,6 +2,7 @@
 
 import type { EngineErrorKind } from '../engine-error.ts';
 import type { Delivery, Outcome, Refused } from '../event/delivery.ts';
+import type { Head } from '../event/recorded-event.ts';
 
 /** The faults of the storage that may pass: how deliveries are refused meanwhile, and what an operator can do. */
 export const PASSING_FAULTS = {
@@ -37,14 +38,8 @@ export type ToWriter =
   | { readonly kind: 'drain' }
   | { readonly kind: 'close' };
 
-export interface WriterHead {
-  readonly seq: number;
-  /** Hex. */
-  readonly chain: string;
-}
-
 export type FromWriter =
-  | { readonly kind: 'ready'; readonly head: WriterHead; readonly lagging: readonly string[] }
+  | { readonly kind: 'ready'; readonly head: Head; readonly lagging: readonly string[] }
   /** The database cannot be used; `text` is for the operator. */
   | { readonly kind: 'cannot-open'; readonly text: string }
   /**
@@ -66,7 +61,7 @@ export type FromWriter =
   | { readonly kind: 'lost'; readonly text: string }
   /** For the log: `error` for a defect of this program, such as a delivery that could not be folded. */
   | { readonly kind: 'log'; readonly level: 'warn' | 'error'; readonly text: string }
-  | { readonly kind: 'closed'; readonly head: WriterHead };
+  | { readonly kind: 'closed'; readonly head: Head };
 
 /** Packs the deliveries; `bodies.buffer` can be transferred. */
 export function packBatch(batch: readonly Delivery[]): PackedBatch {

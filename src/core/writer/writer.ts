@@ -5,6 +5,7 @@
  */
 
 import type { Delivery, Outcome, Refused } from '../event/delivery.ts';
+import type { Head } from '../event/recorded-event.ts';
 import {
   BATCH_AHEAD_DELIVERIES_MIN,
   BATCH_BYTES_MAX,
@@ -21,7 +22,6 @@ import {
   packBatch,
   type ToWriter,
   unpackOutcomes,
-  type WriterHead,
 } from './writer-messages.ts';
 
 /** `failing`: storage is busy or full and is retried every second. `lost`: the process must exit. */
@@ -51,10 +51,10 @@ export class Writer {
   readonly #inFlight: Waiting[][] = [];
   #storage: StorageState = 'ok';
   #lagging: readonly string[] = [];
-  #head: WriterHead = { seq: 0, chain: '' };
+  #head: Head = { seq: 0, chain: new Uint8Array() };
   #lastSeq = 0;
   /** The result of close(); undefined if it has not been called. */
-  #closing: PromiseWithResolvers<WriterHead> | undefined;
+  #closing: PromiseWithResolvers<Head> | undefined;
   /** Shared with the thread, which sees it even while other messages are queued. */
   readonly #isDraining = new Int32Array(new SharedArrayBuffer(4));
   /** While the thread has the database open, its end is a fault. */
@@ -94,7 +94,7 @@ export class Writer {
   }
 
   /** The log's last event when the database was opened. */
-  get head(): WriterHead {
+  get head(): Head {
     return this.#head;
   }
 
@@ -147,7 +147,7 @@ export class Writer {
    * @returns the final head of the log
    * @throws Error if the file is lost: there is no clean shutdown then, and onLost() ends the process
    */
-  close(): Promise<WriterHead> {
+  close(): Promise<Head> {
     if (this.#closing !== undefined) return this.#closing.promise;
     this.#closing = Promise.withResolvers();
     if (this.#storage === 'lost') this.#closing.reject(lostError());

@@ -22,7 +22,7 @@ import {
 } from '../../../src/core/writer/writer-messages.ts';
 import { delivery } from '../../support/events.ts';
 
-const HEAD = { seq: 7, chain: 'c0'.repeat(32) };
+const HEAD = { seq: 7, chain: new Uint8Array(32).fill(0xc0) };
 
 class FakeThread implements Thread<ToWriter> {
   readonly messages: ToWriter[] = [];
@@ -376,7 +376,7 @@ describe('closing the writer', () => {
     assert.equal(thread.messages.at(-1)?.kind, 'close');
     assert.deepEqual((await Promise.all(queued)).map(kindOf), Array(count).fill('recorded'));
     assert.equal(await isSettled(closing), false);
-    const head = { seq: 9, chain: 'd0'.repeat(32) };
+    const head = { seq: 9, chain: new Uint8Array(32).fill(0xd0) };
     thread.say({ kind: 'closed', head });
     thread.end(undefined, 0);
     assert.deepEqual(await closing, head);
