@@ -104,7 +104,7 @@ async function notFound(reader: Reader, kind: string, id: string): Promise<strin
   return `${start} ${IRISX} events list --subject ID searches all bodies for it`;
 }
 
-function linesOf({ table, key, events, columns, differing, lookedAtFrom }: Explanation): string[] {
+function linesOf({ table, key, events, columns, differing, readFrom }: Explanation): string[] {
   const byTime = events
     .map((event, index) => ({ ...event, arrival: index + 1 }))
     .sort((one, other) => one.occurredAtMs - other.occurredAtMs || one.seq - other.seq);
@@ -127,7 +127,7 @@ function linesOf({ table, key, events, columns, differing, lookedAtFrom }: Expla
     ...(columns.length === 0
       ? ['there is no row: none of its events could be used']
       : alignedLines(['column', 'value', 'set by seq'], values, [2])),
-    ...(lookedAtFrom === 1 ? [] : [`events before seq ${lookedAtFrom} were not examined`]),
+    ...(readFrom === 1 ? [] : [`events before seq ${readFrom} were not examined`]),
     ...(differing.length === 0
       ? []
       : [

@@ -96,14 +96,14 @@ describe('the last use of each secret', () => {
       found.lastUses.map((last) => last?.seq),
       [SECRET_USE_EVENTS_MAX + 61, 121, undefined],
     );
-    assert.equal(found.eventsLookedAt, SECRET_USE_EVENTS_MAX);
+    assert.equal(found.eventsRead, SECRET_USE_EVENTS_MAX);
     assert.match(secretUseText(found), /secret 3 signed none of the last 10,000 events: if/);
   });
 
   it('is searched for no further than needed', async () => {
     database.append(200, 'old');
     database.append(10, 'new');
-    assert.equal((await use(['new', 'old'])).eventsLookedAt, 11);
+    assert.equal((await use(['new', 'old'])).eventsRead, 11);
   });
 
   it('does not suggest removing the first secret, which is the newest', async () => {

@@ -3,7 +3,6 @@
  * allowed. Nothing else in this program reads the environment; `.env` becomes part of it (env-file.ts).
  */
 
-import { checkLimits } from '../core/limits.ts';
 import type { ForwardOptions } from '../handlers/forward.ts';
 import { FORWARD_KEY, Invalid } from './kinds.ts';
 import { suspicions } from './suspicions.ts';
@@ -131,7 +130,6 @@ export function readConfig(
     problems.push('SKIP_SIGNATURE_VERIFICATION=true: allowed only if NODE_ENV=development is set too');
   if (config.admin.port > 0 && config.admin.port === config.port)
     problems.push(`ADMIN_PORT=${config.port}: is the same as PORT: set it to another port, or to 0 (off)`);
-  if (problems.length === 0) problems.push(...checkLimits(config.bodyBytesMax));
   if (problems.length > 0) throw new ConfigError(problems, config.warnings);
   return config;
 }

@@ -2,7 +2,7 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { ADMIN_TOKEN_CHARS_MIN } from '../core/limits.ts';
+import { ADMIN_TOKEN_CHARS_MIN, FORWARD_KEY_BYTES_MAX, FORWARD_KEY_BYTES_MIN } from '../core/limits.ts';
 import { type AddressRanges, parseAddressRanges } from '../http/guard/address-ranges.ts';
 
 /** The text cannot be used; `message` continues the variable's name. */
@@ -68,16 +68,13 @@ export function eventTypes(text: string): string[] {
   );
 }
 
-const KEY_BYTES_MIN = 24;
-const KEY_BYTES_MAX = 64;
-
 /** What a FORWARD_SECRET must be, for messages. */
-export const FORWARD_KEY = `must be whsec_ and the base64 of ${KEY_BYTES_MIN} to ${KEY_BYTES_MAX} bytes; \`echo whsec_$(openssl rand -base64 32)\` generates one`;
+export const FORWARD_KEY = `must be whsec_ and the base64 of ${FORWARD_KEY_BYTES_MIN} to ${FORWARD_KEY_BYTES_MAX} bytes; \`echo whsec_$(openssl rand -base64 32)\` generates one`;
 
 export function forwardKey(text: string): Uint8Array {
   const base64 = text.replace(/^whsec_/, '');
   const key = Buffer.from(/^[A-Za-z0-9+/]+={0,2}$/.test(base64) ? base64 : '', 'base64');
-  if (key.length >= KEY_BYTES_MIN && key.length <= KEY_BYTES_MAX) return key;
+  if (key.length >= FORWARD_KEY_BYTES_MIN && key.length <= FORWARD_KEY_BYTES_MAX) return key;
   throw new Invalid(` is not valid: ${FORWARD_KEY}`);
 }
 

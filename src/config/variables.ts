@@ -1,5 +1,6 @@
 /** Every environment variable of this program: what it may be, its default, and whether it is secret. */
 
+import { BODY_BYTES_MAX } from '../core/limits.ts';
 import { LOG_LEVELS } from '../core/logger.ts';
 import * as kinds from './kinds.ts';
 
@@ -26,7 +27,7 @@ export const VARIABLES = {
   WEBHOOK_SECRETS_RETIRED: { parse: kinds.list, default: '', ...secret },
   SKIP_SIGNATURE_VERIFICATION: { parse: kinds.yesOrNo, default: 'false' },
   MAX_AGE: { parse: kinds.wholeNumber(1, 86_400, ' (seconds)'), default: '300' },
-  MAX_BODY_BYTES: { parse: kinds.wholeNumber(1024, 16 * 1024 * 1024, ' (bytes)'), default: '1048576' },
+  MAX_BODY_BYTES: { parse: kinds.wholeNumber(1024, BODY_BYTES_MAX, ' (bytes)'), default: '1048576' },
   DATABASE_URL: { parse: kinds.databasePath, default: 'file:data/irisx.db', mayBeInFile: true },
   RATE_LIMIT_MAX: { parse: kinds.wholeNumber(0, 1_000_000_000, ' (requests, 0 = off)'), default: '1000' },
   RATE_LIMIT_WINDOW_MS: { parse: kinds.wholeNumber(1000, 86_400_000, ' (milliseconds)'), default: '900000' },

@@ -1,7 +1,7 @@
 /**
  * All limits of the receiver: every number that bounds time, memory or work, the tuning of the engines included. Each
  * name ends with the unit, and each comment gives the reason. Settings for operators are in config.ts. The limits here
- * follow from the sender's behavior or from the capacity of a small VM. `checkLimits` checks the relations between them.
+ * follow from the sender's behavior or from the capacity of a small VM; a test checks the relations between them.
  */
 
 // --- the sender -------------------------------------------------------------------------------------------
@@ -38,6 +38,8 @@ export const PIPELINING_REQUESTS_MAX = 1024;
  * of the largest default size.
  */
 export const BUFFERED_BODIES_BYTES_MAX = 64 * 1024 * 1024;
+/** Largest `MAX_BODY_BYTES` that can be set: a few slow senders of such bodies must not use up all of that memory. */
+export const BODY_BYTES_MAX = BUFFERED_BODIES_BYTES_MAX / 4;
 /** Chunks of one body. Each costs about 100 bytes in addition to its data, so 1-byte chunks would fill the memory. */
 export const BODY_PIECES_MAX = 4096;
 /** Larger bodies may have more chunks, of this average size: a fifth of a network packet. */
@@ -110,7 +112,7 @@ export const DRAIN_SILENT_MS = 500;
 /** How long SQLite waits for another process's write lock after SIGTERM, for the last checkpoint too. */
 export const DRAIN_BUSY_TIMEOUT_MS = 250;
 /** How often the shutdown checks, after DRAIN_CUT_MS, whether all answers have been sent. */
-export const DRAIN_LOOK_MS = 50;
+export const DRAIN_POLL_MS = 50;
 /** Time after SIGTERM when the process is forced to exit; supervisors kill it after 10 s. */
 export const DRAIN_MAX_MS = 5_000;
 /** Time to send answers before the process exits after a storage fault with an unknown outcome. */
@@ -184,6 +186,8 @@ export const RUNS_AHEAD_EVENTS_MAX = 1_000;
 export const RUNS_WAITING_BYTES_MAX = 4 * 1024 * 1024;
 /** Events read from the log at once for handlers, within LOG_READ_BYTES_MAX. */
 export const HANDLER_READ_EVENTS_MAX = 32;
+/** Events that a dispatcher handles before it lets the thread do other work. */
+export const HANDLERS_TURN_EVENTS_MAX = 256;
 /** The state is written at most this long after a change; after a crash, runs that ended since then run again. */
 export const RUN_STATE_WRITE_MS = 100;
 /** A consumer that has not run for longer waits for an operator: the events that it missed may be too old to run. */
@@ -191,7 +195,7 @@ export const CONSUMER_ABSENCE_MS = 24 * 3_600_000;
 /** How often a running consumer records that it is running. An absence counts from the last record. */
 export const CONSUMER_NOTE_MS = 60_000;
 /** How often the handlers' thread polls for changes without a message: other processes' events and commands. */
-export const HANDLERS_LOOK_MS = 1_000;
+export const HANDLERS_POLL_MS = 1_000;
 /** Delay between a wake message and reading the log, so that a burst of commits wakes the thread only a few times. */
 export const HANDLERS_WAKE_MS = 20;
 /** Logged handler warnings per second; the rest are counted in one line. */
@@ -208,41 +212,13 @@ export const HANDLERS_LOAD_MS = 10_000;
 export const HANDLERS_CLOSE_MS = 1_000;
 /** Memory limit of the handlers' thread. It is terminated above the limit, so a leak there cannot hurt the receiver. */
 export const HANDLERS_HEAP_BYTES = 256 * 1024 * 1024;
+/** The key of `FORWARD_SECRET`, after base64: the range that the Standard Webhooks format prescribes. */
+export const FORWARD_KEY_BYTES_MIN = 24;
+export const FORWARD_KEY_BYTES_MAX = 64;
 /** How long to wait for a forward target's answer; senders of the Standard Webhooks format wait as long. */
 export const FORWARD_TIMEOUT_MS = 15_000;
 /** Requests to the forward target at the same time: a chat tool or a small service has no more capacity. */
 export const FORWARD_RUNS_MAX = 8;
-
-/**
- * Checks the relations between limits that the design depends on.
- * @param bodyBytesMax the configured `MAX_BODY_BYTES`, in bytes
- * @returns one sentence for each relation that does not hold; empty when all do
- */
-export function checkLimits(bodyBytesMax: number): string[] {
-  const relations: [boolean, string][] = [
-    [HEADERS_TIMEOUT_MS <= REQUEST_TIMEOUT_MS, 'HEADERS_TIMEOUT_MS must be at most REQUEST_TIMEOUT_MS'],
-    [REQUEST_TIMEOUT_MS < SENDER_TIMEOUT_MS, 'REQUEST_TIMEOUT_MS must be below SENDER_TIMEOUT_MS'],
-    [SOCKET_IDLE_MS > REQUEST_TIMEOUT_MS, 'SOCKET_IDLE_MS must be above REQUEST_TIMEOUT_MS'],
-    [BUSY_TIMEOUT_MS < SENDER_TIMEOUT_MS, 'BUSY_TIMEOUT_MS must be below SENDER_TIMEOUT_MS'],
-    [
-      BUSY_TIMEOUT_MS + (BATCHES_IN_FLIGHT_MAX + 1) * DRAIN_BUSY_TIMEOUT_MS < DRAIN_MAX_MS,
-      'BUSY_TIMEOUT_MS and three times DRAIN_BUSY_TIMEOUT_MS must be below DRAIN_MAX_MS',
-    ],
-    [
-      DRAIN_CUT_MS + 2 * DRAIN_BUSY_TIMEOUT_MS < DRAIN_MAX_MS,
-      'DRAIN_CUT_MS and twice DRAIN_BUSY_TIMEOUT_MS must be below DRAIN_MAX_MS',
-    ],
-    [
-      BATCH_BYTES_MAX <= BUFFERED_BODIES_BYTES_MAX,
-      'BATCH_BYTES_MAX must be at most BUFFERED_BODIES_BYTES_MAX',
-    ],
-    [
-      bodyBytesMax <= BUFFERED_BODIES_BYTES_MAX / 4,
-      `MAX_BODY_BYTES must be at most ${BUFFERED_BODIES_BYTES_MAX / 4}, a quarter of what all bodies together may take`,
-    ],
-  ];
-  return relations.filter(([holds]) => !holds).map(([, sentence]) => sentence);
-}
 
 // --- admin ------------------------------------------------------------------------------------------------
 
@@ -287,7 +263,7 @@ export const ADMIN_TOKEN_CHARS_MIN = 16;
 /** How long a browser keeps access to the admin pages: the token is needed seldom, and a forgotten browser logs out. */
 export const ADMIN_COOKIE_S = 7 * 24 * 60 * 60;
 /** How often the main thread's delay is sampled: four small timers per second, 3 ms of processor time in 10 s. */
-export const EVENT_LOOP_LOOK_MS = 250;
+export const EVENT_LOOP_SAMPLE_MS = 250;
 /** The reported delay covers the last one or two of these windows. */
 export const EVENT_LOOP_WINDOW_MS = 60_000;
 

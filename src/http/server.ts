@@ -9,7 +9,7 @@ import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import {
   DRAIN_CUT_MS,
-  DRAIN_LOOK_MS,
+  DRAIN_POLL_MS,
   DRAIN_SILENT_MS,
   KEEP_ALIVE_MS,
   SOCKET_IDLE_MS,
@@ -154,7 +154,7 @@ export function createHttpServer(options: HttpOptions) {
       if (!(await isClosedWithin(DRAIN_SILENT_MS))) connections.closeSilent();
       if (!(await isClosedWithin(DRAIN_CUT_MS - DRAIN_SILENT_MS))) connections.cutBodies();
       // Wait for deliveries still with the writer, and close the connections once no answer is due.
-      while (!(await isClosedWithin(DRAIN_LOOK_MS))) if (connections.isIdle) server.closeAllConnections();
+      while (!(await isClosedWithin(DRAIN_POLL_MS))) if (connections.isIdle) server.closeAllConnections();
       clearInterval(sweep);
     },
   };

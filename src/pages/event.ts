@@ -54,13 +54,10 @@ function metadata(event: StoredEvent): Html {
 }
 
 /** A row that the event `seq` belongs to. */
-function changed(
-  seq: number,
-  { table: name, key, events, columns, differing, lookedAtFrom }: Explanation,
-): Html {
+function changed(seq: number, { table: name, key, events, columns, differing, readFrom }: Explanation): Html {
   return html`<h3>${name} · ${external(key)}</h3>
 <p>Built from ${events.length === 1 ? 'one event' : `${whole(events.length)} events`}: ${events.map((event, index) => html`${index > 0 && ', '}<a href="/events/${event.seq}">${event.seq}</a>${event.seq === seq && ' (this one)'}`)}</p>
-${lookedAtFrom > 1 && html`<p class="quiet">Events before seq ${lookedAtFrom} were not searched.</p>`}
+${readFrom > 1 && html`<p class="quiet">Events before seq ${readFrom} were not searched.</p>`}
 ${differing.length > 0 && html`<p class="warn">The table has different values in ${differing.join(', ')}: it lags behind, or includes earlier events.</p>`}
 ${table(
   [['column'], ['value', 'long'], ['set by seq', 'number']],

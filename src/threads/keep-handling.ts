@@ -6,7 +6,7 @@
 import {
   HANDLERS_HEAP_BYTES,
   HANDLERS_LOAD_MS,
-  HANDLERS_LOOK_MS,
+  HANDLERS_POLL_MS,
   HANDLERS_RESTART_FIRST_MS,
   HANDLERS_RESTART_LAST_MS,
   HANDLERS_UNYIELDING_MS,
@@ -106,13 +106,13 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
     clearInterval(watch);
     watch = setInterval(() => {
       const now = shared.heartbeats;
-      silentMs = now === heartbeats ? silentMs + HANDLERS_LOOK_MS : 0;
+      silentMs = now === heartbeats ? silentMs + HANDLERS_POLL_MS : 0;
       heartbeats = now;
-      livedMs += HANDLERS_LOOK_MS;
+      livedMs += HANDLERS_POLL_MS;
       if (livedMs >= HANDLERS_RESTART_LAST_MS) restartMs = HANDLERS_RESTART_FIRST_MS;
       if (silentMs >= options.timeoutMs + HANDLERS_UNYIELDING_MS)
         end(`a handler blocked the thread for ${silentMs} ms`, true);
-    }, HANDLERS_LOOK_MS);
+    }, HANDLERS_POLL_MS);
     watch.unref();
   }
 

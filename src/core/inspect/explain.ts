@@ -37,7 +37,7 @@ export interface Explanation {
   /** Columns in which the table has another value: the table lags, or not all events were read. */
   readonly differing: readonly string[];
   /** Earlier events were not read, because there were too many; 1 if all were read. */
-  readonly lookedAtFrom: number;
+  readonly readFrom: number;
 }
 
 /** Explains the rows that an event belongs to, even if it could not be folded into them. */
@@ -71,7 +71,7 @@ export function explain(
   // In one snapshot, so that the row matches its events.
   return reader.atOneMoment(async (moment) => {
     const held = await moment.row(projection, key);
-    const { seqs, lookedAtFrom } = await seqsOf(moment, projection, key, held, rangeEventsMax);
+    const { seqs, readFrom } = await seqsOf(moment, projection, key, held, rangeEventsMax);
     const events: ExplainedEvent[] = [];
     const setBy = new Map<string, number>();
     let row: Row | undefined;
@@ -103,7 +103,7 @@ export function explain(
         return seq === undefined ? [] : [{ name, value: row?.[name] ?? null, seq }];
       }),
       differing: names.filter((name) => (held?.[name] ?? null) !== (row?.[name] ?? null)),
-      lookedAtFrom,
+      readFrom,
     };
   });
 }
@@ -115,17 +115,17 @@ async function seqsOf(
   key: string,
   row: Row | undefined,
   rangeEventsMax: number,
-): Promise<Pick<Explanation, 'lookedAtFrom'> & { readonly seqs: readonly number[] }> {
+): Promise<Pick<Explanation, 'readFrom'> & { readonly seqs: readonly number[] }> {
   const seqs = new Set<number>();
   for (const stage of [name, WRITER_STAGE])
     for (const seq of await reader.failedNaming(stage, key, EXPLAIN_EVENTS_MAX)) seqs.add(seq);
-  let lookedAtFrom = 1;
+  let readFrom = 1;
   if (row !== undefined) {
     const upTo = Number(row['last_seq']);
     const first = 'first_seq' in columns ? Number(row['first_seq']) : 1;
     const from = Math.max(first, upTo - rangeEventsMax + 1);
-    if (from > first) lookedAtFrom = from;
+    if (from > first) readFrom = from;
     for (const seq of await reader.naming(key, from, upTo, EXPLAIN_EVENTS_MAX)) seqs.add(seq);
   }
-  return { seqs: [...seqs].sort((one, other) => one - other), lookedAtFrom };
+  return { seqs: [...seqs].sort((one, other) => one - other), readFrom };
 }

@@ -15,7 +15,7 @@ interface SecretUse {
   /** In the order of the secrets; undefined if a secret signed none of the events that were read. */
   readonly lastUses: readonly (LastUse | undefined)[];
   /** How many of the newest events were read, at most SECRET_USE_EVENTS_MAX. */
-  readonly eventsLookedAt: number;
+  readonly eventsRead: number;
 }
 
 /**
@@ -36,7 +36,7 @@ export async function secretUse(
     const signer = signerOfEvent(event, secrets);
     if (signer >= 0) lastUses[signer] ??= { seq, receivedAtMs: event.received_at_ms };
   }
-  return { lastUses, eventsLookedAt: head - seq };
+  return { lastUses, eventsRead: head - seq };
 }
 
 /** @returns the index of the secret that signed the event; -1 if none of them did */
@@ -46,12 +46,10 @@ export function signerOfEvent(event: StoredEvent, secrets: readonly string[]): n
 }
 
 /** One line for the log, without any part of a secret. */
-export function secretUseText({ lastUses, eventsLookedAt }: SecretUse): string {
-  if (eventsLookedAt === 0) return `${lastUses.length} secrets; the log is empty`;
+export function secretUseText({ lastUses, eventsRead }: SecretUse): string {
+  if (eventsRead === 0) return `${lastUses.length} secrets; the log is empty`;
   const nothing =
-    eventsLookedAt === 1
-      ? 'not the only event'
-      : `none of the last ${eventsLookedAt.toLocaleString('en-US')} events`;
+    eventsRead === 1 ? 'not the only event' : `none of the last ${eventsRead.toLocaleString('en-US')} events`;
   const texts = lastUses.map((use, index) => {
     if (use !== undefined)
       return `secret ${index + 1} last signed seq ${use.seq} (${minuteOf(use.receivedAtMs)} UTC)`;

@@ -1,7 +1,7 @@
 /** Measures how late the main thread's timers fire. An answer that is ready at that moment is delayed as much. */
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { EVENT_LOOP_LOOK_MS, EVENT_LOOP_WINDOW_MS } from '../limits.ts';
+import { EVENT_LOOP_SAMPLE_MS, EVENT_LOOP_WINDOW_MS } from '../limits.ts';
 
 /** Over the last one to two EVENT_LOOP_WINDOW_MS, so that an old stall does not hide a current one. */
 export interface EventLoopDelay {
@@ -12,10 +12,10 @@ export interface EventLoopDelay {
 
 /** Call `close` at the end. */
 export function watchEventLoop() {
-  const histogram = monitorEventLoopDelay({ resolution: EVENT_LOOP_LOOK_MS });
+  const histogram = monitorEventLoopDelay({ resolution: EVENT_LOOP_SAMPLE_MS });
   histogram.enable();
   /** It measures the time between two samples, so the interval itself is subtracted. */
-  const seconds = (ns: number) => Math.max(0, ns / 1e9 - EVENT_LOOP_LOOK_MS / 1000);
+  const seconds = (ns: number) => Math.max(0, ns / 1e9 - EVENT_LOOP_SAMPLE_MS / 1000);
   const thisWindow = (): EventLoopDelay => ({
     p50S: seconds(histogram.percentile(50)),
     p99S: seconds(histogram.percentile(99)),

@@ -14,6 +14,7 @@ import type { RunKey, StoredRun } from '../engine/run-store.ts';
 import type { HandlerEvent } from '../event/recorded-event.ts';
 import {
   HANDLER_READ_EVENTS_MAX,
+  HANDLERS_TURN_EVENTS_MAX,
   RUN_STATE_WRITE_MS,
   RUNS_AHEAD_EVENTS_MAX,
   RUNS_WAITING_BYTES_MAX,
@@ -38,9 +39,6 @@ export interface DispatcherOptions extends ProgressOptions {
   /** Called with the events that are running: if the thread dies now, one of them may have caused it. */
   readonly onUnderWay: (seqs: readonly number[]) => void;
 }
-
-/** Maximum number of events that one turn handles before it yields. */
-const LOOKS_MAX = 256;
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -192,10 +190,10 @@ export class Dispatcher {
       await this.#write();
       await this.#due.look(this.#underWay.size, (run) => this.#lanes.isFree(run));
     }
-    let looks = 0;
+    let handled = 0;
     while (this.#canStart() && (await this.#startOne())) {
-      looks += 1;
-      if (looks === LOOKS_MAX) {
+      handled += 1;
+      if (handled === HANDLERS_TURN_EVENTS_MAX) {
         this.#pumpSoon();
         break;
       }

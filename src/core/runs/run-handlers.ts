@@ -8,7 +8,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Engine } from '../engine/engine.ts';
 import type { Reader, SqlValue } from '../engine/reader.ts';
 import type { RunStore } from '../engine/run-store.ts';
-import { CONSUMER_NOTE_MS, HANDLERS_CLOSE_MS, HANDLERS_LOOK_MS, HANDLERS_WAKE_MS } from '../limits.ts';
+import { CONSUMER_NOTE_MS, HANDLERS_CLOSE_MS, HANDLERS_POLL_MS, HANDLERS_WAKE_MS } from '../limits.ts';
 import type { LogLevel } from '../logger.ts';
 import { Turns } from '../turns.ts';
 import type { Consumer } from './consumer.ts';
@@ -53,7 +53,7 @@ export function runHandlers(options: HandlersOptions): void {
     if (isLooking) return;
     isLooking = true;
     void turns.take(lookForOthers);
-  }, HANDLERS_LOOK_MS);
+  }, HANDLERS_POLL_MS);
 
   port.on('message', (message: ToHandlers) => {
     if (message.kind === 'start') void turns.take(start);

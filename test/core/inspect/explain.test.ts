@@ -94,9 +94,9 @@ describe('an explanation', () => {
       envelope('sms.received', { message_id: 'm2', from_number: '+1', message: 'HELP' }, 2),
     );
     assert.deepEqual((await explain('contacts', '+1'))?.differing, []);
-    assert.equal((await explain('contacts', '+1'))?.lookedAtFrom, 1);
+    assert.equal((await explain('contacts', '+1'))?.readFrom, 1);
     const found = await explain('contacts', '+1', 2);
-    assert.equal(found?.lookedAtFrom, 2);
+    assert.equal(found?.readFrom, 2);
     assert.deepEqual(found?.differing, ['opted_out', 'opted_out_at_ms']);
     database.exec("UPDATE calls SET from_number = 'somebody'");
     assert.deepEqual((await explain('calls', 'c1'))?.differing, ['from_number']);
