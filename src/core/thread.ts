@@ -4,8 +4,8 @@ export interface Thread<To> {
   /** @param transfer buffers in the message that are moved instead of copied */
   send(message: To, transfer?: ArrayBuffer[]): void;
   /**
-   * Ends the thread. From now on, onEnd() is not called.
-   * @param afterMs the time in which it may end by itself before it is terminated
+   * Ends the thread. From now on, onEnd() is not called. Neither is onMessage() after `afterMs`.
+   * @param afterMs the time in which it may end by itself before it is terminated; 0 if it need not
    * @returns when it has ended
    */
   close(afterMs?: number): Promise<void>;

@@ -64,8 +64,7 @@ try {
   const consumers: Consumer[] = [];
   if (handlers.size > 0) consumers.push(handlersConsumer(handlers, data.timeoutMs, data.runsMax));
   if (data.forward !== undefined) consumers.push(forwardConsumer(data.forward, Date.now));
-  if (consumers.length === 0) send({ kind: 'nothing' });
-  else {
+  if (consumers.length > 0)
     runHandlers({
       port,
       engine,
@@ -75,8 +74,7 @@ try {
       onFault: (error) => die(error, false),
       death: data.death,
     });
-    send({ kind: 'loaded', consumers: consumers.map(({ name }) => name), types: [...handlers.keys()] });
-  }
+  send({ kind: 'loaded', consumers: consumers.map(({ name }) => name), types: [...handlers.keys()] });
 } catch (error) {
   if (!(error instanceof HandlersRefused)) throw error;
   send({ kind: 'refused', text: error.message });

@@ -33,13 +33,14 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
   const module = options.modulePath === undefined ? 'src/handlers' : `HANDLERS=${options.modulePath}`;
   const shared = SharedState.create(options.runsMax);
   const loaded = Promise.withResolvers<void>();
+  const opened = Promise.withResolvers<void>();
   const started = Promise.withResolvers<void>();
+  /** Until it has ended. */
   let thread: Thread<ToHandlers> | undefined;
   let consumers: readonly string[] = [];
   let types: readonly string[] | undefined;
-  /** Whether the current thread has loaded the handlers. */
+  /** Whether the current thread has loaded the handlers, and is not being ended. */
   let isReady = false;
-  let isStarted = false;
   let isClosing = false;
   let deaths = 0;
   /** The last death that no thread has stored yet. */
@@ -55,7 +56,6 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
   function run(): void {
     let problem: Extract<FromHandlers, { kind: 'died' }> | undefined;
     const data: HandlersThreadData = { ...options, shared: shared.buffer, death };
-    isReady = false;
     timer = setTimeout(
       () => refuse(`${module} did not load within ${HANDLERS_LOAD_MS} ms: ${LOAD_HINT}`),
       HANDLERS_LOAD_MS,
@@ -65,14 +65,10 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
         case 'loaded':
           clearTimeout(timer);
           ({ consumers, types } = message);
-          isReady = true;
           loaded.resolve();
-          return begin();
-        case 'nothing':
-          clearTimeout(timer);
+          isReady = consumers.length > 0;
+          if (isReady) return void opened.promise.then(begin);
           void thread?.close();
-          thread = undefined;
-          loaded.resolve();
           return started.resolve();
         case 'refused':
           return refuse(message.text);
@@ -88,12 +84,12 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
       }
     };
     const onEnd = (error: string | undefined, code: number) =>
-      end(problem?.text ?? error ?? endText(code), problem?.inUserCode ?? true);
+      void end(problem?.text ?? error ?? endText(code), problem?.inUserCode ?? true);
     thread = openThread('handlers-thread', data, { onMessage, onEnd }, HANDLERS_HEAP_BYTES);
   }
 
   function begin(): void {
-    if (!isReady || !isStarted) return;
+    if (!isReady) return;
     thread?.send({ kind: 'start' });
     keepWatch();
   }
@@ -111,7 +107,7 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
       livedMs += HANDLERS_POLL_MS;
       if (livedMs >= HANDLERS_RESTART_LAST_MS) restartMs = HANDLERS_RESTART_FIRST_MS;
       if (silentMs >= options.timeoutMs + HANDLERS_UNYIELDING_MS)
-        end(`a handler blocked the thread for ${silentMs} ms`, true);
+        void end(`a handler blocked the thread for ${silentMs} ms`, true);
     }, HANDLERS_POLL_MS);
     watch.unref();
   }
@@ -119,18 +115,24 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
   /** The handlers cannot be used: the first time this refuses the start, later it ends the thread. */
   function refuse(text: string): void {
     loaded.reject(new HandlersRefused(text));
-    end(text, false);
+    void end(text, false);
   }
 
-  /** Ends the thread, if it has not ended by itself, and starts another unless the handlers have never been loaded. */
-  function end(text: string, inUserCode: boolean): void {
+  /**
+   * Ends the thread, if it has not ended by itself. Then starts another, because two at the same time would compete for
+   * the lead; but none before start(), and none if the handlers have never been loaded.
+   */
+  async function end(text: string, inUserCode: boolean): Promise<void> {
     loaded.reject(new HandlersRefused(`${module} cannot be loaded: ${text}`));
+    isReady = false;
     clearTimeout(timer);
     clearInterval(watch);
-    void thread?.close();
+    await thread?.close();
     thread = undefined;
     shared.forgetSettled();
-    if (isClosing || types === undefined) return;
+    if (types === undefined) return;
+    await opened.promise;
+    if (isClosing) return;
     // The start waits for the next thread, but not for one after the other: receiving must begin.
     deaths += 1;
     if (deaths > 1) started.resolve();
@@ -147,8 +149,7 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
     loaded: loaded.promise,
     /** Call it when the database is open. @returns when the starting position is set, so that new events can arrive */
     async start(): Promise<void> {
-      isStarted = true;
-      begin();
+      opened.resolve();
       await started.promise;
     },
     /** Call it after a commit. */

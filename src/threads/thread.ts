@@ -53,7 +53,12 @@ export function openThread<To, From>(
     send: (message, transfer) => worker.postMessage(message, transfer),
     async close(afterMs = 0) {
       isEnded = true;
-      const late = setTimeout(() => void worker.terminate(), afterMs);
+      const terminate = () => {
+        worker.removeAllListeners('message');
+        void worker.terminate();
+      };
+      const late = setTimeout(terminate, afterMs);
+      if (afterMs === 0) terminate();
       await exited;
       clearTimeout(late);
     },

@@ -154,6 +154,25 @@ describe('a handler', () => {
     await until(() => state('SELECT * FROM failed_runs').length === 0, 'no failed run is left');
   });
 
+  it('that blocks in native code is ended before another thread starts', async () => {
+    const { seen, start, state } = given(`import { execSync } from 'node:child_process';
+    note('loaded');
+    const line = JSON.stringify({ name: 'unblocked' });
+    export function handleCallCompleted(data, context) {
+      note('called', { attempt: context.attempt });
+      if (context.attempt === 1) execSync("sleep 6; echo '" + line + "' >> " + import.meta.dirname + '/seen');
+    }`);
+    const receiver = await start({ HANDLER_TIMEOUT_MS: '500' });
+    await deliver(receiver, completed('one'));
+    await until(() => seen().length === 5, 'it has been called again', 20_000);
+    assert.deepEqual(
+      seen().map(({ name }) => name),
+      ['loaded', 'called', 'unblocked', 'loaded', 'called'],
+    );
+    assert.equal(seen()[4]?.data['attempt'], 2);
+    await until(() => state('SELECT * FROM failed_runs').length === 0, 'no failed run is left');
+  });
+
   it('is identified among those running at the same time if it ends its thread', async () => {
     const { seen, start, state } = given(`export async function handleCallCompleted(data, context) {
       note('completed', data, { attempt: context.attempt });

@@ -67,3 +67,20 @@ it('a thread that is closed ends at once, or after the time that it is given, an
     assert.deepEqual(seen.ends, []);
   }
 });
+
+it('messages that a thread has sent are dropped once it is closed, unless it is given time to end by itself', async (t) => {
+  for (const [afterMs, count] of [
+    [0, 0],
+    [60_000, 1],
+  ] as const) {
+    const data = dataFor(t);
+    const engine = engineOf(data.databasePath, derivations);
+    await engine.create();
+    await (await engine.openWriter()).close();
+    const seen = watched<FromRebuild>();
+    const thread = openThread('rebuild-thread', data, seen);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000); // its messages wait in this thread
+    await thread.close(afterMs);
+    assert.equal(seen.messages.length, count);
+  }
+});

@@ -10,10 +10,8 @@ export type ToHandlers =
   | { readonly kind: 'close' };
 
 export type FromHandlers =
-  /** `types`: the event types that have a handler. */
+  /** `consumers`: empty if no handler does anything and forwarding is off. `types`: the event types that have a handler. */
   | { readonly kind: 'loaded'; readonly consumers: readonly string[]; readonly types: readonly string[] }
-  /** No handler does anything and forwarding is off: the thread ends. */
-  | { readonly kind: 'nothing' }
   /** The handlers cannot be used; `text` is for the operator. */
   | { readonly kind: 'refused'; readonly text: string }
   /** The thread runs the handlers from now on, or waits until the process that runs them has ended. */
