@@ -82,9 +82,9 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
     }
     const scope = { sinceMs, untilMs, by };
     const texts: string[] = [];
-    await reader.atOneMoment(async (moment) => {
+    await reader.inSnapshot(async (snapshot) => {
       for (const name of names)
-        texts.push(FORMATS[format]({ ...(await makeReport(moment, name, scope)), ...scope, name, asOf }));
+        texts.push(FORMATS[format]({ ...(await makeReport(snapshot, name, scope)), ...scope, name, asOf }));
     });
     process.stdout.write(texts.join(''));
     return 0;

@@ -95,7 +95,7 @@ export function hasGroups(name: ReportName): boolean {
 /** Later than any time in an event. */
 const NEVER_MS = 8.64e15;
 
-/** Runs one statement, or two if there is a total: give it a reader at one moment for a consistent view. */
+/** Runs one statement, or two if there is a total: give it a reader of one snapshot for consistent figures. */
 export async function makeReport(
   reader: Pick<Reader, 'query'>,
   name: ReportName,

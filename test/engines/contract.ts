@@ -292,12 +292,12 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       const { engine, append } = await given();
       await append(call('a'));
       const reader = await readerOf(engine);
-      await reader.atOneMoment(async (moment) => {
-        assert.equal((await moment.head()).seq, 1);
+      await reader.inSnapshot(async (snapshot) => {
+        assert.equal((await snapshot.head()).seq, 1);
         await append(call('b'), call('a', 'call.completed'));
-        assert.equal((await moment.head()).seq, 1);
-        assert.equal((await moment.row(CALLS, 'a'))?.['status'], 'ringing');
-        assert.equal(await moment.row(CALLS, 'b'), undefined);
+        assert.equal((await snapshot.head()).seq, 1);
+        assert.equal((await snapshot.row(CALLS, 'a'))?.['status'], 'ringing');
+        assert.equal(await snapshot.row(CALLS, 'b'), undefined);
       });
       assert.equal((await reader.head()).seq, 3);
       assert.equal((await reader.row(CALLS, 'a'))?.['status'], 'completed');
@@ -306,8 +306,8 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
     it('gives its snapshots one after another, and goes on after one that failed', async () => {
       const { engine } = await given();
       const reader = await readerOf(engine);
-      const failing = reader.atOneMoment(async () => Promise.reject(new Error('mine')));
-      const heads = [1, 2, 3].map(() => reader.atOneMoment(async (moment) => (await moment.head()).seq));
+      const failing = reader.inSnapshot(async () => Promise.reject(new Error('mine')));
+      const heads = [1, 2, 3].map(() => reader.inSnapshot(async (snapshot) => (await snapshot.head()).seq));
       await assert.rejects(failing, /mine/);
       assert.deepEqual(await Promise.all(heads), [0, 0, 0]);
     });
@@ -371,7 +371,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       assert.equal((await reader.query('SELECT 1 AS one'))[0]?.['one'], 1);
     });
 
-    it('shows an earlier moment, while the live tables go on', async () => {
+    it('shows an earlier snapshot, while the live tables go on', async () => {
       const { engine, append } = await given();
       await append(call('a'), call('a', 'call.answered'));
       await append(call('a', 'call.completed'), call('b'));

@@ -87,6 +87,6 @@ export interface Reader {
    * Gives `work` one snapshot of the log and its tables. Other calls meanwhile may see that snapshot, too. Within
    * `work`, call only the reader that it gets: this one gives its snapshots one after another.
    */
-  atOneMoment<T>(work: (reader: Reader) => Promise<T>): Promise<T>;
+  inSnapshot<T>(work: (reader: Reader) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }

@@ -69,18 +69,18 @@ export function explain(
 ): Promise<Explanation | undefined> {
   const { name: table, columns, internal = [] } = projection;
   // In one snapshot, so that the row matches its events.
-  return reader.atOneMoment(async (moment) => {
-    const held = await moment.row(projection, key);
-    const { seqs, readFrom } = await seqsOf(moment, projection, key, held, rangeEventsMax);
+  return reader.inSnapshot(async (snapshot) => {
+    const held = await snapshot.row(projection, key);
+    const { seqs, readFrom } = await seqsOf(snapshot, projection, key, held, rangeEventsMax);
     const events: ExplainedEvent[] = [];
     const setBy = new Map<string, number>();
     let row: Row | undefined;
     for (const seq of seqs) {
-      const [recorded] = await moment.forHandlers(seq - 1, 1);
+      const [recorded] = await snapshot.forHandlers(seq - 1, 1);
       if (recorded?.seq !== seq) continue;
       const { content, rows } = prepareRecorded(recorded, [projection]);
       if (content === undefined || rows[0]?.key !== key) continue;
-      const failures = await moment.failuresOf(seq);
+      const failures = await snapshot.failuresOf(seq);
       const failed = failures.find(({ stage }) => [PARSE_STAGE, WRITER_STAGE, table].includes(stage));
       const { type, occurredAtMs } = content;
       const { receivedAtMs } = recorded;

@@ -26,6 +26,8 @@ export interface TableProblem {
    * - `newer`: newer code made it, and only newer code may change it.
    */
   readonly kind: 'missing' | 'older' | 'ahead' | 'behind' | 'newer';
+  /** The last event that the table reflects: 0 if a rebuild must make it. A table that newer code made is up to date. */
+  readonly reflectedSeq: number;
   /** One line for the operator: the same in the log and in every command. */
   readonly text: string;
 }
@@ -38,9 +40,15 @@ export function tableProblem(
 ): TableProblem | undefined {
   const { name, version } = projection;
   const state = states.get(name);
-  const problem = (kind: TableProblem['kind'], what: string, hint: string): TableProblem => ({
+  const problem = (
+    kind: TableProblem['kind'],
+    what: string,
+    hint: string,
+    reflectedSeq = 0,
+  ): TableProblem => ({
     projection,
     kind,
+    reflectedSeq,
     text: `the table ${name} ${what}: ${hint}`,
   });
   const rebuilt = `a running server rebuilds it; otherwise run ${IRISX} rebuild`;
@@ -51,6 +59,7 @@ export function tableProblem(
       'newer',
       `was made by newer code ${versions}`,
       'update the program; until then this code does not change the table',
+      head,
     );
   if (state.version < version) return problem('older', `was made by older code ${versions}`, rebuilt);
   const applied = state.applied_seq;
@@ -61,22 +70,9 @@ export function tableProblem(
       'behind',
       `reflects the log up to seq ${applied} of ${head}`,
       `a running server brings it up to date; otherwise run ${IRISX} rebuild`,
+      applied,
     );
   return undefined;
-}
-
-/** The last event that all the tables reflect. A table made by newer code counts as up to date. */
-export function reflectedSeq(
-  projections: readonly Projection[],
-  states: ReadonlyMap<string, ProjectionState>,
-  head: number,
-): number {
-  const reflected = projections.map((projection) => {
-    const kind = tableProblem(projection, states, head)?.kind;
-    if (kind === undefined || kind === 'newer') return head;
-    return kind === 'behind' ? (states.get(projection.name)?.applied_seq ?? 0) : 0;
-  });
-  return Math.min(head, ...reflected);
 }
 
 /** Which tables a rebuild makes again, and which failures it finds again. */

@@ -14,13 +14,12 @@ import { IRISX } from '../../core/packaging.ts';
 import { append } from '../../core/tables/append.ts';
 import type { PreparedDelivery } from '../../core/tables/prepare.ts';
 import type { Projection } from '../../core/tables/projection.ts';
-import { tableProblem } from '../../core/tables/table-problem.ts';
 import { dataVersion } from './file/statement.ts';
 import { faultText, storageFault } from './file/storage-fault.ts';
 import { WriteTransactions } from './file/write-transactions.ts';
 import { addFailure, headOf, insertEvent, knownEvent } from './log/event-log.ts';
 import { foldInto, foldRange, Rows } from './log/rows.ts';
-import { setTableState, tableStates } from './log/table-states.ts';
+import { setTableState, tableProblems } from './log/table-states.ts';
 
 /** What a batch finds. It stays true until another connection commits. */
 interface Found extends Omit<BatchResult, 'outcomes'> {
@@ -100,23 +99,23 @@ export class BatchAppender {
     for (const table of this.#tables.values()) table.forget();
     this.#foundVersion = version;
     const head = this.head();
-    const states = tableStates(this.#database);
+    const problems = tableProblems(this.#database, this.#projections);
     const current: Rows[] = [];
     const lagging: string[] = [];
     let isBehind = false;
     let defect: string | undefined;
     for (const projection of this.#projections) {
-      const kind = tableProblem(projection, states, head.seq)?.kind;
+      const problem = problems.find((each) => each.projection === projection);
       // A table that is ahead stays so until it is rebuilt, because the log will grow to that seq again.
-      if (kind === 'ahead') setTableState(this.#database, projection, Number.MAX_SAFE_INTEGER);
-      if (kind !== undefined && kind !== 'behind') {
+      if (problem?.kind === 'ahead') setTableState(this.#database, projection, Number.MAX_SAFE_INTEGER);
+      if (problem !== undefined && problem.kind !== 'behind') {
         this.#tables.delete(projection);
         lagging.push(projection.name);
         continue;
       }
       const table = this.#tables.get(projection) ?? new Rows(this.#database, projection);
       this.#tables.set(projection, table);
-      const before = states.get(projection.name)?.applied_seq ?? 0;
+      const before = problem?.reflectedSeq ?? head.seq;
       const applied = this.#catchUp(table, before, head.seq);
       if (typeof applied === 'string') defect = applied;
       if (applied === head.seq) current.push(table);

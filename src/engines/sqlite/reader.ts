@@ -57,12 +57,12 @@ export function createReader(database: Database, projections: readonly Projectio
         pause ??= readingPauses(database);
         pause();
       }),
-    atOneMoment: (work) => work(within),
+    inSnapshot: (work) => work(within),
     close: () => atEdge(() => void database.close()),
   };
 
   /** One after another: a connection has at most one transaction. */
-  function atOneMoment<T>(work: (reader: Reader) => Promise<T>): Promise<T> {
+  function inSnapshot<T>(work: (reader: Reader) => Promise<T>): Promise<T> {
     const result = turn.then(async () => {
       await atEdge(() => database.exec('BEGIN'));
       try {
@@ -75,7 +75,7 @@ export function createReader(database: Database, projections: readonly Projectio
     return result;
   }
 
-  return { ...within, atOneMoment };
+  return { ...within, inSnapshot };
 }
 
 /** @throws EngineError also for what the driver refuses by itself, such as too few values or a statement that writes */

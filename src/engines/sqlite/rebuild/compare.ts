@@ -9,11 +9,10 @@ import type { OnProgress, TableCheck, TablesCheck } from '../../../core/engine/e
 import { WRITER_STAGE } from '../../../core/event/recorded-event.ts';
 import { COMPARE_REMAINDER_EVENTS_MAX, DIFFERENCES_LISTED_MAX } from '../../../core/limits.ts';
 import type { Derivations, Projection } from '../../../core/tables/projection.ts';
-import { tableProblem } from '../../../core/tables/table-problem.ts';
 import { openReadOnly } from '../file/database.ts';
 import { headOf, unfoldedEvents } from '../log/event-log.ts';
-import { tableStates } from '../log/table-states.ts';
-import { TemporaryTables } from './side-tables.ts';
+import { tableProblems } from '../log/table-states.ts';
+import { foldAll, temporaryTables } from './side-tables.ts';
 
 /** @throws EngineError, also if the log cannot be read, and what SQLite throws */
 export function checkTables(
@@ -38,23 +37,23 @@ function compareAll(
   projections: readonly Projection[],
   onProgress: OnProgress,
 ): TablesCheck | undefined {
-  const again = new TemporaryTables(database, projections, false, onProgress);
+  const again = temporaryTables(database, projections, false);
   const headSeq = () => headOf(database).seq;
   for (let head = headSeq(); head - again.folded > COMPARE_REMAINDER_EVENTS_MAX; head = headSeq())
-    again.foldAll(head);
+    foldAll(database, again, head, onProgress);
   return database.transaction(() => {
     const seq = headSeq();
-    again.foldAll(seq);
+    foldAll(database, again, seq, onProgress);
     const unfolded = unfoldedEvents(database, 0, seq).map((event) => event.seq);
     const leftOut = list(
       database,
       `SELECT seq FROM temp.failures WHERE stage = '${WRITER_STAGE}' ORDER BY seq`,
     );
     if (leftOut.join() !== unfolded.join()) return undefined;
-    const states = tableStates(database);
+    const problems = tableProblems(database, projections);
     const checks = projections.map((projection) => {
       const { name, key } = projection;
-      const problem = tableProblem(projection, states, seq);
+      const problem = problems.find((each) => each.projection === projection);
       if (problem !== undefined) return broken(name, problem.text);
       const columns = Object.keys(projection.columns);
       const found = list(database, `SELECT name FROM pragma_table_xinfo('${name}', 'main')`);

@@ -89,45 +89,39 @@ export class SideTables {
   }
 }
 
-/** Side tables in the temporary database of one connection, folded in short reads. The database file does not change. */
-export class TemporaryTables extends SideTables {
-  readonly #foldPiece: (upTo: number) => void;
-  readonly #pause: () => void;
-  readonly #onProgress: OnProgress;
+/**
+ * Side tables in the temporary database of one connection. The database file does not change.
+ * @param withUnfolded whether to fold events that were appended without being folded; the live tables lack them
+ */
+export function temporaryTables(
+  database: Database,
+  projections: readonly Projection[],
+  withUnfolded: boolean,
+): SideTables {
+  database.pragma('temp.journal_mode = MEMORY'); // a journal file would double the writing
+  return new SideTables(database, projections, (table) => `temp.${table}`, withUnfolded);
+}
 
-  /** @param withUnfolded whether to fold events that were appended without being folded; the live tables lack them */
-  constructor(
-    database: Database,
-    projections: readonly Projection[],
-    withUnfolded: boolean,
-    onProgress: OnProgress,
-  ) {
-    database.pragma('temp.journal_mode = MEMORY'); // a journal file would double the writing
-    super(database, projections, (table) => `temp.${table}`, withUnfolded);
-    this.#pause = readingPauses(database);
-    this.#onProgress = onProgress;
-    this.#foldPiece = database.transaction((upTo: number) => {
-      while (this.fold(upTo));
-      while (this.write() > 0);
-    });
-  }
-
-  /**
-   * Folds the events up to `upTo` in pieces. Unless the caller has a transaction open, each piece is a short read, so
-   * that the WAL can start over in between.
-   * @throws EngineError if the log cannot be read up to there, and what SQLite throws
-   */
-  foldAll(upTo: number): void {
-    while (this.folded < upTo) {
-      this.#foldPiece(upTo);
-      this.#pause();
-      this.#onProgress(this.folded, upTo);
-    }
+/**
+ * Folds the events up to `upTo` into temporary tables, in pieces. Unless the caller has a transaction open, each piece
+ * is a short read, so that the WAL can start over in between.
+ * @throws EngineError if the log cannot be read up to there, and what SQLite throws
+ */
+export function foldAll(database: Database, tables: SideTables, upTo: number, onProgress: OnProgress): void {
+  const pause = readingPauses(database);
+  const foldPiece = database.transaction(() => {
+    while (tables.fold(upTo));
+    while (tables.write() > 0);
+  });
+  while (tables.folded < upTo) {
+    foldPiece();
+    pause();
+    onProgress(tables.folded, upTo);
   }
 }
 
 /**
- * Opens a connection on which `events`, `failures` and the projections' tables show the moment when the log ended with
+ * Opens a connection on which `events`, `failures` and the projections' tables are as they were when the log ended with
  * `seq`: the tables are folded into temporary ones. Views in the file still show the live tables.
  * @param seq the last event to include, which must be in the log
  * @returns a read-only connection that the caller must close
@@ -141,7 +135,7 @@ export function openAsOf(
 ): Database {
   const database = openReadOnly(databasePath);
   try {
-    new TemporaryTables(database, projections, true, onProgress).foldAll(seq);
+    foldAll(database, temporaryTables(database, projections, true), seq, onProgress);
     database.exec(`CREATE TEMP VIEW events AS SELECT * FROM main.events WHERE seq <= ${seq}`);
     return database;
   } catch (error) {
