@@ -1,7 +1,9 @@
 /** docs/TABLES.md: the columns of every table, as they are declared. */
 
 import { SPELLINGS_WITH_TABLE, tabledType } from '../../src/core/event/event-types.ts';
+import { columnType } from '../../src/core/tables/column-check.ts';
 import { type Column, SETTLING, type Table } from '../../src/projections/columns.ts';
+import { statusOf } from '../../src/projections/lifecycle.ts';
 
 /** By the end of a column's name. */
 const UNITS = {
@@ -31,7 +33,7 @@ function sectionOf({ name, about, ranks, declared, generated = {} }: Table): str
     ofRank.map((type) => [
       code(type),
       listed(SPELLINGS_WITH_TABLE.filter((each) => each !== type && tabledType(each) === type)),
-      code(type.slice(type.indexOf('.') + 1)),
+      code(statusOf(type)),
       String(rank),
     ]),
   );
@@ -50,13 +52,14 @@ ${types === undefined ? '' : `${markdownTable(['event type', 'also sent as', 'st
 )}`;
 }
 
-function cellsOf(name: string, { sql, about, field, fallback, types, handled, settles }: Column): string[] {
+function cellsOf(name: string, column: Column): string[] {
+  const { about, field, fallback, types, handled, settles } = column;
   const unit = Object.entries(UNITS).find(([end]) => name.endsWith(end))?.[1] ?? '';
   const fields = [field, fallback].filter((each) => each !== undefined);
   const only = handled === 'all' ? [] : handled.filter((type) => types !== 'all' && !types.includes(type));
   return [
     code(name),
-    sql,
+    columnType(column, settles === 'key'),
     unit,
     about,
     fields.map(({ spellings }) => listed(spellings)).join(', else '),

@@ -5,7 +5,7 @@
 
 import type { TabledType } from '../core/event/event-types.ts';
 import { type Field, type Fields, FROM_NUMBER, id, message, quantity, text } from '../core/event/fields.ts';
-import type { Projection, Value } from '../core/tables/projection.ts';
+import type { Projection, ProjectionColumn, Value } from '../core/tables/projection.ts';
 
 /** How a column gets its value, as docs/TABLES.md explains it. */
 export const SETTLING = {
@@ -22,9 +22,7 @@ export interface Column<
   V extends Value = Value,
   F extends Field | undefined = Field | undefined,
   T extends TabledType = TabledType,
-> {
-  /** SQL type and constraints. */
-  readonly sql: string;
+> extends Pick<ProjectionColumn, 'kind' | 'isNullable'> {
   readonly settles: keyof typeof SETTLING;
   /** The field with its value, if any. */
   readonly field: F;
@@ -65,19 +63,36 @@ export function table<C extends Columns>(
     ...rest,
     declared,
     key: columns[0]?.[0] ?? '',
-    columns: Object.fromEntries(columns.map(([name, { sql }]) => [name, sql])),
+    columns: columns.map(([name, { kind, isNullable, settles }]) => ({
+      name,
+      kind,
+      isNullable,
+      isInternal: settles === 'internal',
+    })),
     generated: Object.fromEntries(amounts.map(([name, { field }]) => [field?.name, decimal(name)])),
-    internal: columns.flatMap(([name, { settles }]) => (settles === 'internal' ? [name] : [])),
   };
 }
 
+type Kind = Column['kind'];
+type ValueOf<K extends Kind> = K extends 'TEXT' ? string : number;
+
 /** A column that is not the value of a field. */
-export function computed<V extends Value>(
-  sql: string,
+export function computed<K extends Kind>(
+  kind: K,
   about: string,
   settles: Column['settles'] = 'computed',
-): Column<V, undefined> {
-  return { sql, settles, field: undefined, types: [], handled: [], about, read: () => undefined };
+): Column<ValueOf<K>, undefined> {
+  const read = () => undefined;
+  return { kind, isNullable: false, settles, field: undefined, types: [], handled: [], about, read };
+}
+
+/** Like computed(), but the column may be NULL. */
+export function nullable<K extends Kind>(
+  kind: K,
+  about: string,
+  settles: Column['settles'] = 'computed',
+): Column<ValueOf<K> | null, undefined> {
+  return { ...computed(kind, about, settles), isNullable: true };
 }
 
 /** The key of a table. @param fallback has it if `field` is not stated */
@@ -87,8 +102,7 @@ export function key<F extends Field<string, string>>(
   fallback?: Field<string, string>,
 ): Column<string, F> {
   const read = (fields: Fields) => fields.required(field, fallback);
-  const basis = computed<string>('TEXT NOT NULL UNIQUE', about, 'key');
-  return { ...basis, field, fallback, types: 'all', handled: 'all', read };
+  return { ...computed('TEXT', about, 'key'), field, fallback, types: 'all', handled: 'all', read };
 }
 
 type Stored<Read> = Read extends number ? number : string;
@@ -108,7 +122,7 @@ export function column<Name extends string, Read, Shown, T extends TabledType = 
     const value = fields.get(field);
     return value === undefined ? otherwise(fields) : (field.stored(value) as Stored<Read>);
   }
-  return { ...computed(field.columnType, about, 'latest'), field, types, handled: types, read };
+  return { ...nullable(field.columnType, about, 'latest'), field, types, handled: types, read };
 }
 
 /**
@@ -124,7 +138,7 @@ export function milestone<F extends Field<string, number> | undefined, T extends
 ): Column<number | null, F, T> {
   const read = (fields: Fields) => field && fields.get(field);
   return {
-    ...computed('INTEGER', about, 'earliest'),
+    ...nullable('INTEGER', about, 'earliest'),
     field,
     types,
     handled: [...types, ...alsoHandled],

@@ -4,21 +4,21 @@
  */
 
 import { FROM_NUMBER } from '../core/event/fields.ts';
-import { computed, key, table } from './columns.ts';
+import { computed, key, nullable, table } from './columns.ts';
 import { keywordColumn, OPT_IN, OPT_OUT } from './keywords.ts';
 import { emptyRow, settle, settledColumns, VALUE_TIMES } from './settle.ts';
 
 const COLUMNS = {
   phone_number: key(FROM_NUMBER, 'The number.'),
-  opted_out: computed<number>('INTEGER NOT NULL', '1 if the number is opted out, else 0.'),
-  opted_out_at_ms: computed<number | null>('INTEGER', 'When the latest opt-out was sent.'),
-  opted_in_at_ms: computed<number | null>('INTEGER', 'When the latest opt-in was sent.'),
+  opted_out: computed('INTEGER', '1 if the number is opted out, else 0.'),
+  opted_out_at_ms: nullable('INTEGER', 'When the latest opt-out was sent.'),
+  opted_in_at_ms: nullable('INTEGER', 'When the latest opt-in was sent.'),
   last_keyword: keywordColumn('The latest keyword, such as `STOP` or `HELP`.'),
-  last_seq: computed<number>('INTEGER NOT NULL', 'The `seq` of the last of its events to arrive.'),
+  last_seq: computed('INTEGER', 'The `seq` of the last of its events to arrive.'),
   ...VALUE_TIMES,
 };
 const SETTLED = settledColumns(COLUMNS);
-const EMPTY = emptyRow(COLUMNS);
+const EMPTY = emptyRow(COLUMNS, SETTLED);
 
 export const contacts = table(COLUMNS, {
   name: 'contacts',

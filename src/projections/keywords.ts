@@ -1,6 +1,6 @@
 /** The keywords that a person may send instead of a message, as carriers define them. */
 
-import { type Column, computed, MESSAGE } from './columns.ts';
+import { type Column, MESSAGE, nullable } from './columns.ts';
 
 export const OPT_OUT: ReadonlySet<string> = new Set([
   'STOP',
@@ -28,5 +28,5 @@ export function keywordOf(message: string | undefined): string | undefined {
 /** A column with the keyword that an inbound message is. */
 export function keywordColumn(about: string): Column<string | null, undefined> {
   const read: Column<string>['read'] = (fields) => keywordOf(fields.get(MESSAGE));
-  return { ...computed('TEXT', about, 'latest'), types: ['sms.received'], read };
+  return { ...nullable('TEXT', about, 'latest'), types: ['sms.received'], read };
 }

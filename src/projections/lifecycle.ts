@@ -9,14 +9,14 @@ import { type Column, type Columns, computed, type RowOf, type Table, table } fr
 import { emptyRow, isLater, type SettledColumn, settle, settledColumns, VALUE_TIMES } from './settle.ts';
 
 /** Its place among the columns is the projection's choice. */
-export const STATUS = computed<string>('TEXT NOT NULL', 'The event type without its family.', 'rank');
+export const STATUS = computed('TEXT', 'The event type without its family.', 'rank');
 
 /** The last columns of every table with a lifecycle. */
 const LIFE = {
-  event_count: computed<number>('INTEGER NOT NULL', 'How many events the row is made of.'),
-  first_seq: computed<number>('INTEGER NOT NULL', 'The `seq` of the first of them to arrive.'),
-  last_seq: computed<number>('INTEGER NOT NULL', 'The `seq` of the last of them to arrive.'),
-  status_at_ms: computed<number>('INTEGER NOT NULL', 'When the event of the status occurred.', 'internal'),
+  event_count: computed('INTEGER', 'How many events the row is made of.'),
+  first_seq: computed('INTEGER', 'The `seq` of the first of them to arrive.'),
+  last_seq: computed('INTEGER', 'The `seq` of the last of them to arrive.'),
+  status_at_ms: computed('INTEGER', 'When the event of the status occurred.', 'internal'),
   ...VALUE_TIMES,
 };
 
@@ -37,10 +37,13 @@ export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C 
   const { name, version, about, ranks, columns, readFirst = [] } = options;
   const declared = { ...columns, ...LIFE };
   const [keyName, keyColumn] = Object.entries(columns)[0] as [string, Column];
-  const empty: Row = emptyRow(declared);
+  const settled = settledColumns(declared);
+  const empty: Row = emptyRow(declared, settled);
+  const first = readFirst.flatMap((name) => settled.filter((column) => column.name === name));
+  const readInOrder = [...new Set([...first, ...settled])];
   const effects = new Map<string | undefined, Effect>();
   for (const [rank, types] of ranks.entries())
-    for (const type of types) effects.set(type, effectOf(type, rank, declared, readFirst));
+    for (const type of types) effects.set(type, effectOf(type, rank, columns, readInOrder));
   const rankOf = new Map([...effects.values()].map(({ status, rank }) => [status, rank]));
 
   return table(declared, {
@@ -88,18 +91,26 @@ interface Effect {
   readonly settled: readonly SettledColumn[];
 }
 
-function effectOf(type: TabledType, rank: number, columns: Columns, readFirst: readonly string[]): Effect {
+function effectOf(
+  type: TabledType,
+  rank: number,
+  columns: Columns,
+  settled: readonly SettledColumn[],
+): Effect {
   const isOf = ({ types }: Pick<Column, 'types'>) => types === 'all' || types.includes(type);
   const milestone = Object.entries(columns).find(
     ([, column]) => column.settles === 'earliest' && isOf(column),
   );
   if (milestone === undefined) throw new Error(`${type} has no milestone`);
-  const settled = settledColumns(columns).filter(isOf);
-  const first = readFirst.flatMap((name) => settled.filter((column) => column.name === name));
   return {
-    status: type.slice(type.indexOf('.') + 1),
+    status: statusOf(type),
     rank,
     milestone: { name: milestone[0], read: milestone[1].read },
-    settled: [...new Set([...first, ...settled])],
+    settled: settled.filter(isOf),
   };
+}
+
+/** The status that an event of this type means: the type without its family. */
+export function statusOf(type: TabledType): string {
+  return type.slice(type.indexOf('.') + 1);
 }

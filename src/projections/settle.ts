@@ -9,8 +9,8 @@ import { type Column, type Columns, computed, type RowOf } from './columns.ts';
 
 export const VALUE_TIMES = {
   /** JSON list: for each settled column, in the order of the table, the time (ms) of its value's event, or null. */
-  value_times_ms: computed<string>(
-    'TEXT NOT NULL',
+  value_times_ms: computed(
+    'TEXT',
     'The times of the values in the columns of the kind `latest`.',
     'internal',
   ),
@@ -30,9 +30,9 @@ export function settledColumns(columns: Columns): SettledColumn[] {
 }
 
 /** A row that no event has been folded into: its columns are NULL, whatever their type. */
-export function emptyRow<C extends Columns>(columns: C): RowOf<C> {
+export function emptyRow<C extends Columns>(columns: C, settled: readonly SettledColumn[]): RowOf<C> {
   const nulls = Object.keys(columns).map((name) => [name, null]);
-  const times = JSON.stringify(settledColumns(columns).map(() => null));
+  const times = JSON.stringify(settled.map(() => null));
   return { ...Object.fromEntries(nulls), value_times_ms: times };
 }
 

@@ -195,7 +195,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
   describe(`${name}: a batch that fails`, () => {
     const refusing = withProjection({
       name: 'calls',
-      columns: { ...CALLS.columns, status: "TEXT NOT NULL CHECK (status <> 'busy')" },
+      generated: { checked: "TEXT GENERATED ALWAYS AS (status) VIRTUAL CHECK (status <> 'busy')" },
     });
 
     it('for one row that its table refuses records that failure, and keeps the others and the earlier row', async () => {
@@ -447,7 +447,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       const derivations = withProjection({
         name: 'calls',
         version: CALLS.version + 1,
-        columns: { ...CALLS.columns, added: 'TEXT' },
+        columns: [...CALLS.columns, { name: 'added', kind: 'TEXT', isNullable: true }],
         fold: (row, event, key) => ({ ...CALLS.fold(row, event, key), added: `x${event.seq}` }),
       });
       const engine = another(derivations);

@@ -67,7 +67,7 @@ export function explain(
   key: string,
   rangeEventsMax: number = EXPLAIN_RANGE_EVENTS_MAX,
 ): Promise<Explanation | undefined> {
-  const { name: table, columns, internal = [] } = projection;
+  const { name: table, columns: all } = projection;
   // In one snapshot, so that the row matches its events.
   return reader.inSnapshot(async (snapshot) => {
     const held = await snapshot.row(projection, key);
@@ -93,7 +93,7 @@ export function explain(
       row = folded.row;
     }
     if (events.length === 0 && held === undefined) return undefined;
-    const names = Object.keys(columns).filter((name) => !internal.includes(name));
+    const names = all.flatMap(({ name, isInternal }) => (isInternal ? [] : [name]));
     return {
       table,
       key,
@@ -122,7 +122,7 @@ async function seqsOf(
   let readFrom = 1;
   if (row !== undefined) {
     const upTo = Number(row['last_seq']);
-    const first = 'first_seq' in columns ? Number(row['first_seq']) : 1;
+    const first = columns.some((column) => column.name === 'first_seq') ? Number(row['first_seq']) : 1;
     const from = Math.max(first, upTo - rangeEventsMax + 1);
     if (from > first) readFrom = from;
     for (const seq of await reader.naming(key, from, upTo, EXPLAIN_EVENTS_MAX)) seqs.add(seq);

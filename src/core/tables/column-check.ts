@@ -4,54 +4,28 @@
  */
 
 import { kindOf } from '../event/fields.ts';
-import type { Projection, Row } from './projection.ts';
+import type { Projection, ProjectionColumn, Row } from './projection.ts';
 
-export interface ColumnCheck {
-  readonly name: string;
-  /** As declared: `TEXT NOT NULL`. */
-  readonly type: string;
-  readonly mayBeNull: boolean;
-  readonly fits: (value: unknown) => boolean;
-}
-
-const FITS: Readonly<Record<string, (value: unknown) => boolean>> = {
+const FITS: Readonly<Record<ProjectionColumn['kind'], (value: unknown) => boolean>> = {
   TEXT: (value) => typeof value === 'string' && value.isWellFormed(),
   INTEGER: (value) => Number.isSafeInteger(value),
   REAL: (value) => Number.isFinite(value),
 };
 
-/**
- * @param type the text after the column's name in CREATE TABLE
- * @throws Error if it does not begin with TEXT, INTEGER or REAL
- */
-export function columnCheck(name: string, type: string): ColumnCheck {
-  const [kind = ''] = type.split(' ');
-  const fits = FITS[kind];
-  if (fits === undefined)
-    throw new Error(
-      `the column ${name} has the type ${JSON.stringify(type)}: it must be TEXT, INTEGER or REAL`,
-    );
-  return { name, type, mayBeNull: !/\bNOT NULL\b/i.test(type), fits };
-}
-
-const checksByProjection = new WeakMap<Projection, readonly ColumnCheck[]>();
-
-/** The checks of all columns of a projection, in order. @throws Error as columnCheck() */
-export function columnChecks(projection: Projection): readonly ColumnCheck[] {
-  let checks = checksByProjection.get(projection);
-  if (checks === undefined) {
-    checks = Object.entries(projection.columns).map(([name, type]) => columnCheck(name, type));
-    checksByProjection.set(projection, checks);
-  }
-  return checks;
-}
-
 /** @returns what is wrong with the first value that does not fit; undefined if all values fit */
-export function misfit(row: Row, checks: readonly ColumnCheck[]): string | undefined {
-  for (const { name, type, mayBeNull, fits } of checks) {
-    const value: unknown = row[name];
-    if (value === null ? mayBeNull : fits(value)) continue;
-    return `the column ${name} is ${type}, got ${kindOf(value)}`;
+export function misfit(row: Row, { columns, key }: Pick<Projection, 'columns' | 'key'>): string | undefined {
+  for (const column of columns) {
+    const value: unknown = row[column.name];
+    if (value === null ? column.isNullable : FITS[column.kind](value)) continue;
+    return `the column ${column.name} is ${columnType(column, column.name === key)}, got ${kindOf(value)}`;
   }
   return undefined;
+}
+
+/** The text after the column's name in CREATE TABLE: `TEXT NOT NULL`. */
+export function columnType(
+  { kind, isNullable }: Pick<ProjectionColumn, 'kind' | 'isNullable'>,
+  isKey: boolean,
+): string {
+  return kind + (isNullable ? '' : ' NOT NULL') + (isKey ? ' UNIQUE' : '');
 }

@@ -6,7 +6,7 @@
 
 import type { Event } from '../event/event.ts';
 import type { Failure } from '../event/recorded-event.ts';
-import { columnChecks, misfit } from './column-check.ts';
+import { misfit } from './column-check.ts';
 import { type PreparedEvent, type RowOfEvent, reasonOf } from './prepare.ts';
 import type { Projection, Row } from './projection.ts';
 
@@ -107,7 +107,7 @@ export function foldEvent(
   try {
     const row = projection.fold(before, event, key);
     if (row instanceof Promise) row.catch(() => {}); // does not fit, and must not end the process either
-    const wrong = misfit(row, columnChecks(projection));
+    const wrong = misfit(row, projection);
     if (wrong !== undefined) throw new TypeError(wrong);
     return { row };
   } catch (error) {

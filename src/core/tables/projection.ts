@@ -10,19 +10,26 @@ export type Value = string | number | null;
 /** A row by column name, without generated columns. */
 export type Row = Record<string, Value>;
 
+/** A column that a projection writes. */
+export interface ProjectionColumn {
+  readonly name: string;
+  readonly kind: 'TEXT' | 'INTEGER' | 'REAL';
+  readonly isNullable: boolean;
+  /** It only records when others got their values: of no interest to a person. */
+  readonly isInternal?: boolean;
+}
+
 export interface Projection<R extends Row = Row> {
   /** Also the name of the table and the stage of its failures. */
   readonly name: string;
   /** Increase it with every change of columns or folding: servers then rebuild the table automatically. */
   readonly version: number;
-  /** The unique column whose value `keyOf` returns. */
+  /** The column whose value `keyOf` returns: TEXT, not nullable, unique. */
   readonly key: string;
-  /** Column → SQL type (`TEXT`, `INTEGER`, `REAL`) and constraints, in order; the key's must have `NOT NULL UNIQUE`. */
-  readonly columns: Readonly<Record<string, string>>;
+  /** In order. */
+  readonly columns: readonly ProjectionColumn[];
   /** Column → full definition of generated columns, if any. */
   readonly generated?: Readonly<Record<string, string>>;
-  /** Columns that only record when others got their values: of no interest to a person. */
-  readonly internal?: readonly string[];
   /**
    * @returns the key of the row that this event belongs to; undefined if it is not for this table
    * @throws FieldError if the key is missing or unusable

@@ -9,6 +9,7 @@ import {
 } from '../../../src/core/event/event-types.ts';
 import { CALL_UUID, FieldError, FROM_NUMBER } from '../../../src/core/event/fields.ts';
 import { EVENT_TYPE_CHARS_MAX } from '../../../src/core/limits.ts';
+import type { ProjectionColumn } from '../../../src/core/tables/projection.ts';
 import { DURATION_SECONDS } from '../../../src/projections/columns.ts';
 import { derivations } from '../../../src/projections/index.ts';
 import { bytesOf, eventOf, T0_MS, T0_S } from '../../support/events.ts';
@@ -329,12 +330,15 @@ function usable(content: EventContent): string[] {
       const row = projection.fold(undefined, event, key);
       assert.deepEqual(
         Object.keys(row).toSorted(),
-        Object.keys(projection.columns).toSorted(),
+        projection.columns.map(({ name }) => name).toSorted(),
         projection.name,
       );
-      for (const [column, value] of Object.entries(row)) {
-        const type = projection.columns[column] ?? '';
-        assert.ok(fits(value, type), `${projection.name}.${column}: ${String(value)} does not match ${type}`);
+      for (const column of projection.columns) {
+        const value: unknown = row[column.name];
+        assert.ok(
+          fits(value, column),
+          `${projection.name}.${column.name}: ${String(value)} does not match ${column.kind}`,
+        );
       }
       assert.deepEqual(projection.fold(undefined, event, key), row, 'the same event gives the same row');
       projection.fold(row, event, key);
@@ -347,10 +351,10 @@ function usable(content: EventContent): string[] {
 }
 
 /** Whether a STRICT column of this type accepts the value unchanged. */
-function fits(value: unknown, type: string): boolean {
-  if (value === null) return !type.includes('NOT NULL');
-  if (type.startsWith('TEXT')) return typeof value === 'string' && value.isWellFormed();
-  if (type.startsWith('INTEGER')) return Number.isSafeInteger(value) && !Object.is(value, -0);
+function fits(value: unknown, { kind, isNullable }: ProjectionColumn): boolean {
+  if (value === null) return isNullable;
+  if (kind === 'TEXT') return typeof value === 'string' && value.isWellFormed();
+  if (kind === 'INTEGER') return Number.isSafeInteger(value) && !Object.is(value, -0);
   return typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0);
 }
 

@@ -13,7 +13,10 @@ function counting(name: string, of = (before: number, _seq: number): unknown => 
     name,
     version: 1,
     key: 'call_uuid',
-    columns: { call_uuid: 'TEXT NOT NULL UNIQUE', n: 'INTEGER NOT NULL' },
+    columns: [
+      { name: 'call_uuid', kind: 'TEXT', isNullable: false },
+      { name: 'n', kind: 'INTEGER', isNullable: false },
+    ],
     keyOf: ({ fields }) => fields.get(CALL_UUID),
     fold: (row, { seq }, key) => ({ call_uuid: key, n: of(Number(row?.['n'] ?? 0), seq) as number }),
   };

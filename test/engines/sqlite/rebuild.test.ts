@@ -94,7 +94,7 @@ const newerDerivations: Derivations = {
       ? ({
           ...calls,
           version: 2,
-          columns: { ...calls.columns, note: 'TEXT' },
+          columns: [...calls.columns, { name: 'note', kind: 'TEXT', isNullable: true }],
           fold: (row, event, key) => ({ ...calls.fold(row as never, event, key), note: 'new' }),
         } as Projection)
       : projection,

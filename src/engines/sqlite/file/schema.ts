@@ -3,6 +3,7 @@
  * projections. The projections' tables are created from their definitions.
  */
 
+import { columnType } from '../../../core/tables/column-check.ts';
 import type { Projection } from '../../../core/tables/projection.ts';
 
 /** `application_id` of our files: "IRSX" in ASCII. */
@@ -75,7 +76,9 @@ export function failuresTable(name: string): string {
 
 /** @param table the name to create it under: `calls`, `calls_next` or `temp.calls` */
 export function createTableSql(projection: Projection, table: string): string {
-  const columns = Object.entries(projection.columns).map(([name, type]) => `  ${name} ${type}`);
+  const columns = projection.columns.map(
+    (column) => `  ${column.name} ${columnType(column, column.name === projection.key)}`,
+  );
   const generated = Object.entries(projection.generated ?? {}).map(([name, type]) => `  ${name} ${type}`);
   return `CREATE TABLE ${table} (\n${[...columns, ...generated].join(',\n')}\n) STRICT`;
 }

@@ -8,7 +8,6 @@ import type { Database, Statement } from 'better-sqlite3';
 import { EngineError } from '../../../core/engine-error.ts';
 import type { Failure } from '../../../core/event/recorded-event.ts';
 import { ROWS_KEPT_BYTES_MAX } from '../../../core/limits.ts';
-import { columnChecks } from '../../../core/tables/column-check.ts';
 import {
   type ChangedRow,
   type FoldingEvent,
@@ -42,8 +41,7 @@ export class Rows {
   constructor(database: Database, projection: Projection, table: string = projection.name) {
     this.projection = projection;
     this.#database = database;
-    this.#columns = Object.keys(projection.columns);
-    columnChecks(projection); // refuses a column that no row could be checked against
+    this.#columns = projection.columns.map(({ name }) => name);
     const columns = this.#columns.join(', ');
     const others = this.#columns.filter((column) => column !== projection.key);
     try {

@@ -55,7 +55,7 @@ function compareAll(
       const { name, key } = projection;
       const problem = problems.find((each) => each.projection === projection);
       if (problem !== undefined) return broken(name, problem.text);
-      const columns = Object.keys(projection.columns);
+      const columns = projection.columns.map((column) => column.name);
       const found = list(database, `SELECT name FROM pragma_table_xinfo('${name}', 'main')`);
       const missing = columns.filter((column) => !found.includes(column));
       if (missing.length > 0) {
