@@ -23,7 +23,7 @@ export const TIMEOUT_CHECK_MS = 1_000;
 export const KEEP_ALIVE_MS = 65_000;
 /** Time without any read or write on a connection during a request, including the wait for the writer. */
 export const SOCKET_IDLE_MS = 12_000;
-/** Time to write one answer. It is smaller than any socket buffer, so only a client that does not read is slow. */
+/** Time to write one answer. An answer fits into any socket buffer, so it takes longer only if the client does not read. */
 export const ANSWER_WRITE_MS = 5_000;
 /** How long the rest of a request is read and dropped after an early refusal, so that the answer arrives complete. */
 export const LINGER_MS = 1_000;

@@ -5,7 +5,7 @@
 
 import type { RefusalCode } from './answers.ts';
 
-export interface Claim {
+interface Claim {
   /** 64 lower-case hex digits; null if signatures are not verified. */
   readonly signature: string | null;
   /** 10 digits: Unix seconds, as signed. */
@@ -58,6 +58,7 @@ export function headerText(rawHeaders: readonly string[], name: string): string 
   return valuesOf(rawHeaders, name)[0] ?? null;
 }
 
+/** Not `headersDistinct`: in Node 22.18 it throws if there is a header `__proto__`. */
 function valuesOf(rawHeaders: readonly string[], name: string): string[] {
   const values: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {

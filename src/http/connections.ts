@@ -28,11 +28,17 @@ export interface Connection {
 
 /**
  * Closes new connections above the limits, and logs that at most once per minute. A trusted proxy acts for many
- * clients, so only the total limit applies to it.
+ * clients, so only the total limit applies to it, and its connections count for no client. The same holds for a
+ * connection whose address is unknown.
  */
 export function watchConnections(
   server: Server,
-  { trustedProxies, counters, log, monotonicMs }: HttpOptions,
+  {
+    trustedProxies,
+    counters,
+    log,
+    monotonicMs,
+  }: Pick<HttpOptions, 'trustedProxies' | 'counters' | 'log' | 'monotonicMs'>,
 ) {
   const connections = new Map<Socket, Connection>();
   const countsByClient = new Map<string, number>();
@@ -51,13 +57,16 @@ export function watchConnections(
     const address = normalAddress(socket.remoteAddress ?? '');
     const isFromTrustedProxy = address !== undefined && trustedProxies.has(address);
     const client = address === undefined ? 'unknown' : clientOf(address);
-    const count = countsByClient.get(client) ?? 0;
-    if (count >= CONNECTIONS_PER_CLIENT_MAX && !isFromTrustedProxy) {
-      refused(`${client} already has ${CONNECTIONS_PER_CLIENT_MAX} connections`);
-      socket.destroy();
-      return;
+    const isCounted = address !== undefined && !isFromTrustedProxy;
+    if (isCounted) {
+      const count = countsByClient.get(client) ?? 0;
+      if (count >= CONNECTIONS_PER_CLIENT_MAX) {
+        refused(`${client} already has ${CONNECTIONS_PER_CLIENT_MAX} connections`);
+        socket.destroy();
+        return;
+      }
+      countsByClient.set(client, count + 1);
     }
-    countsByClient.set(client, count + 1);
     const exchanges: Exchange[] = [];
     connections.set(socket, { isFromTrustedProxy, client, exchanges });
     socket.once('close', () => {
@@ -65,6 +74,7 @@ export function watchConnections(
       // A response that is queued behind others is not notified when its socket closes.
       exchangesCount -= exchanges.length;
       exchanges.length = 0;
+      if (!isCounted) return;
       const left = (countsByClient.get(client) ?? 1) - 1;
       if (left > 0) countsByClient.set(client, left);
       else countsByClient.delete(client);

@@ -17,13 +17,13 @@ export const REQUEST_LIMITS = {
   requestTimeout: REQUEST_TIMEOUT_MS,
 };
 
-/** The address of a new socket; or a socket that a supervisor holds, and then the rest does not count. */
+/** The address of a new socket. It is ignored if a supervisor holds the socket. */
 export interface ListenOptions {
   /** 0 means any free port. */
   readonly port: number;
   /** Undefined means all interfaces. */
   readonly host: string | undefined;
-  /** The descriptor of the held socket. */
+  /** The descriptor of a socket that a supervisor holds. */
   readonly listenFd?: number | undefined;
 }
 

@@ -25,8 +25,6 @@ import type { HttpOptions } from './options.ts';
 import { createReceive } from './receive.ts';
 import { createRequestLog } from './request-log.ts';
 
-export type HttpServer = ReturnType<typeof createHttpServer>;
-
 /** How to refuse what node:http cannot parse or what takes too long; anything else is malformed. */
 const CLIENT_ERRORS: Readonly<Record<string, RefusalCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',

@@ -76,6 +76,8 @@ describe('the metrics', () => {
     const response = await fetch(`${receiver.adminUrl}metrics`);
     assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
     const samples = samplesOf(await response.text());
+    const deliveries = [...samples.keys()].filter((name) => name.startsWith('irisx_deliveries_total'));
+    assert.deepEqual(deliveries, deliveries.toSorted(), 'in an order that does not depend on the deliveries');
     const expected: Record<string, number> = {
       'irisx_deliveries_total{type="call.ringing",answer="recorded"}': 1,
       'irisx_deliveries_total{type="call.ringing",answer="duplicate"}': 1,

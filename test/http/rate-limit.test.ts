@@ -229,6 +229,49 @@ describe('X-Forwarded-For', () => {
     assert.equal(answer?.status, 429);
   });
 
+  for (const [what, env, firstOnes, sameClient, another] of [
+    [
+      'skips trusted addresses at its right end',
+      {},
+      ['203.0.113.5'],
+      '203.0.113.5, 127.0.0.1, ::1',
+      '203.0.113.6',
+    ],
+    [
+      'counts the addresses of one IPv6 /64 as one client',
+      {},
+      ['2001:db8:0:1::1', '2001:db8:0:1::2'],
+      '2001:db8:0:1:ffff::1',
+      '2001:db8:0:2::1',
+    ],
+    [
+      'counts for the proxy itself if it is not an address',
+      { MAX_AGE: '299' },
+      ['unknown'],
+      '<script>',
+      '203.0.113.7',
+    ],
+  ] as const) {
+    it(what, async () => {
+      const statusFrom = async (address: string) => (await newClient(env, address)).forged();
+      for (let request = 0; request < LIMIT; request++)
+        assert.equal(await statusFrom(firstOnes[request % firstOnes.length] ?? ''), 401);
+      assert.equal(await statusFrom(sameClient), 429);
+      assert.equal(await statusFrom(another), 401);
+    });
+  }
+
+  it('is not needed: an IPv6 client without it is counted by the address of its connection', async () => {
+    const { port, url } = await limited({ HOST: '::' });
+    const statusOf = async (origin: string, headers = {}) =>
+      (await deliver({ url: origin }, newBody(), { secret: 'forged', headers })).status;
+    for (let request = 0; request < LIMIT; request++)
+      assert.equal(await statusOf(`http://[::1]:${port}`), 401);
+    assert.equal(await statusOf(`http://[::1]:${port}`), 429);
+    assert.equal(await statusOf(url, { 'X-Forwarded-For': '::2' }), 429, 'an address of the same /64');
+    assert.equal(await statusOf(url), 401);
+  });
+
   it('is ignored with TRUST_PROXY=none: two hundred forged addresses are one client', async () => {
     const statuses = new Map<number, number>();
     for (let request = 0; request < 200; request++) {

@@ -52,10 +52,10 @@ export function createCounters() {
       counts: Object.fromEntries(counts),
       /** Answers by HTTP status. */
       statuses: Object.fromEntries(statuses),
-      /** Answers to verified deliveries, by the type's canonical name, or `other`, and the code of the answer. */
-      deliveries: Array.from(deliveries, ([key, count]) => {
+      /** Answers to verified deliveries, by the type's canonical name, or `other`, and the code of the answer; sorted. */
+      deliveries: [...deliveries.keys()].toSorted().map((key) => {
         const [type = '', answer = ''] = key.split(' ');
-        return { type, answer, count };
+        return { type, answer, count: deliveries.get(key) ?? 0 };
       }),
       batchDeliveries: batchDeliveries.read(),
       commitSeconds: commitSeconds.read(),

@@ -33,8 +33,6 @@ export interface AdminOptions {
   readonly log: Log;
 }
 
-export type AdminServer = Awaited<ReturnType<typeof openAdmin>>;
-
 const HEADERS = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy':

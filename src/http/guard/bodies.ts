@@ -20,7 +20,12 @@ export type BodyCapture = ReturnType<ReturnType<typeof createBodies>>;
  */
 export function createBodies(memoryBytesMax: number) {
   let bytesFree = memoryBytesMax;
-  /** Functions that drop the unfinished bodies, oldest first. */
+  /**
+   * Functions that drop the unfinished bodies, oldest first. An array, although a body that ends is searched in it: among
+   * CONNECTIONS_MAX bodies that takes up to 40 µs, less than answering the request. Not a Set: when a Set outgrows its
+   * hash table, V8 links the old table to the new one. An old table in the old generation then keeps all later tables
+   * and their members, with the bodies, from being collected while they are young.
+   */
   const unfinished: (() => void)[] = [];
 
   /**
@@ -34,8 +39,7 @@ export function createBodies(memoryBytesMax: number) {
     let bytes = 0;
 
     const end = (body: CapturedBody) => {
-      // Stalled bodies stay at the front, so the search from the back is short.
-      const index = unfinished.lastIndexOf(drop);
+      const index = unfinished.indexOf(drop); // lastIndexOf() is much slower in V8
       if (index === -1) return; // it has ended before
       unfinished.splice(index, 1);
       request.off('data', onData).off('end', onEnd).off('close', onClose);

@@ -224,4 +224,11 @@ describe('the number of clients kept', () => {
     for (const client of ['a', 'b', 'a', 'b']) assert.equal(limiter.take(client, 0).kind, 'taken');
     for (const client of ['a', 'b']) assert.equal(limiter.take(client, 0).kind, 'over');
   });
+
+  it('is bounded also for a million clients, whose counts are still found', () => {
+    const limiter = createRateLimiter(1, WINDOW_MS, 100);
+    for (let n = 0; n < 1_000_000; n++) limiter.take(`client ${n}`, 0);
+    for (let n = 999_900; n < 1_000_000; n++) assert.equal(limiter.take(`client ${n}`, 0).kind, 'over');
+    assert.equal(limiter.take('client 999899', 0).kind, 'taken');
+  });
 });
