@@ -129,7 +129,7 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
     clearInterval(watch);
     await thread?.close();
     thread = undefined;
-    shared.forgetSettled();
+    shared.forgetPositions();
     if (types === undefined) return;
     await opened.promise;
     if (isClosing) return;
@@ -161,8 +161,8 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
     /** The positions of the consumers that run in this process. */
     positions: (): ConsumerPosition[] =>
       consumers.flatMap((name, index) => {
-        const settledSeq = shared.settled(index);
-        return settledSeq === undefined ? [] : [{ name, settledSeq }];
+        const seq = shared.position(index);
+        return seq === undefined ? [] : [{ name, seq }];
       }),
     /** @returns when the runs in progress have ended or been abandoned, and the state is written */
     async close(): Promise<void> {

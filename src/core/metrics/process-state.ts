@@ -23,5 +23,5 @@ export interface ProcessState extends ReturnType<Counters['read']> {
 /** The position of a consumer that runs in this process. */
 export interface ConsumerPosition {
   readonly name: string;
-  readonly settledSeq: number;
+  readonly seq: number;
 }

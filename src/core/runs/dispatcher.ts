@@ -11,22 +11,21 @@
  */
 
 import type { RunKey, StoredRun } from '../engine/run-store.ts';
-import type { HandlerEvent } from '../event/recorded-event.ts';
 import {
-  HANDLER_READ_EVENTS_MAX,
   HANDLERS_TURN_EVENTS_MAX,
   RUN_STATE_WRITE_MS,
   RUNS_AHEAD_EVENTS_MAX,
   RUNS_WAITING_BYTES_MAX,
 } from '../limits.ts';
 import { Turns } from '../turns.ts';
-import { RunFailed } from './consumer.ts';
+import type { RunFailed } from './consumer.ts';
 import { DueRuns } from './due-runs.ts';
 import type { Death } from './handlers-messages.ts';
-import { type Lane, Lanes } from './lanes.ts';
+import { Lanes } from './lanes.ts';
+import { NextEvents, type ReadEvent, readEvent } from './next-events.ts';
 import { Progress, type ProgressOptions } from './progress.ts';
-import { type ReadEvent, readEvent } from './read-event.ts';
 import { Run } from './run.ts';
+import { Suspects } from './suspects.ts';
 import { TableGate } from './table-gate.ts';
 
 export interface DispatcherOptions extends ProgressOptions {
@@ -35,7 +34,7 @@ export interface DispatcherOptions extends ProgressOptions {
   /** The previous thread's: the attempts that were under way in it count as failed. */
   readonly death: Death | undefined;
   /** Called with the position at the start and whenever the position is written. */
-  readonly onSettled: (seq: number) => void;
+  readonly onPosition: (seq: number) => void;
   /** Called with the events that are running: if the thread dies now, one of them may have caused it. */
   readonly onUnderWay: (seqs: readonly number[]) => void;
 }
@@ -47,25 +46,10 @@ export class Dispatcher {
   readonly #gate: TableGate | undefined;
   /** What a turn throws is a fault of the receiver. Errors in a consumer's code fail its run or end the thread. */
   readonly #turns: Turns;
+  readonly #next: NextEvents;
   readonly #due: DueRuns;
-  /** The next event to handle. */
-  #next: number;
-  /** Events read from the log, starting with `#next`, and those of them that may be unfolded. */
-  #fromLog: HandlerEvent[] = [];
-  #unfolded: ReadonlySet<number> = new Set();
-  /** Events after the starting position that already have a stored run: they do not start as new. */
-  #storedBefore = new Set<number>();
   readonly #lanes = new Lanes();
-  /** By seq, until their result is noted. */
-  readonly #underWay = new Map<number, Run>();
-  /** The events that keep the position back, in the order of the log: neither done nor stored. */
-  readonly #unsettled = new Set<number>();
-  /** Runs started before a replay that covers their events: their results are not stored. */
-  readonly #superseded = new Set<Run>();
-  /** Whether only one run may be under way, and its result is written before the next one starts. */
-  #isOneAtATime: boolean;
-  /** The events that were under way when the thread died: runs go one at a time until these have ended again. */
-  readonly #suspects = new Set<number>();
+  readonly #suspects: Suspects;
   #isRetryNext = false;
   #writing: NodeJS.Timeout | undefined;
   #pumping: NodeJS.Immediate | undefined;
@@ -73,31 +57,32 @@ export class Dispatcher {
 
   /** Starts at the consumer's stored position. A new consumer starts at the end of the log and skips earlier events. */
   static async open(options: DispatcherOptions): Promise<Dispatcher> {
-    const progress = await Progress.open(options);
-    const dispatcher = new Dispatcher(options, progress);
-    if (options.death !== undefined && options.consumer.runsUserCode)
-      await dispatcher.#noteDeath(options.death);
-    dispatcher.#storedBefore = await progress.storedBeyond();
-    options.onSettled(progress.seq);
+    const dispatcher = new Dispatcher(options, await Progress.open(options));
+    await dispatcher.#open();
     return dispatcher;
   }
 
   private constructor(options: DispatcherOptions, progress: Progress) {
-    const { consumer, now, onFault, reader, store, tools } = options;
     this.#options = options;
     this.#progress = progress;
-    if (consumer.runsUserCode)
-      this.#gate = new TableGate({ consumer: consumer.name, reader, tell: tools.log });
-    this.#turns = new Turns(onFault);
-    this.#next = progress.seq + 1;
-    this.#isOneAtATime = options.death !== undefined;
-    const onTime = () => {
+    if (options.consumer.runsUserCode) this.#gate = new TableGate(options);
+    this.#turns = new Turns(options.onFault);
+    this.#next = new NextEvents(options, progress.seq);
+    this.#suspects = new Suspects(options);
+    this.#due = new DueRuns(options, () => {
       void this.#turns.take(async () => {
-        this.#due.lookAgain();
+        this.#due.pollAgain();
         await this.#startRuns();
       });
-    };
-    this.#due = new DueRuns({ consumer: consumer.name, store, now, onTime });
+    });
+  }
+
+  async #open(): Promise<void> {
+    const { death, onPosition } = this.#options;
+    if (death !== undefined) await this.#suspects.add(death, this.#progress);
+    await this.#write();
+    await this.#next.goTo(this.#progress.seq);
+    onPosition(this.#progress.seq);
   }
 
   /**
@@ -130,9 +115,9 @@ export class Dispatcher {
   async close(waitMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#closing = { whenIdle: resolve };
-      setTimeout(resolve, this.#underWay.size === 0 ? 0 : waitMs);
+      setTimeout(resolve, this.#lanes.runCount === 0 ? 0 : waitMs);
     });
-    for (const run of this.#underWay.values()) run.giveUp('the receiver is shutting down');
+    for (const run of this.#lanes.runs) run.giveUp('the receiver is shutting down');
     await this.#turns.take(async () => {
       this.#due.close();
       clearImmediate(this.#pumping);
@@ -140,45 +125,21 @@ export class Dispatcher {
     });
   }
 
-  async #noteDeath({ seqs, reason }: Death): Promise<void> {
-    const { consumer, reader, store } = this.#options;
-    for (const seq of seqs) {
-      const [event] = await reader.forHandlers(seq - 1, 1);
-      if (event?.seq !== seq) continue; // the log was restored to an earlier state
-      const [found] = await store.runsAfter(consumer.name, seq - 1, 1);
-      const stored = found?.seq === seq ? found : undefined;
-      const { subject } = stored ?? readEvent(event, false);
-      const attempt = (stored?.attempts ?? 0) + 1;
-      const { nextAtMs } = this.#progress.noteFailure({
-        seq,
-        subject,
-        attempt,
-        error: new RunFailed(reason),
-      });
-      if (nextAtMs !== null) this.#suspects.add(seq);
-    }
-    await this.#write();
-  }
-
   async #readState(): Promise<void> {
     this.#due.reset();
     if (await this.#progress.reload()) await this.#goBack();
-    const { consumer, store } = this.#options;
-    for (const seq of this.#suspects) {
-      const [found] = await store.runsAfter(consumer.name, seq - 1, 1);
-      if (found?.seq !== seq || found.nextAtMs === null) this.#suspects.delete(seq); // a person took care of it
-    }
+    await this.#suspects.reload();
   }
 
   /** A person has moved the position: all later events run again, including those running now. */
   async #goBack(): Promise<void> {
     const { seq } = this.#progress;
-    for (const run of this.#underWay.values()) if (run.seq > seq) this.#superseded.add(run);
+    for (const run of this.#lanes.runs) {
+      run.holdsPosition = false;
+      if (run.seq > seq) run.isSuperseded = true;
+    }
     this.#lanes.clear();
-    this.#unsettled.clear();
-    this.#fromLog = [];
-    this.#next = seq + 1;
-    this.#storedBefore = await this.#progress.storedBeyond();
+    await this.#next.goTo(seq);
     this.#tellUnderWay();
   }
 
@@ -186,9 +147,9 @@ export class Dispatcher {
     clearImmediate(this.#pumping);
     this.#pumping = undefined;
     if (this.#closing !== undefined || this.#progress.isHeldUp) return;
-    if (this.#due.isTimeToLook) {
+    if (this.#due.mustPoll) {
       await this.#write();
-      await this.#due.look(this.#underWay.size, (run) => this.#lanes.isFree(run));
+      await this.#due.poll(this.#lanes);
     }
     let handled = 0;
     while (this.#canStart() && (await this.#startOne())) {
@@ -203,8 +164,8 @@ export class Dispatcher {
 
   /** Ask again after each await, right before the start. */
   #canStart(): boolean {
-    const runsMax = this.#isOneAtATime ? 1 : this.#options.consumer.runsMax;
-    return this.#closing === undefined && this.#underWay.size < runsMax;
+    const runsMax = this.#suspects.isOneAtATime ? 1 : this.#options.consumer.runsMax;
+    return this.#closing === undefined && this.#lanes.runCount < runsMax;
   }
 
   /** Alternates between stored runs and new events, as far as both can start. @returns whether an event was handled */
@@ -226,50 +187,38 @@ export class Dispatcher {
     if (event?.seq !== stored.seq)
       this.#progress.noteEnd(stored); // the log was restored to an earlier state
     else if (this.#lanes.isFree(stored)) this.#start(readEvent(event, this.#gate !== undefined), stored);
+    else this.#due.pollAgain();
     return true;
   }
 
   async #startNew(): Promise<boolean> {
-    const ready = this.#lanes.takeReady();
-    if (ready !== undefined) {
-      await this.#startWaiting(ready);
-      return true;
-    }
-    if (this.#next - this.#settledSeq() > RUNS_AHEAD_EVENTS_MAX) return false;
+    const ready = this.#lanes.firstReady;
+    if (ready !== undefined) return this.#startReady(ready);
+    if (this.#next.seq - this.#position() >= RUNS_AHEAD_EVENTS_MAX) return false;
     if (this.#lanes.waitingBytes > RUNS_WAITING_BYTES_MAX) return false;
-    const [event] = await this.#read();
+    const event = await this.#next.first();
     if (event === undefined || (await this.#gate?.mustWait(event.seq))) return false;
-    this.#fromLog.shift();
-    this.#next = event.seq + 1;
-    const isStored = this.#storedBefore.delete(event.seq);
-    if (isStored || event.type === null || !this.#options.consumer.wants(event.type)) return true;
-    const read = readEvent(event, this.#unfolded.has(event.seq));
-    this.#unsettled.add(event.seq);
-    if (this.#lanes.wait(read)) return true;
-    if (await this.#isBlocked(read)) this.#block(read);
-    else if (this.#canStart()) this.#start(read, undefined);
+    const read = this.#next.interpret(event);
+    if (read !== undefined && !this.#lanes.wait(read)) {
+      const isBlocked = await this.#isBlocked(read);
+      if (!this.#canStart()) return false;
+      if (isBlocked) this.#progress.noteBlocked(read);
+      else this.#start(read, undefined);
+    }
+    this.#next.take();
     return true;
   }
 
-  /** The events read from the log that have not been handled; empty at its end. */
-  async #read(): Promise<readonly HandlerEvent[]> {
-    if (this.#fromLog.length > 0) return this.#fromLog;
-    const { reader } = this.#options;
-    this.#fromLog = await reader.forHandlers(this.#next - 1, HANDLER_READ_EVENTS_MAX);
-    const last = this.#fromLog.at(-1);
-    if (last !== undefined && this.#gate !== undefined)
-      this.#unfolded = new Set(await reader.unfolded(this.#next - 1, last.seq));
-    return this.#fromLog;
-  }
-
   /** Starts the next event of a subject whose run has ended, or stores its events behind a stored run. */
-  async #startWaiting(lane: Lane): Promise<void> {
-    const [next] = lane.waiting as [ReadEvent];
-    if (await this.#isBlocked(next)) {
-      for (const each of this.#lanes.empty(lane)) this.#block(each);
-      this.#due.lookAgain();
+  async #startReady(ready: ReadEvent): Promise<boolean> {
+    const isBlocked = await this.#isBlocked(ready);
+    if (!this.#canStart()) return false;
+    if (isBlocked) {
+      for (const each of this.#lanes.takeReadyLane()) this.#progress.noteBlocked(each);
+      this.#due.pollAgain();
       this.#pumpSoon();
-    } else if (this.#canStart()) this.#start(this.#lanes.next(lane), undefined);
+    } else this.#start(this.#lanes.takeReady(), undefined);
+    return true;
   }
 
   /** Whether an earlier run of the event's subject is stored and not dead. */
@@ -278,11 +227,6 @@ export class Dispatcher {
     if (this.#progress.hasUnwritten(subject)) return true;
     const { consumer, store } = this.#options;
     return !this.#due.isNone && (await store.isBlocked(consumer.name, { seq, subject }));
-  }
-
-  #block(run: RunKey): void {
-    this.#progress.noteBlocked(run);
-    this.#unsettled.delete(run.seq);
   }
 
   #start(read: ReadEvent, stored: StoredRun | undefined): void {
@@ -295,32 +239,29 @@ export class Dispatcher {
       isUnfolded: async () => (await reader.unfolded(run.seq - 1, run.seq)).length > 0,
       onEnd: (ended, error) => void this.#turns.take(() => this.#finish(ended, error)),
     });
-    this.#lanes.enter(run);
-    this.#underWay.set(run.seq, run);
+    this.#lanes.add(run);
     this.#tellUnderWay();
     run.start();
   }
 
   async #finish(run: Run, error: RunFailed | undefined): Promise<void> {
-    const { seq, subject, attempt } = run;
-    this.#underWay.delete(seq);
-    if (!this.#superseded.delete(run)) {
-      this.#unsettled.delete(seq);
-      this.#suspects.delete(seq);
-      const failed = error && this.#progress.noteFailure({ seq, subject, attempt, error });
+    this.#lanes.end(run);
+    if (!run.isSuperseded) {
+      this.#suspects.delete(run.seq);
+      const failed = error && this.#progress.noteFailure(run, error);
       if (failed === undefined && run.isStored) this.#progress.noteEnd(run);
       // The run may have blocked others.
-      if (run.isStored && (failed?.nextAtMs ?? null) === null) this.#due.lookAgain();
+      if (run.isStored && (failed?.nextAtMs ?? null) === null) this.#due.pollAgain();
     }
-    if (this.#lanes.leave(run)) this.#due.lookAgain();
-    if (this.#isOneAtATime) {
+    if (this.#due.hasSkipped) this.#due.pollAgain();
+    if (this.#suspects.isOneAtATime) {
       // The next run, or something this run left behind, may kill the thread: this result must be stored by then.
       await this.#write();
-      this.#isOneAtATime = this.#suspects.size > 0;
+      this.#suspects.noteWritten();
     } else this.#writeSoon();
     this.#tellUnderWay();
     if (this.#closing === undefined) this.#pumpSoon();
-    else if (this.#underWay.size === 0) this.#closing.whenIdle();
+    else if (this.#lanes.runCount === 0) this.#closing.whenIdle();
   }
 
   #pumpSoon(): void {
@@ -328,7 +269,7 @@ export class Dispatcher {
   }
 
   #writeSoon(): void {
-    if (this.#closing !== undefined || !this.#progress.hasChanges(this.#settledSeq())) return;
+    if (this.#closing !== undefined || !this.#progress.hasChanges(this.#position())) return;
     const write = () => void this.#turns.take(() => this.#write());
     this.#writing ??= setTimeout(write, RUN_STATE_WRITE_MS);
   }
@@ -336,24 +277,23 @@ export class Dispatcher {
   async #write(): Promise<void> {
     clearTimeout(this.#writing);
     this.#writing = undefined;
-    const settledSeq = this.#settledSeq();
-    if (!this.#progress.hasChanges(settledSeq)) return;
-    const { dueAtMs, isOurs } = await this.#progress.write(settledSeq);
+    const seq = this.#position();
+    if (!this.#progress.hasChanges(seq)) return;
+    const { dueAtMs, isOurs } = await this.#progress.write(seq);
     if (!isOurs) await this.#readState();
-    this.#options.onSettled(this.#progress.seq);
+    this.#options.onPosition(this.#progress.seq);
     for (const atMs of dueAtMs) this.#due.expect(atMs);
   }
 
   /** The highest seq up to which every event is done, stored or not wanted. */
-  #settledSeq(): number {
-    for (const seq of this.#unsettled) return seq - 1;
-    return this.#next - 1;
+  #position(): number {
+    return Math.min(this.#lanes.firstSeq - 1, this.#next.seq);
   }
 
   /** A run that a replay has superseded is not among them: its event runs again in any case. */
   #tellUnderWay(): void {
     if (!this.#options.consumer.runsUserCode) return;
-    const runs = [...this.#underWay.values()].filter((run) => !this.#superseded.has(run));
+    const runs = this.#lanes.runs.filter((run) => !run.isSuperseded);
     this.#options.onUnderWay(runs.map(({ seq }) => seq));
   }
 }

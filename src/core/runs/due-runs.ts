@@ -1,27 +1,24 @@
 /** The stored runs of one consumer that are due, and the timer for the next one. */
 
-import type { RunStore, StoredRun } from '../engine/run-store.ts';
+import type { StoredRun } from '../engine/run-store.ts';
 import { HANDLER_READ_EVENTS_MAX, RUN_RETRY_LAST_MS } from '../limits.ts';
-
-export interface DueRunsOptions {
-  readonly consumer: string;
-  readonly store: RunStore;
-  /** Wall clock, milliseconds. */
-  readonly now: () => number;
-  /** Called when stored runs may be due. Call `lookAgain` then: the timer may have fired slightly early. */
-  readonly onTime: () => void;
-}
+import type { Lanes } from './lanes.ts';
+import type { ProgressOptions } from './progress.ts';
 
 export class DueRuns {
-  readonly #options: DueRunsOptions;
+  readonly #options: ProgressOptions;
+  readonly #onTime: () => void;
   #due: StoredRun[] = [];
   /** When to read the stored runs again. */
-  #lookAtMs = Number.NEGATIVE_INFINITY;
+  #pollAtMs = Number.NEGATIVE_INFINITY;
   #isNone = false;
+  #hasSkipped = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: DueRunsOptions) {
+  /** @param onTime called when stored runs may be due. Call `pollAgain` then: the timer may have fired slightly early. */
+  constructor(options: ProgressOptions, onTime: () => void) {
     this.#options = options;
+    this.#onTime = onTime;
   }
 
   /** The next run to try. */
@@ -39,23 +36,27 @@ export class DueRuns {
     return this.#isNone;
   }
 
-  /** Whether there may be due runs. Write what has ended before `look`, or it is found again. */
-  get isTimeToLook(): boolean {
-    return this.#due.length === 0 && this.#options.now() >= this.#lookAtMs;
+  /** Whether a due run could not start because of another run of its subject: call `pollAgain` when a run ends. */
+  get hasSkipped(): boolean {
+    return this.#hasSkipped;
   }
 
-  /**
-   * Reads the due runs that can start. If there are none, waits for the next one.
-   * @param busy how many may be due and cannot start
-   */
-  async look(busy: number, canStart: (run: StoredRun) => boolean): Promise<void> {
+  /** Whether there may be due runs. Write what has ended before `poll`, or it is found again. */
+  get mustPoll(): boolean {
+    return this.#due.length === 0 && this.#options.now() >= this.#pollAtMs;
+  }
+
+  /** Reads the due runs that can start. If there are none, waits for the next one. */
+  async poll(lanes: Lanes): Promise<void> {
     const { store, consumer, now } = this.#options;
     const nowMs = now();
-    const due = await store.due(consumer, nowMs, HANDLER_READ_EVENTS_MAX + busy);
-    this.#due = due.filter(canStart);
+    const due = await store.due(consumer.name, nowMs, HANDLER_READ_EVENTS_MAX + lanes.runCount);
+    const others = due.filter(({ seq }) => !lanes.runs.some((run) => run.seq === seq));
+    this.#due = others.filter((run) => lanes.isFree(run));
+    this.#hasSkipped = this.#due.length < others.length;
     if (this.#due.length > 0) return;
-    this.#lookAtMs = Number.POSITIVE_INFINITY;
-    const nextAtMs = await store.nextAtMs(consumer, nowMs);
+    this.#pollAtMs = Number.POSITIVE_INFINITY;
+    const nextAtMs = await store.nextAtMs(consumer.name, nowMs);
     this.#isNone = due.length === 0 && nextAtMs === undefined;
     if (nextAtMs !== undefined) this.expect(nextAtMs);
   }
@@ -63,28 +64,28 @@ export class DueRuns {
   /** Expects a run to be due at that time. */
   expect(atMs: number): void {
     this.#isNone = false;
-    if (atMs >= this.#lookAtMs) return;
-    this.#lookAtMs = atMs;
+    if (atMs >= this.#pollAtMs) return;
+    this.#pollAtMs = atMs;
     clearTimeout(this.#timer);
     const waitMs = Math.max(0, atMs - this.#options.now());
-    this.#timer = setTimeout(this.#options.onTime, Math.min(waitMs, RUN_RETRY_LAST_MS));
+    this.#timer = setTimeout(this.#onTime, Math.min(waitMs, RUN_RETRY_LAST_MS));
   }
 
-  /** More runs may be due: they are looked for after those that were found already. */
-  lookAgain(): void {
+  /** More runs may be due: they are read after those that were found already. */
+  pollAgain(): void {
     this.#isNone = false;
-    this.#lookAtMs = Number.NEGATIVE_INFINITY;
+    this.#pollAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** A person has changed the stored runs: nothing that was found counts. */
   reset(): void {
     this.#due = [];
-    this.lookAgain();
+    this.pollAgain();
   }
 
   /** Stops the timer, and sets no other. */
   close(): void {
-    this.lookAgain();
+    this.pollAgain();
     clearTimeout(this.#timer);
   }
 }

@@ -35,11 +35,11 @@ const WANTS_WAKING = 1;
 /** Handlers and forwarding. */
 const CONSUMERS_MAX = 2;
 
-/** Memory that outlives the thread: its heartbeat, its progress, and the runs in progress when it died. */
+/** Memory that outlives the thread: its heartbeat, the positions of its consumers, and the runs in progress when it died. */
 export class SharedState {
   readonly buffer: SharedArrayBuffer;
   readonly #integers: Int32Array;
-  readonly #settled: Float64Array;
+  readonly #positions: Float64Array;
   readonly #seqs: Float64Array;
 
   /** @param runsMax the `runsMax` of the consumer that runs the user's code */
@@ -50,24 +50,24 @@ export class SharedState {
   constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer;
     this.#integers = new Int32Array(buffer, 0, INTEGERS);
-    this.#settled = new Float64Array(buffer, 8, CONSUMERS_MAX);
+    this.#positions = new Float64Array(buffer, 8, CONSUMERS_MAX);
     this.#seqs = new Float64Array(buffer, 8 * (1 + CONSUMERS_MAX));
   }
 
   /** @param consumer its index among the loaded consumers */
-  setSettled(consumer: number, seq: number): void {
-    this.#settled[consumer] = seq + 1;
+  setPosition(consumer: number, seq: number): void {
+    this.#positions[consumer] = seq + 1;
   }
 
   /** Undefined if the consumer does not run in this process. */
-  settled(consumer: number): number | undefined {
-    const stored = this.#settled[consumer] ?? 0;
+  position(consumer: number): number | undefined {
+    const stored = this.#positions[consumer] ?? 0;
     return stored === 0 ? undefined : stored - 1;
   }
 
-  /** Call it when the thread has died or another process has the lock: the progress is unknown then. */
-  forgetSettled(): void {
-    this.#settled.fill(0);
+  /** Call it when the thread has died or another process has the lock: the positions are unknown then. */
+  forgetPositions(): void {
+    this.#positions.fill(0);
   }
 
   beat(): void {
@@ -93,6 +93,6 @@ export class SharedState {
   }
 
   get underWay(): number[] {
-    return [...this.#seqs].filter((seq) => seq > 0);
+    return [...this.#seqs].filter((seq) => seq > 0).sort((a, b) => a - b);
   }
 }

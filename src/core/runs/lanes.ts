@@ -1,84 +1,104 @@
 /**
- * Which subjects have a run under way, and which events wait in memory for these subjects, in order. An event without a
- * subject has a lane of its own, so that it, too, has only one run at a time.
+ * The events in memory: those with a run in progress, and those that wait for it because they have the same subject, in
+ * the order of the log. An event without a subject has a lane of its own, so that it, too, has only one run at a time.
  */
 
 import type { RunKey } from '../engine/run-store.ts';
-import type { ReadEvent } from './read-event.ts';
+import type { ReadEvent } from './next-events.ts';
+import type { Run } from './run.ts';
 
-export interface Lane {
+interface Lane {
   readonly key: string | number;
-  readonly waiting: ReadEvent[];
-  isAwaited: boolean;
+  /** Undefined once it has ended, until the next event of the lane starts. */
+  run: Run | undefined;
+  waiting: ReadEvent[];
 }
 
 export class Lanes {
   readonly #lanes = new Map<string | number, Lane>();
-  /** Those without a run under way, whose next event can start. */
-  #ready: Lane[] = [];
+  /** Those without a run. Each has events waiting. */
+  readonly #ready: Lane[] = [];
   #waitingBytes = 0;
+
+  /** The runs in progress. */
+  get runs(): Run[] {
+    return [...this.#lanes.values()].flatMap(({ run }) => run ?? []);
+  }
+
+  get runCount(): number {
+    return this.#lanes.size - this.#ready.length;
+  }
 
   /** The bodies of all events that wait. */
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
 
-  /** A run of this subject starts. */
-  enter(run: RunKey): void {
-    const key = keyOf(run);
-    if (!this.#lanes.has(key)) this.#lanes.set(key, { key, waiting: [], isAwaited: false });
+  /** The first event that the position must not pass; Infinity if there is none. */
+  get firstSeq(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const { run, waiting } of this.#lanes.values()) {
+      const event = run?.holdsPosition ? run : waiting[0];
+      if (event !== undefined && event.seq < first) first = event.seq;
+    }
+    return first;
   }
 
-  /** Makes an event wait if its subject has a run under way or earlier events that wait. @returns whether it waits */
+  /** Whether a run for this event can start. */
+  isFree(event: RunKey): boolean {
+    return !this.#lanes.has(keyOf(event));
+  }
+
+  /** Adds a run that starts, of a free lane or of the first ready one. */
+  add(run: Run): void {
+    const key = keyOf(run);
+    const lane = this.#lanes.get(key);
+    if (lane === undefined) this.#lanes.set(key, { key, run, waiting: [] });
+    else lane.run = run;
+  }
+
+  /** Makes an event wait for the earlier ones of its subject. @returns false if there are none in memory */
   wait(read: ReadEvent): boolean {
     const lane = this.#lanes.get(keyOf(read));
-    lane?.waiting.push(read);
-    if (lane !== undefined) this.#waitingBytes += read.event.body.length;
-    return lane !== undefined;
-  }
-
-  /** Whether a stored run can start. If it cannot, leave() tells when to look for it again. */
-  isFree(stored: RunKey): boolean {
-    const lane = this.#lanes.get(keyOf(stored));
-    if (lane !== undefined) lane.isAwaited = true;
-    return lane === undefined;
-  }
-
-  /** The run of this subject has ended. @returns whether a stored run could not start because of it */
-  leave(run: RunKey): boolean {
-    const lane = this.#lanes.get(keyOf(run));
     if (lane === undefined) return false;
-    const { isAwaited } = lane;
-    lane.isAwaited = false;
+    lane.waiting.push(read);
+    this.#waitingBytes += read.event.body.length;
+    return true;
+  }
+
+  /** Removes a run that has ended. */
+  end(run: Run): void {
+    const lane = this.#lanes.get(keyOf(run)) as Lane;
+    lane.run = undefined;
     if (lane.waiting.length > 0) this.#ready.push(lane);
     else this.#lanes.delete(lane.key);
-    return isAwaited;
   }
 
-  /** A subject whose run has ended and that has events waiting; call `next` or `empty`. */
-  takeReady(): Lane | undefined {
-    return this.#ready.shift();
+  /** The next event of a lane whose run has ended. */
+  get firstReady(): ReadEvent | undefined {
+    return this.#ready[0]?.waiting[0];
   }
 
-  /** Takes the next event of a ready lane. Its run must start. */
-  next({ waiting }: Lane): ReadEvent {
+  /** Takes that event. Its run must start. */
+  takeReady(): ReadEvent {
+    const { waiting } = this.#ready.shift() as Lane;
     const read = waiting.shift() as ReadEvent;
     this.#waitingBytes -= read.event.body.length;
     return read;
   }
 
-  /** Takes all events of a ready lane, which ends. */
-  empty(lane: Lane): readonly ReadEvent[] {
-    this.#lanes.delete(lane.key);
-    for (const { event } of lane.waiting) this.#waitingBytes -= event.body.length;
-    return lane.waiting;
+  /** Takes that event and all that wait behind it. */
+  takeReadyLane(): readonly ReadEvent[] {
+    const { key, waiting } = this.#ready.shift() as Lane;
+    this.#lanes.delete(key);
+    for (const { event } of waiting) this.#waitingBytes -= event.body.length;
+    return waiting;
   }
 
-  /** Forgets all events that wait. Runs under way keep their subjects busy. */
+  /** Forgets all events that wait. Runs in progress keep their lanes. */
   clear(): void {
-    for (const { key } of this.#ready) this.#lanes.delete(key);
-    for (const { waiting } of this.#lanes.values()) waiting.length = 0;
-    this.#ready = [];
+    for (const { key } of this.#ready.splice(0)) this.#lanes.delete(key);
+    for (const lane of this.#lanes.values()) lane.waiting = [];
     this.#waitingBytes = 0;
   }
 }

@@ -5,8 +5,9 @@
 
 import type { Reader } from '../engine/reader.ts';
 import type { Position, RunKey, RunStore, StoredRun } from '../engine/run-store.ts';
-import type { Consumer } from './consumer.ts';
-import { failedRun, type RunFailure } from './failed-run.ts';
+import { RUN_ATTEMPTS_MAX, RUN_RETRY_FIRST_MS, RUN_RETRY_LAST_MS } from '../limits.ts';
+import { IRISX } from '../packaging.ts';
+import type { Consumer, RunFailed } from './consumer.ts';
 import type { RunTools } from './run.ts';
 import { absenceOf, startingPosition } from './starting-position.ts';
 
@@ -55,43 +56,48 @@ export class Progress {
     return this.#isHeldUp;
   }
 
-  /** The events after the position that have a stored run. */
-  async storedBeyond(): Promise<Set<number>> {
-    return new Set((await this.#options.store.runsAfter(this.#name, this.seq)).map(({ seq }) => seq));
-  }
-
   /** Notes that a stored run needs no further attempt. */
   noteEnd(run: RunKey): void {
     this.#ended.push(run);
   }
 
-  /** @returns the run as it will be stored */
-  noteFailure(failure: Omit<RunFailure, 'consumer'>): StoredRun {
+  /**
+   * Notes that a run has failed: it is retried after a delay, or dead.
+   * @param run `attempt` is from 1
+   * @returns the run as it will be stored
+   */
+  noteFailure(run: RunKey & { readonly attempt: number }, error: RunFailed): StoredRun {
     const { now, random, tools } = this.#options;
-    const { run, level, text } = failedRun({ ...failure, consumer: this.#name }, now(), random());
-    this.#note(run);
-    tools.log(level, text);
-    return run;
+    const { seq, subject, attempt } = run;
+    const nowMs = now();
+    const isDead = error.isFinal || attempt >= RUN_ATTEMPTS_MAX;
+    const delayMs = Math.min(RUN_RETRY_FIRST_MS * 2 ** (attempt - 1), RUN_RETRY_LAST_MS);
+    // A random part spreads runs that have failed together.
+    const waitMs = Math.max(
+      Math.round(delayMs * (0.5 + random())),
+      Math.min(error.retryAfterMs, RUN_RETRY_LAST_MS),
+    );
+    const what = `${this.#name}: seq ${seq} failed, attempt ${attempt} of ${RUN_ATTEMPTS_MAX}`;
+    if (isDead) {
+      const retry = `to retry it, run ${IRISX} handlers retry ${seq}`;
+      tools.log('error', `${what}, no more retries: ${error.message}; ${retry}`);
+    } else tools.log('warn', `${what}, retried in ${(waitMs / 1000).toFixed(1)} s: ${error.message}`);
+    const nextAtMs = isDead ? null : nowMs + waitMs;
+    return this.#note({ seq, subject, attempts: attempt, error: error.message, failedAtMs: nowMs, nextAtMs });
   }
 
   /** Notes that a run waits for an earlier one of its subject. */
   noteBlocked({ seq, subject }: RunKey): void {
     const nowMs = this.#options.now();
     const error = 'never tried: an earlier run of the same subject failed';
-    this.#note({
-      consumer: this.#name,
-      seq,
-      subject,
-      attempts: 0,
-      error,
-      failedAtMs: nowMs,
-      nextAtMs: nowMs,
-    });
+    this.#note({ seq, subject, attempts: 0, error, failedAtMs: nowMs, nextAtMs: nowMs });
   }
 
-  #note(run: StoredRun): void {
+  #note(noted: Omit<StoredRun, 'consumer'>): StoredRun {
+    const run = { consumer: this.#name, ...noted };
     this.#runs.push(run);
     if (run.nextAtMs !== null) this.#subjects.add(run.subject);
+    return run;
   }
 
   /** Whether a run of that subject has failed or is blocked, and that is not written yet. */
@@ -99,9 +105,9 @@ export class Progress {
     return this.#subjects.has(subject);
   }
 
-  /** @param settledSeq where the position would be moved to */
-  hasChanges(settledSeq: number): boolean {
-    return settledSeq !== this.seq || this.#runs.length > 0 || this.#ended.length > 0;
+  /** @param seq where the position would be moved to */
+  hasChanges(seq: number): boolean {
+    return seq !== this.seq || this.#runs.length > 0 || this.#ended.length > 0;
   }
 
   /**
@@ -109,12 +115,10 @@ export class Progress {
    * @returns when the stored runs are due, milliseconds since 1970, and whether the position is written: if a person has
    *   moved it, it is not, and reload() must follow
    */
-  async write(
-    settledSeq: number,
-  ): Promise<{ readonly dueAtMs: readonly number[]; readonly isOurs: boolean }> {
+  async write(seq: number): Promise<{ readonly dueAtMs: readonly number[]; readonly isOurs: boolean }> {
     const { reader, store } = this.#options;
     const { generation } = this.#position;
-    const position = { seq: settledSeq, chain: await reader.chainOf(settledSeq), generation };
+    const position = { seq, chain: await reader.chainOf(seq), generation };
     const runs = this.#runs;
     const isOurs = await store.write(this.#name, { position, runs, ended: this.#ended });
     this.#keep([], []);

@@ -42,24 +42,24 @@ export function runHandlers(options: HandlersOptions): void {
   const turns = new Turns(onFault);
   let running: Running | undefined;
   let isStarted = false;
-  let isLooking = false;
+  let isPolling = false;
   let wakes: NodeJS.Timeout | undefined;
   let logVersion: unknown;
   let stateVersion: unknown;
   let noteAtMs = 0;
 
-  const look = setInterval(() => {
+  const polling = setInterval(() => {
     shared.beat();
-    if (isLooking) return;
-    isLooking = true;
-    void turns.take(lookForOthers);
+    if (isPolling) return;
+    isPolling = true;
+    void turns.take(poll);
   }, HANDLERS_POLL_MS);
 
   port.on('message', (message: ToHandlers) => {
     if (message.kind === 'start') void turns.take(start);
     else if (message.kind === 'wake') wakes ??= setTimeout(() => void turns.take(wake), HANDLERS_WAKE_MS);
     else {
-      clearInterval(look);
+      clearInterval(polling);
       clearTimeout(wakes);
       port.removeAllListeners('message');
       void turns.take(close);
@@ -67,8 +67,8 @@ export function runHandlers(options: HandlersOptions): void {
   });
 
   /** Checks for changes by other processes, and for a lead that has become free. */
-  async function lookForOthers(): Promise<void> {
-    isLooking = false;
+  async function poll(): Promise<void> {
+    isPolling = false;
     if (isStarted && running === undefined) await begin();
     if (running === undefined) return;
     const { reader, store, dispatchers } = running;
@@ -111,7 +111,7 @@ export function runHandlers(options: HandlersOptions): void {
         tools: { log, query },
         onFault,
         death,
-        onSettled: (seq) => shared.setSettled(index, seq),
+        onPosition: (seq) => shared.setPosition(index, seq),
         onUnderWay(seqs) {
           shared.underWay = seqs;
         },

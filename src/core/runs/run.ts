@@ -4,7 +4,7 @@ import type { StoredRun } from '../engine/run-store.ts';
 import { IRISX } from '../packaging.ts';
 import { asRunFailed, type Consumer, RunFailed } from './consumer.ts';
 import type { HandlerContext } from './handler-context.ts';
-import type { ReadEvent } from './read-event.ts';
+import type { ReadEvent } from './next-events.ts';
 
 /** Tools for a run, in addition to its event. */
 export type RunTools = Pick<HandlerContext, 'log' | 'query'>;
@@ -26,12 +26,13 @@ export class Run {
   readonly subject: string | null;
   readonly attempt: number;
   readonly isStored: boolean;
+  /** Whether the position must not pass its event until it has ended. */
+  holdsPosition: boolean;
+  /** Whether a replay has covered its event since it started: its result does not count. */
+  isSuperseded = false;
   readonly #options: RunOptions;
   #timeout: NodeJS.Timeout | undefined;
-  /** Created on demand, because few handlers use the signal. */
-  #abort: AbortController | undefined;
-  /** The reason for aborting the signal, if it is aborted. */
-  #abortedFor: Error | undefined;
+  readonly #abort = new AbortController();
   #hasEnded = false;
 
   constructor(options: RunOptions) {
@@ -41,6 +42,7 @@ export class Run {
     this.subject = stored === undefined ? read.subject : stored.subject;
     this.attempt = (stored?.attempts ?? 0) + 1;
     this.isStored = stored !== undefined;
+    this.holdsPosition = !this.isStored;
   }
 
   /** Runs the consumer's code. Record the run as in progress before the call. */
@@ -48,7 +50,7 @@ export class Run {
     const { timeoutMs } = this.#options.consumer;
     this.#timeout = setTimeout(() => {
       const error = new RunFailed(`it took longer than ${timeoutMs} ms`);
-      this.#abortFor(error);
+      this.#abort.abort(error);
       this.#end(error);
     }, timeoutMs);
     this.#call().then(
@@ -62,7 +64,7 @@ export class Run {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     clearTimeout(this.#timeout);
-    this.#abortFor(new Error(reason));
+    this.#abort.abort(new Error(reason));
   }
 
   async #call(): Promise<void> {
@@ -77,7 +79,6 @@ export class Run {
   #context(): HandlerContext {
     const { tools, read } = this.#options;
     const { event, logged } = read;
-    const signal = () => this.#signal();
     return {
       event: logged.type,
       seq: event.seq,
@@ -87,23 +88,10 @@ export class Run {
       signedAt: logged.signedAt,
       receivedAt: new Date(event.receivedAtMs),
       body: typeof event.body === 'string' ? event.body : Buffer.from(event.body).toString('utf8'),
-      get signal() {
-        return signal();
-      },
+      signal: this.#abort.signal,
       log: (level, message) => tools.log(level, `seq ${event.seq}: ${message}`),
       query: tools.query,
     };
-  }
-
-  #signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    if (this.#abortedFor !== undefined) this.#abort.abort(this.#abortedFor);
-    return this.#abort.signal;
-  }
-
-  #abortFor(error: Error): void {
-    this.#abortedFor ??= error;
-    this.#abort?.abort(this.#abortedFor);
   }
 
   #end(error: RunFailed | undefined): void {

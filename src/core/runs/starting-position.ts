@@ -4,22 +4,13 @@
  * post old events.
  */
 
-import type { Reader } from '../engine/reader.ts';
-import type { ConsumerState, Position, RunStore } from '../engine/run-store.ts';
+import type { ConsumerState, Position } from '../engine/run-store.ts';
 import { CONSUMER_ABSENCE_MS } from '../limits.ts';
 import { IRISX } from '../packaging.ts';
-import type { Consumer } from './consumer.ts';
-import type { RunTools } from './run.ts';
-
-export interface StartingPositionOptions {
-  readonly consumer: Consumer;
-  readonly reader: Reader;
-  readonly store: RunStore;
-  readonly tools: RunTools;
-}
+import type { ProgressOptions } from './progress.ts';
 
 /** A new consumer skips the events that are already in the log. */
-export async function startingPosition(options: StartingPositionOptions): Promise<Position> {
+export async function startingPosition(options: ProgressOptions): Promise<Position> {
   const { consumer, reader, store, tools } = options;
   const head = await reader.head();
   // In a restored log, new events get the numbers of lost ones: failed runs with these numbers are not about them.

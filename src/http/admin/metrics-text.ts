@@ -54,7 +54,7 @@ export function metricsText(processState: ProcessState, sizes: Sizes, rssBytes: 
     ],
     irisx_handlers_backlog_events: [
       'Events not yet processed by handlers or forwarding, if they run in this process.',
-      consumers.map(({ name, settledSeq }) => [{ consumer: name }, Math.max(0, headSeq - settledSeq)]),
+      consumers.map(({ name, seq }) => [{ consumer: name }, Math.max(0, headSeq - seq)]),
     ],
     process_resident_memory_bytes: ['Resident memory.', rssBytes],
     process_start_time_seconds: [

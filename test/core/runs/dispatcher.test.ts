@@ -104,7 +104,7 @@ function given(events: number, type = 'call.ringing') {
       tools: { log: (level, text) => void lines.push(`${level} ${text}`), query: async () => [] },
       onFault: (error) => void faults.push(error),
       death,
-      onSettled() {},
+      onPosition() {},
       onUnderWay: (seqs) => void underWay.push(seqs),
     });
     const seqs = () => started.map(({ seq }) => seq);

@@ -204,7 +204,7 @@ class History {
       tools: { log() {}, query: async () => [] },
       onFault: (error) => void this.#faults.push(error),
       death,
-      onSettled() {},
+      onPosition() {},
       onUnderWay: (seqs) => {
         if (!isKilled) this.#underWay = seqs;
       },
