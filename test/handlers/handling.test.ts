@@ -10,7 +10,7 @@ import { CONSUMER_ABSENCE_MS, REBUILD_RETRY_MS } from '../../src/core/limits.ts'
 import { lockFile } from '../../src/engines/sqlite/file/file-lock.ts';
 import { rebuild } from '../../src/engines/sqlite/rebuild/rebuild.ts';
 import { runStorePath } from '../../src/engines/sqlite/run-store-file.ts';
-import { SqliteRunStore } from '../../src/engines/sqlite/runs.ts';
+import { openRunStore } from '../../src/engines/sqlite/runs.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { appenderOf, changeFile, failBatches } from '../support/database.ts';
 import { delivery } from '../support/events.ts';
@@ -461,7 +461,7 @@ it('a handler does not see an event that no table has, before a rebuild and a re
   database.exec('DROP TRIGGER failing');
   database.close();
   await rebuild(databasePath, derivations, { projections: derivations.projections });
-  const store = new SqliteRunStore(runStorePath(databasePath));
+  const store = openRunStore(runStorePath(databasePath));
   await store.retry([1], Date.now());
   await store.close();
   await until(() => seen().length === 1, 'it has run');
@@ -474,7 +474,7 @@ it('forwarding that is configured again after a long absence posts nothing until
   const without = await start();
   for (const id of ['a', 'b']) await deliver(without, completed(id));
   await without.close();
-  const store = new SqliteRunStore(runStorePath(databasePath));
+  const store = openRunStore(runStorePath(databasePath));
   await store.setState('forward', 'running', Date.now() - CONSUMER_ABSENCE_MS - 60_000);
 
   const receiver = await start(env);

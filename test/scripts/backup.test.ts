@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
 import { runStorePath } from '../../src/engines/sqlite/run-store-file.ts';
-import { SqliteRunStore } from '../../src/engines/sqlite/runs.ts';
+import { openRunStore } from '../../src/engines/sqlite/runs.ts';
 import { IRISX_PROGRAM, startProgram } from '../support/program.ts';
 import { deliver, query, startReceiver, temporaryFolder, until } from '../support/receiver.ts';
 import { type Finished, runScript } from './run-script.ts';
@@ -90,7 +90,7 @@ describe('a backup', () => {
 
   it('includes the state of the handlers, which continue where they were', async () => {
     database.append(30);
-    const store = new SqliteRunStore(runStorePath(database.path));
+    const store = openRunStore(runStorePath(database.path));
     const [link] = query(database.path, 'SELECT chain FROM events WHERE seq = 20');
     await store.moveTo('handlers', 20, link?.['chain'] as Uint8Array);
     await store.close();

@@ -10,7 +10,7 @@ import type { RunStore, StoredRun } from '../../src/core/engine/run-store.ts';
 import { CONSUMER_ABSENCE_MS } from '../../src/core/limits.ts';
 import { lockFile } from '../../src/engines/sqlite/file/file-lock.ts';
 import { runStoreLockPath, runStorePath } from '../../src/engines/sqlite/run-store-file.ts';
-import { SqliteRunStore } from '../../src/engines/sqlite/runs.ts';
+import { openRunStore } from '../../src/engines/sqlite/runs.ts';
 import { runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
 
@@ -24,7 +24,7 @@ beforeEach(() => {
 afterEach(() => database.remove());
 
 async function withStore<T>(use: (store: RunStore) => Promise<T>): Promise<T> {
-  const store = new SqliteRunStore(runStorePath(database.path));
+  const store = openRunStore(runStorePath(database.path));
   try {
     return await use(store);
   } finally {

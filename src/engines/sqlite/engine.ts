@@ -27,7 +27,7 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
         const { openAsOf } = await import('./rebuild/side-tables.ts');
         return createReader(openAsOf(databasePath, projections, seq, onProgress), projections);
       }),
-    openRuns: () => atEdge(async () => new (await import('./runs.ts')).SqliteRunStore(runsPath)),
+    openRuns: () => atEdge(async () => (await import('./runs.ts')).openRunStore(runsPath)),
     consumers: () =>
       atEdge(async () => (existsSync(runsPath) ? (await import('./runs.ts')).consumersIn(runsPath) : [])),
     leadRuns: () =>

@@ -9,7 +9,7 @@ import { EngineError } from '../../core/engine-error.ts';
 import type { Projection, Row } from '../../core/tables/projection.ts';
 import { openReadOnly } from './file/database.ts';
 import { dataVersion } from './file/statement.ts';
-import { atEdge, faultText } from './file/storage-fault.ts';
+import { allAtEdge, atEdge, faultText } from './file/storage-fault.ts';
 import {
   columnOf,
   failuresOf,
@@ -33,33 +33,32 @@ export function createReader(database: Database, projections: readonly Projectio
   let pause: (() => void) | undefined;
   let turn: Promise<unknown> = Promise.resolve();
 
-  const within: Reader = {
-    head: () => atEdge(() => headOf(database)),
-    stored: (after, limit) => atEdge(() => storedEvents(database, after, limit)),
-    forHandlers: (after, limit) => atEdge(() => handlerEvents(database, after, limit)),
-    chainOf: (seq) => atEdge(() => columnOf(database, 'chain', seq) ?? new Uint8Array()),
-    receivedAtMs: (seq) => atEdge(() => columnOf(database, 'received_at_ms', seq)),
-    failuresOf: (seq) => atEdge(() => failuresOf(database, seq)),
-    unfolded: (after, upTo) => atEdge(() => unfoldedEvents(database, after, upTo).map(({ seq }) => seq)),
-    search: (piece) => atEdge(() => search(database, piece)),
-    naming: (id, from, upTo, limit) => atEdge(() => naming(database, id, from, upTo, limit)),
-    failedNaming: (stage, id, limit) => atEdge(() => failedNaming(database, stage, id, limit)),
-    countsByTime: (after, upTo, stepMs) => atEdge(() => countsByTime(database, after, upTo, stepMs)),
-    tableProblems: () => atEdge(() => tableProblems(database, projections)),
-    reflectedSeq: () => atEdge(() => reflectedSeqOf(database, projections)),
+  const reads = allAtEdge<Omit<Reader, 'inSnapshot'>>({
+    head: () => headOf(database),
+    stored: (after, limit) => storedEvents(database, after, limit),
+    forHandlers: (after, limit) => handlerEvents(database, after, limit),
+    chainOf: (seq) => columnOf(database, 'chain', seq) ?? new Uint8Array(),
+    receivedAtMs: (seq) => columnOf(database, 'received_at_ms', seq),
+    failuresOf: (seq) => failuresOf(database, seq),
+    unfolded: (after, upTo) => unfoldedEvents(database, after, upTo).map(({ seq }) => seq),
+    search: (piece) => search(database, piece),
+    naming: (id, from, upTo, limit) => naming(database, id, from, upTo, limit),
+    failedNaming: (stage, id, limit) => failedNaming(database, stage, id, limit),
+    countsByTime: (after, upTo, stepMs) => countsByTime(database, after, upTo, stepMs),
+    tableProblems: () => tableProblems(database, projections),
+    reflectedSeq: () => reflectedSeqOf(database, projections),
     row: ({ name, key: column }, key) =>
-      atEdge(() => database.prepare<[string], Row>(`SELECT * FROM ${name} WHERE ${column} = ?`).get(key)),
-    query: (sql, ...values) => atEdge(() => rowsOf(database, sql, values)),
-    damage: async () => damageOf(database),
-    version: () => atEdge(() => dataVersion(database)),
-    rest: () =>
-      atEdge(() => {
-        pause ??= readingPauses(database);
-        pause();
-      }),
-    inSnapshot: (work) => work(within),
-    close: () => atEdge(() => void database.close()),
-  };
+      database.prepare<[string], Row>(`SELECT * FROM ${name} WHERE ${column} = ?`).get(key),
+    query: (sql, ...values) => rowsOf(database, sql, values),
+    damage: () => damageOf(database),
+    version: () => dataVersion(database),
+    rest() {
+      pause ??= readingPauses(database);
+      pause();
+    },
+    close: () => void database.close(),
+  });
+  const within: Reader = { ...reads, inSnapshot: (work) => work(within) };
 
   /** One after another: a connection has at most one transaction. */
   function inSnapshot<T>(work: (reader: Reader) => Promise<T>): Promise<T> {
@@ -75,7 +74,7 @@ export function createReader(database: Database, projections: readonly Projectio
     return result;
   }
 
-  return { ...within, inSnapshot };
+  return { ...reads, inSnapshot };
 }
 
 /** @throws EngineError also for what the driver refuses by itself, such as too few values or a statement that writes */

@@ -5,10 +5,11 @@
  * Writes are not fsynced. After a power cut the position may be older, and the events after it run again.
  */
 
-import Sqlite, { type Database, type Statement } from 'better-sqlite3';
+import Sqlite, { type Database } from 'better-sqlite3';
 import type {
   ConsumerState,
   FailedRun,
+  Position,
   RunChanges,
   RunKey,
   RunStore,
@@ -16,7 +17,7 @@ import type {
 } from '../../core/engine/run-store.ts';
 import { BUSY_TIMEOUT_MS, RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../core/limits.ts';
 import { dataVersion, statement } from './file/statement.ts';
-import { atEdge } from './file/storage-fault.ts';
+import { allAtEdge } from './file/storage-fault.ts';
 import { hasColumn, openRunStoreFile } from './run-store-file.ts';
 
 const COLUMNS = `
@@ -77,175 +78,120 @@ const UNBLOCK = `
     WHERE consumer = @consumer AND subject = @subject AND next_at_ms IS NOT NULL
   )`;
 
+const POSITION = 'SELECT settled_seq AS seq, generation FROM consumers WHERE name = ?';
 const MOVE = `
   UPDATE consumers SET settled_seq = @seq, settled_chain = @chain
   WHERE name = @consumer AND generation = @generation`;
 
-export class SqliteRunStore implements RunStore {
-  readonly #database: Database;
+const MOVE_BY_HAND = `
+  INSERT INTO consumers (name, settled_seq, settled_chain, generation) VALUES (?, ?, ?, 1)
+  ON CONFLICT (name) DO UPDATE SET
+    settled_seq = excluded.settled_seq,
+    settled_chain = excluded.settled_chain,
+    generation = generation + 1`;
 
-  /** @throws EngineError `refused` */
-  constructor(path: string) {
-    this.#database = openRunStoreFile(path);
-  }
+const NEXT_AT = `
+  SELECT min(next_at_ms) AS atMs FROM failed_runs
+  WHERE consumer = ? AND is_blocked = 0 AND next_at_ms > ?`;
 
-  #sql<R>(sql: string): Statement<unknown[], R> {
-    return statement(this.#database, sql);
-  }
+const RUNS_AFTER = `SELECT ${COLUMNS} FROM failed_runs WHERE consumer = ? AND seq > ? ORDER BY seq LIMIT ?`;
 
-  async version(): Promise<unknown> {
-    return atEdge(() => dataVersion(this.#database));
-  }
+const SET_STATE = 'UPDATE consumers SET state = ?, ran_at_ms = coalesce(?, ran_at_ms) WHERE name = ?';
 
-  async consumer(name: string): Promise<ConsumerState | undefined> {
-    return (await this.consumers()).find((state) => state.name === name);
-  }
+const FAILED = `
+  SELECT ${COLUMNS},
+    CASE WHEN next_at_ms IS NULL THEN 0 ELSE (
+      SELECT count(*) FROM failed_runs AS later
+      WHERE later.consumer = failed_runs.consumer
+        AND later.subject = failed_runs.subject
+        AND later.is_blocked = 1
+        AND later.next_at_ms IS NOT NULL
+    ) END AS blocks
+  FROM failed_runs WHERE is_blocked = 0 ORDER BY seq, consumer LIMIT ?`;
 
-  async consumers(): Promise<ConsumerState[]> {
-    return atEdge(() => consumerStates(this.#database));
-  }
+const RETRY = 'UPDATE failed_runs SET attempts = 0, next_at_ms = ? WHERE is_blocked = 0';
 
-  async moveTo(consumer: string, seq: number, chain: Uint8Array): Promise<void> {
-    await this.#inTransaction(() => this.#moveTo(consumer, seq, chain));
-  }
+/** Works out for every run whether it is blocked. Single changes of the dispatcher need less: see write(). */
+const FIND_BLOCKED = `
+  UPDATE failed_runs SET is_blocked = NOT is_blocked
+  WHERE is_blocked <> (
+    next_at_ms IS NOT NULL
+    AND ${blocked('failed_runs.consumer', 'failed_runs.subject', 'failed_runs.seq')}
+  )`;
 
-  #moveTo(consumer: string, seq: number, chain: Uint8Array): void {
-    this.#forgetAfter(consumer, seq);
-    this.#sql(
-      `INSERT INTO consumers (name, settled_seq, settled_chain, generation) VALUES (?, ?, ?, 1)
-         ON CONFLICT (name) DO UPDATE SET
-           settled_seq = excluded.settled_seq,
-           settled_chain = excluded.settled_chain,
-           generation = generation + 1`,
-    ).run(consumer, seq, chain);
-  }
+/** @throws EngineError `refused` */
+export function openRunStore(path: string): RunStore {
+  const database = openRunStoreFile(path);
+  const sql = <R>(text: string) => statement<unknown[], R>(database, text);
+  const inTransaction = <T>(work: () => T) => database.transaction(work).immediate();
 
-  async forgetAfter(consumer: string, seq: number): Promise<void> {
-    await atEdge(() => this.#forgetAfter(consumer, seq));
+  function moveTo(consumer: string, seq: number, chain: Uint8Array): void {
+    forgetAfter(consumer, seq);
+    sql(MOVE_BY_HAND).run(consumer, seq, chain);
   }
 
   /** No earlier run is blocked by what it forgets. */
-  #forgetAfter(consumer: string, seq: number): void {
-    this.#sql('DELETE FROM failed_runs WHERE consumer = ? AND seq > ?').run(consumer, seq);
+  function forgetAfter(consumer: string, seq: number): void {
+    sql('DELETE FROM failed_runs WHERE consumer = ? AND seq > ?').run(consumer, seq);
   }
 
-  async write(consumer: string, { position, runs, ended }: RunChanges): Promise<boolean> {
-    return this.#inTransaction(() => {
-      const sql = 'SELECT settled_seq AS seq, generation FROM consumers WHERE name = ?';
-      const found = this.#sql<{ seq: number; generation: number }>(sql).get(consumer);
-      const isKept = ({ seq }: RunKey) =>
-        found?.generation === position.generation || seq <= (found?.seq ?? 0);
-      for (const { seq, subject } of ended.filter(isKept)) {
-        this.#sql('DELETE FROM failed_runs WHERE consumer = ? AND seq = ?').run(consumer, seq);
-        this.#sql(UNBLOCK).run({ consumer, subject });
-      }
-      for (const run of runs.filter(isKept)) {
-        this.#sql(PUT).run({ ...run, error: run.error.slice(0, RUN_ERROR_CHARS_MAX) });
-        if (run.nextAtMs === null) this.#sql(UNBLOCK).run({ consumer, subject: run.subject });
-      }
-      return this.#sql(MOVE).run({ consumer, ...position }).changes === 1;
-    });
-  }
-
-  async due(consumer: string, nowMs: number, limit: number): Promise<StoredRun[]> {
-    return atEdge(() => this.#sql<StoredRun>(DUE).all({ consumer, nowMs, limit }));
-  }
-
-  async nextAtMs(consumer: string, nowMs: number): Promise<number | undefined> {
-    const sql = `
-      SELECT min(next_at_ms) AS atMs FROM failed_runs
-      WHERE consumer = ? AND is_blocked = 0 AND next_at_ms > ?`;
-    return atEdge(() => this.#sql<{ atMs: number | null }>(sql).get(consumer, nowMs)?.atMs ?? undefined);
-  }
-
-  async isBlocked(consumer: string, { seq, subject }: RunKey): Promise<boolean> {
-    return atEdge(
-      () => this.#sql<{ found: number }>(IS_BLOCKED).get({ consumer, seq, subject })?.found === 1,
-    );
-  }
-
-  async runsAfter(consumer: string, seq: number, limit = -1): Promise<StoredRun[]> {
-    const sql = `SELECT ${COLUMNS} FROM failed_runs WHERE consumer = ? AND seq > ? ORDER BY seq LIMIT ?`;
-    return atEdge(() => this.#sql<StoredRun>(sql).all(consumer, seq, limit));
-  }
-
-  async setState(consumer: string, state: 'running' | 'held up', nowMs: number): Promise<void> {
-    const sql = 'UPDATE consumers SET state = ?, ran_at_ms = coalesce(?, ran_at_ms) WHERE name = ?';
-    const ranAtMs = state === 'running' ? nowMs : null;
-    await atEdge(() => this.#sql(sql).run(state, ranAtMs, consumer));
-  }
-
-  /** Earlier code may have written to the file, and does not know that runs can be blocked. */
-  async takeOver(): Promise<void> {
-    await this.#inTransaction(() => {
-      this.#sql("UPDATE consumers SET state = 'stopped'").run();
-      this.#findBlocked();
-    });
-  }
-
-  async resume(
-    consumer: string,
-    from: { readonly seq: number; readonly chain: Uint8Array } | undefined,
-    nowMs: number,
-  ): Promise<void> {
-    await this.#inTransaction(() => {
-      this.#sql('UPDATE consumers SET ran_at_ms = ? WHERE name = ?').run(nowMs, consumer);
-      if (from === undefined) return;
-      this.#moveTo(consumer, from.seq, from.chain);
-      const sql = 'UPDATE failed_runs SET next_at_ms = NULL, is_blocked = 0 WHERE consumer = ?';
-      this.#sql(sql).run(consumer);
-    });
-  }
-
-  async failed(limit: number): Promise<FailedRun[]> {
-    const sql = `
-      SELECT ${COLUMNS},
-        CASE WHEN next_at_ms IS NULL THEN 0 ELSE (
-          SELECT count(*) FROM failed_runs AS later
-          WHERE later.consumer = failed_runs.consumer
-            AND later.subject = failed_runs.subject
-            AND later.is_blocked = 1
-            AND later.next_at_ms IS NOT NULL
-        ) END AS blocks
-      FROM failed_runs WHERE is_blocked = 0 ORDER BY seq, consumer LIMIT ?`;
-    return atEdge(() => this.#sql<FailedRun>(sql).all(limit));
-  }
-
-  async retry(seqs: readonly number[] | undefined, nowMs: number): Promise<number> {
-    const sql = 'UPDATE failed_runs SET attempts = 0, next_at_ms = ? WHERE is_blocked = 0';
-    return this.#change(sql, [nowMs], seqs);
-  }
-
-  async skip(seqs: readonly number[]): Promise<number> {
-    return this.#change('DELETE FROM failed_runs WHERE true', [], seqs);
+  function write(consumer: string, { position, runs, ended }: RunChanges): boolean {
+    const found = sql<Omit<Position, 'chain'>>(POSITION).get(consumer);
+    const isKept = ({ seq }: RunKey) => found?.generation === position.generation || seq <= (found?.seq ?? 0);
+    for (const { seq, subject } of ended.filter(isKept)) {
+      sql('DELETE FROM failed_runs WHERE consumer = ? AND seq = ?').run(consumer, seq);
+      sql(UNBLOCK).run({ consumer, subject });
+    }
+    for (const run of runs.filter(isKept)) {
+      sql(PUT).run({ ...run, error: run.error.slice(0, RUN_ERROR_CHARS_MAX) });
+      if (run.nextAtMs === null) sql(UNBLOCK).run({ consumer, subject: run.subject });
+    }
+    return sql(MOVE).run({ consumer, ...position }).changes === 1;
   }
 
   /** @param seqs undefined for all @returns how many runs were changed */
-  #change(sql: string, values: readonly unknown[], seqs: readonly number[] | undefined): Promise<number> {
-    return this.#inTransaction(() => {
-      const statement = this.#sql(seqs === undefined ? sql : `${sql} AND seq = ?`);
-      const each = seqs?.map((seq) => [...values, seq]) ?? [values];
-      const count = each.reduce((sum, bound) => sum + statement.run(...bound).changes, 0);
-      this.#findBlocked();
-      return count;
-    });
+  function change(text: string, values: readonly unknown[], seqs: readonly number[] | undefined): number {
+    const changing = sql(seqs === undefined ? text : `${text} AND seq = ?`);
+    const each = seqs?.map((seq) => [...values, seq]) ?? [values];
+    const count = each.reduce((sum, bound) => sum + changing.run(...bound).changes, 0);
+    database.exec(FIND_BLOCKED);
+    return count;
   }
 
-  /** Works out for every run whether it is blocked. Single changes of the dispatcher need less: see write(). */
-  #findBlocked(): void {
-    const isBlocked = `next_at_ms IS NOT NULL AND ${blocked('failed_runs.consumer', 'failed_runs.subject', 'failed_runs.seq')}`;
-    this.#database.exec(
-      `UPDATE failed_runs SET is_blocked = NOT is_blocked WHERE is_blocked <> (${isBlocked})`,
-    );
-  }
-
-  #inTransaction<T>(work: () => T): Promise<T> {
-    return atEdge(() => this.#database.transaction(work).immediate());
-  }
-
-  async close(): Promise<void> {
-    await atEdge(() => this.#database.close());
-  }
+  const consumers = () => consumerStates(database);
+  return allAtEdge<RunStore>({
+    version: () => dataVersion(database),
+    consumer: (name) => consumers().find((state) => state.name === name),
+    consumers,
+    moveTo: (consumer, seq, chain) => inTransaction(() => moveTo(consumer, seq, chain)),
+    forgetAfter,
+    write: (consumer, changes) => inTransaction(() => write(consumer, changes)),
+    due: (consumer, nowMs, limit) => sql<StoredRun>(DUE).all({ consumer, nowMs, limit }),
+    nextAtMs: (consumer, nowMs) =>
+      sql<{ atMs: number | null }>(NEXT_AT).get(consumer, nowMs)?.atMs ?? undefined,
+    isBlocked: (consumer, { seq, subject }) =>
+      sql<{ found: number }>(IS_BLOCKED).get({ consumer, seq, subject })?.found === 1,
+    runsAfter: (consumer, seq, limit = -1) => sql<StoredRun>(RUNS_AFTER).all(consumer, seq, limit),
+    setState(consumer, state, nowMs) {
+      sql(SET_STATE).run(state, state === 'running' ? nowMs : null, consumer);
+    },
+    takeOver: () =>
+      inTransaction(() => {
+        sql("UPDATE consumers SET state = 'stopped'").run();
+        database.exec(FIND_BLOCKED); // for what earlier code has written, which does not know about blocked runs
+      }),
+    resume: (consumer, from, nowMs) =>
+      inTransaction(() => {
+        sql('UPDATE consumers SET ran_at_ms = ? WHERE name = ?').run(nowMs, consumer);
+        if (from === undefined) return;
+        moveTo(consumer, from.seq, from.chain);
+        sql('UPDATE failed_runs SET next_at_ms = NULL, is_blocked = 0 WHERE consumer = ?').run(consumer);
+      }),
+    failed: (limit) => sql<FailedRun>(FAILED).all(limit),
+    retry: (seqs, nowMs) => inTransaction(() => change(RETRY, [nowMs], seqs)),
+    skip: (seqs) => inTransaction(() => change('DELETE FROM failed_runs WHERE true', [], seqs)),
+    close: () => void database.close(),
+  });
 }
 
 /** The consumers in a state file, which is not changed. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import type { Reader } from '../../../src/core/engine/reader.ts';
-import type { Position, StoredRun } from '../../../src/core/engine/run-store.ts';
+import type { Position, RunStore, StoredRun } from '../../../src/core/engine/run-store.ts';
 import {
   CONSUMER_ABSENCE_MS,
   HANDLER_READ_EVENTS_MAX,
@@ -18,7 +18,7 @@ import { Dispatcher } from '../../../src/core/runs/dispatcher.ts';
 import type { HandlerContext } from '../../../src/core/runs/handler-context.ts';
 import type { Death } from '../../../src/core/runs/handlers-messages.ts';
 import { createReader } from '../../../src/engines/sqlite/reader.ts';
-import { SqliteRunStore } from '../../../src/engines/sqlite/runs.ts';
+import { openRunStore } from '../../../src/engines/sqlite/runs.ts';
 import { derivations } from '../../../src/projections/index.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { delivery, T0_S } from '../../support/events.ts';
@@ -78,7 +78,7 @@ function given(events: number, type = 'call.ringing') {
 
   /** Acts as a new process: its own connection to the state, and runs that the test ends one by one. */
   async function dispatch(more: Partial<Consumer> = {}, death?: Death) {
-    const store = new SqliteRunStore(storePath);
+    const store = openRunStore(storePath);
     opened.push(store);
     const started: Started[] = [];
     const underWay: (readonly number[])[] = [];
@@ -119,7 +119,7 @@ function given(events: number, type = 'call.ringing') {
   }
   /** A consumer positioned before the first event. */
   const fromStart = async (more: Partial<Consumer> = {}, death?: Death) => {
-    const store = new SqliteRunStore(storePath);
+    const store = openRunStore(storePath);
     await store.moveTo('handlers', 0, new Uint8Array());
     await store.close();
     return dispatch(more, death);
@@ -445,8 +445,8 @@ describe('a dispatcher', () => {
   });
 
   for (const [what, intervene] of [
-    ['skips', (store: SqliteRunStore) => store.skip([1])],
-    ['gives up', (store: SqliteRunStore) => store.write('handlers', deadRun(1))],
+    ['skips', (store: RunStore) => store.skip([1])],
+    ['gives up', (store: RunStore) => store.write('handlers', deadRun(1))],
   ] as const)
     it(`runs several at a time again once a person ${what} the run that was in progress`, async () => {
       const { dispatch, fromStart, storePath } = given(9);
@@ -454,7 +454,7 @@ describe('a dispatcher', () => {
       const { dispatcher, running, end } = await dispatch({}, died(1));
       await dispatcher.pump();
       assert.deepEqual(running(), [2]);
-      const person = new SqliteRunStore(storePath);
+      const person = openRunStore(storePath);
       opened.push(person);
       await intervene(person);
       await dispatcher.reload();
@@ -468,7 +468,7 @@ describe('a dispatcher', () => {
     await dispatcher.pump();
     await end(1);
     await end(2);
-    const person = new SqliteRunStore(storePath);
+    const person = openRunStore(storePath);
     await person.moveTo('handlers', 0, new Uint8Array());
     await person.close();
     await dispatcher.reload();
@@ -485,7 +485,7 @@ describe('a dispatcher', () => {
     const { fromStart, storePath } = given(3);
     const { dispatcher, end, position } = await fromStart({ runsMax: 1 });
     await dispatcher.pump();
-    const person = new SqliteRunStore(storePath);
+    const person = openRunStore(storePath);
     await person.moveTo('handlers', 0, new Uint8Array());
     await person.close();
     await end(1);
@@ -499,7 +499,7 @@ describe('a dispatcher', () => {
     await dispatcher.pump();
     await end(1);
     await closed(dispatcher);
-    const store = new SqliteRunStore(storePath);
+    const store = openRunStore(storePath);
     await store.moveTo('handlers', 3, new Uint8Array(32));
     await store.close();
     const after = await dispatch();
@@ -537,7 +537,7 @@ describe('a dispatcher', () => {
 
   it('after a crash stores the result of each run before it starts another', async () => {
     const { fromStart, storePath } = given(5);
-    const store = new SqliteRunStore(storePath);
+    const store = openRunStore(storePath);
     opened.push(store);
     const positions: Promise<Position | undefined>[] = [];
     const run = () => void positions.push(store.consumer('handlers'));
@@ -595,7 +595,7 @@ describe('the events of one subject', () => {
     it.appendOf(calls);
     const dispatched = await it.fromStart();
     await dispatched.dispatcher.pump();
-    const person = new SqliteRunStore(it.storePath);
+    const person = openRunStore(it.storePath);
     opened.push(person);
     /** What a person does, noticed at once. */
     const act = async (work: Promise<unknown>) => {
@@ -752,7 +752,7 @@ describe('a replay during a run of the same event', () => {
     await it.dispatcher.pump();
     await it.end(1);
     await it.end(3);
-    const person = new SqliteRunStore(given3.storePath);
+    const person = openRunStore(given3.storePath);
     opened.push(person);
     await person.moveTo('handlers', 0, new Uint8Array());
     return { ...given3, ...it, person };
@@ -803,7 +803,7 @@ describe('a replay during a run of the same event', () => {
     await pass(RUN_RETRY_FIRST_MS);
     await it.dispatcher.pump();
     assert.deepEqual(it.seqs(), [1], 'a retry is running');
-    const person = new SqliteRunStore(storePath);
+    const person = openRunStore(storePath);
     opened.push(person);
     await person.moveTo('handlers', 0, new Uint8Array());
     await it.dispatcher.reload();
@@ -884,7 +884,7 @@ describe('a consumer that comes back', () => {
   it('resumed with --from now does not retry earlier failures', async () => {
     const { dispatch, fromStart, reader, store } = (() => {
       const it = given(1);
-      return { ...it, store: new SqliteRunStore(it.storePath) };
+      return { ...it, store: openRunStore(it.storePath) };
     })();
     opened.push(store);
     const before = await fromStart();

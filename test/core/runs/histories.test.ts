@@ -13,7 +13,7 @@ import { RUN_ATTEMPTS_MAX, RUN_RETRY_LAST_MS, RUN_STATE_WRITE_MS } from '../../.
 import { type Consumer, RunFailed } from '../../../src/core/runs/consumer.ts';
 import { Dispatcher } from '../../../src/core/runs/dispatcher.ts';
 import type { Death } from '../../../src/core/runs/handlers-messages.ts';
-import { SqliteRunStore } from '../../../src/engines/sqlite/runs.ts';
+import { openRunStore } from '../../../src/engines/sqlite/runs.ts';
 import { type Random, seededRandom } from '../../support/random.ts';
 import { temporaryFolder } from '../../support/receiver.ts';
 
@@ -365,7 +365,7 @@ async function settle(): Promise<void> {
 
 it(`the promises hold in ${HISTORIES} random histories`, async () => {
   const folder = temporaryFolder();
-  const store = new SqliteRunStore(join(folder.path, 'handlers.db'));
+  const store = openRunStore(join(folder.path, 'handlers.db'));
   try {
     for (let seed = 1; seed <= HISTORIES; seed++) {
       mock.timers.enable({ apis: ['setTimeout', 'setImmediate', 'Date'], now: 1_767_600_000_000 });

@@ -6,7 +6,7 @@ import Sqlite from 'better-sqlite3';
 import type { StoredRun } from '../../../src/core/engine/run-store.ts';
 import { RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../../src/core/limits.ts';
 import { lockFile } from '../../../src/engines/sqlite/file/file-lock.ts';
-import { SqliteRunStore } from '../../../src/engines/sqlite/runs.ts';
+import { openRunStore } from '../../../src/engines/sqlite/runs.ts';
 import { changeFile, modeOf } from '../../support/database.ts';
 import { temporaryFolder } from '../../support/receiver.ts';
 import { undoneAfterEach } from '../../support/undo.ts';
@@ -20,7 +20,7 @@ function given() {
   atEnd(folder.remove);
   const path = join(folder.path, 'handlers.db');
   const open = () => {
-    const store = new SqliteRunStore(path);
+    const store = openRunStore(path);
     atEnd(() => store.close());
     return store;
   };
@@ -137,19 +137,19 @@ describe('the state of the handlers', () => {
     const { path, store } = given();
     const other = `${path}.other`;
     changeFile(other, 'CREATE TABLE theirs (a)');
-    assert.throws(() => new SqliteRunStore(other), {
+    assert.throws(() => openRunStore(other), {
       kind: 'refused',
       message: `${other} is a database of another program: move it away`,
     });
     writeFileSync(other, 'not a database at all, but long enough to be mistaken for one'.repeat(9));
     const { size } = statSync(other);
     assert.throws(
-      () => new SqliteRunStore(other),
+      () => openRunStore(other),
       /cannot be used as the state file of the handlers: file is not a database/,
     );
     assert.equal(statSync(other).size, size);
     changeFile(path, 'PRAGMA user_version = 2');
-    assert.throws(() => new SqliteRunStore(path), /written by a newer version of this program/);
+    assert.throws(() => openRunStore(path), /written by a newer version of this program/);
     assert.equal(await store.consumer('handlers'), undefined);
   });
 });
@@ -217,7 +217,7 @@ it('a state file made by earlier code is accepted, and stays usable for that cod
     INSERT INTO consumers VALUES ('handlers', 7, x'', 1);
     INSERT INTO failed_runs VALUES ('handlers', 3, 2, 'no', 1, 5, 1), ('handlers', 4, 12, 'no', 1, NULL, 0);
     PRAGMA application_id = 0x49525348; PRAGMA user_version = 1;`);
-  const store = new SqliteRunStore(path);
+  const store = openRunStore(path);
   assert.deepEqual(
     [(await store.consumer('handlers'))?.seq, (await store.consumer('handlers'))?.ranAtMs],
     [7, null],

@@ -59,3 +59,16 @@ export async function atEdge<T>(work: () => T | Promise<T>): Promise<T> {
     throw engineError(error);
   }
 }
+
+/** The methods of an interface without their promises. */
+type Synchronous<T> = {
+  [Name in keyof T]: T[Name] extends (...given: infer G) => Promise<infer R> ? (...given: G) => R : never;
+};
+
+/** Makes the methods of an asynchronous interface from synchronous functions, each of them atEdge(). */
+export function allAtEdge<T extends object>(functions: Synchronous<T>): T {
+  const entries = Object.entries<(...given: unknown[]) => unknown>(functions);
+  return Object.fromEntries(
+    entries.map(([name, work]) => [name, async (...given: unknown[]) => atEdge(() => work(...given))]),
+  ) as T;
+}
