@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
+import { readConfig } from '../../src/config/config.ts';
 import { ADMIN_COOKIE_S } from '../../src/core/limits.ts';
 import { createAdminAccess } from '../../src/http/admin/admin-access.ts';
+import { keepAdmin } from '../../src/keep-admin.ts';
 import { changeFile, modeOf } from '../support/database.ts';
 import { freePort, takenPort } from '../support/free-port.ts';
 import { exchangeRaw, type RawAnswer, request } from '../support/raw.ts';
@@ -181,6 +183,23 @@ describe('the admin listener', () => {
     );
     assert.equal((await deliver(receiver, ringing)).status, 200);
     assert.equal((await fetch(`${receiver.adminUrl}ready`)).status, 200);
+  });
+
+  it('never takes the socket that a supervisor holds for the public port', async (t) => {
+    const databasePath = join(newFolder(), 'irisx.db');
+    const env = { DATABASE_URL: databasePath, ADMIN_PORT: String(await freePort()), ADMIN_TOKEN: TOKEN };
+    const config = { ...readConfig(env), listenFd: 9999 }; // a descriptor that cannot be used
+    const warnings: string[] = [];
+    const { pages, close } = await keepAdmin({
+      ...config,
+      processState: () => assert.fail('nothing asks for it'),
+      sizes: () => assert.fail('nothing asks for it'),
+      log: (_level, message) => void warnings.push(message),
+      now: Date.now,
+    });
+    t.after(close);
+    assert.deepEqual(warnings, []);
+    assert.equal(pages?.url, `http://127.0.0.1:${env.ADMIN_PORT}/`);
   });
 
   it('is left out if its port is in use', async () => {

@@ -46,7 +46,8 @@ const HEADERS = {
 export async function openAdmin(options: AdminOptions) {
   const server = createServer(REQUEST_LIMITS);
   server.maxConnections = ADMIN_CONNECTIONS_MAX;
-  const { port } = await listen(server, options);
+  // Only these two: the descriptor of a held socket, which is the public one, may be among the options of a caller.
+  const { port } = await listen(server, { host: options.host, port: options.port });
   const access = createAdminAccess(options.token, port);
 
   /** An error here only fails the page. It must not stop the receiver. */
