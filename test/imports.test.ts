@@ -26,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/handlers': ['src/core/*', 'src/projections'],
   'src/pages': ['src/core/*', 'src/projections'],
   'src/http/guard': ['src/core/*'],
-  'src/http': ['src/core/*', 'src/http/guard'],
+  'src/http': ['src/core/*', 'src/config', 'src/http/guard'],
   'src/http/admin': ['src/core/*', 'src/http'],
   'src/config': ['src/core', 'src/handlers', 'src/http/guard'],
   'src/threads': [

@@ -94,6 +94,7 @@ export function readConfig(
     /** Requests per client and window; 0 = off. */
     rateLimitMax: read('RATE_LIMIT_MAX'),
     rateLimitWindowMs: read('RATE_LIMIT_WINDOW_MS'),
+    /** Whether verified deliveries are not counted. */
     rateLimitSkipVerified: read('RATE_LIMIT_SKIP_VERIFIED'),
     trustedProxies: read('TRUST_PROXY'),
     handlers: {

@@ -43,7 +43,7 @@ export async function optOutCounts(
   return counts as { all: number; recent: number };
 }
 
-export interface FailureReason {
+interface FailureReason {
   readonly stage: string;
   readonly error: string;
   readonly count: number;

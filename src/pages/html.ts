@@ -10,7 +10,7 @@ export class Html {
 }
 
 /** A value in a template; null, undefined and false give no output. */
-export type Part = Html | string | number | null | undefined | false | readonly Part[];
+type Part = Html | string | number | null | undefined | false | readonly Part[];
 
 /** A template whose values are escaped, in elements and in quoted attributes. */
 export function html(strings: TemplateStringsArray, ...values: readonly Part[]): Html {
