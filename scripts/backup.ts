@@ -4,9 +4,10 @@ import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { type Arguments, executeCommand, UsageError } from './cli/command.ts';
+import { type Arguments, executeCommand } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, duration } from './cli/numbers.ts';
+import { UsageError } from './cli/options.ts';
 import { print, showProgress } from './cli/output.ts';
 
 const USAGE = `

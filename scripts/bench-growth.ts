@@ -12,8 +12,9 @@ import { engineOf } from '../src/engines/engine-of.ts';
 import { derivations } from '../src/projections/index.ts';
 import { RECEIVER, withContestant } from './bench/contestants.ts';
 import { appendSamples, sendLoad } from './bench/measure.ts';
-import { type Arguments, executeCommand, wholeNumber } from './cli/command.ts';
+import { type Arguments, executeCommand } from './cli/command.ts';
 import { grouped } from './cli/numbers.ts';
+import { TEXT, whole } from './cli/options.ts';
 
 const USAGE = `
 ${IRISX} bench:growth [options]
@@ -26,9 +27,8 @@ that all report views take. Five million events take about an hour and 8 GB.
   --folder F   where the log is made and kept; default: a temporary folder that is removed
 `;
 
-const OPTIONS = { events: { type: 'string' }, folder: { type: 'string' } } as const;
-
 const EVENTS_MIN = 1000;
+const OPTIONS = { events: whole(EVENTS_MIN, Number.MAX_SAFE_INTEGER), folder: TEXT };
 const EVENTS_DEFAULT = 5_000_000;
 /** As fractions of the last step. */
 const STEPS = [0, 0.1, 0.25, 0.5, 1];
@@ -37,13 +37,7 @@ const SECONDS = 6;
 const WARM_UP_SECONDS = 2;
 
 async function main({ values }: Arguments<typeof OPTIONS>): Promise<number> {
-  const eventsMax = wholeNumber(
-    '--events',
-    values.events,
-    EVENTS_MIN,
-    Number.MAX_SAFE_INTEGER,
-    EVENTS_DEFAULT,
-  );
+  const { events: eventsMax = EVENTS_DEFAULT } = values;
   const folder = values.folder ?? mkdtempSync(join(tmpdir(), 'irisx-growth-'));
   const databasePath = join(folder, 'data/irisx.db');
   mkdirSync(join(folder, 'data'), { recursive: true });

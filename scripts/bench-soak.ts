@@ -5,8 +5,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { IRISX } from '../src/core/packaging.ts';
 import { RECEIVER, withContestant } from './bench/contestants.ts';
 import { sendLoad } from './bench/measure.ts';
-import { type Arguments, executeCommand, wholeNumber } from './cli/command.ts';
+import { type Arguments, executeCommand } from './cli/command.ts';
 import { grouped } from './cli/numbers.ts';
+import { whole } from './cli/options.ts';
 
 const USAGE = `
 ${IRISX} bench:soak [--deliveries N]
@@ -14,22 +15,16 @@ Sends N deliveries (default 1,000,000) to one receiver over 64 connections, as f
 resident memory after each tenth. Then prints the processor time that it uses in ten idle seconds.
 `;
 
-const OPTIONS = { deliveries: { type: 'string' } } as const;
 const DELIVERIES_DEFAULT = 1_000_000;
 const CONNECTIONS = 64;
 const STEPS = 10;
+const OPTIONS = { deliveries: whole(STEPS, Number.MAX_SAFE_INTEGER) };
 const PIECE_SECONDS = 5;
 const IDLE_SECONDS = 10;
 const TICKS_PER_SECOND = 100;
 
 async function main({ values }: Arguments<typeof OPTIONS>): Promise<number> {
-  const deliveries = wholeNumber(
-    '--deliveries',
-    values.deliveries,
-    STEPS,
-    Number.MAX_SAFE_INTEGER,
-    DELIVERIES_DEFAULT,
-  );
+  const { deliveries = DELIVERIES_DEFAULT } = values;
   await withContestant(RECEIVER, async ({ port, pid }) => {
     printRow('deliveries', 'RSS MiB');
     printRow('0', rssMib(pid));

@@ -14,8 +14,9 @@ import {
 import type { Load } from './bench/generator.ts';
 import { sendLoad, writerRate } from './bench/measure.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
-import { type Arguments, executeCommand, flags, wholeNumber, withValue } from './cli/command.ts';
+import { type Arguments, executeCommand } from './cli/command.ts';
 import { grouped } from './cli/numbers.ts';
+import { FLAG, TEXT, whole } from './cli/options.ts';
 
 const USAGE = `
 ${IRISX} bench [options]
@@ -30,9 +31,9 @@ ratios. Loads both processors for about six minutes; nothing else should run at 
   --json FILE   also writes all figures to FILE
 `;
 
-const OPTIONS = { ...withValue('rounds', 'json'), ...flags('quick', 'one-cpu') };
-
 const ROUNDS_MAX = 99;
+const OPTIONS = { rounds: whole(1, ROUNDS_MAX), json: TEXT, quick: FLAG, 'one-cpu': FLAG };
+
 const CONNECTIONS = [64, 256];
 const OPEN_LOOP_CONNECTIONS = 64;
 
@@ -56,9 +57,8 @@ const LATENCIES = [BARE, RECEIVER, RECEIVER_WITH_HANDLERS];
 const figures: Record<string, number[]> = {};
 
 async function main({ values }: Arguments<typeof OPTIONS>): Promise<number> {
-  const isQuick = values.quick === true;
-  const rounds = wholeNumber('--rounds', values.rounds, 1, ROUNDS_MAX, isQuick ? 1 : 3);
-  const cpu = values['one-cpu'] === true ? 0 : undefined;
+  const { quick: isQuick, rounds = isQuick ? 1 : 3 } = values;
+  const cpu = values['one-cpu'] ? 0 : undefined;
   const closed = { seconds: isQuick ? 2 : 5, warmUpSeconds: isQuick ? 1 : 2, cpu };
   for (let seed = 1; seed <= rounds; seed++)
     for (const connections of CONNECTIONS) await measureRates({ ...closed, connections, seed });

@@ -3,18 +3,27 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FoundEvent, Reader } from '../src/core/engine/reader.ts';
 import type { StoredEvent } from '../src/core/event/recorded-event.ts';
-import { failureText } from '../src/core/event/recorded-event.ts';
 import { type EventFilter, type Found, findEvents, firstFrom } from '../src/core/inspect/find-events.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
-import { type Arguments, executeCommand, flags, UsageError, wholeNumber, withValue } from './cli/command.ts';
-import { readEnvironment, requireDatabase } from './cli/environment.ts';
-import { exportEvents } from './cli/export-events.ts';
-import { grouped } from './cli/numbers.ts';
+import { type Arguments, executeCommand } from './cli/command.ts';
+import { readEnvironment, withLog } from './cli/environment.ts';
+import { grouped, shownTime } from './cli/numbers.ts';
+import {
+  FILLED_TEXT,
+  FLAG,
+  OUTPUT,
+  option,
+  refuseMore,
+  SEQ,
+  TIME,
+  UsageError,
+  type Values as ValuesOf,
+  whole,
+} from './cli/options.ts';
 import { print } from './cli/output.ts';
-import { eventLines, eventMembers } from './cli/shown-event.ts';
-import { shownTime, timeOption } from './cli/times.ts';
+import { bodyMember, eventAt, eventLines, eventMembers, failureOf } from './cli/shown-event.ts';
 
 const USAGE = `
 ${IRISX} events list [options]
@@ -43,13 +52,6 @@ Reads the event log, also while the server runs.
   ${IRISX} events export --after 1200 > missing.jsonl
 `;
 
-const OPTIONS = {
-  ...withValue('type', 'subject', 'since', 'until', 'after', 'before', 'limit', 'output'),
-  ...flags('failed'),
-};
-
-type Values = Arguments<typeof OPTIONS>['values'];
-
 const LIMIT_EVENTS = 50;
 const LIMIT_EVENTS_MAX = 1_000_000;
 /** Events found and printed at once as JSON, so that memory stays bounded. */
@@ -60,36 +62,44 @@ const TYPE_CHARS_MAX = 40;
 const FAILURE_CHARS_MAX = 100;
 const TYPE = /^[\w.-]{1,128}(?:\.\*)?$/;
 
+const OPTIONS = {
+  type: option(readType),
+  subject: FILLED_TEXT,
+  since: TIME,
+  until: TIME,
+  after: SEQ,
+  before: SEQ,
+  limit: whole(1, LIMIT_EVENTS_MAX),
+  output: OUTPUT,
+  failed: FLAG,
+};
+
+type Values = ValuesOf<typeof OPTIONS>;
+
 async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
-  const [command, ...rest] = positionals;
-  if (values.output !== undefined && values.output !== 'json' && values.output !== 'table')
-    throw new UsageError(`--output must be table or json, not ${JSON.stringify(values.output)}`);
-  const engine = await requireDatabase(readEnvironment());
-  const reader = await engine.openReader();
-  try {
+  return withLog(readEnvironment(), async ({ reader }) => {
+    const [command, ...rest] = positionals;
     if (command === undefined)
       throw new UsageError('give a command: list, tail, show SEQ, raw SEQ or export');
-    const act = COMMANDS.get(command);
-    if (act === undefined)
+    const execute = COMMANDS.get(command);
+    if (execute === undefined)
       throw new UsageError(
-        `unknown command ${JSON.stringify(command)}; commands: list, tail, show, raw, export`,
+        `unknown command ${JSON.stringify(command)}; commands: ${[...COMMANDS.keys()].join(', ')}`,
       );
-    await act(reader, values, rest);
+    await execute(reader, values, rest);
     return 0;
-  } finally {
-    await reader.close();
-  }
+  });
 }
 
-const COMMANDS = new Map(Object.entries({ list, tail, show, raw, export: exportAll }));
+const COMMANDS = new Map(Object.entries({ list, tail, show, raw, export: exportEvents }));
 
 async function list(reader: Reader, values: Values, rest: readonly string[]): Promise<void> {
-  requireNothing(rest);
+  refuseMore(rest);
   const filter = filterOf(values);
   const { after, before } = await rangeOf(reader, values);
   const isJson = values.output === 'json';
   // A program that reads the output would not notice missing events.
-  const limit = limitOf(values, isJson ? Number.POSITIVE_INFINITY : LIMIT_EVENTS);
+  const limit = values.limit ?? (isJson ? Number.POSITIVE_INFINITY : LIMIT_EVENTS);
   const found: FoundEvent[] = [];
   let count = 0;
   let next: number | undefined = before;
@@ -107,23 +117,52 @@ async function list(reader: Reader, values: Values, rest: readonly string[]): Pr
   await print(next === undefined ? lines : [...lines, `older events: --before ${next}`]);
 }
 
-async function exportAll(reader: Reader, values: Values, rest: readonly string[]): Promise<void> {
-  const { type, subject, failed, limit, output } = values;
-  requireNothing(rest);
-  for (const [name, value] of Object.entries({ type, subject, failed, limit }))
-    if (value !== undefined)
+/** Writes lines that `send --file` reads: nothing is left out, and no body is changed. */
+async function exportEvents(reader: Reader, values: Values, rest: readonly string[]): Promise<void> {
+  refuseMore(rest);
+  for (const name of ['type', 'subject', 'failed', 'limit'] as const)
+    if (values[name] !== undefined && values[name] !== false)
       throw new UsageError(`--${name} cannot be used with export, which writes every event of its range`);
-  if (output === 'table') throw new UsageError('export writes JSON, not a table');
-  await exportEvents(reader, await rangeOf(reader, values));
+  if (values.output === 'table') throw new UsageError('export writes JSON, not a table');
+  const { after, before } = await rangeOf(reader, values);
+  const last = Math.min((await reader.head()).seq, before - 1);
+  for (let seq = after; seq < last; ) {
+    const events = await reader.stored(seq);
+    if (events.length === 0) throw missing(seq + 1);
+    for (const event of events) {
+      if (event.seq !== seq + 1) throw missing(seq + 1);
+      if (event.seq > last) break;
+      await print([JSON.stringify(exported(event))]);
+      seq = event.seq;
+    }
+  }
+}
+
+function exported(event: StoredEvent): object {
+  return {
+    seq: event.seq,
+    received_at: new Date(event.received_at_ms).toISOString(),
+    signed_at: new Date(event.signed_at * 1000).toISOString(),
+    path: event.path,
+    headers: {
+      ...(event.event_header !== null && { 'X-IRISX-Event': event.event_header }),
+      ...(event.event_id_header !== null && { 'X-IRISX-Event-ID': event.event_id_header }),
+    },
+    ...bodyMember(event.body),
+  };
+}
+
+function missing(seq: number): Error {
+  return new Error(`seq ${seq} is missing or cannot be read: the export ends before it; run ${IRISX} verify`);
 }
 
 async function tail(reader: Reader, values: Values, rest: readonly string[]): Promise<void> {
-  requireNothing(rest);
+  refuseMore(rest);
   const filter = filterOf(values);
-  const limit = limitOf(values, Number.POSITIVE_INFINITY);
+  const limit = values.limit ?? Number.POSITIVE_INFINITY;
   const lineOf =
     values.output === 'json' ? JSON.stringify : (event: FoundEvent) => cellsOf(event).join('  ').trimEnd();
-  let last = seqOption('--after', values.after, (await reader.head()).seq);
+  let last = values.after ?? (await reader.head()).seq;
   let shown = 0;
   for (let version: unknown; shown < limit; await wait(TAIL_LOOK_MS)) {
     const found = await reader.version();
@@ -142,60 +181,41 @@ async function tail(reader: Reader, values: Values, rest: readonly string[]): Pr
 }
 
 async function show(reader: Reader, values: Values, rest: readonly string[]): Promise<void> {
-  const event = await eventAt(reader, rest);
-  const failure = failureText((await reader.failuresOf(event.seq)).map(({ error }) => error));
+  const event = await eventAt(reader, onlySeq(rest));
+  const failure = await failureOf(reader, event.seq);
   const isJson = values.output === 'json';
   await print(isJson ? [JSON.stringify(eventMembers(event, failure))] : eventLines(event, failure));
 }
 
 async function raw(reader: Reader, _values: Values, rest: readonly string[]): Promise<void> {
-  process.stdout.write((await eventAt(reader, rest)).body);
+  process.stdout.write((await eventAt(reader, onlySeq(rest))).body);
 }
 
-function requireNothing([text]: readonly string[]): void {
-  if (text !== undefined) throw new UsageError(`unknown argument ${JSON.stringify(text)}`);
+function onlySeq(rest: readonly string[]): number {
+  const text = rest.join(' ');
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  const given = rest.length === 0 ? '' : `, not ${JSON.stringify(text)}`;
+  throw new UsageError(`give one SEQ, a whole number from 1${given}`);
 }
 
-/** The event that the arguments of a command name. */
-async function eventAt(reader: Reader, [text, ...more]: readonly string[]): Promise<StoredEvent> {
-  if (text === undefined) throw new UsageError('give one SEQ, a whole number from 1');
-  if (more.length > 0 || !/^[1-9]\d{0,14}$/.test(text)) {
-    const given = JSON.stringify([text, ...more].join(' '));
-    throw new UsageError(`give one SEQ, a whole number from 1, not ${given}`);
-  }
-  const seq = Number(text);
-  const [event] = await reader.stored(seq - 1, 1);
-  if (event?.seq === seq) return event;
-  throw new Error(`there is no event ${seq}: the log's last event is seq ${(await reader.head()).seq}`);
+function readType(text: string): string {
+  if (TYPE.test(text)) return text;
+  throw new UsageError(
+    `--type must be a type or a family, such as call.failed or call.*, not ${JSON.stringify(text)}`,
+  );
 }
 
-function filterOf(values: Values): EventFilter {
-  const { type, subject } = values;
-  if (type !== undefined && !TYPE.test(type))
-    throw new UsageError(
-      `--type must be a type or a family, such as call.failed or call.*, not ${JSON.stringify(type)}`,
-    );
-  if (subject === '') throw new UsageError('--subject must not be empty');
-  return { type, subject, failedOnly: values.failed === true };
+function filterOf({ type, subject, failed }: Values): EventFilter {
+  return { type, subject, failedOnly: failed };
 }
 
-async function rangeOf(reader: Reader, values: Values): Promise<{ after: number; before: number }> {
-  const since = timeOption('--since', values.since);
-  const until = timeOption('--until', values.until);
-  const after = seqOption('--after', values.after, 0);
-  const before = seqOption('--before', values.before, Number.MAX_SAFE_INTEGER);
+async function rangeOf(reader: Reader, { after, before, since, until }: Values) {
+  const fromTime = since === undefined ? 0 : (await firstFrom(reader, since)) - 1;
+  const untilTime = until === undefined ? Number.MAX_SAFE_INTEGER : await firstFrom(reader, until);
   return {
-    after: Math.max(after, since === undefined ? 0 : (await firstFrom(reader, since)) - 1),
-    before: Math.min(before, until === undefined ? Number.MAX_SAFE_INTEGER : await firstFrom(reader, until)),
+    after: Math.max(after ?? 0, fromTime),
+    before: Math.min(before ?? Number.MAX_SAFE_INTEGER, untilTime),
   };
-}
-
-function limitOf({ limit }: Values, fallback: number): number {
-  return wholeNumber('--limit', limit, 1, LIMIT_EVENTS_MAX, fallback);
-}
-
-function seqOption(option: string, text: string | undefined, fallback: number): number {
-  return wholeNumber(option, text, 0, Number.MAX_SAFE_INTEGER, fallback);
 }
 
 function cellsOf({ seq, type, receivedAtMs, path, bodyBytes, failure }: FoundEvent): string[] {

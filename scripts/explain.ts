@@ -1,7 +1,6 @@
 /** `./irisx explain`: shows whether something has arrived, and why its row looks the way it does. */
 
 import type { Reader } from '../src/core/engine/reader.ts';
-import { failureText } from '../src/core/event/recorded-event.ts';
 import { type Explanation, explain, explainEvent } from '../src/core/inspect/explain.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
@@ -12,12 +11,13 @@ import { tables } from '../src/projections/index.ts';
 import { recordings } from '../src/projections/recordings.ts';
 import { smsMessages } from '../src/projections/sms-messages.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
-import { type Arguments, EX_FAILED, executeCommand, UsageError } from './cli/command.ts';
-import { readEnvironment, requireDatabase } from './cli/environment.ts';
-import { counted } from './cli/numbers.ts';
+import { type Arguments, EX_FAILED, executeCommand } from './cli/command.ts';
+import { readEnvironment, withLog } from './cli/environment.ts';
+import { counted, shownTime } from './cli/numbers.ts';
+import { OUTPUT, readSeq, UsageError } from './cli/options.ts';
 import { print } from './cli/output.ts';
-import { noteTableProblems } from './cli/table-notes.ts';
-import { shownTime } from './cli/times.ts';
+import { eventAt, failureOf } from './cli/shown-event.ts';
+import { noteTableProblems } from './cli/table-lines.ts';
 
 const TABLES = new Map<string, Projection>([
   ['call', calls],
@@ -39,7 +39,7 @@ Exit code 1: no event with this id has arrived.
   --output json    one JSON array, with one object per row
 `;
 
-const OPTIONS = { output: { type: 'string' } } as const;
+const OPTIONS = { output: OUTPUT };
 
 const VALUE_CHARS_MAX = 100;
 
@@ -47,23 +47,16 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   const [kind = '', id = '', ...more] = positionals;
   if (id === '' || more.length > 0 || !(TABLES.has(kind) || kind === 'seq'))
     throw new UsageError(`give one of ${[...TABLES.keys()].join(', ')} and an id, or seq and a number`);
-  if (values.output !== undefined && values.output !== 'json' && values.output !== 'table')
-    throw new UsageError(`--output must be table or json, not ${JSON.stringify(values.output)}`);
-  if (kind === 'seq' && !/^[1-9]\d{0,14}$/.test(id))
-    throw new UsageError(`${JSON.stringify(id)} is not a seq: give a whole number from 1`);
-  const engine = await requireDatabase(readEnvironment());
-  const reader = await engine.openReader();
-  try {
+  const seq = kind === 'seq' ? readSeq(id) : undefined;
+  return withLog(readEnvironment(), async ({ reader }) => {
     await noteTableProblems(reader);
-    const found = kind === 'seq' ? await rowsOfEvent(reader, Number(id)) : await rowsOf(reader, kind, id);
-    if (found.length === 0 && kind === 'seq') await print(['it does not belong to any row']);
+    const found = seq === undefined ? await rowsOf(reader, kind, id) : await rowsOfEvent(reader, seq);
+    if (found.length === 0 && seq !== undefined) await print(['it does not belong to any row']);
     else if (found.length === 0) await print([await notFound(reader, kind, id)]);
     else if (values.output === 'json') await print([JSON.stringify(found)]);
     else await print(found.flatMap((row, index) => [...(index === 0 ? [] : ['']), ...linesOf(row)]));
-    return found.length === 0 && kind !== 'seq' ? EX_FAILED : 0;
-  } finally {
-    await reader.close();
-  }
+    return found.length === 0 && seq === undefined ? EX_FAILED : 0;
+  });
 }
 
 /** The row itself, and for a call its recordings in the order of arrival. */
@@ -83,12 +76,10 @@ async function rowOf(reader: Reader, kind: string, id: string): Promise<Explanat
 }
 
 async function rowsOfEvent(reader: Reader, seq: number): Promise<Explanation[]> {
-  const [event] = await reader.forHandlers(seq - 1, 1);
-  if (event?.seq !== seq)
-    throw new Error(`there is no event ${seq}: the log's last event is seq ${(await reader.head()).seq}`);
-  const failure = failureText((await reader.failuresOf(seq)).map(({ error }) => error));
+  const { type, received_at_ms: receivedAtMs, path } = await eventAt(reader, seq);
+  const failure = await failureOf(reader, seq);
   await print([
-    `seq ${seq}: ${harmless(event.type ?? 'no type')}, received ${shownTime(event.receivedAtMs)} at ${event.path}`,
+    `seq ${seq}: ${harmless(type ?? 'no type')}, received ${shownTime(receivedAtMs)} at ${path}`,
     ...(failure === null ? [] : [`unusable: ${harmless(failure)}`]),
     '',
   ]);

@@ -9,9 +9,10 @@ import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import { absenceOf } from '../src/core/runs/starting-position.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
-import { type Arguments, executeCommand, flags, UsageError, withValue } from './cli/command.ts';
-import { readEnvironment, requireDatabase } from './cli/environment.ts';
+import { type Arguments, executeCommand } from './cli/command.ts';
+import { readEnvironment, withLog } from './cli/environment.ts';
 import { counted, duration, grouped } from './cli/numbers.ts';
+import { FLAG, option, readSeq, refuseMore, TEXT, UsageError } from './cli/options.ts';
 import { print } from './cli/output.ts';
 
 const USAGE = `
@@ -36,7 +37,7 @@ Shows and controls the runs of handlers and of forwarding, also while the server
   --only         replays only handlers, or only forward
 `;
 
-const OPTIONS = { ...withValue('from', 'replay-from', 'only'), ...flags('all') };
+const OPTIONS = { from: TEXT, 'replay-from': option(readSeq), only: TEXT, all: FLAG };
 
 const FAILED_MAX = 1000;
 const ERROR_CHARS_MAX = 200;
@@ -61,30 +62,29 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   const replayFrom = values['replay-from'];
   if ((name === undefined) === (replayFrom === undefined))
     throw new UsageError(`give a command (${NAMES}) or --replay-from SEQ`);
-  if (values.all === true && name !== 'retry') throw new UsageError('--all is for retry');
+  if (values.all && name !== 'retry') throw new UsageError('--all is for retry');
   if (values.from !== undefined && name !== 'resume') throw new UsageError('--from is for resume');
   if (values.only !== undefined && replayFrom === undefined)
     throw new UsageError('--only is for --replay-from');
 
-  const engine = await requireDatabase(readEnvironment());
-  if ((await engine.sizes()).runs === undefined) {
-    throw new Error(
-      'no handler has run yet: set HANDLERS or FORWARD_URL, or write one in src/handlers, and start the server',
-    );
-  }
-  const store = await engine.openRuns();
-  const reader = await engine.openReader();
-  try {
-    const given = { engine, store, reader, head: await reader.head(), rest, values };
-    if (replayFrom !== undefined) return await replay(given, seqOf(replayFrom));
-    const command = COMMANDS.get(name ?? '');
-    if (command === undefined)
-      throw new UsageError(`unknown command ${JSON.stringify(name)}; commands: ${NAMES}`);
-    return await command(given);
-  } finally {
-    await reader.close();
-    await store.close();
-  }
+  return withLog(readEnvironment(), async ({ engine, reader }) => {
+    if ((await engine.sizes()).runs === undefined) {
+      throw new Error(
+        'no handler has run yet: set HANDLERS or FORWARD_URL, or write one in src/handlers, and start the server',
+      );
+    }
+    const store = await engine.openRuns();
+    try {
+      const given = { engine, store, reader, head: await reader.head(), rest, values };
+      if (replayFrom !== undefined) return await replay(given, replayFrom);
+      const command = COMMANDS.get(name ?? '');
+      if (command === undefined)
+        throw new UsageError(`unknown command ${JSON.stringify(name)}; commands: ${NAMES}`);
+      return await command(given);
+    } finally {
+      await store.close();
+    }
+  });
 }
 
 /** Runs of a consumer that was away for too long do not start before it is resumed. */
@@ -95,19 +95,9 @@ async function printAbsences({ store, head }: Given): Promise<void> {
   }
 }
 
-function seqOf(text: string): number {
-  const seq = /^\d{1,15}$/.test(text) ? Number(text) : 0;
-  if (seq === 0) throw new UsageError(`${JSON.stringify(text)} is not a seq: give a whole number from 1`);
-  return seq;
-}
-
-function refuseMore({ rest }: Given): void {
-  if (rest.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(rest[0])}`);
-}
-
 async function status(given: Given): Promise<number> {
   const { engine, store, head } = given;
-  refuseMore(given);
+  refuseMore(given.rest);
   const giveUpLead = await engine.leadRuns();
   await giveUpLead?.();
   const isServed = giveUpLead === undefined;
@@ -157,7 +147,7 @@ async function resume({ store, head, rest, values: { from } }: Given): Promise<n
 }
 
 async function failed(given: Given): Promise<number> {
-  refuseMore(given);
+  refuseMore(given.rest);
   const runs = await given.store.failed(FAILED_MAX + 1);
   const nowMs = Date.now();
   const rows = runs
@@ -178,18 +168,17 @@ async function failed(given: Given): Promise<number> {
 
 async function retry(given: Given): Promise<number> {
   const { store, rest, values } = given;
-  const isAll = values.all === true;
-  const seqs = rest.map(seqOf);
-  if (isAll === seqs.length > 0) throw new UsageError('retry needs SEQ … or --all');
-  const count = await store.retry(isAll ? undefined : seqs, Date.now());
+  const seqs = rest.map(readSeq);
+  if (values.all === seqs.length > 0) throw new UsageError('retry needs SEQ … or --all');
+  const count = await store.retry(values.all ? undefined : seqs, Date.now());
   await print([`${counted(count, 'run')} will be tried again now`]);
-  const code = isAll ? 0 : await printMissing(seqs, count);
+  const code = values.all ? 0 : await printMissing(seqs, count);
   await printAbsences(given);
   return code;
 }
 
 async function skip({ store, rest }: Given): Promise<number> {
-  const seqs = rest.map(seqOf);
+  const seqs = rest.map(readSeq);
   if (seqs.length === 0) throw new UsageError('skip needs SEQ …');
   const count = await store.skip(seqs);
   await print([`${counted(count, 'run')} will not be tried again`]);

@@ -5,9 +5,10 @@ import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import type { Projection } from '../src/core/tables/projection.ts';
 import { derivations } from '../src/projections/index.ts';
-import { type Arguments, executeCommand, UsageError } from './cli/command.ts';
+import { type Arguments, executeCommand } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, duration, perSecond } from './cli/numbers.ts';
+import { FLAG, UsageError } from './cli/options.ts';
 import { print, showProgress } from './cli/output.ts';
 import { tableLines, unfoldedLines } from './cli/table-lines.ts';
 
@@ -26,7 +27,7 @@ Without a TABLE, all of them: ${NAMES.join(', ')}.
   ${IRISX} rebuild --check
 `;
 
-const OPTIONS = { check: { type: 'boolean' } } as const;
+const OPTIONS = { check: FLAG };
 
 async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
   const unknown = positionals.find((name) => !NAMES.includes(name));
@@ -35,7 +36,7 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   }
   const engine = await requireDatabase(readEnvironment());
   const isMeant = (name: string) => positionals.length === 0 || positionals.includes(name);
-  if (values.check === true) return check(engine, isMeant);
+  if (values.check) return check(engine, isMeant);
   await rebuildTables(
     engine,
     derivations.projections.filter(({ name }) => isMeant(name)),

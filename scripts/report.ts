@@ -16,13 +16,13 @@ import {
   type ReportScope,
 } from '../src/projections/reports.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
-import { type Arguments, executeCommand, UsageError, withValue } from './cli/command.ts';
+import { type Arguments, executeCommand } from './cli/command.ts';
 import { csvLines } from './cli/csv.ts';
-import { readEnvironment, requireDatabase } from './cli/environment.ts';
-import { grouped } from './cli/numbers.ts';
+import { readEnvironment, withLog } from './cli/environment.ts';
+import { grouped, shownTime } from './cli/numbers.ts';
+import { choice, readTime, TEXT, TIME, UsageError } from './cli/options.ts';
 import { clearProgress, showProgress } from './cli/output.ts';
-import { noteTableProblems } from './cli/table-notes.ts';
-import { shownTime, timeOption } from './cli/times.ts';
+import { noteTableProblems } from './cli/table-lines.ts';
 
 /** How a report becomes text, by `--format`. */
 const FORMATS = { table: tableText, csv: csvText, json: jsonText } as const;
@@ -46,7 +46,13 @@ Days, hours and times are UTC.
   ${IRISX} report calls --as-of 1000
 `;
 
-const OPTIONS = withValue('since', 'until', 'by', 'as-of', 'format');
+const OPTIONS = {
+  since: TIME,
+  until: TIME,
+  by: choice(...GROUPINGS),
+  'as-of': TEXT,
+  format: choice(...FORMAT_NAMES),
+};
 
 const TEXT_CHARS_MAX = 60;
 const NOTHING = '–';
@@ -59,38 +65,34 @@ interface Made extends Report, ReportScope {
 
 async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
   const names = positionals.length === 0 ? REPORT_NAMES : positionals.map(nameOf);
-  const format = oneOf('--format', values.format ?? 'table', FORMAT_NAMES);
-  const by = oneOf('--by', values.by ?? 'day', GROUPINGS);
+  const { since: sinceMs, until: untilMs, by = 'day', format = 'table' } = values;
   const without = positionals.find((name) => !hasGroups(name as ReportName));
   if (values.by !== undefined && without !== undefined)
     throw new UsageError(`--by is for ${REPORT_NAMES.filter(hasGroups).join(', ')}, not for ${without}`);
   if (format === 'csv' && names.length !== 1) throw new UsageError('--format csv is for one report: name it');
-  const sinceMs = timeOption('--since', values.since);
-  const untilMs = timeOption('--until', values.until);
   if (sinceMs !== undefined && untilMs !== undefined && sinceMs >= untilMs)
     throw new UsageError('--until must be later than --since');
 
-  const engine = await requireDatabase(readEnvironment());
-  let reader = await engine.openReader();
-  try {
+  await withLog(readEnvironment(), async ({ engine, reader }) => {
     const asOf = values['as-of'] === undefined ? undefined : await seqAt(reader, values['as-of']);
-    if (asOf === undefined) await noteTableProblems(reader);
-    else {
-      await reader.close();
-      reader = await engine.openReaderAsOf(asOf, (done, total) => showProgress('folding', done, total));
-      clearProgress();
+    const printFrom = async (source: Reader) => {
+      const scope = { sinceMs, untilMs, by };
+      const texts: string[] = [];
+      await source.inSnapshot(async (snapshot) => {
+        for (const name of names)
+          texts.push(FORMATS[format]({ ...(await makeReport(snapshot, name, scope)), ...scope, name, asOf }));
+      });
+      process.stdout.write(texts.join(''));
+    };
+    if (asOf === undefined) {
+      await noteTableProblems(reader);
+      return printFrom(reader);
     }
-    const scope = { sinceMs, untilMs, by };
-    const texts: string[] = [];
-    await reader.inSnapshot(async (snapshot) => {
-      for (const name of names)
-        texts.push(FORMATS[format]({ ...(await makeReport(snapshot, name, scope)), ...scope, name, asOf }));
-    });
-    process.stdout.write(texts.join(''));
-    return 0;
-  } finally {
-    await reader.close();
-  }
+    const past = await engine.openReaderAsOf(asOf, (done, total) => showProgress('folding', done, total));
+    clearProgress();
+    return printFrom(past).finally(() => past.close());
+  });
+  return 0;
 }
 
 function nameOf(text: string): ReportName {
@@ -100,16 +102,10 @@ function nameOf(text: string): ReportName {
   return name;
 }
 
-function oneOf<Name extends string>(option: string, text: string, allowed: readonly Name[]): Name {
-  const found = allowed.find((name) => name === text);
-  if (found !== undefined) return found;
-  throw new UsageError(`${option} must be one of ${allowed.join(', ')}, not ${JSON.stringify(text)}`);
-}
-
 /** The seq that `text`, a seq or a time, stands for. */
 async function seqAt(reader: Reader, text: string): Promise<number> {
   const isSeq = /^\d{1,15}$/.test(text);
-  const seq = isSeq ? Number(text) : (await firstFrom(reader, (timeOption('--as-of', text) ?? 0) + 1)) - 1;
+  const seq = isSeq ? Number(text) : (await firstFrom(reader, readTime(text, '--as-of') + 1)) - 1;
   const head = await reader.head();
   if (seq > head.seq) throw new UsageError(`--as-of ${text}: the log's last event is seq ${head.seq}`);
   return seq;

@@ -3,9 +3,9 @@
 import { randomInt } from 'node:crypto';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { readChanges } from './cli/changes.ts';
-import { type Arguments, executeCommand, flags, UsageError, wholeNumber, withValue } from './cli/command.ts';
+import { type Arguments, executeCommand } from './cli/command.ts';
 import { knownSecrets, readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';
+import { choice, FILLED_TEXT, FLAG, option, TEXT, UsageError, whole } from './cli/options.ts';
 import { print, showProgress } from './cli/output.ts';
 import { createPost, type Delivery, type DeliverySource, type PostOptions } from './cli/post.ts';
 import { type Random, seededRandom, shuffled } from './cli/random.ts';
@@ -39,16 +39,25 @@ Exit code 0: every answer was 2xx with "success": true.
 `;
 
 const OPTIONS = {
-  ...withValue('scenario', 'file', 'shape', 'url', 'path', 'secret', 'count', 'concurrency', 'rate', 'seed'),
-  ...flags('shuffle', 'duplicate', 'quiet', 'verbose'),
-  data: { type: 'string', multiple: true } as const,
-};
+  scenario: choice(...SCENARIO_NAMES),
+  file: TEXT,
+  data: { ...option(readChange), multiple: true },
+  shape: choice(...SHAPES),
+  url: option(readUrl),
+  path: option(readPath),
+  secret: FILLED_TEXT,
+  count: whole(1, 10_000_000),
+  concurrency: whole(1, 10_000),
+  rate: whole(1, 100_000),
+  seed: whole(0, Number.MAX_SAFE_INTEGER),
+  shuffle: FLAG,
+  duplicate: FLAG,
+  quiet: FLAG,
+  verbose: FLAG,
+} as const;
 
 type Given = Arguments<typeof OPTIONS>;
 
-const COUNT_MAX = 10_000_000;
-const CONCURRENCY_MAX = 10_000;
-const RATE_MAX = 100_000;
 const CONCURRENCY_DEFAULT = 10;
 /** If there are more deliveries than this, only the summary is shown. */
 const SHOWN_MAX = 50;
@@ -56,19 +65,16 @@ const SEED_LIMIT = 2 ** 32;
 
 async function main(given: Given): Promise<number> {
   const { values } = given;
-  const count = wholeNumber('--count', values.count, 1, COUNT_MAX, 1);
-  const concurrent = count > 1 ? CONCURRENCY_DEFAULT : 1;
-  const concurrency = wholeNumber('--concurrency', values.concurrency, 1, CONCURRENCY_MAX, concurrent);
-  const rate = wholeNumber('--rate', values.rate, 1, RATE_MAX, undefined);
-  const seed = wholeNumber('--seed', values.seed, 0, Number.MAX_SAFE_INTEGER, randomInt(SEED_LIMIT));
+  const { count = 1, concurrency = count > 1 ? CONCURRENCY_DEFAULT : 1, rate } = values;
+  const { seed = randomInt(SEED_LIMIT) } = values;
   const random = seededRandom(seed);
   const once = readSource(given, random);
   const target = readTarget(given);
   const post = createPost({ ...target, connections: concurrency });
 
-  const copies = values.duplicate === true ? 2 : 1;
+  const copies = values.duplicate ? 2 : 1;
   const total = once.size * count * copies;
-  const isShown = values.verbose === true || (values.quiet !== true && total <= SHOWN_MAX);
+  const isShown = values.verbose || (!values.quiet && total <= SHOWN_MAX);
   const isOneByOne = concurrency === 1 && rate === undefined;
   const outcomes = new SendOutcomes();
   let nobodyThere = false;
@@ -87,9 +93,9 @@ async function main(given: Given): Promise<number> {
   };
 
   const all = repeated(once.make, count, copies);
-  if (values.shuffle === true) await print([`seed ${seed}`]);
+  if (values.shuffle) await print([`seed ${seed}`]);
   const startedMs = performance.now();
-  await sendAll(values.shuffle === true ? shuffled([...all], random) : all, { concurrency, rate, send });
+  await sendAll(values.shuffle ? shuffled([...all], random) : all, { concurrency, rate, send });
   if (nobodyThere)
     throw new Error(`nothing is listening on ${target.url.origin}: start the server with ${IRISX} serve`);
   if (outcomes.sent > 1) await print(outcomes.summary(performance.now() - startedMs));
@@ -98,9 +104,7 @@ async function main(given: Given): Promise<number> {
 
 function readTarget({ values }: Given): Omit<PostOptions, 'connections'> {
   const config = readEnvironment(values.secret);
-  const url = readUrl(values.url ?? serverUrl(config));
-  const { path } = values;
-  if (path !== undefined && !path.startsWith('/')) throw new UsageError('--path must begin with /');
+  const { url = new URL(serverUrl(config)), path } = values;
   // A server that skips verification has made no secret and accepts any.
   const secret = config.skipSignatureVerification
     ? (knownSecrets(config)[0] ?? 'any')
@@ -122,10 +126,8 @@ function readSource({ values, positionals }: Given, random: Random): DeliverySou
     return recorded;
   }
 
-  const changes = readChanges(values.data ?? []);
-  const shape = oneOf('--shape', values.shape ?? 'envelope', SHAPES);
-  const name =
-    values.scenario === undefined ? undefined : oneOf('--scenario', values.scenario, SCENARIO_NAMES);
+  const { data = [], shape, scenario: name } = values;
+  const changes = Object.fromEntries(data);
   if (type !== undefined && !/^[\x21-\x7e]{1,128}$/.test(type))
     throw new UsageError('an event type is 1 to 128 printable ASCII characters, as in call.completed');
   const events = (nowMs: number) =>
@@ -144,12 +146,6 @@ function* repeated(make: () => Iterable<Delivery>, count: number, copies: number
     for (const delivery of make()) for (let copy = 0; copy < copies; copy++) yield delivery;
 }
 
-function oneOf<T extends string>(option: string, text: string, allowed: readonly T[]): T {
-  const found = allowed.find((name) => name === text);
-  if (found === undefined) throw new UsageError(`${option} must be one of ${allowed.join(', ')}`);
-  return found;
-}
-
 /** A URL without a path means the endpoint for all events. */
 function readUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -157,6 +153,30 @@ function readUrl(text: string): URL {
     throw new UsageError(`--url must be an http or https URL, not ${JSON.stringify(text)}`);
   if (url.pathname === '/') url.pathname = '/webhooks';
   return url;
+}
+
+function readPath(text: string): string {
+  if (text.startsWith('/')) return text;
+  throw new UsageError('--path must begin with /');
+}
+
+/**
+ * `name=value`: a number, true, false, null or other JSON keeps its type; anything else is text.
+ * `name:=text`: always text.
+ */
+function readChange(text: string): readonly [name: string, value: unknown] {
+  const [, name, sign, value] = /^([A-Za-z_][\w.-]*)(:?=)(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined)
+    throw new UsageError(`--data must be name=value, not ${JSON.stringify(text)}`);
+  return [name, sign === ':=' ? value : jsonOrText(value)];
+}
+
+function jsonOrText(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
 }
 
 await executeCommand(USAGE, OPTIONS, main);

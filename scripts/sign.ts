@@ -4,8 +4,9 @@ import { isUtf8 } from 'node:buffer';
 import { buffer } from 'node:stream/consumers';
 import { generateSignature, matchesSignature } from '../src/core/event/signature.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { type Arguments, executeCommand, flags, UsageError, withValue } from './cli/command.ts';
+import { type Arguments, executeCommand } from './cli/command.ts';
 import { knownSecrets, readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';
+import { FILLED_TEXT, FLAG, option, TEXT, UsageError } from './cli/options.ts';
 import { print } from './cli/output.ts';
 import { readFile } from './cli/read-file.ts';
 
@@ -28,8 +29,14 @@ Prints the headers that sign a body: the exact bytes of a file, or of standard i
 `;
 
 const OPTIONS = {
-  ...withValue('timestamp', 'secret', 'event', 'url', 'signature'),
-  ...flags('prefix', 'curl', 'verify'),
+  timestamp: option(readTimestamp),
+  secret: FILLED_TEXT,
+  event: TEXT,
+  url: TEXT,
+  signature: TEXT,
+  prefix: FLAG,
+  curl: FLAG,
+  verify: FLAG,
 };
 
 const RETIRED = 'it was made with a secret in WEBHOOK_SECRETS_RETIRED, which the server does not accept';
@@ -38,17 +45,14 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   const [file, ...more] = positionals;
   if (file === undefined || more.length > 0)
     throw new UsageError('name one body: a file, or - for standard input');
-  if (values.timestamp !== undefined && !/^\d{10}$/.test(values.timestamp))
-    throw new UsageError('--timestamp must be Unix seconds: 10 digits');
-  if (values.verify === true && (values.signature === undefined || values.timestamp === undefined))
+  if (values.verify && (values.signature === undefined || values.timestamp === undefined))
     throw new UsageError('--verify needs --signature and --timestamp');
-  if (values.verify !== true && values.signature !== undefined)
-    throw new UsageError('--signature is for --verify');
+  if (!values.verify && values.signature !== undefined) throw new UsageError('--signature is for --verify');
 
   const config = readEnvironment(values.secret);
   const secret = signingSecret(config);
   const body = file === '-' ? await buffer(process.stdin) : readFile(file);
-  if (values.verify === true) {
+  if (values.verify) {
     const hex = (values.signature ?? '').replace(/^sha256=/, '');
     const isMadeBy = (secrets: readonly string[]) =>
       matchesSignature(body, hex, values.timestamp ?? '', secrets);
@@ -61,15 +65,20 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   const timestamp = values.timestamp ?? String(Math.floor(Date.now() / 1000));
   const signature = generateSignature(body, secret, timestamp);
   const headers = [
-    `X-IRISX-Signature: ${values.prefix === true ? 'sha256=' : ''}${signature}`,
+    `X-IRISX-Signature: ${values.prefix ? 'sha256=' : ''}${signature}`,
     `X-IRISX-Timestamp: ${timestamp}`,
   ];
-  if (values.curl !== true) await print(headers);
+  if (!values.curl) await print(headers);
   else {
     if (values.event !== undefined) headers.push(`X-IRISX-Event: ${values.event}`);
     await print([curlLine(values.url ?? serverUrl(config), headers, file, body)]);
   }
   return 0;
+}
+
+function readTimestamp(text: string): string {
+  if (/^\d{10}$/.test(text)) return text;
+  throw new UsageError('--timestamp must be Unix seconds: 10 digits');
 }
 
 function curlLine(url: string, headers: readonly string[], file: string, body: Buffer): string {

@@ -13,9 +13,10 @@ import {
 } from '../src/core/inspect/verify-log.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
-import { type Arguments, executeCommand, UsageError } from './cli/command.ts';
-import { knownSecrets, readEnvironment, requireDatabase } from './cli/environment.ts';
+import { type Arguments, executeCommand } from './cli/command.ts';
+import { knownSecrets, readEnvironment, withLog } from './cli/environment.ts';
 import { counted, grouped } from './cli/numbers.ts';
+import { FILLED_TEXT, option, UsageError } from './cli/options.ts';
 import { print, showProgress } from './cli/output.ts';
 import { tableLines, unfoldedLines } from './cli/table-lines.ts';
 
@@ -35,7 +36,7 @@ Prints one line per check, then the log's head. Exit code 0: all checks passed.
   ${IRISX} verify --anchor 1234:9f2c…
 `;
 
-const OPTIONS = { anchor: { type: 'string' }, secret: { type: 'string' } } as const;
+const OPTIONS = { anchor: option(readAnchor), secret: FILLED_TEXT };
 
 interface Finding {
   readonly state: 'ok' | 'FAILED' | 'skipped';
@@ -47,27 +48,20 @@ interface Finding {
 const DETAILS_MAX = 20;
 const STATE_CHARS = 7;
 
-async function main({ values }: Arguments<typeof OPTIONS>): Promise<number> {
-  const anchor = values.anchor === undefined ? undefined : readAnchor(values.anchor);
-  const config = readEnvironment(values.secret);
-  const engine = await requireDatabase(config);
-  let isGood = true;
-  const report = async (name: string, { state, text, details }: Finding) => {
-    if (state === 'FAILED') isGood = false;
-    const shown = details.slice(0, DETAILS_MAX).map((detail) => `  ${harmless(detail)}`);
-    await print([`${state.padEnd(STATE_CHARS)} ${name}: ${text}`, ...shown]);
-  };
-
-  const reader = await engine.openReader();
-  try {
+async function main({ values: { anchor, secret } }: Arguments<typeof OPTIONS>): Promise<number> {
+  const config = readEnvironment(secret);
+  return withLog(config, async ({ engine, reader }) => {
+    let isGood = true;
+    const report = async (name: string, { state, text, details }: Finding) => {
+      if (state === 'FAILED') isGood = false;
+      const shown = details.slice(0, DETAILS_MAX).map((detail) => `  ${harmless(detail)}`);
+      await print([`${state.padEnd(STATE_CHARS)} ${name}: ${text}`, ...shown]);
+    };
     const damage = await reader.damage();
-    const isDamaged = damage.length > 0;
-    await report(
-      'file',
-      finding(isDamaged ? 'SQLite finds damage' : undefined, 'SQLite finds no damage', damage),
-    );
-    const known = namedSecrets(config, values.secret !== undefined);
-    const secrets = known.map(({ secret }) => secret);
+    const damageText = damage.length > 0 ? 'SQLite finds damage' : undefined;
+    await report('file', finding(damageText, 'SQLite finds no damage', damage));
+    const known = namedSecrets(config, secret !== undefined);
+    const secrets = known.map((each) => each.secret);
     const found = await verifyLog(reader, secrets, (done, total) => showProgress('log', done, total));
     const { sequence, chain, events, head } = found;
     await report('sequence', finding(faultText(sequence), `${counted(events, 'event')} without gaps`));
@@ -79,10 +73,8 @@ async function main({ values }: Arguments<typeof OPTIONS>): Promise<number> {
     }
     await report('tables', await tablesFinding(engine));
     await print([`head: seq ${head.seq}, chain ${Buffer.from(head.chain).toString('hex')}`]);
-  } finally {
-    await reader.close();
-  }
-  return isGood ? 0 : 1;
+    return isGood ? 0 : 1;
+  });
 }
 
 /** @param problem undefined if the check passed */

@@ -3,38 +3,23 @@
  * our output goes away (`| head`), the program ends quietly.
  */
 
-import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { parseArgs } from 'node:util';
 import { ConfigError, EX_CONFIG } from '../../src/config/config.ts';
 import { EngineError, errorText } from '../../src/core/engine-error.ts';
 import { IRISX } from '../../src/core/packaging.ts';
+import { type Options, UsageError, type Values } from './options.ts';
 import { clearProgress } from './output.ts';
-
-/** The command line is wrong; `message` says how, in one line. */
-export class UsageError extends Error {
-  override name = 'UsageError';
-}
 
 export const EX_USAGE = 64;
 export const EX_FAILED = 1;
 /** What a shell reports for a program that was killed by SIGPIPE. */
 const EX_PIPE = 141;
 
-type Options = NonNullable<ParseArgsConfig['options']>;
-
-/** Options that take a value. */
-export function withValue<Name extends string>(...names: Name[]): Record<Name, { type: 'string' }> {
-  return Object.fromEntries(names.map((name) => [name, { type: 'string' }])) as never;
+/** The arguments of this process. */
+export interface Arguments<O extends Options> {
+  readonly values: Values<O>;
+  readonly positionals: readonly string[];
 }
-
-/** Options without a value. */
-export function flags<Name extends string>(...names: Name[]): Record<Name, { type: 'boolean' }> {
-  return Object.fromEntries(names.map((name) => [name, { type: 'boolean' }])) as never;
-}
-
-/** The arguments as `parseArgs` gives them. */
-export type Arguments<O extends Options> = ReturnType<
-  typeof parseArgs<{ args: string[]; allowPositionals: true; options: O }>
->;
 
 /**
  * Runs a command with the arguments of this process and sets the exit code.
@@ -75,14 +60,29 @@ export function commandLine<O extends Options>(
   allowPositionals: boolean,
 ): Arguments<O> | undefined {
   try {
-    const all: Options = { ...options, help: { type: 'boolean', short: 'h' } };
-    const given = parseArgs({ args: process.argv.slice(2), allowPositionals, options: all });
-    if (given.values['help'] !== true) return given as Arguments<O>;
+    const all = { ...options, help: { type: 'boolean', short: 'h' } } as const;
+    const { values, positionals } = parseArgs({
+      args: process.argv.slice(2),
+      allowPositionals,
+      options: all,
+    });
+    if (!('help' in values)) return { values: readValues(options, values), positionals };
     process.stdout.write(`${usage.trim()}\n`);
   } catch (error) {
-    fail(new UsageError(usageProblem(error as NodeJS.ErrnoException)));
+    fail(error instanceof UsageError ? error : new UsageError(usageProblem(error as NodeJS.ErrnoException)));
   }
   return undefined;
+}
+
+/** @param given texts, or flags @throws UsageError */
+function readValues<O extends Options>(options: O, given: object): Values<O> {
+  const entries = Object.entries(given).map(([name, value]) => {
+    const option = options[name];
+    if (option?.type !== 'string') return [name, value];
+    const read = (text: string) => option.read(text, `--${name}`);
+    return [name, option.multiple === true ? value.map(read) : read(value)];
+  });
+  return Object.fromEntries(entries);
 }
 
 function fail(error: unknown): void {
@@ -113,26 +113,4 @@ function whatToDo(error: unknown): string {
   if (error instanceof UsageError) return '; see --help';
   if (!(error instanceof EngineError) || error.code === undefined) return '';
   return WHAT_TO_DO[error.kind] ?? '';
-}
-
-/**
- * @param option as typed, for the message
- * @returns `text` as a whole number; `fallback` if the option is not given
- * @throws UsageError
- */
-export function wholeNumber<Fallback extends number | undefined>(
-  option: string,
-  text: string | undefined,
-  min: number,
-  max: number,
-  fallback: Fallback,
-): number | Fallback {
-  if (text === undefined) return fallback;
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= max)) {
-    throw new UsageError(
-      `${option} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`,
-    );
-  }
-  return value;
 }

@@ -6,9 +6,11 @@ import { type Config, readConfig } from '../../src/config/config.ts';
 import { loadEnvFile } from '../../src/config/env-file.ts';
 import { DEVELOPMENT_SECRET, secretPath } from '../../src/config/secret-file.ts';
 import type { Engine } from '../../src/core/engine/engine.ts';
+import type { Reader } from '../../src/core/engine/reader.ts';
 import { engineOf } from '../../src/engines/engine-of.ts';
 import { derivations } from '../../src/projections/index.ts';
-import { EX_FAILED, UsageError } from './command.ts';
+import { EX_FAILED } from './command.ts';
+import { UsageError } from './options.ts';
 
 const NO_SECRETS = {
   WEBHOOK_SECRET_FILE: undefined,
@@ -19,10 +21,9 @@ const NO_SECRETS = {
 /**
  * If the command fails, warnings are printed at its end, because one of them may be the reason.
  * @param secret the value of `--secret`, which replaces all configured secrets
- * @throws ConfigError, UsageError
+ * @throws ConfigError
  */
 export function readEnvironment(secret?: string): Config {
-  if (secret?.trim() === '') throw new UsageError('--secret must not be empty');
   const fileWarnings = loadEnvFile();
   const given = secret === undefined ? {} : { ...NO_SECRETS, WEBHOOK_SECRET: secret };
   const config = readConfig({ ...process.env, ...given }, process.pid, fileWarnings);
@@ -56,8 +57,14 @@ export function serverUrl({ port, host }: Config): string {
   return `http://${name}:${port}/webhooks`;
 }
 
-/** @returns the engine of the database @throws Error if there is no database, or if it contains no log */
-export async function requireDatabase({ databasePath }: Pick<Config, 'databasePath'>): Promise<Engine> {
+/**
+ * Opens the log of the configured database for `work`, and closes it again.
+ * @throws Error if there is no database, or if it contains no log
+ */
+export async function withLog<T>(
+  { databasePath }: Config,
+  work: (log: { readonly engine: Engine; readonly reader: Reader }) => Promise<T>,
+): Promise<T> {
   if (!existsSync(databasePath)) {
     throw new Error(
       `there is no database ${relative('', databasePath)}: start the server once, or set DATABASE_URL`,
@@ -65,6 +72,10 @@ export async function requireDatabase({ databasePath }: Pick<Config, 'databasePa
   }
   const engine = engineOf(databasePath, derivations);
   const reader = await engine.openReader();
-  await reader.close();
-  return engine;
+  return work({ engine, reader }).finally(() => reader.close());
+}
+
+/** The engine of the configured database, in which there is a log. @throws as withLog */
+export function requireDatabase(config: Config): Promise<Engine> {
+  return withLog(config, async ({ engine }) => engine);
 }

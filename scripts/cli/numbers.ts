@@ -1,4 +1,4 @@
-/** Numbers formatted for people. */
+/** Numbers and times formatted for people. */
 
 /** Made when it is first used, because that takes 10 ms, which the start of the server must not wait for. */
 let format: Intl.NumberFormat | undefined;
@@ -26,4 +26,9 @@ export function duration(ms: number): string {
 /** Events, deliveries or the like per second: `47,000/s`. */
 export function perSecond(count: number, ms: number): string {
   return `${grouped((count * 1000) / Math.max(1, ms))}/s`;
+}
+
+/** In UTC: `2026-01-05 09:00:00.000` @param ms since 1970 */
+export function shownTime(ms: number): string {
+  return new Date(ms).toISOString().slice(0, -1).replace('T', ' ');
 }

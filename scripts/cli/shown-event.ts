@@ -1,12 +1,25 @@
-/** One complete event, formatted for a program or for a terminal. */
+/** One complete event, read from the log and formatted for a program or for a terminal. */
 
 import { isUtf8 } from 'node:buffer';
+import type { Reader } from '../../src/core/engine/reader.ts';
 import { indentedJson } from '../../src/core/event/indented-json.ts';
-import type { StoredEvent } from '../../src/core/event/recorded-event.ts';
+import { failureText, type StoredEvent } from '../../src/core/event/recorded-event.ts';
 import { harmless } from '../../src/core/logger.ts';
 import { alignedLines } from './aligned-lines.ts';
 
-/** @param failure the reason recorded in the table `failures` */
+/** @throws Error if there is no such event */
+export async function eventAt(reader: Reader, seq: number): Promise<StoredEvent> {
+  const [event] = await reader.stored(seq - 1, 1);
+  if (event?.seq === seq) return event;
+  throw new Error(`there is no event ${seq}: the log's last event is seq ${(await reader.head()).seq}`);
+}
+
+/** The reasons recorded in the table `failures` for an event, in one text; null if there are none. */
+export async function failureOf(reader: Reader, seq: number): Promise<string | null> {
+  return failureText((await reader.failuresOf(seq)).map(({ error }) => error));
+}
+
+/** @param failure as `failureOf` gives it */
 export function eventMembers(event: StoredEvent, failure: string | null): Record<string, unknown> {
   return { ...keptMembers(event, failure), ...bodyMember(event.body) };
 }

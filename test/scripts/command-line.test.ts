@@ -41,8 +41,16 @@ describe('every command', { concurrency: 2 }, () => {
     ['send', ['call.busy', '--rate', 'fast'], /^--rate must be a whole number/],
     ['send', ['call.busy', '--count'], /^--count needs a value; see --help\n$/],
     ['send', ['call.busy', '--quiet=1'], /^--quiet takes no value; see --help\n$/],
-    ['send', ['--scenario', 'nap'], /^--scenario must be one of call, failed-call, sms, sms-stop, all; see/],
-    ['send', ['call.busy', '--shape', 'round'], /^--shape must be one of envelope, bare, flat; see/],
+    [
+      'send',
+      ['--scenario', 'nap'],
+      /^--scenario must be one of call, failed-call, sms, sms-stop, all, not "nap"; see/,
+    ],
+    [
+      'send',
+      ['call.busy', '--shape', 'round'],
+      /^--shape must be one of envelope, bare, flat, not "round"; see/,
+    ],
     ['send', ['call.busy', '--data', 'x'], /^--data must be name=value, not "x"; see/],
     [
       'send',
