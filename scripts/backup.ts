@@ -1,6 +1,6 @@
 /** `./irisx backup`: a checked copy of the log and its tables in one file, while the server runs. */
 
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { lowerPriority, NICENESS } from '../src/core/low-priority.ts';
 import { IRISX } from '../src/core/packaging.ts';
@@ -28,11 +28,14 @@ async function main({ positionals }: Arguments<Record<never, never>>): Promise<n
   const [target, ...more] = positionals;
   if (target === undefined || target === '' || more.length > 0)
     throw new UsageError('give exactly one FILE to write');
+  const path = resolve(target);
+  const folder = dirname(path);
   const engine = await requireDatabase(readEnvironment());
   lowerPriority(NICENESS.reading);
   const startedMs = performance.now();
   const { head, runsPath, leftOut } = await engine.backup({
-    targetPath: realTarget(target),
+    // Links in the folder's path are followed, so that each file has exactly one name.
+    targetPath: join(existsSync(folder) ? realpathSync(folder) : folder, basename(path)),
     onProgress: showProgress,
   });
   await print([
@@ -42,16 +45,6 @@ async function main({ positionals }: Arguments<Record<never, never>>): Promise<n
     `head: seq ${head.seq}, chain ${Buffer.from(head.chain).toString('hex')}`,
   ]);
   return 0;
-}
-
-/** Follows links in the folder's path, so that each file has exactly one name. */
-function realTarget(path: string): string {
-  const absolute = resolve(path);
-  try {
-    return join(realpathSync(dirname(absolute)), basename(absolute));
-  } catch {
-    return absolute; // there is no such folder: backup() reports that
-  }
 }
 
 await executeCommand(USAGE, {}, main);

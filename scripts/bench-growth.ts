@@ -11,7 +11,7 @@ import { IRISX } from '../src/core/packaging.ts';
 import { engineOf } from '../src/engines/engine-of.ts';
 import { derivations } from '../src/projections/index.ts';
 import { RECEIVER, withContestant } from './bench/contestants.ts';
-import { appendSamples, sendLoad } from './bench/measure.ts';
+import { appendSamples, printRow, sendLoad } from './bench/measure.ts';
 import { type Arguments, executeCommand } from './cli/command.ts';
 import { grouped } from './cli/numbers.ts';
 import { TEXT, whole } from './cli/options.ts';
@@ -68,8 +68,7 @@ async function measureStep(folder: string, databasePath: string, seed: number, e
     while (!(await fetch(`http://127.0.0.1:${port}/health`)).ok);
     const startMs = performance.now() - startedMs;
     const closed = { port, connections: CONNECTIONS, seconds: SECONDS, warmUpSeconds: WARM_UP_SECONDS };
-    const { answered, seconds } = await sendLoad({ ...closed, seed: 2000 + seed });
-    const perSecond = answered / seconds;
+    const { perSecond } = await sendLoad({ ...closed, seed: 2000 + seed });
     const open = { ...closed, ratePerSecond: Math.round((emptyPerSecond ?? perSecond) / 2) };
     const { p99Ms } = await sendLoad({ ...open, seed: 3000 + seed });
     const rebuilding = await whileRebuilding(databasePath, () => sendLoad({ ...open, seed: 4000 + seed }));
@@ -123,9 +122,5 @@ const COLUMNS: Readonly<Record<string, (step: Step, first: Step) => string>> = {
   'of parsing': ({ parseMs, rebuildMs }) => (parseMs / rebuildMs).toFixed(2),
   'reports ms': ({ reportsMs }) => grouped(reportsMs),
 };
-
-function printRow(cells: readonly string[]): void {
-  process.stdout.write(`${cells.map((cell) => cell.padStart(14)).join('')}\n`);
-}
 
 await executeCommand(USAGE, OPTIONS, main, false);

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { IRISX } from '../src/core/packaging.ts';
 import { RECEIVER, withContestant } from './bench/contestants.ts';
-import { sendLoad } from './bench/measure.ts';
+import { printRow, sendLoad } from './bench/measure.ts';
 import { type Arguments, executeCommand } from './cli/command.ts';
 import { grouped } from './cli/numbers.ts';
 import { whole } from './cli/options.ts';
@@ -26,14 +26,14 @@ const TICKS_PER_SECOND = 100;
 async function main({ values }: Arguments<typeof OPTIONS>): Promise<number> {
   const { deliveries = DELIVERIES_DEFAULT } = values;
   await withContestant(RECEIVER, async ({ port, pid }) => {
-    printRow('deliveries', 'RSS MiB');
-    printRow('0', rssMib(pid));
+    printRow(['deliveries', 'RSS MiB']);
+    printRow(['0', rssMib(pid)]);
     let sent = 0;
     for (let seed = 1, step = 1; step <= STEPS; seed++) {
       const load = { port, connections: CONNECTIONS, seconds: PIECE_SECONDS, warmUpSeconds: 0, seed };
       sent += (await sendLoad(load)).answered;
       if (sent < (deliveries * step) / STEPS) continue;
-      printRow(grouped(sent), rssMib(pid));
+      printRow([grouped(sent), rssMib(pid)]);
       step = Math.floor((sent * STEPS) / deliveries) + 1;
     }
     await wait(1000);
@@ -42,10 +42,6 @@ async function main({ values }: Arguments<typeof OPTIONS>): Promise<number> {
     process.stdout.write(`idle for ${IDLE_SECONDS} s: ${cpuMs(pid) - before} ms of processor time\n`);
   });
   return 0;
-}
-
-function printRow(deliveries: string, memory: string): void {
-  process.stdout.write(`${deliveries.padStart(12)}${memory.padStart(10)}\n`);
 }
 
 function rssMib(pid: number): string {

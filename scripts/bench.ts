@@ -44,8 +44,8 @@ interface ServerLoad extends Omit<Load, 'port'> {
 
 /** What is compared in a closed loop. Each gives a rate per second. */
 const RATES: Readonly<Record<string, (load: ServerLoad) => Promise<number>>> = {
-  [BARE.name]: (load) => serverRate(BARE, load),
-  [RECEIVER.name]: (load) => serverRate(RECEIVER, load),
+  [BARE.name]: async (load) => (await measureServer(BARE, load)).perSecond,
+  [RECEIVER.name]: async (load) => (await measureServer(RECEIVER, load)).perSecond,
   '(b) the writer alone, batches of the same size': (load) => writerRate(load.connections, load.seconds),
   '(c) the writer alone, one transaction per event': (load) => writerRate(1, load.seconds),
 };
@@ -78,11 +78,6 @@ async function main({ values }: Arguments<typeof OPTIONS>): Promise<number> {
 async function measureRates(load: ServerLoad): Promise<void> {
   for (const [name, measureRate] of Object.entries(RATES))
     note(name, `${load.connections} connections`, await measureRate(load));
-}
-
-async function serverRate(contestant: Contestant, load: ServerLoad): Promise<number> {
-  const { answered, seconds } = await measureServer(contestant, load);
-  return answered / seconds;
 }
 
 async function measureLatencies(load: ServerLoad): Promise<void> {

@@ -13,6 +13,7 @@ import { grouped, shownTime } from './cli/numbers.ts';
 import {
   FILLED_TEXT,
   FLAG,
+  knownName,
   OUTPUT,
   option,
   refuseMore,
@@ -81,17 +82,13 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
     const [command, ...rest] = positionals;
     if (command === undefined)
       throw new UsageError('give a command: list, tail, show SEQ, raw SEQ or export');
-    const execute = COMMANDS.get(command);
-    if (execute === undefined)
-      throw new UsageError(
-        `unknown command ${JSON.stringify(command)}; commands: ${[...COMMANDS.keys()].join(', ')}`,
-      );
-    await execute(reader, values, rest);
+    await COMMANDS[knownName('command', command, COMMAND_NAMES)](reader, values, rest);
     return 0;
   });
 }
 
-const COMMANDS = new Map(Object.entries({ list, tail, show, raw, export: exportEvents }));
+const COMMANDS = { list, tail, show, raw, export: exportEvents };
+const COMMAND_NAMES = Object.keys(COMMANDS) as (keyof typeof COMMANDS)[];
 
 async function list(reader: Reader, values: Values, rest: readonly string[]): Promise<void> {
   refuseMore(rest);

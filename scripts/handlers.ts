@@ -12,7 +12,7 @@ import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, executeCommand } from './cli/command.ts';
 import { readEnvironment, withLog } from './cli/environment.ts';
 import { counted, duration, grouped } from './cli/numbers.ts';
-import { FLAG, option, readSeq, refuseMore, TEXT, UsageError } from './cli/options.ts';
+import { FLAG, knownName, option, readSeq, refuseMore, TEXT, UsageError } from './cli/options.ts';
 import { print } from './cli/output.ts';
 
 const USAGE = `
@@ -54,14 +54,14 @@ interface Given {
 }
 
 /** By name: each returns the exit code. */
-const COMMANDS = new Map(Object.entries({ status, failed, retry, skip, resume }));
-const NAMES = [...COMMANDS.keys()].join(', ');
+const COMMANDS = { status, failed, retry, skip, resume };
+const NAMES = Object.keys(COMMANDS) as (keyof typeof COMMANDS)[];
 
 async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
   const [name, ...rest] = positionals;
   const replayFrom = values['replay-from'];
   if ((name === undefined) === (replayFrom === undefined))
-    throw new UsageError(`give a command (${NAMES}) or --replay-from SEQ`);
+    throw new UsageError(`give a command (${NAMES.join(', ')}) or --replay-from SEQ`);
   if (values.all && name !== 'retry') throw new UsageError('--all is for retry');
   if (values.from !== undefined && name !== 'resume') throw new UsageError('--from is for resume');
   if (values.only !== undefined && replayFrom === undefined)
@@ -77,10 +77,7 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
     try {
       const given = { engine, store, reader, head: await reader.head(), rest, values };
       if (replayFrom !== undefined) return await replay(given, replayFrom);
-      const command = COMMANDS.get(name ?? '');
-      if (command === undefined)
-        throw new UsageError(`unknown command ${JSON.stringify(name)}; commands: ${NAMES}`);
-      return await command(given);
+      return await COMMANDS[knownName('command', name ?? '', NAMES)](given);
     } finally {
       await store.close();
     }

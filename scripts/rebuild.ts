@@ -8,7 +8,7 @@ import { derivations } from '../src/projections/index.ts';
 import { type Arguments, executeCommand } from './cli/command.ts';
 import { readEnvironment, requireDatabase } from './cli/environment.ts';
 import { counted, duration, perSecond } from './cli/numbers.ts';
-import { FLAG, UsageError } from './cli/options.ts';
+import { FLAG, knownName } from './cli/options.ts';
 import { print, showProgress } from './cli/output.ts';
 import { tableLines, unfoldedLines } from './cli/table-lines.ts';
 
@@ -30,12 +30,9 @@ Without a TABLE, all of them: ${NAMES.join(', ')}.
 const OPTIONS = { check: FLAG };
 
 async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
-  const unknown = positionals.find((name) => !NAMES.includes(name));
-  if (unknown !== undefined) {
-    throw new UsageError(`unknown table ${JSON.stringify(unknown)}; tables: ${NAMES.join(', ')}`);
-  }
-  const engine = await requireDatabase(readEnvironment());
+  for (const name of positionals) knownName('table', name, NAMES);
   const isMeant = (name: string) => positionals.length === 0 || positionals.includes(name);
+  const engine = await requireDatabase(readEnvironment());
   if (values.check) return check(engine, isMeant);
   await rebuildTables(
     engine,

@@ -20,7 +20,7 @@ import { type Arguments, executeCommand } from './cli/command.ts';
 import { csvLines } from './cli/csv.ts';
 import { readEnvironment, withLog } from './cli/environment.ts';
 import { grouped, shownTime } from './cli/numbers.ts';
-import { choice, readTime, TEXT, TIME, UsageError } from './cli/options.ts';
+import { choice, knownName, readTime, TEXT, TIME, UsageError } from './cli/options.ts';
 import { clearProgress, showProgress } from './cli/output.ts';
 import { noteTableProblems } from './cli/table-lines.ts';
 
@@ -64,7 +64,10 @@ interface Made extends Report, ReportScope {
 }
 
 async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
-  const names = positionals.length === 0 ? REPORT_NAMES : positionals.map(nameOf);
+  const names =
+    positionals.length === 0
+      ? REPORT_NAMES
+      : positionals.map((name) => knownName('report', name, REPORT_NAMES));
   const { since: sinceMs, until: untilMs, by = 'day', format = 'table' } = values;
   const without = positionals.find((name) => !hasGroups(name as ReportName));
   if (values.by !== undefined && without !== undefined)
@@ -93,13 +96,6 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
     return printFrom(past).finally(() => past.close());
   });
   return 0;
-}
-
-function nameOf(text: string): ReportName {
-  const name = REPORT_NAMES.find((known) => known === text);
-  if (name === undefined)
-    throw new UsageError(`unknown report ${JSON.stringify(text)}; reports: ${REPORT_NAMES.join(', ')}`);
-  return name;
 }
 
 /** The seq that `text`, a seq or a time, stands for. */

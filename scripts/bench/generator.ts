@@ -6,9 +6,11 @@
  */
 
 import { connect, type Socket } from 'node:net';
+import { generateSignature } from '../../src/core/event/signature.ts';
 import { Latencies } from '../cli/latencies.ts';
+import { seededRandom } from '../cli/random.ts';
+import { sampleLog } from '../cli/sample-log.ts';
 import { BENCH_SECRET } from './contestants.ts';
-import { prepareDeliveries } from './prepared.ts';
 
 export interface Load {
   readonly port: number;
@@ -24,7 +26,7 @@ export interface Load {
 export interface LoadResult {
   /** Within the measured time. */
   readonly answered: number;
-  readonly seconds: number;
+  readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
@@ -43,13 +45,13 @@ const RATE_MAX = 100_000;
 /** An open loop must not end with a delivery that has waited longer than this for a connection. */
 const LATE_MS_MAX = 1000;
 const READ_BYTES = 16 * 1024;
+/** More than a request has on average. */
+const REQUEST_BYTES = 1200;
 
 const load: Load = JSON.parse(process.argv[2] ?? '');
 const { ratePerSecond } = load;
-const prepared = prepareDeliveries(
+const prepared = prepareRequests(
   Math.ceil((ratePerSecond ?? RATE_MAX) * (load.seconds + load.warmUpSeconds) * 1.05) + load.connections,
-  load.seed,
-  BENCH_SECRET,
 );
 const latencies = new Latencies();
 const startMs = performance.now();
@@ -58,10 +60,10 @@ const endMs = measureMs + load.seconds * 1000;
 let sent = 0;
 
 const connections = Array.from({ length: load.connections }, open);
-if (ratePerSecond === undefined) for (const connection of connections) send(connection, startMs);
-const idle = ratePerSecond === undefined ? [] : connections;
+const idle = [...connections];
 const overdueMs: number[] = [];
 if (ratePerSecond !== undefined) sendDue(ratePerSecond, 0);
+else for (const connection of connections) send(connection, startMs);
 
 function open(): Connection {
   const buffer = Buffer.alloc(READ_BYTES);
@@ -95,8 +97,7 @@ function onBytes(connection: Connection, text: string): void {
   const nowMs = performance.now();
   if (nowMs >= measureMs) latencies.add(nowMs - connection.sinceMs);
   if (nowMs >= endMs) return end();
-  if (ratePerSecond === undefined) return send(connection, nowMs);
-  const dueMs = overdueMs.shift();
+  const dueMs = ratePerSecond === undefined ? nowMs : overdueMs.shift();
   if (dueMs === undefined) idle.push(connection);
   else send(connection, dueMs);
 }
@@ -121,11 +122,40 @@ function end(): void {
     throw new Error(`${ratePerSecond} deliveries/s are too many for the server`);
   const result: LoadResult = {
     answered: latencies.count,
-    seconds: (nowMs - measureMs) / 1000,
+    perSecond: (latencies.count * 1000) / (nowMs - measureMs),
     p50Ms: latencies.percentileMs(50),
     p99Ms: latencies.percentileMs(99),
     maxMs: latencies.maxMs,
   };
   process.stdout.write(JSON.stringify(result));
   process.exit();
+}
+
+/**
+ * Signs and serializes a realistic mix of the fourteen types in the three shapes, no two alike, so that they only have
+ * to be written. They are signed with the current time and must therefore be sent within MAX_AGE.
+ * @returns a function that gives the bytes of the complete request `index`; undefined from `count` on
+ */
+function prepareRequests(count: number): (index: number) => Buffer | undefined {
+  const bytes = Buffer.allocUnsafeSlow(count * REQUEST_BYTES);
+  const ends = new Uint32Array(count + 1);
+  const timestamp = Math.floor(Date.now() / 1000);
+  let index = 0;
+  for (const { type, eventId, body } of sampleLog(seededRandom(load.seed), count, Date.now())) {
+    const head = [
+      'POST /webhooks HTTP/1.1',
+      'Host: localhost',
+      'User-Agent: IRISX-Webhooks/1.0',
+      'Content-Type: application/json',
+      `X-IRISX-Signature: ${generateSignature(body, BENCH_SECRET, timestamp)}`,
+      `X-IRISX-Timestamp: ${timestamp}`,
+      `X-IRISX-Event: ${type}`,
+      `X-IRISX-Event-ID: ${eventId}`,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+    ].join('\r\n');
+    const start = ends[index] ?? 0;
+    ends[index + 1] = start + bytes.write(`${head}\r\n\r\n${body}`, start);
+    index += 1;
+  }
+  return (each) => (each < count ? bytes.subarray(ends[each], ends[each + 1]) : undefined);
 }

@@ -25,14 +25,18 @@ export function appendSamples(options: AppendOptions): Promise<AppendResult> {
   return resultOf('append-samples', options);
 }
 
+/** Prints a row of a table whose other rows are not known yet. */
+export function printRow(cells: readonly string[]): void {
+  process.stdout.write(`${cells.map((cell) => cell.padStart(14)).join('')}\n`);
+}
+
 /** @returns events per second of the writer's code alone, in a new database */
 export async function writerRate(batchDeliveries: number, seconds: number): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'irisx-bench-'));
   try {
     const databasePath = join(folder, 'irisx.db');
     const options = { databasePath, seed: 1, batchDeliveries, secondsMax: seconds };
-    const result = await appendSamples(options);
-    return result.events / result.seconds;
+    return (await appendSamples(options)).perSecond;
   } finally {
     rmSync(folder, { recursive: true });
   }

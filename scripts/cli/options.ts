@@ -81,6 +81,13 @@ export function readSeq(text: string): number {
   return seq;
 }
 
+/** @param noun what the names are of, for the message @throws UsageError that lists the names */
+export function knownName<Name extends string>(noun: string, text: string, names: readonly Name[]): Name {
+  const found = names.find((name) => name === text);
+  if (found !== undefined) return found;
+  throw new UsageError(`unknown ${noun} ${JSON.stringify(text)}; ${noun}s: ${names.join(', ')}`);
+}
+
 /** @param rest the arguments that a command has not used @throws UsageError if there are any */
 export function refuseMore([text]: readonly string[]): void {
   if (text !== undefined) throw new UsageError(`unknown argument ${JSON.stringify(text)}`);

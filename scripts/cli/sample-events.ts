@@ -73,31 +73,25 @@ const RECORDING_MS = 3000;
 const TRANSCRIPT_MS = 20_000;
 
 /** When an event of this type occurs for the subject; milliseconds since 1970 UTC. */
-export function sampleTimeMs(type: string, subject: Subject): number {
-  const { startedAtMs } = subject;
-  const answeredAtMs = startedAtMs + CONNECTING_MS + subject.ringingS * 1000;
-  const endedAtMs = answeredAtMs + subject.talkingS * 1000;
-  switch (tabledType(type)) {
-    case 'call.ringing':
-      return startedAtMs + CONNECTING_MS;
-    case 'call.answered':
-    case 'call.failed':
-    case 'call.no_answer':
-    case 'call.busy':
-    case 'call.cancelled':
-      return answeredAtMs;
-    case 'call.completed':
-      return endedAtMs;
-    case 'recording.complete':
-      return endedAtMs + RECORDING_MS;
-    case 'recording.transcribed':
-      return endedAtMs + TRANSCRIPT_MS;
-    case 'sms.delivered':
-    case 'sms.failed':
-      return startedAtMs + SMS_ROUTE_MS;
-    default:
-      return startedAtMs;
-  }
+export function sampleTimeMs(type: string, { startedAtMs, ringingS, talkingS }: Subject): number {
+  const ringingAtMs = startedAtMs + CONNECTING_MS;
+  const answeredAtMs = ringingAtMs + ringingS * 1000;
+  const endedAtMs = answeredAtMs + talkingS * 1000;
+  const later: Readonly<Partial<Record<TabledType, number>>> = {
+    'call.ringing': ringingAtMs,
+    'call.answered': answeredAtMs,
+    'call.failed': answeredAtMs,
+    'call.no_answer': answeredAtMs,
+    'call.busy': answeredAtMs,
+    'call.cancelled': answeredAtMs,
+    'call.completed': endedAtMs,
+    'recording.complete': endedAtMs + RECORDING_MS,
+    'recording.transcribed': endedAtMs + TRANSCRIPT_MS,
+    'sms.delivered': startedAtMs + SMS_ROUTE_MS,
+    'sms.failed': startedAtMs + SMS_ROUTE_MS,
+  };
+  const tabled = tabledType(type);
+  return (tabled && later[tabled]) ?? startedAtMs;
 }
 
 const MICROS_PER_SECOND_OF_CALL = 140;

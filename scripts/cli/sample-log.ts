@@ -5,19 +5,18 @@
 
 import type { Random } from './random.ts';
 import { type SampleDelivery, SHAPES, sampleEvent, sampleTimeMs } from './sample-events.ts';
-import { nextMessage, type Subject, sampleSubject } from './sample-subject.ts';
-
-const CALL = ['call.initiated', 'call.ringing', 'call.answered', 'call.completed'];
+import { nextMessage, sampleSubject } from './sample-subject.ts';
+import { CALL_TYPES, RECORDING_TYPES, type ScenarioEvent, SENT_TYPES } from './scenarios.ts';
 
 /** The events of a hundred stories. */
 const STORIES = [
-  ...times(20, CALL),
-  ...times(20, [...CALL, 'recording.complete', 'recording.transcribed']),
+  ...times(20, CALL_TYPES),
+  ...times(20, [...CALL_TYPES, ...RECORDING_TYPES]),
   ...times(6, ['call.initiated', 'call.ringing', 'call.no_answer']),
   ...times(4, ['call.initiated', 'call.ringing', 'call.busy']),
   ...times(3, ['call.initiated', 'call.failed']),
   ...times(2, ['call.initiated', 'call.ringing', 'call.cancelled']),
-  ...times(30, ['sms.sent', 'sms.delivered']),
+  ...times(30, SENT_TYPES),
   ...times(3, ['sms.sent', 'sms.failed']),
   ...times(12, ['sms.received']),
 ];
@@ -31,11 +30,9 @@ const GAP_MS_MAX = 400;
 const KEYWORDS = ['STOP', 'START', 'HELP'];
 const KEYWORD_CHANCE = 0.1;
 
-interface Due {
+interface Due extends ScenarioEvent {
   /** When it occurs, milliseconds since 1970 UTC. */
   readonly atMs: number;
-  readonly type: string;
-  readonly subject: Subject;
 }
 
 /**

@@ -12,48 +12,48 @@ export interface ScenarioEvent {
 
 const REPLY_MS = 30_000;
 
-const CALL_TYPES = ['call.initiated', 'call.ringing', 'call.answered', 'call.completed'];
-const RECORDING_TYPES = ['recording.complete', 'recording.transcribed'];
+export const CALL_TYPES = ['call.initiated', 'call.ringing', 'call.answered', 'call.completed'];
+export const RECORDING_TYPES = ['recording.complete', 'recording.transcribed'];
+export const SENT_TYPES = ['sms.sent', 'sms.delivered'];
 /** Each of them ends a separate call or message. */
 const OTHER_ENDINGS = ['call.failed', 'call.no_answer', 'call.busy', 'call.cancelled', 'sms.failed'];
 
-type Scenario = (random: Random, startedAtMs: number) => ScenarioEvent[];
-
+/** The times of their events begin at 0. */
 const SCENARIOS = {
-  call: (random, startedAtMs) =>
-    eventsOf(sampleSubject(random, startedAtMs), [...CALL_TYPES, ...RECORDING_TYPES]),
+  call: (random) => eventsOf(sampleSubject(random, 0), [...CALL_TYPES, ...RECORDING_TYPES]),
 
-  'failed-call': (random, startedAtMs) =>
-    eventsOf(sampleSubject(random, startedAtMs), ['call.initiated', 'call.ringing', 'call.failed']),
+  'failed-call': (random) =>
+    eventsOf(sampleSubject(random, 0), ['call.initiated', 'call.ringing', 'call.failed']),
 
-  sms: (random, startedAtMs) => {
-    const { sent, reply } = conversation(random, startedAtMs);
-    return [...eventsOf(sent, ['sms.sent', 'sms.delivered']), ...eventsOf(reply, ['sms.received'])];
+  sms: (random) => {
+    const { sent, reply } = conversation(random);
+    return [...eventsOf(sent, SENT_TYPES), ...eventsOf(reply, ['sms.received'])];
   },
 
-  'sms-stop': (random, startedAtMs) => {
-    const { sent, reply } = conversation(random, startedAtMs);
-    const stop = nextMessage(sent, random, startedAtMs + 2 * REPLY_MS, 'STOP');
+  'sms-stop': (random) => {
+    const { sent, reply } = conversation(random);
+    const stop = nextMessage(sent, random, 2 * REPLY_MS, 'STOP');
     return [
-      ...eventsOf(sent, ['sms.sent', 'sms.delivered']),
-      ...[reply, stop].flatMap((subject) => eventsOf(subject, ['sms.received'])),
+      ...eventsOf(sent, SENT_TYPES),
+      ...eventsOf(reply, ['sms.received']),
+      ...eventsOf(stop, ['sms.received']),
     ];
   },
 
-  all: (random, startedAtMs) => {
-    const call = sampleSubject(random, startedAtMs);
-    const { sent, reply } = conversation(random, startedAtMs);
+  all: (random) => {
+    const call = sampleSubject(random, 0);
+    const { sent, reply } = conversation(random);
     return DOCUMENTED_TYPES.map((type) => {
-      if (OTHER_ENDINGS.includes(type)) return { type, subject: sampleSubject(random, startedAtMs) };
+      if (OTHER_ENDINGS.includes(type)) return { type, subject: sampleSubject(random, 0) };
       if (type === 'sms.received') return { type, subject: reply };
       return { type, subject: type.startsWith('sms.') ? sent : call };
     });
   },
-} as const satisfies Readonly<Record<string, Scenario>>;
+} as const satisfies Readonly<Record<string, (random: Random) => ScenarioEvent[]>>;
 
-function conversation(random: Random, startedAtMs: number) {
-  const sent = sampleSubject(random, startedAtMs);
-  return { sent, reply: nextMessage(sent, random, startedAtMs + REPLY_MS, sent.inboundText) };
+function conversation(random: Random) {
+  const sent = sampleSubject(random, 0);
+  return { sent, reply: nextMessage(sent, random, REPLY_MS, sent.inboundText) };
 }
 
 export type ScenarioName = keyof typeof SCENARIOS;
@@ -61,7 +61,7 @@ export const SCENARIO_NAMES = Object.keys(SCENARIOS) as ScenarioName[];
 
 /** @param endedAtMs the time of its last event, milliseconds since 1970 UTC */
 export function scenario(name: ScenarioName, random: Random, endedAtMs: number): ScenarioEvent[] {
-  return endingAt(SCENARIOS[name](random, 0), endedAtMs);
+  return endingAt(SCENARIOS[name](random), endedAtMs);
 }
 
 /** One event of any type, with its own subject, that occurred at `atMs`. */
