@@ -7,7 +7,7 @@ import { CALL_UUID, id, micros, text, time } from '../core/event/fields.ts';
 import { column, DURATION_SECONDS, key, milestone, PARTIES, RECORDING_URL } from './columns.ts';
 import { lifecycleTable, STATUS } from './lifecycle.ts';
 
-const ENDED = ['call.completed', 'call.failed', 'call.no_answer', 'call.busy', 'call.cancelled'] as const;
+const ENDED = ['call.completed', 'call.no_answer', 'call.busy', 'call.failed', 'call.cancelled'] as const;
 
 export const calls = lifecycleTable({
   name: 'calls',

@@ -3,6 +3,10 @@
  * the reports and the admin pages take them from here.
  */
 
+import { calls } from './calls.ts';
+import { statusesOf } from './lifecycle.ts';
+import { smsMessages } from './sms-messages.ts';
+
 /** `share` is 0 to 1, `micros` are millionths of the currency unit, `time` is milliseconds since 1970. */
 export type FigureKind = 'text' | 'count' | 'share' | 'seconds' | 'minutes' | 'micros' | 'time';
 
@@ -19,7 +23,7 @@ export interface Source<Name extends string = string> {
   readonly at: string;
   /** SQL of the other party's phone number. */
   readonly number: string;
-  /** All that a row can have. */
+  /** All that a row can have, by rank. */
   readonly statuses: readonly string[];
   readonly figures: Readonly<Record<Name, Omit<Figure, 'name'>>>;
 }
@@ -32,15 +36,12 @@ export const withStatus = (status: string) => count(`count(*) FILTER (WHERE stat
 const DELIVERY_RATE = `1.0 * ${withStatus('delivered').sql}
     / nullif(count(*) FILTER (WHERE status IN ('delivered', 'failed')), 0)`;
 
-/** How a call can have ended. */
-export const CALL_OUTCOMES = ['completed', 'no_answer', 'busy', 'failed', 'cancelled'] as const;
-
 /** A call's time is when it began, as far as known. */
 export const CALLS = {
   table: 'calls',
   at: 'coalesce(initiated_at_ms, ringing_at_ms, answered_at_ms, ended_at_ms)',
   number: "CASE direction WHEN 'inbound' THEN from_number ELSE to_number END",
-  statuses: ['initiated', 'ringing', 'answered', ...CALL_OUTCOMES],
+  statuses: statusesOf(calls),
   figures: {
     calls: count('count(*)'),
     answered: count('count(answered_at_ms)'),
@@ -63,7 +64,7 @@ export const SMS = {
   table: 'sms_messages',
   at: 'coalesce(queued_at_ms, sent_at_ms, delivered_at_ms, failed_at_ms, received_at_ms)',
   number: "CASE status WHEN 'received' THEN from_number ELSE to_number END",
-  statuses: ['queued', 'sent', 'delivered', 'failed', 'received'],
+  statuses: statusesOf(smsMessages),
   figures: {
     messages: count('count(*)'),
     outbound: count("count(*) FILTER (WHERE status <> 'received')"),

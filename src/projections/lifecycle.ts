@@ -114,3 +114,8 @@ function effectOf(
 export function statusOf(type: TabledType): string {
   return type.slice(type.indexOf('.') + 1);
 }
+
+/** All statuses of a table, by rank. */
+export function statusesOf({ ranks = [] }: Pick<Table, 'ranks'>): string[] {
+  return ranks.flat().map(statusOf);
+}

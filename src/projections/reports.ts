@@ -5,7 +5,7 @@
 
 import type { Reader } from '../core/engine/reader.ts';
 import type { Row } from '../core/tables/projection.ts';
-import { CALL_OUTCOMES, CALLS, columnList, type Figure, type FigureKind, figuresOf, SMS } from './figures.ts';
+import { CALLS, columnList, type Figure, type FigureKind, figuresOf, SMS } from './figures.ts';
 
 /** `number` is the other party's phone number. Days and hours are UTC. */
 export const GROUPINGS = ['day', 'hour', 'tenant', 'number'] as const;
@@ -48,7 +48,7 @@ const REPORTS = {
       'calls',
       'answered',
       'answer_rate',
-      ...CALL_OUTCOMES,
+      ...(['completed', 'no_answer', 'busy', 'failed', 'cancelled'] as const),
       'under_way',
       'minutes',
       'average',

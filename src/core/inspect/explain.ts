@@ -7,38 +7,10 @@ import { PARSE_STAGE, WRITER_STAGE } from '../event/recorded-event.ts';
 import { EXPLAIN_EVENTS_MAX, EXPLAIN_RANGE_EVENTS_MAX } from '../limits.ts';
 import { foldEvent } from '../tables/fold.ts';
 import { prepareRecorded } from '../tables/prepare.ts';
-import type { Projection, Row, Value } from '../tables/projection.ts';
-
-export interface ExplainedEvent {
-  readonly seq: number;
-  /** As sent. */
-  readonly type: string;
-  readonly occurredAtMs: number;
-  readonly receivedAtMs: number;
-  /** Why it changed nothing, if it failed. */
-  readonly failure: string | null;
-}
-
-export interface ExplainedColumn {
-  readonly name: string;
-  readonly value: Value;
-  /** The event that gave it this value. */
-  readonly seq: number;
-}
+import type { Projection, Row } from '../tables/projection.ts';
 
 /** Of one row. */
-export interface Explanation {
-  readonly table: string;
-  readonly key: string;
-  /** In the order of the log. */
-  readonly events: readonly ExplainedEvent[];
-  /** The columns that have a value, in the table's order. */
-  readonly columns: readonly ExplainedColumn[];
-  /** Columns in which the table has another value: the table lags, or not all events were read. */
-  readonly differing: readonly string[];
-  /** Earlier events were not read, because there were too many; 1 if all were read. */
-  readonly readFrom: number;
-}
+export type Explanation = NonNullable<Awaited<ReturnType<typeof explain>>>;
 
 /** Explains the rows that an event belongs to, even if it could not be folded into them. */
 export async function explainEvent(
@@ -66,13 +38,13 @@ export function explain(
   projection: Projection,
   key: string,
   rangeEventsMax: number = EXPLAIN_RANGE_EVENTS_MAX,
-): Promise<Explanation | undefined> {
+) {
   const { name: table, columns: all } = projection;
   // In one snapshot, so that the row matches its events.
   return reader.inSnapshot(async (snapshot) => {
     const held = await snapshot.row(projection, key);
     const { seqs, readFrom } = await seqsOf(snapshot, projection, key, held, rangeEventsMax);
-    const events: ExplainedEvent[] = [];
+    const events = [];
     const setBy = new Map<string, number>();
     let row: Row | undefined;
     for (const seq of seqs) {
@@ -82,9 +54,15 @@ export function explain(
       if (content === undefined || rows[0]?.key !== key) continue;
       const failures = await snapshot.failuresOf(seq);
       const failed = failures.find(({ stage }) => [PARSE_STAGE, WRITER_STAGE, table].includes(stage));
-      const { type, occurredAtMs } = content;
-      const { receivedAtMs } = recorded;
-      events.push({ seq, type, occurredAtMs, receivedAtMs, failure: failed?.error ?? null });
+      events.push({
+        seq,
+        /** As sent. */
+        type: content.type,
+        occurredAtMs: content.occurredAtMs,
+        receivedAtMs: recorded.receivedAtMs,
+        /** Why it changed nothing, if it failed. */
+        failure: failed?.error ?? null,
+      });
       if (failed !== undefined) continue;
       const folded = foldEvent(projection, row, { ...content, seq }, key);
       if ('error' in folded) continue;
@@ -97,12 +75,16 @@ export function explain(
     return {
       table,
       key,
+      /** In the order of the log. */
       events,
+      /** The columns that have a value, in the table's order, and the event that gave them this value. */
       columns: names.flatMap((name) => {
         const seq = setBy.get(name);
         return seq === undefined ? [] : [{ name, value: row?.[name] ?? null, seq }];
       }),
+      /** Columns in which the table has another value: the table lags, or not all events were read. */
       differing: names.filter((name) => (held?.[name] ?? null) !== (row?.[name] ?? null)),
+      /** Earlier events were not read, because there were too many; 1 if all were read. */
       readFrom,
     };
   });
@@ -115,7 +97,7 @@ async function seqsOf(
   key: string,
   row: Row | undefined,
   rangeEventsMax: number,
-): Promise<Pick<Explanation, 'readFrom'> & { readonly seqs: readonly number[] }> {
+) {
   const seqs = new Set<number>();
   for (const stage of [name, WRITER_STAGE])
     for (const seq of await reader.failedNaming(stage, key, EXPLAIN_EVENTS_MAX)) seqs.add(seq);

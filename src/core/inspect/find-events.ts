@@ -8,12 +8,9 @@ import type { FoundEvent, Reader, SearchPiece } from '../engine/reader.ts';
 import { SPELLINGS_WITH_TABLE, tabledType } from '../event/event-types.ts';
 import { SEARCH_EVENTS_MAX, SEARCH_PIECE_EVENTS } from '../limits.ts';
 
-export interface EventFilter {
+export interface EventFilter extends Partial<Pick<SearchPiece, 'subject' | 'failedOnly'>> {
   /** One type under any of its spellings, or a prefix such as `call.*`, compared with the type as sent. */
   readonly type?: string | undefined;
-  /** A text or a number in the body, for example a call's id or a phone number. */
-  readonly subject?: string | undefined;
-  readonly failedOnly?: boolean;
 }
 
 /** Both ends are exclusive; an undefined end means the log's. */
@@ -22,12 +19,7 @@ interface SeqRange {
   readonly before?: number | undefined;
 }
 
-export interface Found {
-  /** Newest first. */
-  readonly events: readonly FoundEvent[];
-  /** Continue the search before this seq; undefined if the whole range has been searched. */
-  readonly before: number | undefined;
-}
+export type Found = Awaited<ReturnType<typeof findEvents>>;
 
 /** @returns up to `limit` events of the range; fewer once SEARCH_EVENTS_MAX events have been searched */
 export async function findEvents(
@@ -35,7 +27,7 @@ export async function findEvents(
   filter: EventFilter,
   range: SeqRange,
   limit: number,
-): Promise<Found> {
+) {
   const conditions = conditionsOf(filter);
   const events: FoundEvent[] = [];
   const first = (range.after ?? 0) + 1;
@@ -46,14 +38,15 @@ export async function findEvents(
     events.push(...(await reader.search({ ...conditions, from, before, limit: limit - events.length })));
     before = events.length < limit ? from : (events.at(-1)?.seq ?? from);
   }
-  return { events, before: before > first ? before : undefined };
+  return {
+    /** Newest first. */
+    events,
+    /** Continue the search before this seq; undefined if the whole range has been searched. */
+    before: before > first ? before : undefined,
+  };
 }
 
-function conditionsOf({
-  type,
-  subject,
-  failedOnly = false,
-}: EventFilter): Omit<SearchPiece, 'from' | 'before' | 'limit'> {
+function conditionsOf({ type, subject, failedOnly = false }: EventFilter) {
   const isFamily = type?.endsWith('.*') === true;
   return {
     types: type === undefined || isFamily ? undefined : spellingsOf(type),

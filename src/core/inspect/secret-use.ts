@@ -11,21 +11,11 @@ interface LastUse {
   readonly receivedAtMs: number;
 }
 
-interface SecretUse {
-  /** In the order of the secrets; undefined if a secret signed none of the events that were read. */
-  readonly lastUses: readonly (LastUse | undefined)[];
-  /** How many of the newest events were read, at most SECRET_USE_EVENTS_MAX. */
-  readonly eventsRead: number;
-}
-
 /**
  * Reads the log backwards until a use of each secret is found.
  * @throws EngineError if the log cannot be read
  */
-export async function secretUse(
-  reader: Pick<Reader, 'head' | 'stored'>,
-  secrets: readonly string[],
-): Promise<SecretUse> {
+export async function secretUse(reader: Pick<Reader, 'head' | 'stored'>, secrets: readonly string[]) {
   const lastUses: (LastUse | undefined)[] = secrets.map(() => undefined);
   const { seq: head } = await reader.head();
   const end = Math.max(0, head - SECRET_USE_EVENTS_MAX);
@@ -36,7 +26,12 @@ export async function secretUse(
     const signer = signerOfEvent(event, secrets);
     if (signer >= 0) lastUses[signer] ??= { seq, receivedAtMs: event.received_at_ms };
   }
-  return { lastUses, eventsRead: head - seq };
+  return {
+    /** In the order of the secrets; undefined if a secret signed none of the events that were read. */
+    lastUses,
+    /** How many of the newest events were read, at most SECRET_USE_EVENTS_MAX. */
+    eventsRead: head - seq,
+  };
 }
 
 /** @returns the index of the secret that signed the event; -1 if none of them did */
@@ -46,7 +41,7 @@ export function signerOfEvent(event: StoredEvent, secrets: readonly string[]): n
 }
 
 /** One line for the log, without any part of a secret. */
-export function secretUseText({ lastUses, eventsRead }: SecretUse): string {
+export function secretUseText({ lastUses, eventsRead }: Awaited<ReturnType<typeof secretUse>>): string {
   if (eventsRead === 0) return `${lastUses.length} secrets; the log is empty`;
   const nothing =
     eventsRead === 1 ? 'not the only event' : `none of the last ${eventsRead.toLocaleString('en-US')} events`;

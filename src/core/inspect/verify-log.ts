@@ -28,21 +28,7 @@ export interface Signed {
   readonly lastSeq: number;
 }
 
-export interface LogVerification {
-  /** The last event that could be read. */
-  readonly head: Head;
-  readonly events: number;
-  /** Events that break the sequence 1, 2, 3, …; undefined if there are none. */
-  readonly sequence: Fault | undefined;
-  /** Events whose digest, time or link is wrong; undefined if there are none. */
-  readonly chain: Fault | undefined;
-  /** Signed events whose signature matches none of the secrets; also undefined if no secret was given. */
-  readonly signatures: Fault | undefined;
-  /** What each secret signed, in the order of the secrets. */
-  readonly signed: Signed[];
-  /** Number of events recorded while verification was switched off. */
-  readonly unsigned: number;
-}
+export type LogVerification = Awaited<ReturnType<typeof verifyLog>>;
 
 /**
  * Verifies every event up to the head at this moment. The log is append-only, so no snapshot is needed; holding
@@ -54,14 +40,20 @@ export async function verifyLog(
   reader: Pick<Reader, 'head' | 'stored' | 'rest'>,
   secrets: readonly string[],
   onProgress: OnProgress = () => {},
-): Promise<LogVerification> {
-  const found: { -readonly [Name in keyof LogVerification]: LogVerification[Name] } = {
-    head: { seq: 0, chain: CHAIN_GENESIS },
+) {
+  const found = {
+    /** The last event that could be read. */
+    head: { seq: 0, chain: CHAIN_GENESIS } as Head,
     events: 0,
-    sequence: undefined,
-    chain: undefined,
-    signatures: undefined,
-    signed: secrets.map(() => ({ events: 0, lastSeq: 0 })),
+    /** Events that break the sequence 1, 2, 3, …; undefined if there are none. */
+    sequence: undefined as Fault | undefined,
+    /** Events whose digest, time or link is wrong; undefined if there are none. */
+    chain: undefined as Fault | undefined,
+    /** Signed events whose signature matches none of the secrets; also undefined if no secret was given. */
+    signatures: undefined as Fault | undefined,
+    /** What each secret signed, in the order of the secrets. */
+    signed: secrets.map((): Signed => ({ events: 0, lastSeq: 0 })),
+    /** Number of events recorded while verification was switched off. */
     unsigned: 0,
   };
   const note = (rule: 'sequence' | 'chain' | 'signatures', seq: number, reason: string | undefined) => {
