@@ -170,11 +170,11 @@ export const REBUILD_FAILED_RETRY_MS = 600_000;
 
 // --- handlers ---------------------------------------------------------------------------------------------
 
-/** Delay after a run's first failure; doubled after each further one. */
+/** Delay after the first failed run for an event; doubled after each further one. */
 export const RUN_RETRY_FIRST_MS = 1_000;
-/** Maximum delay between two attempts. */
+/** Maximum delay between two runs for an event. */
 export const RUN_RETRY_LAST_MS = 3_600_000;
-/** A run is dead after this many attempts, about half an hour. A longer outage needs a person. */
+/** An event is dead after this many failed runs, about half an hour. A longer outage needs a person. */
 export const RUN_ATTEMPTS_MAX = 12;
 /** An error's text is cut to this length in the state file. */
 export const RUN_ERROR_CHARS_MAX = 1_000;
@@ -182,7 +182,7 @@ export const RUN_ERROR_CHARS_MAX = 1_000;
 export const RUN_SUBJECT_CHARS_MAX = 200;
 /** Events that may be started beyond a consumer's position: at most about this many run again after a crash. */
 export const RUNS_AHEAD_EVENTS_MAX = 1_000;
-/** Body bytes of events that wait in memory for an earlier run of their subject. Above it, no more events are read. */
+/** Body bytes of events that wait in memory for a run of their subject. Above it, no more events are read. */
 export const RUNS_WAITING_BYTES_MAX = 4 * 1024 * 1024;
 /** Events read from the log at once for handlers, within LOG_READ_BYTES_MAX. */
 export const HANDLER_READ_EVENTS_MAX = 32;

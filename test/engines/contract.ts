@@ -504,8 +504,8 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       assert.ok(position !== undefined);
       const changes = {
         position: { ...position, seq: 4, chain },
-        runs: [failed(2), failed(3, null)],
-        ended: [],
+        unfinished: [failed(2), failed(3, null)],
+        done: [],
       };
       assert.equal(await runs.write('c', changes), true);
       assert.deepEqual(
@@ -524,8 +524,8 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       assert.equal(
         await runs.write('c', {
           position: { ...position, seq: 12 },
-          runs: [failed(3), failed(11)],
-          ended: [],
+          unfinished: [failed(3), failed(11)],
+          done: [],
         }),
         false,
       );
@@ -538,16 +538,20 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
 
     it('has failed runs that a person retries, skips or leaves', async () => {
       const { runs, position } = await runsAt(9);
-      await runs.write('c', { position, runs: [failed(1, null), failed(2, null), failed(3)], ended: [] });
+      await runs.write('c', {
+        position,
+        unfinished: [failed(1, null), failed(2, null), failed(3)],
+        done: [],
+      });
       assert.equal(await runs.retry([1, 7], 2000), 1);
-      assert.deepEqual((await runs.runsAfter('c', 0, 1))[0], { ...failed(1, 2000), attempts: 0 });
+      assert.deepEqual((await runs.unfinishedAfter('c', 0, 1))[0], { ...failed(1, 2000), attempts: 0 });
       assert.equal(await runs.retry(undefined, 3000), 3);
       assert.equal(await runs.skip([2, 4]), 1);
       assert.deepEqual(
-        (await runs.runsAfter('c', 0)).map(({ seq }) => seq),
+        (await runs.unfinishedAfter('c', 0)).map(({ seq }) => seq),
         [1, 3],
       );
-      await runs.write('c', { position, runs: [], ended: [{ seq: 1, subject: null }] });
+      await runs.write('c', { position, unfinished: [], done: [{ seq: 1, subject: null }] });
       await runs.forgetAfter('c', 2);
       assert.deepEqual(await runs.failed(10), []);
     });
@@ -564,7 +568,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
         return [state?.waiting, state?.blocked, state?.dead];
       };
       const stored = [of('a', 1), of('a', 2), of('b', 3), of('a', 4), of(null, 5), of(null, 6), of('b', 7)];
-      await runs.write('c', { position, runs: stored, ended: [] });
+      await runs.write('c', { position, unfinished: stored, done: [] });
       assert.deepEqual(await due(), [1, 3, 5, 6]);
       assert.deepEqual(await counts(), [4, 3, 0]);
       assert.deepEqual(
@@ -580,7 +584,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       assert.equal(await runs.isBlocked('c', { seq: 1, subject: 'a' }), false, 'only by earlier ones');
       assert.equal(await runs.isBlocked('c', { seq: 8, subject: null }), false);
       assert.equal(await runs.isBlocked('d', { seq: 8, subject: 'a' }), false);
-      await runs.write('c', { position, runs: [of('a', 1, null)], ended: [{ seq: 3, subject: 'b' }] });
+      await runs.write('c', { position, unfinished: [of('a', 1, null)], done: [{ seq: 3, subject: 'b' }] });
       assert.deepEqual(await due(), [2, 5, 6, 7], 'the next of each subject');
       assert.deepEqual(await counts(), [4, 1, 1]);
       assert.equal(await runs.retry([1, 4], 1000), 1, 'a blocked run is not retried');
@@ -608,7 +612,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       await other.takeOver();
       assert.notEqual(await runs.version(), before);
       assert.equal((await runs.consumer('c'))?.state, 'stopped');
-      await runs.write('c', { position, runs: [failed(1)], ended: [] });
+      await runs.write('c', { position, unfinished: [failed(1)], done: [] });
       await runs.resume('c', { seq: 5, chain: Buffer.alloc(32, 5) }, 900);
       assert.deepEqual([(await runs.consumer('c'))?.seq, (await runs.consumer('c'))?.dead], [5, 1]);
     });

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
 import { EX_CONFIG } from '../../src/config/config.ts';
-import type { RunStore, StoredRun } from '../../src/core/engine/run-store.ts';
+import type { RunStore, UnfinishedEvent } from '../../src/core/engine/run-store.ts';
 import { CONSUMER_ABSENCE_MS } from '../../src/core/limits.ts';
 import { lockFile } from '../../src/engines/sqlite/file/file-lock.ts';
 import { runStoreLockPath, runStorePath } from '../../src/engines/sqlite/run-store-file.ts';
@@ -32,7 +32,7 @@ async function withStore<T>(use: (store: RunStore) => Promise<T>): Promise<T> {
   }
 }
 
-const failed = (seq: number, more: Partial<StoredRun> = {}): StoredRun => ({
+const failed = (seq: number, more: Partial<UnfinishedEvent> = {}): UnfinishedEvent => ({
   consumer: 'handlers',
   seq,
   attempts: 2,
@@ -54,7 +54,7 @@ async function stateOfServer(): Promise<void> {
       failed(7, { nextAtMs: Date.now() + 3_600_000, error: 'two\nlines' }),
     ];
     const position = { seq: 15, chain: new Uint8Array(), generation: 1 };
-    await store.write('handlers', { position, runs, ended: [] });
+    await store.write('handlers', { position, unfinished: runs, done: [] });
   });
 }
 
@@ -168,7 +168,7 @@ describe('./irisx handlers', () => {
     await withStore(async (store) => {
       const runs = [9, 10, 11].map((seq) => failed(seq, { subject: 'call a', attempts: seq === 9 ? 3 : 0 }));
       const position = { seq: 15, chain: new Uint8Array(), generation: 1 };
-      await store.write('handlers', { position, runs, ended: [] });
+      await store.write('handlers', { position, unfinished: runs, done: [] });
     });
     assert.equal(
       (await handlers('status')).lines[2],

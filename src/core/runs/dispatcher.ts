@@ -1,16 +1,16 @@
 /**
  * Takes one consumer through the log: starts its runs, several at a time but only one for each subject, retries failed
  * ones later, and stores its position. Delivery is at least once: the position passes an event only after its run has
- * succeeded or has been stored. A user's code sees an event only after the tables reflect it.
+ * succeeded or it has been stored as unfinished. A user's code sees an event only after the tables reflect it.
  *
  * The events of one subject run in the order of the log. While one of them runs, the later ones wait in memory, and the
  * position waits with them. If it fails, they are stored behind it, and the position moves on.
  *
  * All that changes its state is done in turns, one after another. While a turn awaits something, a run may end or
- * close() may be called: both are only noted then, and #canStart() takes them into account.
+ * close() may be called: both only take effect later, except that #canStart() knows of close() at once.
  */
 
-import type { RunKey, StoredRun } from '../engine/run-store.ts';
+import type { EventKey, UnfinishedEvent } from '../engine/run-store.ts';
 import {
   HANDLERS_TURN_EVENTS_MAX,
   RUN_STATE_WRITE_MS,
@@ -19,7 +19,7 @@ import {
 } from '../limits.ts';
 import { Turns } from '../turns.ts';
 import type { RunFailed } from './consumer.ts';
-import { DueRuns } from './due-runs.ts';
+import { DueEvents } from './due-events.ts';
 import type { Death } from './handlers-messages.ts';
 import { Lanes } from './lanes.ts';
 import { NextEvents, type ReadEvent, readEvent } from './next-events.ts';
@@ -31,7 +31,7 @@ import { TableGate } from './table-gate.ts';
 export interface DispatcherOptions extends ProgressOptions {
   /** Called if the dispatcher itself fails, not a run: the thread must end. */
   readonly onFault: (error: unknown) => void;
-  /** The previous thread's: the attempts that were under way in it count as failed. */
+  /** The previous thread's: the runs that were in progress in it count as failed. */
   readonly death: Death | undefined;
   /** Called with the position at the start and whenever the position is written. */
   readonly onPosition: (seq: number) => void;
@@ -47,7 +47,7 @@ export class Dispatcher {
   /** What a turn throws is a fault of the receiver. Errors in a consumer's code fail its run or end the thread. */
   readonly #turns: Turns;
   readonly #next: NextEvents;
-  readonly #due: DueRuns;
+  readonly #due: DueEvents;
   readonly #lanes = new Lanes();
   readonly #suspects: Suspects;
   #isRetryNext = false;
@@ -69,7 +69,7 @@ export class Dispatcher {
     this.#turns = new Turns(options.onFault);
     this.#next = new NextEvents(options, progress.seq);
     this.#suspects = new Suspects(options);
-    this.#due = new DueRuns(options, () => {
+    this.#due = new DueEvents(options, () => {
       void this.#turns.take(async () => {
         this.#due.pollAgain();
         await this.#startRuns();
@@ -94,7 +94,7 @@ export class Dispatcher {
   }
 
   /**
-   * Call it when another connection has changed the state: runs may be due, or the position may have moved.
+   * Call it when another connection has changed the state: events may be due, or the position may have moved.
    * @returns when that is done; never rejects
    */
   reload(): Promise<void> {
@@ -168,24 +168,24 @@ export class Dispatcher {
     return this.#closing === undefined && this.#lanes.runCount < runsMax;
   }
 
-  /** Alternates between stored runs and new events, as far as both can start. @returns whether an event was handled */
+  /** Alternates between due and new events, as far as both can start. @returns whether an event was handled */
   async #startOne(): Promise<boolean> {
     const isRetryFirst = this.#isRetryNext;
-    if (isRetryFirst ? await this.#startStored() : await this.#startNew()) {
+    if (isRetryFirst ? await this.#startDue() : await this.#startNew()) {
       this.#isRetryNext = !isRetryFirst;
       return true;
     }
-    return this.#canStart() && (isRetryFirst ? this.#startNew() : this.#startStored());
+    return this.#canStart() && (isRetryFirst ? this.#startNew() : this.#startDue());
   }
 
-  async #startStored(): Promise<boolean> {
+  async #startDue(): Promise<boolean> {
     const stored = this.#due.first;
     if (stored === undefined || (await this.#gate?.mustWait(stored.seq))) return false;
     const [event] = await this.#options.reader.forHandlers(stored.seq - 1, 1);
     if (!this.#canStart()) return false;
     this.#due.take();
     if (event?.seq !== stored.seq)
-      this.#progress.noteEnd(stored); // the log was restored to an earlier state
+      this.#progress.noteDone(stored); // the log was restored to an earlier state
     else if (this.#lanes.isFree(stored)) this.#start(readEvent(event, this.#gate !== undefined), stored);
     else this.#due.pollAgain();
     return true;
@@ -209,7 +209,7 @@ export class Dispatcher {
     return true;
   }
 
-  /** Starts the next event of a subject whose run has ended, or stores its events behind a stored run. */
+  /** Starts the next event of a subject whose run has ended, or stores its events behind an unfinished one. */
   async #startReady(ready: ReadEvent): Promise<boolean> {
     const isBlocked = await this.#isBlocked(ready);
     if (!this.#canStart()) return false;
@@ -221,15 +221,15 @@ export class Dispatcher {
     return true;
   }
 
-  /** Whether an earlier run of the event's subject is stored and not dead. */
-  async #isBlocked({ seq, subject }: RunKey): Promise<boolean> {
+  /** Whether an earlier event of its subject is unfinished and not dead. */
+  async #isBlocked({ seq, subject }: EventKey): Promise<boolean> {
     if (subject === null) return false;
     if (this.#progress.hasUnwritten(subject)) return true;
     const { consumer, store } = this.#options;
     return !this.#due.isNone && (await store.isBlocked(consumer.name, { seq, subject }));
   }
 
-  #start(read: ReadEvent, stored: StoredRun | undefined): void {
+  #start(read: ReadEvent, stored: UnfinishedEvent | undefined): void {
     const { consumer, reader, tools } = this.#options;
     const run = new Run({
       read,
@@ -249,8 +249,8 @@ export class Dispatcher {
     if (!run.isSuperseded) {
       this.#suspects.delete(run.seq);
       const failed = error && this.#progress.noteFailure(run, error);
-      if (failed === undefined && run.isStored) this.#progress.noteEnd(run);
-      // The run may have blocked others.
+      if (failed === undefined && run.isStored) this.#progress.noteDone(run);
+      // The event may have blocked others.
       if (run.isStored && (failed?.nextAtMs ?? null) === null) this.#due.pollAgain();
     }
     if (this.#due.hasSkipped) this.#due.pollAgain();
@@ -285,7 +285,7 @@ export class Dispatcher {
     for (const atMs of dueAtMs) this.#due.expect(atMs);
   }
 
-  /** The highest seq up to which every event is done, stored or not wanted. */
+  /** The highest seq up to which every event is done, stored as unfinished, or not wanted. */
   #position(): number {
     return Math.min(this.#lanes.firstSeq - 1, this.#next.seq);
   }

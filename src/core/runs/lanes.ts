@@ -3,7 +3,7 @@
  * the order of the log. An event without a subject has a lane of its own, so that it, too, has only one run at a time.
  */
 
-import type { RunKey } from '../engine/run-store.ts';
+import type { EventKey } from '../engine/run-store.ts';
 import type { ReadEvent } from './next-events.ts';
 import type { Run } from './run.ts';
 
@@ -45,7 +45,7 @@ export class Lanes {
   }
 
   /** Whether a run for this event can start. */
-  isFree(event: RunKey): boolean {
+  isFree(event: EventKey): boolean {
     return !this.#lanes.has(keyOf(event));
   }
 
@@ -104,6 +104,6 @@ export class Lanes {
 }
 
 /** What must not run twice at a time: a subject, or an event that has none. */
-function keyOf({ seq, subject }: RunKey): string | number {
+function keyOf({ seq, subject }: EventKey): string | number {
   return subject ?? seq;
 }

@@ -1,6 +1,6 @@
 /** The events after a consumer's position, read from the log some at a time. */
 
-import type { RunKey } from '../engine/run-store.ts';
+import type { EventKey } from '../engine/run-store.ts';
 import { interpret, readBody } from '../event/event.ts';
 import type { HandlerEvent } from '../event/recorded-event.ts';
 import { HANDLER_READ_EVENTS_MAX } from '../limits.ts';
@@ -9,7 +9,7 @@ import type { ProgressOptions } from './progress.ts';
 import { subjectOf } from './subject.ts';
 
 /** An event of the log, read once for all that its run needs. */
-export interface ReadEvent extends RunKey {
+export interface ReadEvent extends EventKey {
   readonly event: HandlerEvent;
   readonly logged: LoggedEvent;
   /** Whether no table may have the event, because it was appended without being folded. */
@@ -24,8 +24,8 @@ export class NextEvents {
   #events: HandlerEvent[] = [];
   /** Those of them that may be unfolded. */
   #unfolded: ReadonlySet<number> = new Set();
-  /** Those after the starting position that are stored: they do not start as new. */
-  #stored = new Set<number>();
+  /** Those after the starting position that are unfinished: they do not start as new. */
+  #unfinished = new Set<number>();
 
   /** @param seq where to continue: call goTo() first */
   constructor(options: ProgressOptions, seq: number) {
@@ -43,7 +43,7 @@ export class NextEvents {
     const { consumer, store } = this.#options;
     this.#seq = seq;
     this.#events = [];
-    this.#stored = new Set((await store.runsAfter(consumer.name, seq)).map((stored) => stored.seq));
+    this.#unfinished = new Set((await store.unfinishedAfter(consumer.name, seq)).map((event) => event.seq));
   }
 
   /** The next event; undefined at the end of the log. */
@@ -60,10 +60,10 @@ export class NextEvents {
       this.#unfolded = new Set(await reader.unfolded(this.#seq, last.seq));
   }
 
-  /** Interprets what first() has returned. @returns undefined if the consumer does not want it, or it is stored already */
+  /** Interprets what first() has returned. @returns undefined if the consumer does not want it, or it is unfinished */
   interpret(event: HandlerEvent): ReadEvent | undefined {
     const { seq, type } = event;
-    if (this.#stored.has(seq) || type === null || !this.#options.consumer.wants(type)) return undefined;
+    if (this.#unfinished.has(seq) || type === null || !this.#options.consumer.wants(type)) return undefined;
     return readEvent(event, this.#unfolded.has(seq));
   }
 

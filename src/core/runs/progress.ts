@@ -1,10 +1,10 @@
 /**
- * What is stored about one consumer: its position, the runs that are not done, and whether it may run. Changes are
+ * What is stored about one consumer: its position, its unfinished events, and whether it may run. Changes are
  * collected and written together.
  */
 
 import type { Reader } from '../engine/reader.ts';
-import type { Position, RunKey, RunStore, StoredRun } from '../engine/run-store.ts';
+import type { EventKey, Position, RunStore, UnfinishedEvent } from '../engine/run-store.ts';
 import { RUN_ATTEMPTS_MAX, RUN_RETRY_FIRST_MS, RUN_RETRY_LAST_MS } from '../limits.ts';
 import { IRISX } from '../packaging.ts';
 import type { Consumer, RunFailed } from './consumer.ts';
@@ -28,8 +28,8 @@ export class Progress {
   #position: Position;
   #isHeldUp = false;
   /** Not written yet. */
-  #runs: StoredRun[] = [];
-  #ended: RunKey[] = [];
+  #unfinished: UnfinishedEvent[] = [];
+  #done: EventKey[] = [];
   /** The subjects of those of them that are not dead. */
   #subjects = new Set<string | null>();
 
@@ -56,17 +56,17 @@ export class Progress {
     return this.#isHeldUp;
   }
 
-  /** Notes that a stored run needs no further attempt. */
-  noteEnd(run: RunKey): void {
-    this.#ended.push(run);
+  /** Notes that an event that is stored as unfinished is done. */
+  noteDone(event: EventKey): void {
+    this.#done.push(event);
   }
 
   /**
-   * Notes that a run has failed: it is retried after a delay, or dead.
+   * Notes that a run has failed: its event is retried after a delay, or dead.
    * @param run `attempt` is from 1
-   * @returns the run as it will be stored
+   * @returns the event as it will be stored
    */
-  noteFailure(run: RunKey & { readonly attempt: number }, error: RunFailed): StoredRun {
+  noteFailure(run: EventKey & { readonly attempt: number }, error: RunFailed): UnfinishedEvent {
     const { now, random, tools } = this.#options;
     const { seq, subject, attempt } = run;
     const nowMs = now();
@@ -86,51 +86,51 @@ export class Progress {
     return this.#note({ seq, subject, attempts: attempt, error: error.message, failedAtMs: nowMs, nextAtMs });
   }
 
-  /** Notes that a run waits for an earlier one of its subject. */
-  noteBlocked({ seq, subject }: RunKey): void {
+  /** Notes that an event waits for an earlier unfinished one of its subject. */
+  noteBlocked({ seq, subject }: EventKey): void {
     const nowMs = this.#options.now();
     const error = 'never tried: an earlier run of the same subject failed';
     this.#note({ seq, subject, attempts: 0, error, failedAtMs: nowMs, nextAtMs: nowMs });
   }
 
-  #note(noted: Omit<StoredRun, 'consumer'>): StoredRun {
-    const run = { consumer: this.#name, ...noted };
-    this.#runs.push(run);
-    if (run.nextAtMs !== null) this.#subjects.add(run.subject);
-    return run;
+  #note(noted: Omit<UnfinishedEvent, 'consumer'>): UnfinishedEvent {
+    const event = { consumer: this.#name, ...noted };
+    this.#unfinished.push(event);
+    if (event.nextAtMs !== null) this.#subjects.add(event.subject);
+    return event;
   }
 
-  /** Whether a run of that subject has failed or is blocked, and that is not written yet. */
+  /** Whether an event of that subject is to be retried or blocked, and that is not written yet. */
   hasUnwritten(subject: string): boolean {
     return this.#subjects.has(subject);
   }
 
   /** @param seq where the position would be moved to */
   hasChanges(seq: number): boolean {
-    return seq !== this.seq || this.#runs.length > 0 || this.#ended.length > 0;
+    return seq !== this.seq || this.#unfinished.length > 0 || this.#done.length > 0;
   }
 
   /**
    * Writes what was noted, and the position. If that throws, it is still noted.
-   * @returns when the stored runs are due, milliseconds since 1970, and whether the position is written: if a person has
+   * @returns when the unfinished events are due, milliseconds since 1970, and whether the position is written: if a person has
    *   moved it, it is not, and reload() must follow
    */
   async write(seq: number): Promise<{ readonly dueAtMs: readonly number[]; readonly isOurs: boolean }> {
     const { reader, store } = this.#options;
     const { generation } = this.#position;
     const position = { seq, chain: await reader.chainOf(seq), generation };
-    const runs = this.#runs;
-    const isOurs = await store.write(this.#name, { position, runs, ended: this.#ended });
+    const unfinished = this.#unfinished;
+    const isOurs = await store.write(this.#name, { position, unfinished, done: this.#done });
     this.#keep([], []);
     this.#position = position;
-    return { dueAtMs: runs.flatMap(({ nextAtMs }) => nextAtMs ?? []), isOurs };
+    return { dueAtMs: unfinished.flatMap(({ nextAtMs }) => nextAtMs ?? []), isOurs };
   }
 
-  #keep(runs: StoredRun[], ended: RunKey[]): void {
-    this.#runs = [];
+  #keep(unfinished: UnfinishedEvent[], done: EventKey[]): void {
+    this.#unfinished = [];
     this.#subjects.clear();
-    for (const run of runs) this.#note(run);
-    this.#ended = ended;
+    for (const event of unfinished) this.#note(event);
+    this.#done = done;
   }
 
   /**
@@ -142,8 +142,8 @@ export class Progress {
     if (position === undefined) return false;
     const isMoved = position.generation !== this.#position.generation;
     if (isMoved) {
-      const isKept = ({ seq }: RunKey) => seq <= position.seq;
-      this.#keep(this.#runs.filter(isKept), this.#ended.filter(isKept));
+      const isKept = ({ seq }: EventKey) => seq <= position.seq;
+      this.#keep(this.#unfinished.filter(isKept), this.#done.filter(isKept));
       this.#position = position;
     }
     if (this.#isHeldUp) await this.#holdUp();

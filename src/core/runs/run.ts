@@ -1,6 +1,6 @@
 /** One attempt of a consumer to handle one event: its parameters, its timeout and its single result. */
 
-import type { StoredRun } from '../engine/run-store.ts';
+import type { UnfinishedEvent } from '../engine/run-store.ts';
 import { IRISX } from '../packaging.ts';
 import { asRunFailed, type Consumer, RunFailed } from './consumer.ts';
 import type { HandlerContext } from './handler-context.ts';
@@ -12,8 +12,8 @@ export type RunTools = Pick<HandlerContext, 'log' | 'query'>;
 export interface RunOptions {
   readonly read: ReadEvent;
   readonly consumer: Consumer;
-  /** The stored run that this attempt is for. */
-  readonly stored: StoredRun | undefined;
+  /** What is stored of the event, if it is unfinished. */
+  readonly stored: UnfinishedEvent | undefined;
   readonly tools: RunTools;
   /** Whether no table has the event; asked only if that is possible. */
   readonly isUnfolded: () => Promise<boolean>;
@@ -25,6 +25,7 @@ export class Run {
   readonly seq: number;
   readonly subject: string | null;
   readonly attempt: number;
+  /** Whether its event was unfinished at the start. */
   readonly isStored: boolean;
   /** Whether the position must not pass its event until it has ended. */
   holdsPosition: boolean;

@@ -13,7 +13,7 @@ import type { ProgressOptions } from './progress.ts';
 export async function startingPosition(options: ProgressOptions): Promise<Position> {
   const { consumer, reader, store, tools } = options;
   const head = await reader.head();
-  // In a restored log, new events get the numbers of lost ones: failed runs with these numbers are not about them.
+  // In a restored log, new events get the numbers of lost ones: unfinished events with these numbers are others.
   await store.forgetAfter(consumer.name, head.seq);
   const position = await store.consumer(consumer.name);
   if (position !== undefined && Buffer.compare(position.chain, await reader.chainOf(position.seq)) === 0)

@@ -46,7 +46,7 @@ export class Suspects {
 
   async #stored(seq: number) {
     const { consumer, store } = this.#options;
-    const [found] = await store.runsAfter(consumer.name, seq - 1, 1);
+    const [found] = await store.unfinishedAfter(consumer.name, seq - 1, 1);
     return found?.seq === seq ? found : undefined;
   }
 

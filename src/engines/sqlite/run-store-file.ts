@@ -40,7 +40,7 @@ const ADDED_COLUMNS = [
   ['failed_runs', 'is_blocked', 'INTEGER NOT NULL DEFAULT 0'],
 ] as const;
 
-/** A subject can have very many blocked runs: no query may read them all. */
+/** A subject can have very many blocked events: no query may read them all. */
 const INDEXES = `
 DROP INDEX IF EXISTS failed_runs_by_time;
 CREATE INDEX IF NOT EXISTS failed_runs_due

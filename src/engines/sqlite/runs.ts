@@ -1,19 +1,19 @@
 /**
- * The state of the handlers, in a separate file next to the log: each consumer's position and the runs that are not
- * done. A successful run only raises the position. All SQL on that file is here, except its schema.
+ * The state of the handlers, in a separate file next to the log: each consumer's position and its unfinished
+ * events. A successful run only raises the position. All SQL on that file is here, except its schema.
  *
  * Writes are not fsynced. After a power cut the position may be older, and the events after it run again.
  */
 
 import Sqlite, { type Database } from 'better-sqlite3';
 import type {
+  ConsumerChanges,
   ConsumerState,
-  FailedRun,
+  EventKey,
+  FailedEvent,
   Position,
-  RunChanges,
-  RunKey,
   RunStore,
-  StoredRun,
+  UnfinishedEvent,
 } from '../../core/engine/run-store.ts';
 import { BUSY_TIMEOUT_MS, RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../core/limits.ts';
 import { dataVersion, statement } from './file/statement.ts';
@@ -29,7 +29,7 @@ const COLUMNS = `
   failed_at_ms AS failedAtMs,
   next_at_ms AS nextAtMs`;
 
-/** Whether the subject has an earlier run that is not dead. */
+/** Whether the subject has an earlier unfinished event that is not dead. */
 function blocked(consumer: string, subject: string, seq: string): string {
   return `EXISTS (
     SELECT 1 FROM failed_runs AS earlier
@@ -40,7 +40,7 @@ function blocked(consumer: string, subject: string, seq: string): string {
   )`;
 }
 
-// If the clock was set back, a run must not be delayed far beyond the longest delay.
+// If the clock was set back, an event must not be delayed far beyond the longest delay.
 const DUE = `
   SELECT ${COLUMNS} FROM failed_runs
   WHERE consumer = @consumer AND is_blocked = 0 AND next_at_ms IS NOT NULL
@@ -94,7 +94,7 @@ const NEXT_AT = `
   SELECT min(next_at_ms) AS atMs FROM failed_runs
   WHERE consumer = ? AND is_blocked = 0 AND next_at_ms > ?`;
 
-const RUNS_AFTER = `SELECT ${COLUMNS} FROM failed_runs WHERE consumer = ? AND seq > ? ORDER BY seq LIMIT ?`;
+const UNFINISHED_AFTER = `SELECT ${COLUMNS} FROM failed_runs WHERE consumer = ? AND seq > ? ORDER BY seq LIMIT ?`;
 
 const SET_STATE = 'UPDATE consumers SET state = ?, ran_at_ms = coalesce(?, ran_at_ms) WHERE name = ?';
 
@@ -111,7 +111,7 @@ const FAILED = `
 
 const RETRY = 'UPDATE failed_runs SET attempts = 0, next_at_ms = ? WHERE is_blocked = 0';
 
-/** Works out for every run whether it is blocked. Single changes of the dispatcher need less: see write(). */
+/** Works out for every unfinished event whether it is blocked. Single changes of the dispatcher need less: see write(). */
 const FIND_BLOCKED = `
   UPDATE failed_runs SET is_blocked = NOT is_blocked
   WHERE is_blocked <> (
@@ -130,26 +130,27 @@ export function openRunStore(path: string): RunStore {
     sql(MOVE_BY_HAND).run(consumer, seq, chain);
   }
 
-  /** No earlier run is blocked by what it forgets. */
+  /** No earlier event is blocked by what it forgets. */
   function forgetAfter(consumer: string, seq: number): void {
     sql('DELETE FROM failed_runs WHERE consumer = ? AND seq > ?').run(consumer, seq);
   }
 
-  function write(consumer: string, { position, runs, ended }: RunChanges): boolean {
+  function write(consumer: string, { position, unfinished, done }: ConsumerChanges): boolean {
     const found = sql<Omit<Position, 'chain'>>(POSITION).get(consumer);
-    const isKept = ({ seq }: RunKey) => found?.generation === position.generation || seq <= (found?.seq ?? 0);
-    for (const { seq, subject } of ended.filter(isKept)) {
+    const isKept = ({ seq }: EventKey) =>
+      found?.generation === position.generation || seq <= (found?.seq ?? 0);
+    for (const { seq, subject } of done.filter(isKept)) {
       sql('DELETE FROM failed_runs WHERE consumer = ? AND seq = ?').run(consumer, seq);
       sql(UNBLOCK).run({ consumer, subject });
     }
-    for (const run of runs.filter(isKept)) {
-      sql(PUT).run({ ...run, error: run.error.slice(0, RUN_ERROR_CHARS_MAX) });
-      if (run.nextAtMs === null) sql(UNBLOCK).run({ consumer, subject: run.subject });
+    for (const event of unfinished.filter(isKept)) {
+      sql(PUT).run({ ...event, error: event.error.slice(0, RUN_ERROR_CHARS_MAX) });
+      if (event.nextAtMs === null) sql(UNBLOCK).run({ consumer, subject: event.subject });
     }
     return sql(MOVE).run({ consumer, ...position }).changes === 1;
   }
 
-  /** @param seqs undefined for all @returns how many runs were changed */
+  /** @param seqs undefined for all @returns how many events were changed */
   function change(text: string, values: readonly unknown[], seqs: readonly number[] | undefined): number {
     const changing = sql(seqs === undefined ? text : `${text} AND seq = ?`);
     const each = seqs?.map((seq) => [...values, seq]) ?? [values];
@@ -166,12 +167,13 @@ export function openRunStore(path: string): RunStore {
     moveTo: (consumer, seq, chain) => inTransaction(() => moveTo(consumer, seq, chain)),
     forgetAfter,
     write: (consumer, changes) => inTransaction(() => write(consumer, changes)),
-    due: (consumer, nowMs, limit) => sql<StoredRun>(DUE).all({ consumer, nowMs, limit }),
+    due: (consumer, nowMs, limit) => sql<UnfinishedEvent>(DUE).all({ consumer, nowMs, limit }),
     nextAtMs: (consumer, nowMs) =>
       sql<{ atMs: number | null }>(NEXT_AT).get(consumer, nowMs)?.atMs ?? undefined,
     isBlocked: (consumer, { seq, subject }) =>
       sql<{ found: number }>(IS_BLOCKED).get({ consumer, seq, subject })?.found === 1,
-    runsAfter: (consumer, seq, limit = -1) => sql<StoredRun>(RUNS_AFTER).all(consumer, seq, limit),
+    unfinishedAfter: (consumer, seq, limit = -1) =>
+      sql<UnfinishedEvent>(UNFINISHED_AFTER).all(consumer, seq, limit),
     setState(consumer, state, nowMs) {
       sql(SET_STATE).run(state, state === 'running' ? nowMs : null, consumer);
     },
@@ -187,7 +189,7 @@ export function openRunStore(path: string): RunStore {
         moveTo(consumer, from.seq, from.chain);
         sql('UPDATE failed_runs SET next_at_ms = NULL, is_blocked = 0 WHERE consumer = ?').run(consumer);
       }),
-    failed: (limit) => sql<FailedRun>(FAILED).all(limit),
+    failed: (limit) => sql<FailedEvent>(FAILED).all(limit),
     retry: (seqs, nowMs) => inTransaction(() => change(RETRY, [nowMs], seqs)),
     skip: (seqs) => inTransaction(() => change('DELETE FROM failed_runs WHERE true', [], seqs)),
     close: () => void database.close(),
@@ -204,7 +206,7 @@ export function consumersIn(path: string): ConsumerState[] {
   }
 }
 
-/** The connection may be read-only, and the file from before runs could be blocked. */
+/** The connection may be read-only, and the file from before events could be blocked. */
 function consumerStates(database: Database): ConsumerState[] {
   const isBlocked = hasColumn(database, 'failed_runs', 'is_blocked') ? 'is_blocked = 1' : 'false';
   const count = (condition: string) =>

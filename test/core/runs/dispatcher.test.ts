@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import type { Reader } from '../../../src/core/engine/reader.ts';
-import type { Position, RunStore, StoredRun } from '../../../src/core/engine/run-store.ts';
+import type { Position, RunStore, UnfinishedEvent } from '../../../src/core/engine/run-store.ts';
 import {
   CONSUMER_ABSENCE_MS,
   HANDLER_READ_EVENTS_MAX,
@@ -143,7 +143,7 @@ function deadRun(seq: number) {
     failedAtMs: 0,
     nextAtMs: null,
   };
-  return { position: { seq, chain: new Uint8Array(), generation: 1 }, runs: [run], ended: [] };
+  return { position: { seq, chain: new Uint8Array(), generation: 1 }, unfinished: [run], done: [] };
 }
 
 /** Lets promises and immediates run. */
@@ -385,7 +385,7 @@ describe('a dispatcher', () => {
     for (const seq of [1, 2, 3]) await before.end(seq);
     await closed(before.dispatcher);
     const position = (await before.store.consumer('handlers')) as Position;
-    const failed: StoredRun = {
+    const failed: UnfinishedEvent = {
       consumer: 'handlers',
       seq: 4,
       attempts: RUN_ATTEMPTS_MAX,
@@ -394,7 +394,7 @@ describe('a dispatcher', () => {
       nextAtMs: null,
       subject: null,
     };
-    await before.store.write('handlers', { position, runs: [failed], ended: [] });
+    await before.store.write('handlers', { position, unfinished: [failed], done: [] });
     const after = await dispatch();
     append(1);
     await after.dispatcher.pump();
@@ -638,7 +638,7 @@ describe('the events of one subject', () => {
     for (const seq of [1, 2, 4, 5]) await end(seq);
     assert.deepEqual(seqs(), [1, 3, 6, 1, 2, 4, 5]);
     await pass(RUN_STATE_WRITE_MS);
-    assert.deepEqual(await store.runsAfter('handlers', 0), []);
+    assert.deepEqual(await store.unfinishedAfter('handlers', 0), []);
   });
 
   it('follow one that is dead at once', async () => {

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { it, mock } from 'node:test';
 import type { Reader } from '../../../src/core/engine/reader.ts';
-import type { RunStore, StoredRun } from '../../../src/core/engine/run-store.ts';
+import type { RunStore, UnfinishedEvent } from '../../../src/core/engine/run-store.ts';
 import type { HandlerEvent } from '../../../src/core/event/recorded-event.ts';
 import { RUN_ATTEMPTS_MAX, RUN_RETRY_LAST_MS, RUN_STATE_WRITE_MS } from '../../../src/core/limits.ts';
 import { type Consumer, RunFailed } from '../../../src/core/runs/consumer.ts';
@@ -297,7 +297,7 @@ class History {
   }
 
   async #skip(): Promise<void> {
-    const runs = await this.#store.runsAfter(NAME, 0);
+    const runs = await this.#store.unfinishedAfter(NAME, 0);
     if (runs.length === 0) return;
     const { seq } = this.#random.pick(runs);
     this.#event(seq).isDone = true;
@@ -306,15 +306,15 @@ class History {
   }
 
   async #retry(): Promise<void> {
-    const runs = await this.#store.runsAfter(NAME, 0);
+    const runs = await this.#store.unfinishedAfter(NAME, 0);
     if (runs.length === 0) return;
     const seqs = this.#random.chance(0.5) ? undefined : [this.#random.pick(runs).seq];
     this.lines.push(`retry ${seqs}`);
     await this.#act(() => this.#store.retry(seqs, Date.now()));
   }
 
-  async #stored(seq: number): Promise<StoredRun | undefined> {
-    const [found] = await this.#store.runsAfter(NAME, seq - 1, 1);
+  async #stored(seq: number): Promise<UnfinishedEvent | undefined> {
+    const [found] = await this.#store.unfinishedAfter(NAME, seq - 1, 1);
     return found?.seq === seq ? found : undefined;
   }
 
@@ -322,7 +322,7 @@ class History {
   async #check(): Promise<void> {
     for (const fault of this.#faults) throw fault;
     const position = (await this.#store.consumer(NAME))?.seq ?? 0;
-    const stored = new Set((await this.#store.runsAfter(NAME, 0)).map(({ seq }) => seq));
+    const stored = new Set((await this.#store.unfinishedAfter(NAME, 0)).map(({ seq }) => seq));
     const forgotten = this.#events
       .slice(0, position)
       .filter(({ seq, isDone }) => !isDone && !stored.has(seq) && seq % 7 !== 0);
@@ -345,7 +345,7 @@ class History {
     }
     await this.#check();
     assert.equal((await this.#store.consumer(NAME))?.seq, this.#events.length);
-    const stored = await this.#store.runsAfter(NAME, 0);
+    const stored = await this.#store.unfinishedAfter(NAME, 0);
     assert.deepEqual(
       stored.filter(({ nextAtMs }) => nextAtMs !== null),
       [],

@@ -3,7 +3,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import type { StoredRun } from '../../../src/core/engine/run-store.ts';
+import type { UnfinishedEvent } from '../../../src/core/engine/run-store.ts';
 import { RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../../src/core/limits.ts';
 import { lockFile } from '../../../src/engines/sqlite/file/file-lock.ts';
 import { openRunStore } from '../../../src/engines/sqlite/runs.ts';
@@ -27,7 +27,7 @@ function given() {
   return { path, open, store: open() };
 }
 
-const failed = (seq: number, more: Partial<StoredRun> = {}): StoredRun => ({
+const failed = (seq: number, more: Partial<UnfinishedEvent> = {}): UnfinishedEvent => ({
   consumer: 'handlers',
   seq,
   attempts: 1,
@@ -55,8 +55,8 @@ describe('the state of the handlers', () => {
     assert.equal(
       await store.write('handlers', {
         position: { ...at(5), chain: Buffer.from('def') },
-        runs: [run],
-        ended: [],
+        unfinished: [run],
+        done: [],
       }),
       true,
     );
@@ -73,9 +73,9 @@ describe('the state of the handlers', () => {
       dead: 1,
     });
     assert.deepEqual(await later.failed(9), [{ ...run, blocks: 0 }]);
-    assert.deepEqual(await later.runsAfter('handlers', 4), [run]);
-    assert.deepEqual(await later.runsAfter('handlers', 5), []);
-    assert.deepEqual(await later.runsAfter('forward', 4), []);
+    assert.deepEqual(await later.unfinishedAfter('handlers', 4), [run]);
+    assert.deepEqual(await later.unfinishedAfter('handlers', 5), []);
+    assert.deepEqual(await later.unfinishedAfter('forward', 4), []);
   });
 
   it('returns the due runs, longest overdue first, and the time of the next one', async () => {
@@ -87,7 +87,7 @@ describe('the state of the handlers', () => {
       failed(3, { nextAtMs: 301 }),
       failed(4, { nextAtMs: null }),
     ];
-    await store.write('handlers', { position: at(9), runs, ended: [] });
+    await store.write('handlers', { position: at(9), unfinished: runs, done: [] });
     const due = async (nowMs: number, limit = 9) =>
       (await store.due('handlers', nowMs, limit)).map(({ seq }) => seq);
     assert.deepEqual(await due(99), []);
@@ -101,7 +101,7 @@ describe('the state of the handlers', () => {
   it('drops failed runs from the start of a replay onward', async () => {
     const { store } = given();
     await store.moveTo('handlers', 9, NONE);
-    await store.write('handlers', { position: at(9), runs: [failed(4), failed(5)], ended: [] });
+    await store.write('handlers', { position: at(9), unfinished: [failed(4), failed(5)], done: [] });
     await store.moveTo('handlers', 4, NONE);
     assert.deepEqual(
       (await store.failed(9)).map(({ seq }) => seq),
@@ -127,8 +127,8 @@ describe('the state of the handlers', () => {
     await store.moveTo('handlers', 1, NONE);
     await store.write('handlers', {
       position: at(1),
-      runs: [failed(1, { error: 'x'.repeat(5_000) })],
-      ended: [],
+      unfinished: [failed(1, { error: 'x'.repeat(5_000) })],
+      done: [],
     });
     assert.equal((await store.failed(1))[0]?.error.length, RUN_ERROR_CHARS_MAX);
   });
@@ -173,7 +173,7 @@ it('a run that earlier code leaves blocked runs again once this code runs the ha
   const { store, path } = given();
   await store.moveTo('handlers', 9, NONE);
   const runs = [failed(1, { subject: 'a' }), failed(2, { subject: 'a' })];
-  await store.write('handlers', { position: at(9), runs, ended: [] });
+  await store.write('handlers', { position: at(9), unfinished: runs, done: [] });
   const due = async () => (await store.due('handlers', 2_000, 9)).map(({ seq }) => seq);
   assert.deepEqual(await due(), [1]);
   const earlier = new Sqlite(path);
@@ -188,14 +188,14 @@ it('a subject with 100,000 blocked runs makes no step slow', async () => {
   const { store } = given();
   await store.moveTo('handlers', 100_001, NONE);
   const runs = Array.from({ length: 100_000 }, (_, index) => failed(index + 1, { subject: 'a' }));
-  await store.write('handlers', { position: at(100_001), runs: [...runs, failed(100_001)], ended: [] });
+  await store.write('handlers', { position: at(100_001), unfinished: [...runs, failed(100_001)], done: [] });
   const startMs = performance.now();
   for (let seq = 1; seq <= 500; seq++) {
     const due = await store.due('handlers', 2_000, 2);
     assert.deepEqual(new Set(due.map((run) => run.seq)), new Set([seq, 100_001]));
     await store.isBlocked('handlers', { seq: 100_002, subject: 'a' });
     await store.nextAtMs('handlers', 1_000);
-    await store.write('handlers', { position: at(100_001), runs: [], ended: [{ seq, subject: 'a' }] });
+    await store.write('handlers', { position: at(100_001), unfinished: [], done: [{ seq, subject: 'a' }] });
   }
   const stepMs = (performance.now() - startMs) / 500;
   assert.ok(stepMs < 5, `${stepMs} ms a step: reading all of them takes more than 10 ms`);

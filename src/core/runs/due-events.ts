@@ -1,28 +1,28 @@
-/** The stored runs of one consumer that are due, and the timer for the next one. */
+/** The unfinished events of one consumer that are due, and the timer for the next one. */
 
-import type { StoredRun } from '../engine/run-store.ts';
+import type { UnfinishedEvent } from '../engine/run-store.ts';
 import { HANDLER_READ_EVENTS_MAX, RUN_RETRY_LAST_MS } from '../limits.ts';
 import type { Lanes } from './lanes.ts';
 import type { ProgressOptions } from './progress.ts';
 
-export class DueRuns {
+export class DueEvents {
   readonly #options: ProgressOptions;
   readonly #onTime: () => void;
-  #due: StoredRun[] = [];
-  /** When to read the stored runs again. */
+  #due: UnfinishedEvent[] = [];
+  /** When to read them again. */
   #pollAtMs = Number.NEGATIVE_INFINITY;
   #isNone = false;
   #hasSkipped = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param onTime called when stored runs may be due. Call `pollAgain` then: the timer may have fired slightly early. */
+  /** @param onTime called when events may be due. Call `pollAgain` then: the timer may have fired slightly early. */
   constructor(options: ProgressOptions, onTime: () => void) {
     this.#options = options;
     this.#onTime = onTime;
   }
 
-  /** The next run to try. */
-  get first(): StoredRun | undefined {
+  /** The next event to retry. */
+  get first(): UnfinishedEvent | undefined {
     return this.#due[0];
   }
 
@@ -31,28 +31,28 @@ export class DueRuns {
     this.#due.shift();
   }
 
-  /** Whether all stored runs are dead. */
+  /** Whether all unfinished events are dead. */
   get isNone(): boolean {
     return this.#isNone;
   }
 
-  /** Whether a due run could not start because of another run of its subject: call `pollAgain` when a run ends. */
+  /** Whether a due event could not start because of a run of its subject: call `pollAgain` when a run ends. */
   get hasSkipped(): boolean {
     return this.#hasSkipped;
   }
 
-  /** Whether there may be due runs. Write what has ended before `poll`, or it is found again. */
+  /** Whether events may be due. Write what is done before `poll`, or it is found again. */
   get mustPoll(): boolean {
     return this.#due.length === 0 && this.#options.now() >= this.#pollAtMs;
   }
 
-  /** Reads the due runs that can start. If there are none, waits for the next one. */
+  /** Reads the due events that can start. If there are none, waits for the next one. */
   async poll(lanes: Lanes): Promise<void> {
     const { store, consumer, now } = this.#options;
     const nowMs = now();
     const due = await store.due(consumer.name, nowMs, HANDLER_READ_EVENTS_MAX + lanes.runCount);
     const others = due.filter(({ seq }) => !lanes.runs.some((run) => run.seq === seq));
-    this.#due = others.filter((run) => lanes.isFree(run));
+    this.#due = others.filter((event) => lanes.isFree(event));
     this.#hasSkipped = this.#due.length < others.length;
     if (this.#due.length > 0) return;
     this.#pollAtMs = Number.POSITIVE_INFINITY;
@@ -61,7 +61,7 @@ export class DueRuns {
     if (nextAtMs !== undefined) this.expect(nextAtMs);
   }
 
-  /** Expects a run to be due at that time. */
+  /** Expects an event to be due at that time. */
   expect(atMs: number): void {
     this.#isNone = false;
     if (atMs >= this.#pollAtMs) return;
@@ -71,13 +71,13 @@ export class DueRuns {
     this.#timer = setTimeout(this.#onTime, Math.min(waitMs, RUN_RETRY_LAST_MS));
   }
 
-  /** More runs may be due: they are read after those that were found already. */
+  /** More events may be due: they are read after those that were found already. */
   pollAgain(): void {
     this.#isNone = false;
     this.#pollAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** A person has changed the stored runs: nothing that was found counts. */
+  /** A person has changed the unfinished events: nothing that was found counts. */
   reset(): void {
     this.#due = [];
     this.pollAgain();
