@@ -36,6 +36,11 @@ export class EngineError extends Error {
   }
 }
 
+/** @param text one line for the operator: what is wrong, and what to do */
+export function refused(text: string, cause?: unknown): EngineError {
+  return new EngineError('refused', text, { cause });
+}
+
 /** The kind of an error of an engine; `other` for any other thrown value. */
 export function engineFault(error: unknown): EngineErrorKind | 'other' {
   return error instanceof EngineError ? error.kind : 'other';

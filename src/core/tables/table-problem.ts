@@ -3,7 +3,7 @@
  * what a rebuild does about it.
  */
 
-import { EngineError } from '../engine-error.ts';
+import { refused } from '../engine-error.ts';
 import { PARSE_STAGE, WRITER_STAGE } from '../event/recorded-event.ts';
 import { IRISX } from '../packaging.ts';
 import type { Projection } from './projection.ts';
@@ -112,5 +112,5 @@ export function rebuildPlan(
 /** @throws EngineError `refused` if newer code has made one of these tables */
 export function refuseNewer(problems: readonly TableProblem[]): void {
   const newer = problems.find(({ kind }) => kind === 'newer');
-  if (newer !== undefined) throw new EngineError('refused', newer.text);
+  if (newer !== undefined) throw refused(newer.text);
 }

@@ -27,7 +27,7 @@ interface Found extends Omit<BatchResult, 'outcomes'> {
   readonly current: readonly Rows[];
 }
 
-/** Appends batches over the only writing connection. */
+/** Appends batches over the only writing connection, whose `busy_timeout` is 0 from then on: see WriteTransactions. */
 export class BatchAppender {
   readonly transactions: WriteTransactions;
   readonly #database: Database;

@@ -2,9 +2,10 @@
 
 import { dirname, join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { EngineError } from '../../core/engine-error.ts';
+import { EngineError, refused } from '../../core/engine-error.ts';
 import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
 import { makeFile } from '../../core/private-files.ts';
+import { hasColumn } from './file/schema.ts';
 import { faultText } from './file/storage-fault.ts';
 
 /** "IRSH" in ASCII. */
@@ -87,10 +88,6 @@ export function openRunStoreFile(path: string): Database {
   }
 }
 
-function refused(message: string, cause?: unknown): EngineError {
-  return new EngineError('refused', message, { cause });
-}
-
 /** Creates what a new file or one of earlier code lacks. */
 function createSchema(database: Database): void {
   database
@@ -107,9 +104,4 @@ function createSchema(database: Database): void {
       database.exec(INDEXES);
     })
     .immediate();
-}
-
-export function hasColumn(database: Database, table: string, column: string): boolean {
-  const find = database.prepare('SELECT 1 FROM pragma_table_info(?) WHERE name = ?');
-  return find.get(table, column) !== undefined;
 }

@@ -16,9 +16,10 @@ import type {
   UnfinishedEvent,
 } from '../../core/engine/run-store.ts';
 import { BUSY_TIMEOUT_MS, RUN_ERROR_CHARS_MAX, RUN_RETRY_LAST_MS } from '../../core/limits.ts';
+import { hasColumn } from './file/schema.ts';
 import { dataVersion, statement } from './file/statement.ts';
 import { allAtEdge } from './file/storage-fault.ts';
-import { hasColumn, openRunStoreFile } from './run-store-file.ts';
+import { openRunStoreFile } from './run-store-file.ts';
 
 const COLUMNS = `
   consumer,

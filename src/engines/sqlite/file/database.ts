@@ -8,7 +8,7 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { EngineError } from '../../../core/engine-error.ts';
+import { refused } from '../../../core/engine-error.ts';
 import {
   BUSY_TIMEOUT_MS,
   FILE_ATTEMPTS_MAX,
@@ -18,7 +18,7 @@ import {
 import { makeFile, makeFolder } from '../../../core/private-files.ts';
 import type { Derivations } from '../../../core/tables/projection.ts';
 import { blockThread } from './block-thread.ts';
-import { refusal, refused } from './refusal.ts';
+import { refusal, unusable } from './refusal.ts';
 import { APPLICATION_ID, createTableSql, failuresTable, SCHEMA, SCHEMA_VERSION } from './schema.ts';
 import { storageFault } from './storage-fault.ts';
 import { createViews } from './views.ts';
@@ -35,14 +35,9 @@ export function prepareDatabaseFile(path: string): void {
     makeFile(path);
     isFile = statSync(path).isFile();
   } catch (error) {
-    throw refused(path, error, 'cannot be created', 'check that its folder exists and is writable');
+    throw unusable(path, error, 'cannot be created', 'check that its folder exists and is writable');
   }
-  if (!isFile) {
-    throw new EngineError(
-      'refused',
-      `${path} is not a file: set DATABASE_URL to the path of a database file`,
-    );
-  }
+  if (!isFile) throw refused(`${path} is not a file: set DATABASE_URL to the path of a database file`);
 }
 
 /**
@@ -86,7 +81,7 @@ function opened(name: string, path: string): Database {
   const database = new Sqlite(name, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
   try {
     if (checkMarks(database, path))
-      throw new EngineError('refused', `${path} is empty: start the server once to create the schema`);
+      throw refused(`${path} is empty: start the server once to create the schema`);
     return database;
   } catch (error) {
     database.close();
@@ -119,14 +114,12 @@ function checkMarks(database: Database, path: string): boolean {
   }))();
   if (applicationId === 0 && version === 0 && tables === 0) return true;
   if (applicationId !== APPLICATION_ID) {
-    throw new EngineError(
-      'refused',
+    throw refused(
       `${path} is a database of another program (application_id ${applicationId}, ${tables} objects): set DATABASE_URL to another file`,
     );
   }
   if (version > SCHEMA_VERSION) {
-    throw new EngineError(
-      'refused',
+    throw refused(
       `${path} was written by a newer version of this program (schema ${version}, this one knows ${SCHEMA_VERSION}): update the program`,
     );
   }
@@ -148,8 +141,7 @@ function setPragmas(database: Database, path: string): void {
   for (const [name, value] of Object.entries({ journal_mode: 'wal', ...wanted })) {
     const found = database.pragma(name, { simple: true });
     if (found !== value) {
-      throw new EngineError(
-        'refused',
+      throw refused(
         `${path}: PRAGMA ${name} is ${found} instead of ${value}: SQLite would not write durably`,
       );
     }

@@ -1,45 +1,21 @@
 /** Turns errors about a database file into one line for the operator: what, where, and what to do. */
 
-import { EngineError } from '../../../core/engine-error.ts';
+import { EngineError, refused } from '../../../core/engine-error.ts';
 import { IS_BUNDLE } from '../../../core/packaging.ts';
-import { faultText } from './storage-fault.ts';
-
-/** By SQLite's code, the first that fits: what is wrong, and what to do. */
-const REASONS: readonly (readonly [code: RegExp, what: string, hint: string])[] = [
-  [
-    /^SQLITE_NOTADB/,
-    'is not a SQLite database',
-    'set DATABASE_URL to another path, or restore the file from a backup',
-  ],
-  [
-    /^SQLITE_CORRUPT/,
-    'is damaged',
-    'restore it from a backup, or try to recover data with `sqlite3 FILE .recover`',
-  ],
-  [/^SQLITE_(IOERR_SHMSIZE|FULL)$/, 'cannot be opened: the disk is full', 'free some space'],
-  [/^SQLITE_READONLY/, 'is read-only', 'make the file and its folder writable for this user'],
-  [/^SQLITE_IOERR/, 'cannot be read or written', 'check the system log for disk errors'],
-  [/^SQLITE_(BUSY|LOCKED|PROTOCOL)/, 'is locked by another process', 'end that process, or try again'],
-  [
-    /^/, // any other
-    'cannot be opened',
-    'check that the file and its folder are readable and writable for this user',
-  ],
-];
+import { faultOf, faultText } from './storage-fault.ts';
 
 /** Why a database file cannot be opened: one line for the operator, with what to do. */
 export function refusal(path: string, error: unknown): EngineError {
   if (error instanceof EngineError) return error;
   const addon = addonProblem(error);
-  if (addon !== undefined) return new EngineError('refused', addon, { cause: error });
-  const { code = '' } = error as { code?: string };
-  const [, what, hint] = REASONS.find(([codes]) => codes.test(code)) as (typeof REASONS)[number];
-  return refused(path, error, what, hint);
+  if (addon !== undefined) return refused(addon, error);
+  const [, what, hint] = faultOf(error);
+  return unusable(path, error, what, hint);
 }
 
 /** @param what follows the path @param hint what to do */
-export function refused(path: string, error: unknown, what: string, hint: string): EngineError {
-  return new EngineError('refused', `${path} ${what}: ${hint} (${faultText(error)})`, { cause: error });
+export function unusable(path: string, error: unknown, what: string, hint: string): EngineError {
+  return refused(`${path} ${what}: ${hint} (${faultText(error)})`, error);
 }
 
 /** Error codes of Node's `require`: better-sqlite3 loads its addon when it opens its first database. */

@@ -3,6 +3,7 @@
  * projections. The projections' tables are created from their definitions.
  */
 
+import type { Database } from 'better-sqlite3';
 import { columnType } from '../../../core/tables/column-check.ts';
 import type { Projection } from '../../../core/tables/projection.ts';
 
@@ -81,4 +82,10 @@ export function createTableSql(projection: Projection, table: string): string {
   );
   const generated = Object.entries(projection.generated ?? {}).map(([name, type]) => `  ${name} ${type}`);
   return `CREATE TABLE ${table} (\n${[...columns, ...generated].join(',\n')}\n) STRICT`;
+}
+
+/** Whether a table of the file, not a temporary one, has a column. */
+export function hasColumn(database: Database, table: string, column: string): boolean {
+  const find = database.prepare("SELECT 1 FROM pragma_table_info(?, 'main') WHERE name = ?");
+  return find.get(table, column) !== undefined;
 }

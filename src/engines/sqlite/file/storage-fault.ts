@@ -6,29 +6,52 @@ import { EngineError, type EngineErrorKind, errorText } from '../../../core/engi
 /** The faults that SQLite has of those in core/engine-error.ts; `other`: not a storage fault. */
 type StorageFault = Extract<EngineErrorKind, 'full' | 'busy' | 'lost'> | 'other';
 
+/** Also why a file cannot be opened, as it follows the file's path, and what to do about it. */
+type Fault = readonly [kind: StorageFault, what: string, hint: string];
+
+const FULL: Fault = ['full', 'cannot be opened: the disk is full', 'free some space'];
+const BUSY: Fault = ['busy', 'is locked by another process', 'end that process, or try again'];
+const UNOPENED = [
+  'cannot be opened',
+  'check that the file and its folder are readable and writable for this user',
+] as const;
+const OTHER: Fault = ['other', ...UNOPENED];
 /** By the second word of SQLite's codes. */
-const FAULTS: Readonly<Record<string, StorageFault>> = {
-  FULL: 'full',
-  BUSY: 'busy',
-  LOCKED: 'busy',
-  PROTOCOL: 'busy',
-  IOERR: 'lost',
-  CORRUPT: 'lost',
-  NOTADB: 'lost',
-  READONLY: 'lost',
-  CANTOPEN: 'lost',
-  NOMEM: 'lost',
+const FAULTS: Readonly<Record<string, Fault>> = {
+  FULL,
+  BUSY,
+  LOCKED: BUSY,
+  PROTOCOL: BUSY,
+  IOERR: ['lost', 'cannot be read or written', 'check the system log for disk errors'],
+  CORRUPT: [
+    'lost',
+    'is damaged',
+    'restore it from a backup, or try to recover data with `sqlite3 FILE .recover`',
+  ],
+  NOTADB: [
+    'lost',
+    'is not a SQLite database',
+    'set DATABASE_URL to another path, or restore the file from a backup',
+  ],
+  READONLY: ['lost', 'is read-only', 'make the file and its folder writable for this user'],
+  CANTOPEN: ['lost', ...UNOPENED],
+  NOMEM: ['lost', ...UNOPENED],
 };
 
 /** @param error anything thrown by or around a call to better-sqlite3 */
 export function storageFault(error: unknown): StorageFault {
   if (error instanceof EngineError)
     return (['full', 'busy', 'lost'] as const).find((kind) => kind === error.kind) ?? 'other';
-  if (!(error instanceof Database.SqliteError)) return 'other';
+  return faultOf(error)[0];
+}
+
+/** What SQLite's code says about an error of SQLite. */
+export function faultOf(error: unknown): Fault {
+  if (!(error instanceof Database.SqliteError)) return OTHER;
   // The WAL index could not grow, so nothing was written. After other I/O errors the outcome is unknown.
-  if (error.code === 'SQLITE_IOERR_SHMSIZE') return 'full';
+  if (error.code === 'SQLITE_IOERR_SHMSIZE') return FULL;
   const [, code = ''] = error.code.split('_');
-  return FAULTS[code] ?? 'other';
+  return FAULTS[code] ?? OTHER;
 }
 
 /** One line for an operator: the error's message and code. */

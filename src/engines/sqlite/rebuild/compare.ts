@@ -10,6 +10,7 @@ import { WRITER_STAGE } from '../../../core/event/recorded-event.ts';
 import { COMPARE_REMAINDER_EVENTS_MAX, DIFFERENCES_LISTED_MAX } from '../../../core/limits.ts';
 import type { Derivations, Projection } from '../../../core/tables/projection.ts';
 import { openReadOnly } from '../file/database.ts';
+import { hasColumn } from '../file/schema.ts';
 import { headOf, unfoldedEvents } from '../log/event-log.ts';
 import { tableProblems } from '../log/table-states.ts';
 import { foldAll, temporaryTables } from './side-tables.ts';
@@ -56,8 +57,7 @@ function compareAll(
       const problem = problems.find((each) => each.projection === projection);
       if (problem !== undefined) return broken(name, problem.text);
       const columns = projection.columns.map((column) => column.name);
-      const found = list(database, `SELECT name FROM pragma_table_xinfo('${name}', 'main')`);
-      const missing = columns.filter((column) => !found.includes(column));
+      const missing = columns.filter((column) => !hasColumn(database, name, column));
       if (missing.length > 0) {
         return broken(
           name,

@@ -6,7 +6,7 @@
 
 import type { Database } from 'better-sqlite3';
 import type { OnProgress } from '../../../core/engine/engine.ts';
-import { EngineError } from '../../../core/engine-error.ts';
+import { refused } from '../../../core/engine-error.ts';
 import type { Failure } from '../../../core/event/recorded-event.ts';
 import { BATCH_BYTES_MAX, REBUILD_FOLD_EVENTS } from '../../../core/limits.ts';
 import { IRISX } from '../../../core/packaging.ts';
@@ -64,8 +64,7 @@ export class SideTables {
     const folded = foldRange(this.#database, this.#folded, upTo, this.#tables, this.#withUnfolded);
     const { seq, bytes, failures } = folded;
     if (seq === this.#folded) {
-      throw new EngineError(
-        'refused',
+      throw refused(
         `the log cannot be read beyond seq ${seq} of ${upTo}: run ${IRISX} verify to find the damage`,
       );
     }
