@@ -53,7 +53,7 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
     const found = seq === undefined ? await rowsOf(reader, kind, id) : await rowsOfEvent(reader, seq);
     if (found.length === 0 && seq !== undefined) await print(['it does not belong to any row']);
     else if (found.length === 0) await print([await notFound(reader, kind, id)]);
-    else if (values.output === 'json') await print([JSON.stringify(found)]);
+    else if (values.output === 'json') await print([JSON.stringify(found.map(jsonOf))]);
     else await print(found.flatMap((row, index) => [...(index === 0 ? [] : ['']), ...linesOf(row)]));
     return found.length === 0 && seq === undefined ? EX_FAILED : 0;
   });
@@ -93,6 +93,11 @@ async function notFound(reader: Reader, kind: string, id: string): Promise<strin
     if (other !== kind && (await rowOf(reader, other, id)) !== undefined)
       return `${start} events for ${other} with this id have: ${IRISX} explain ${other} ${harmless(id)}`;
   return `${start} ${IRISX} events list --subject ID searches all bodies for it`;
+}
+
+/** The names that a program relies on. */
+function jsonOf({ readFrom: lookedAtFrom, ...row }: Explanation): object {
+  return { ...row, lookedAtFrom };
 }
 
 function linesOf({ table, key, events, columns, differing, readFrom }: Explanation): string[] {

@@ -77,14 +77,11 @@ async function main(given: Given): Promise<number> {
   const isShown = values.verbose || (!values.quiet && total <= SHOWN_MAX);
   const isOneByOne = concurrency === 1 && rate === undefined;
   const outcomes = new SendOutcomes();
-  let nobodyThere = false;
   const send = async (delivery: Delivery, dueMs: number) => {
     const outgoing = `--> ${harmless(delivery.label)}`;
     if (isShown && isOneByOne) await print([outgoing]);
     const answer = await post(delivery);
-    if (answer.kind === 'no-answer' && answer.code === 'ECONNREFUSED' && outcomes.sent === 0)
-      nobodyThere = true;
-    if (nobodyThere) return false;
+    if (answer.kind === 'no-answer' && answer.code === 'ECONNREFUSED' && outcomes.sent === 0) return false;
     const incoming = `<-- ${outcomes.add(delivery.label, answer, performance.now() - dueMs)}`;
     // With several in flight, each delivery is shown together with its answer.
     if (isShown) await print(isOneByOne ? [incoming] : [outgoing, incoming]);
@@ -95,8 +92,9 @@ async function main(given: Given): Promise<number> {
   const all = repeated(once.make, count, copies);
   if (values.shuffle) await print([`seed ${seed}`]);
   const startedMs = performance.now();
-  await sendAll(values.shuffle ? shuffled([...all], random) : all, { concurrency, rate, send });
-  if (nobodyThere)
+  const deliveries = values.shuffle ? shuffled([...all], random) : all;
+  const isServerThere = await sendAll(deliveries, { concurrency, rate, send });
+  if (!isServerThere)
     throw new Error(`nothing is listening on ${target.url.origin}: start the server with ${IRISX} serve`);
   if (outcomes.sent > 1) await print(outcomes.summary(performance.now() - startedMs));
   return outcomes.isGood ? 0 : 1;

@@ -15,11 +15,14 @@ export interface SendOptions {
   readonly send: (delivery: Delivery, dueMs: number) => Promise<boolean>;
 }
 
-/** Resolves when every delivery that was sent has been answered or has timed out. */
+/**
+ * Resolves when every delivery that was sent has been answered or has timed out.
+ * @returns false if `send` ended it
+ */
 export async function sendAll(
   deliveries: Iterable<Delivery>,
   { concurrency, rate, send }: SendOptions,
-): Promise<void> {
+): Promise<boolean> {
   let goesOn = true;
   const sendOne = async (delivery: Delivery, dueMs: number) => {
     goesOn = (await send(delivery, dueMs)) && goesOn;
@@ -31,7 +34,7 @@ export async function sendAll(
         await sendOne(next.value, performance.now());
     };
     await Promise.all(Array.from({ length: concurrency }, lane));
-    return;
+    return goesOn;
   }
   const inFlight: Promise<void>[] = [];
   const startedMs = performance.now();
@@ -43,4 +46,5 @@ export async function sendAll(
     inFlight.push(sendOne(delivery, dueMs));
   }
   await Promise.all(inFlight);
+  return goesOn;
 }

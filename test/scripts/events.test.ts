@@ -218,7 +218,7 @@ describe('./irisx explain', () => {
     assert.match(stdout, /^calls c1: 2 events,/);
     assert.ok(stdout.includes(reason), stdout);
     assert.match(stdout, /^status +ringing +2$/m);
-    assert.doesNotMatch(stdout, /the table has other values/);
+    assert.doesNotMatch(stdout, /the table has different values/);
   });
 
   it('shows for one event the rows that it belongs to, and why it could not be used', async () => {
@@ -230,6 +230,19 @@ describe('./irisx explain', () => {
     const other = await script('explain', 'seq', '2');
     assert.equal(other.lines.at(-1), 'it does not belong to any row');
     assert.equal(other.code, 0);
+  });
+
+  it('gives a program one object per row, under names that stay', async () => {
+    appendEach({ event: 'sms.received', data: { message_id: 'm1' } });
+    const { stdout } = await script('explain', 'sms', 'm1', '--output', 'json');
+    const [row, ...more] = JSON.parse(stdout) as [Record<string, unknown>];
+    assert.deepEqual(more, []);
+    const names = ['table', 'key', 'events', 'columns', 'differing', 'lookedAtFrom'];
+    assert.deepEqual(Object.keys(row), names);
+    const { events, columns } = row as { events: [object]; columns: [object] };
+    const eventNames = ['seq', 'type', 'occurredAtMs', 'receivedAtMs', 'failure'];
+    assert.deepEqual(Object.keys(events[0]), eventNames);
+    assert.deepEqual(Object.keys(columns[0]), ['name', 'value', 'seq']);
   });
 
   it('says what has not arrived, and where the id is known', async () => {
