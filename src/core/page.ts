@@ -7,3 +7,10 @@ export interface Page {
   /** In addition to the headers of every page. */
   readonly headers?: Readonly<Record<string, string>>;
 }
+
+/** A page of one line. */
+export function textPage(status: number, line: string): Page {
+  return { status, contentType: 'text/plain; charset=utf-8', body: `${line}\n` };
+}
+
+export const PAGE_FAILED = textPage(500, 'This page failed; see the log for the reason.');

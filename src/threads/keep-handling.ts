@@ -68,8 +68,7 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
           loaded.resolve();
           isReady = consumers.length > 0;
           if (isReady) return void opened.promise.then(begin);
-          void thread?.close(HANDLERS_LOAD_MS);
-          thread = undefined;
+          void thread?.close();
           return started.resolve();
         case 'refused':
           return refuse(message.text);

@@ -9,7 +9,7 @@ import type { Sizes } from '../../core/engine/engine.ts';
 import { ADMIN_CONNECTIONS_MAX } from '../../core/limits.ts';
 import type { Log } from '../../core/logger.ts';
 import type { ProcessState } from '../../core/metrics/process-state.ts';
-import type { Page } from '../../core/page.ts';
+import { PAGE_FAILED, type Page, textPage } from '../../core/page.ts';
 import { splitTarget } from '../exchange.ts';
 import { listen, REQUEST_LIMITS } from '../listen.ts';
 import { type AdminAccess, createAdminAccess } from './admin-access.ts';
@@ -57,7 +57,7 @@ export async function openAdmin(options: AdminOptions) {
     } catch (error) {
       options.log('error', `an admin page failed: ${error instanceof Error ? error.stack : String(error)}`);
       if (response.headersSent) response.destroy();
-      else write(request, response, text(500, 'This page failed; see the log for the reason.'));
+      else write(request, response, PAGE_FAILED);
     }
   }
   server.on('request', (request, response) => void serve(request, response));
@@ -81,7 +81,7 @@ async function answer(
 ): Promise<Page> {
   const { path, query } = splitTarget(url ?? '');
   if (method !== 'GET' && method !== 'HEAD')
-    return { ...text(405, 'Only GET is allowed.'), headers: { Allow: 'GET, HEAD' } };
+    return { ...textPage(405, 'Only GET is allowed.'), headers: { Allow: 'GET, HEAD' } };
   if (path === '/ready') return ready(options.processState());
   if (path === '/metrics') {
     const body = metricsText(options.processState(), await options.sizes(), process.memoryUsage.rss());
@@ -104,17 +104,13 @@ function entered(path: string, query: string, cookie: string): Page {
   kept.delete('token');
   const target = LOCAL_PATH.test(path) ? path : '/';
   const location = kept.size === 0 ? target : `${target}?${kept}`;
-  return { ...text(303, 'See the page itself.'), headers: { Location: location, 'Set-Cookie': cookie } };
+  return { ...textPage(303, 'See the page itself.'), headers: { Location: location, 'Set-Cookie': cookie } };
 }
 
 /** Whether deliveries are accepted now. */
 function ready({ isDraining, storage }: ProcessState): Page {
-  if (isDraining) return text(503, 'shutting down');
-  return storage === 'ok' ? text(200, 'ready') : text(503, `storage ${storage}`);
-}
-
-function text(status: number, line: string): Page {
-  return { status, contentType: 'text/plain; charset=utf-8', body: `${line}\n` };
+  if (isDraining) return textPage(503, 'shutting down');
+  return storage === 'ok' ? textPage(200, 'ready') : textPage(503, `storage ${storage}`);
 }
 
 function write({ method }: IncomingMessage, response: ServerResponse, page: Page): void {
