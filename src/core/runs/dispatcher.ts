@@ -57,8 +57,13 @@ export class Dispatcher {
 
   /** Starts at the consumer's stored position. A new consumer starts at the end of the log and skips earlier events. */
   static async open(options: DispatcherOptions): Promise<Dispatcher> {
-    const dispatcher = new Dispatcher(options, await Progress.open(options));
-    await dispatcher.#open();
+    const { death, onPosition } = options;
+    const progress = await Progress.open(options);
+    const dispatcher = new Dispatcher(options, progress);
+    if (death !== undefined) await dispatcher.#suspects.add(death, progress);
+    await dispatcher.#write();
+    await dispatcher.#next.goTo(progress.seq);
+    onPosition(progress.seq);
     return dispatcher;
   }
 
@@ -69,20 +74,7 @@ export class Dispatcher {
     this.#turns = new Turns(options.onFault);
     this.#next = new NextEvents(options, progress.seq);
     this.#suspects = new Suspects(options);
-    this.#due = new DueEvents(options, () => {
-      void this.#turns.take(async () => {
-        this.#due.pollAgain();
-        await this.#startRuns();
-      });
-    });
-  }
-
-  async #open(): Promise<void> {
-    const { death, onPosition } = this.#options;
-    if (death !== undefined) await this.#suspects.add(death, this.#progress);
-    await this.#write();
-    await this.#next.goTo(this.#progress.seq);
-    onPosition(this.#progress.seq);
+    this.#due = new DueEvents(options, () => void this.pump());
   }
 
   /**

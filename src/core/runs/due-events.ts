@@ -15,7 +15,7 @@ export class DueEvents {
   #hasSkipped = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param onTime called when events may be due. Call `pollAgain` then: the timer may have fired slightly early. */
+  /** @param onTime called when events may be due */
   constructor(options: ProgressOptions, onTime: () => void) {
     this.#options = options;
     this.#onTime = onTime;
@@ -68,7 +68,11 @@ export class DueEvents {
     this.#pollAtMs = atMs;
     clearTimeout(this.#timer);
     const waitMs = Math.max(0, atMs - this.#options.now());
-    this.#timer = setTimeout(this.#onTime, Math.min(waitMs, RUN_RETRY_LAST_MS));
+    const onTime = () => {
+      this.pollAgain(); // even if the timer has fired slightly early
+      this.#onTime();
+    };
+    this.#timer = setTimeout(onTime, Math.min(waitMs, RUN_RETRY_LAST_MS));
   }
 
   /** More events may be due: they are read after those that were found already. */

@@ -181,7 +181,7 @@ export function openRunStore(path: string): RunStore {
     takeOver: () =>
       inTransaction(() => {
         sql("UPDATE consumers SET state = 'stopped'").run();
-        database.exec(FIND_BLOCKED); // for what earlier code has written, which does not know about blocked runs
+        database.exec(FIND_BLOCKED); // for what earlier code has written, which does not know about blocked events
       }),
     resume: (consumer, from, nowMs) =>
       inTransaction(() => {
