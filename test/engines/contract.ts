@@ -219,7 +219,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
     it('leaves nothing of it, and the next one goes on', async () => {
       const { engine, append, writer } = await given();
       const [good, bad] = batchOf([call('a'), call('b')]) as [PreparedDelivery, PreparedDelivery];
-      const broken = { ...bad, delivery: { ...bad.delivery, path: null as unknown as string } };
+      const broken = { ...bad, columns: { ...bad.columns, path: null as unknown as string } };
       await assert.rejects(writer.append([good, broken]));
       const reader = await readerOf(engine);
       assert.equal((await reader.head()).seq, 0);

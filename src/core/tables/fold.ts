@@ -43,12 +43,6 @@ interface FoldedTable {
   readonly changed: Map<string, ChangedRow>;
 }
 
-export interface Folded {
-  /** By the projection's name. */
-  readonly tables: ReadonlyMap<string, FoldedTable>;
-  readonly failures: readonly Failure[];
-}
-
 /** The keys of the rows that the events belong to, by table, with repetitions: a fold needs these rows. */
 export function keysOf(events: Iterable<FoldingEvent>): Map<string, string[]> {
   const keys = new Map<string, string[]>();
@@ -62,8 +56,9 @@ export function keysOf(events: Iterable<FoldingEvent>): Map<string, string[]> {
   return keys;
 }
 
-export function fold(events: readonly FoldingEvent[], before: RowsBefore): Folded {
+export function fold(events: readonly FoldingEvent[], before: RowsBefore) {
   const failures: Failure[] = [];
+  /** By the projection's name. */
   const tables = new Map<string, FoldedTable>();
   for (const [name, loaded] of before) tables.set(name, { loaded, changed: new Map() });
   for (const { seq, prepared } of events) {

@@ -16,7 +16,7 @@ import {
   readBody,
 } from '../event/event.ts';
 import { FieldError, kindOf } from '../event/fields.ts';
-import { type Failure, PARSE_STAGE, WRITER_STAGE } from '../event/recorded-event.ts';
+import { type Failure, PARSE_STAGE, type StoredEvent, WRITER_STAGE } from '../event/recorded-event.ts';
 import type { Projection } from './projection.ts';
 
 /** The row of one table that an event belongs to, or why it has no usable key. */
@@ -34,14 +34,7 @@ export interface PreparedEvent {
 }
 
 /** A delivery, ready to be appended. */
-export interface PreparedDelivery {
-  readonly delivery: Delivery;
-  readonly bodySha256: Buffer;
-  readonly bodyTimeMs: number;
-  readonly type: string | null;
-  readonly eventId: string | null;
-  readonly event: PreparedEvent;
-}
+export type PreparedDelivery = ReturnType<typeof prepared>;
 
 const IN_NO_TABLE: PreparedEvent = { failure: undefined, content: undefined, rows: [] };
 
@@ -58,14 +51,23 @@ export function prepareUnfolded(delivery: Delivery, defect: unknown): PreparedDe
   return prepared(delivery, () => unfolded(defectReason(defect)));
 }
 
-function prepared(delivery: Delivery, eventOf: (read: ReadBody) => PreparedEvent): PreparedDelivery {
+function prepared(delivery: Delivery, eventOf: (read: ReadBody) => PreparedEvent) {
   const read = readBody(delivery.body, delivery.eventHeader);
   return {
-    delivery,
-    bodySha256: crypto.hash('sha256', delivery.body, 'buffer'),
-    bodyTimeMs: bodyTimeMs(read.json),
-    type: read.type,
-    eventId: read.eventId,
+    /** What the log records of it, apart from its place in the log. */
+    columns: {
+      body_time_ms: bodyTimeMs(read.json),
+      body_sha256: crypto.hash('sha256', delivery.body, 'buffer'),
+      body: delivery.body,
+      type: read.type,
+      event_id: read.eventId,
+      path: delivery.path,
+      signature: delivery.signature === null ? null : Buffer.from(delivery.signature, 'hex'),
+      signed_at: delivery.signedAt,
+      received_at_ms: delivery.receivedAtMs,
+      event_header: delivery.eventHeader,
+      event_id_header: delivery.eventIdHeader,
+    } satisfies Omit<StoredEvent, 'seq' | 'chain'>,
     event: eventOf(read),
   };
 }

@@ -77,7 +77,9 @@ export class BatchAppender {
   }
 
   #write(batch: readonly PreparedDelivery[], current: readonly Rows[], before: Head) {
-    const known = batch.map((each) => knownEvent(this.#database, each.bodyTimeMs, each.bodySha256));
+    const known = batch.map(({ columns }) =>
+      knownEvent(this.#database, columns.body_time_ms, columns.body_sha256),
+    );
     const { events, head, outcomes } = append(batch, before, known);
     const failures: Failure[] = [];
     const onFailure = (failure: Failure) => {

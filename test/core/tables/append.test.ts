@@ -91,8 +91,8 @@ describe('a delivery prepared without being folded', () => {
   it('has every column of the log, and a failure that quotes nothing', () => {
     const defect = Object.assign(new Error('text of the delivery'), { code: 'E_DEFECT' });
     const unfolded = prepareUnfolded(call('a'), defect);
-    const { event, ...columns } = unfolded;
-    const { event: folded, ...expected } = prepared(call('a'));
+    const { event, columns } = unfolded;
+    const { event: folded, columns: expected } = prepared(call('a'));
     assert.deepEqual(columns, expected);
     assert.equal(folded.rows.length, 1);
     assert.deepEqual(event, {
