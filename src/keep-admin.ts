@@ -29,12 +29,12 @@ export interface AdminPages {
 /** @returns when it listens or has failed to; `pages` is undefined if there are no admin pages */
 export async function keepAdmin(options: KeepAdminOptions) {
   const { admin, databasePath, log } = options;
-  const none = { pages: undefined, close: async () => {} };
+  const withoutPages = { pages: undefined, close: async () => {} };
   const giveUp = (problem: string, remedy: string) => {
     log('warn', `no admin pages: ${problem}; deliveries are still accepted; ${remedy}`);
-    return none;
+    return withoutPages;
   };
-  if (admin.port === 0) return none;
+  if (admin.port === 0) return withoutPages;
   let token: string;
   try {
     token = admin.token ?? secretInFile(ADMIN_TOKEN, databasePath);

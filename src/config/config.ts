@@ -48,7 +48,8 @@ export function readConfig(
       return parsedValue(env, name);
     } catch (error) {
       if (!(error instanceof Invalid)) throw error;
-      problems.push(`${name}${error.message}`);
+      const shown = error.showsValue ? `=${JSON.stringify(env[name])}` : '';
+      problems.push(`${name}${shown}${error.message}`);
       return undefined as ValueOf<Name>;
     }
   }

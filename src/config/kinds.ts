@@ -5,12 +5,20 @@ import { resolve } from 'node:path';
 import { ADMIN_TOKEN_CHARS_MIN, FORWARD_KEY_BYTES_MAX, FORWARD_KEY_BYTES_MIN } from '../core/limits.ts';
 import { type AddressRanges, parseAddressRanges } from '../http/guard/address-ranges.ts';
 
-/** The text cannot be used; `message` continues the variable's name. */
-export class Invalid extends Error {}
+/** The text cannot be used; `message` continues the variable's name, or its value if that is shown. */
+export class Invalid extends Error {
+  /** Whether the value is shown with its variable; never that of a secret. */
+  readonly showsValue: boolean;
 
-/** For a text that is no secret: the message contains it. */
-function notAllowed(text: string, allowed: string): Invalid {
-  return new Invalid(`=${JSON.stringify(text)}: must be ${allowed}`);
+  constructor(message: string, showsValue = false) {
+    super(message);
+    this.showsValue = showsValue;
+  }
+}
+
+/** For a text that is no secret. */
+function notAllowed(allowed: string): Invalid {
+  return new Invalid(`: must be ${allowed}`, true);
 }
 
 /** The values in a list with commas, without repetitions. */
@@ -21,7 +29,7 @@ export function list(text: string): string[] {
 
 export function oneOf<T extends string>(...allowed: readonly T[]) {
   return (text: string): T => {
-    if (!(allowed as readonly string[]).includes(text)) throw notAllowed(text, allowed.join(' or '));
+    if (!(allowed as readonly string[]).includes(text)) throw notAllowed(allowed.join(' or '));
     return text as T;
   };
 }
@@ -35,7 +43,7 @@ export function wholeNumber(min: number, max: number, more = '') {
   return (text: string): number => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
     if (value >= min && value <= max) return value;
-    throw notAllowed(text, `a whole number from ${min} to ${max}${more}`);
+    throw notAllowed(`a whole number from ${min} to ${max}${more}`);
   };
 }
 
@@ -43,7 +51,7 @@ export function addressRanges(text: string): AddressRanges {
   const ranges = parseAddressRanges(text);
   if ('has' in ranges) return ranges;
   const allowed = '"none" or a list of "loopback", addresses and ranges';
-  throw notAllowed(text, `${allowed}; ${JSON.stringify(ranges.wrong)} is not valid`);
+  throw notAllowed(`${allowed}; ${JSON.stringify(ranges.wrong)} is not valid`);
 }
 
 export function adminToken(text: string): string {
@@ -56,7 +64,7 @@ export function adminToken(text: string): string {
 export function httpUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (/^https?:$/.test(url?.protocol ?? '') && url?.username === '' && url.password === '') return text;
-  throw notAllowed(text, 'an http or https URL without a user name or password');
+  throw notAllowed('an http or https URL without a user name or password');
 }
 
 export function eventTypes(text: string): string[] {
@@ -88,7 +96,7 @@ export function pathProblem(text: string): string | undefined {
 /** @returns the absolute path */
 export function path(text: string): string {
   const problem = pathProblem(text);
-  if (problem !== undefined) throw new Invalid(`=${JSON.stringify(text)}: ${problem}`);
+  if (problem !== undefined) throw new Invalid(`: ${problem}`, true);
   return resolve(text);
 }
 

@@ -33,20 +33,21 @@ export function suspicions(env: Environment): string[] {
         );
     }
   }
-  return [...found, ...slips(env)];
+  return [...found, ...misspelledNames(env)];
 }
 
 /** Names that differ from ours only in an underscore, a plural s, or upper and lower case. */
-function slips(env: Environment): string[] {
-  const ours = new Map(NAMES.map((name) => [skeleton(name), name]));
+function misspelledNames(env: Environment): string[] {
+  const ours = new Map(NAMES.map((name) => [comparable(name), name]));
   return Object.keys(env).flatMap((name) => {
-    const meant = ours.get(skeleton(name));
+    const meant = ours.get(comparable(name));
     if (meant === undefined || NAMES.includes(name) || given(env, name) === undefined) return [];
     return [`${name} is not a variable of this program: did you mean ${meant}?`];
   });
 }
 
-function skeleton(name: string): string {
+/** The same for names that differ only in such details. */
+function comparable(name: string): string {
   return name.toUpperCase().replace(/S?(?:[^A-Z0-9]|$)/g, '');
 }
 

@@ -7,7 +7,7 @@ import * as kinds from './kinds.ts';
 interface Variable {
   /** @param text trimmed and not empty, or the default @throws Invalid */
   readonly parse: (text: string) => unknown;
-  /** As it would be written. Without it, a variable that is not set is undefined. */
+  /** The text that counts if the variable is not set. Without it, such a variable is undefined. */
   readonly default?: string;
   /** `NAME_FILE` is a variable too: the path of a file with the value. */
   readonly mayBeInFile?: true;

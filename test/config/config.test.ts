@@ -382,6 +382,11 @@ describe('a path that needs a shell to expand it', () => {
   });
 });
 
+it('a wrong value is shown as it was given, with its spaces', () => {
+  assert.match(onlyProblem({ PORT: ' 99999 ' }), /^PORT=" 99999 ": must be a whole number from 0 to 65535$/);
+  assert.match(onlyProblem({ HANDLERS: ' ~/h.mjs' }), /^HANDLERS=" ~\/h\.mjs": no shell expands ~ here/);
+});
+
 describe('SKIP_SIGNATURE_VERIFICATION', () => {
   it('is accepted only together with NODE_ENV=development', () => {
     const env = { SKIP_SIGNATURE_VERIFICATION: 'true' };
