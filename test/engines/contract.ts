@@ -493,7 +493,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       return { engine, runs, position };
     }
 
-    it('keeps positions and failed runs, and is shown without being opened', async () => {
+    it('keeps positions and unfinished events, and is shown without being opened', async () => {
       const { engine } = await given();
       const runs = await engine.openRuns();
       atEnd(() => runs.close());
@@ -536,7 +536,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       );
     });
 
-    it('has failed runs that a person retries, skips or leaves', async () => {
+    it('has unfinished events that a person retries, skips or leaves', async () => {
       const { runs, position } = await runsAt(9);
       await runs.write('c', {
         position,
@@ -587,8 +587,8 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       await runs.write('c', { position, unfinished: [of('a', 1, null)], done: [{ seq: 3, subject: 'b' }] });
       assert.deepEqual(await due(), [2, 5, 6, 7], 'the next of each subject');
       assert.deepEqual(await counts(), [4, 1, 1]);
-      assert.equal(await runs.retry([1, 4], 1000), 1, 'a blocked run is not retried');
-      assert.deepEqual(await due(), [1, 5, 6, 7], 'a dead run that is retried blocks the later ones again');
+      assert.equal(await runs.retry([1, 4], 1000), 1, 'a blocked event is not retried');
+      assert.deepEqual(await due(), [1, 5, 6, 7], 'a dead event that is retried blocks the later ones again');
       assert.equal(await runs.skip([1]), 1);
       assert.deepEqual(await due(), [2, 5, 6, 7]);
       await runs.resume('c', { seq: 9, chain: Buffer.alloc(32, 9) }, 900);

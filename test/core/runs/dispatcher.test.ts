@@ -204,7 +204,7 @@ describe('a dispatcher', () => {
     assert.equal(await position(), 302);
   });
 
-  it('tries a failed run again after one second, then two, and continues with the others meanwhile', async () => {
+  it('tries an event again after one second, then two, and continues with the others meanwhile', async () => {
     const { fromStart } = given(4);
     const { dispatcher, started, seqs, end, store } = await fromStart({ runsMax: 1 });
     await dispatcher.pump();
@@ -363,7 +363,7 @@ describe('a dispatcher', () => {
     assert.equal(after.started.at(-1)?.attempt, 2);
   });
 
-  it('finds due runs even if as many as it reads at once are already in progress', async () => {
+  it('finds due events even if as many as it reads at once are already running', async () => {
     const { dispatch, fromStart } = given(100);
     const before = await fromStart({ runsMax: 100 });
     await before.dispatcher.pump();
@@ -433,7 +433,7 @@ describe('a dispatcher', () => {
     assert.deepEqual(running(), [1]);
     assert.equal(started.at(-1)?.attempt, 2);
     await end(1);
-    assert.deepEqual(running(), [5], 'stored runs and new events take turns');
+    assert.deepEqual(running(), [5], 'due and new events take turns');
     await end(5);
     assert.deepEqual(running(), [2]);
     await end(2, new Error('again'));
@@ -913,7 +913,7 @@ it('an error in the dispatcher itself is reported as its own, and never thrown i
   assert.match(String(faults[0]), /not open/);
 });
 
-describe('failed runs that are due beside new events', () => {
+describe('events that are due again beside new ones', () => {
   for (const death of [undefined, died(48)])
     it(`take turns with them, however fast the runs are${death ? ', also after a death of the thread' : ''}`, async () => {
       const { append, dispatch, fromStart, reader } = given(8);

@@ -47,7 +47,7 @@ describe('the state of the handlers', () => {
     for (const suffix of ['', '-wal', '-shm']) assert.equal(modeOf(path + suffix), '0600');
   });
 
-  it('keeps positions and failed runs for the next process', async () => {
+  it('keeps positions and unfinished events for the next process', async () => {
     const { store, open } = given();
     assert.equal(await store.consumer('handlers'), undefined);
     await store.moveTo('handlers', 3, Buffer.from('abc'));
@@ -78,7 +78,7 @@ describe('the state of the handlers', () => {
     assert.deepEqual(await later.unfinishedAfter('forward', 4), []);
   });
 
-  it('returns the due runs, longest overdue first, and the time of the next one', async () => {
+  it('returns the due events, longest overdue first, and the time of the next one', async () => {
     const { store } = given();
     await store.moveTo('handlers', 9, NONE);
     const runs = [
@@ -98,7 +98,7 @@ describe('the state of the handlers', () => {
     assert.deepEqual(await due(-2 * RUN_RETRY_LAST_MS + 299), [1, 3], 'the clock was set back');
   });
 
-  it('drops failed runs from the start of a replay onward', async () => {
+  it('drops unfinished events from the start of a replay onward', async () => {
     const { store } = given();
     await store.moveTo('handlers', 9, NONE);
     await store.write('handlers', { position: at(9), unfinished: [failed(4), failed(5)], done: [] });
@@ -169,7 +169,7 @@ describe('the lock of the handlers', () => {
   });
 });
 
-it('a run that earlier code leaves blocked runs again once this code runs the handlers', async () => {
+it('an event that earlier code leaves blocked is due again once this code runs the handlers', async () => {
   const { store, path } = given();
   await store.moveTo('handlers', 9, NONE);
   const runs = [failed(1, { subject: 'a' }), failed(2, { subject: 'a' })];
@@ -184,7 +184,7 @@ it('a run that earlier code leaves blocked runs again once this code runs the ha
   assert.deepEqual(await due(), [2]);
 });
 
-it('a subject with 100,000 blocked runs makes no step slow', async () => {
+it('a subject with 100,000 blocked events makes no step slow', async () => {
   const { store } = given();
   await store.moveTo('handlers', 100_001, NONE);
   const runs = Array.from({ length: 100_000 }, (_, index) => failed(index + 1, { subject: 'a' }));
