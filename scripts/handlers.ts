@@ -186,7 +186,7 @@ async function skip({ store, rest }: Given): Promise<number> {
 async function printMissing(seqs: readonly number[], count: number): Promise<number> {
   if (count >= new Set(seqs).size) return 0;
   await print([
-    'the others have no failed run: see handlers failed; --replay-from also runs what has succeeded',
+    'the others have not failed, or wait for an earlier event of their subject: see handlers failed; --replay-from also runs what has succeeded',
   ]);
   return 1;
 }

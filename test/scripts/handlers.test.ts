@@ -185,7 +185,7 @@ describe('./irisx handlers', () => {
     ]);
     assert.deepEqual((await handlers('retry', '10')).lines, [
       '0 runs will be tried again now',
-      'the others have no failed run: see handlers failed; --replay-from also runs what has succeeded',
+      'the others have not failed, or wait for an earlier event of their subject: see handlers failed; --replay-from also runs what has succeeded',
     ]);
     await handlers('skip', '9');
     assert.match(
@@ -199,7 +199,7 @@ describe('./irisx handlers', () => {
     const { code, lines } = await handlers('retry', '3', '9');
     assert.equal(code, 1);
     assert.equal(lines[0], '1 run will be tried again now');
-    assert.match(lines[1] ?? '', /^the others have no failed run/);
+    assert.match(lines[1] ?? '', /^the others have not failed, or wait for an earlier event/);
     const dead = () =>
       withStore(async (store) => (await store.failed(9)).filter(({ nextAtMs }) => nextAtMs === null));
     assert.deepEqual(await dead(), []);

@@ -22,7 +22,7 @@ export function subjectOf(type: string, json: Json): string | null {
   const fields = new Fields(typeof data === 'object' ? (data as Json) : json);
   const named = (kind: string, field: Field<string, string>) => {
     const stated = fields.usable(field);
-    return stated === undefined ? null : `${kind} ${stated}`.slice(0, RUN_SUBJECT_CHARS_MAX);
+    return stated === undefined ? null : `${kind} ${stated}`.slice(0, RUN_SUBJECT_CHARS_MAX).toWellFormed();
   };
   if (tabledType(type) === 'sms.received') return named('contact', FROM_NUMBER);
   switch (familyOf(type)) {

@@ -40,3 +40,10 @@ it('the subject can be read even if the event cannot be used', () => {
 it('a long subject is cut', () => {
   assert.equal(subjectOf('call.ringing', { call_uuid: 'x'.repeat(999) })?.length, RUN_SUBJECT_CHARS_MAX);
 });
+
+it('a subject cut within a character is what the store will return', () => {
+  const subject = subjectOf('call.ringing', {
+    call_uuid: `${'x'.repeat(RUN_SUBJECT_CHARS_MAX - 6)}\u{1f4de}`,
+  });
+  assert.ok(subject?.isWellFormed());
+});
