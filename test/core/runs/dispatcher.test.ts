@@ -112,7 +112,7 @@ function given(events: number, type = 'call.ringing') {
     /** Ends a run in progress. */
     const end = async (seq: number, error?: unknown) => {
       started.findLast((run) => run.seq === seq)?.end(error);
-      await settle();
+      await idle();
     };
     const position = async () => (await store.consumer('handlers'))?.seq;
     return { dispatcher, store, started, seqs, running, end, position };
@@ -147,7 +147,7 @@ function deadRun(seq: number) {
 }
 
 /** Lets promises and immediates run. */
-async function settle(): Promise<void> {
+async function idle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) {
     await new Promise((resolve) => whenPromisesAreDone(resolve));
     mock.timers.tick(0);
@@ -162,7 +162,7 @@ async function closed(dispatcher: Dispatcher): Promise<void> {
 
 async function pass(ms: number): Promise<void> {
   mock.timers.tick(ms);
-  await settle();
+  await idle();
 }
 
 describe('a dispatcher', () => {
@@ -197,7 +197,7 @@ describe('a dispatcher', () => {
     const { dispatcher, seqs, end, position } = await fromStart();
     await dispatcher.pump();
     await end(1);
-    await settle();
+    await idle();
     assert.deepEqual(seqs(), [1, 302]);
     await end(302);
     await pass(RUN_STATE_WRITE_MS);
@@ -408,7 +408,7 @@ describe('a dispatcher', () => {
     await dispatcher.pump();
     for (let turn = 0; turn < RUNS_AHEAD_EVENTS_MAX + 20; turn++) {
       for (const run of started.slice(1)) run.end();
-      await settle();
+      await idle();
     }
     assert.equal(started.at(-1)?.seq, RUNS_AHEAD_EVENTS_MAX);
   });
@@ -543,7 +543,7 @@ describe('a dispatcher', () => {
     const run = () => void positions.push(store.consumer('handlers'));
     const { dispatcher } = await fromStart({ run }, died(5));
     await dispatcher.pump();
-    await settle();
+    await idle();
     const seqs = (await Promise.all(positions)).map((position) => position?.seq);
     assert.deepEqual(seqs, [0, 1, 2, 3]);
   });
@@ -782,12 +782,12 @@ describe('a replay during a run of the same event', () => {
     await dispatcher.pump();
     assert.deepEqual(seqs(), [1, 2, 3, 1, 3], 'event 2 is still running');
     started.find(({ seq }) => seq === 2)?.end();
-    await settle();
+    await idle();
     await dispatcher.pump();
     assert.deepEqual(seqs().slice(3), [1, 3, 2]);
     started[3]?.end();
     started[4]?.end();
-    await settle();
+    await idle();
     await pass(RUN_STATE_WRITE_MS);
     assert.deepEqual(running(), [2]);
     assert.equal(await position(), 1, 'a crash now would run event 2 again');
@@ -808,11 +808,11 @@ describe('a replay during a run of the same event', () => {
     await person.moveTo('handlers', 0, new Uint8Array());
     await it.dispatcher.reload();
     it.started[0]?.end();
-    await settle();
+    await idle();
     await it.dispatcher.pump();
     assert.equal(it.started.length, 2);
     it.started[1]?.end(new Error('again'));
-    await settle();
+    await idle();
     await pass(RUN_STATE_WRITE_MS);
     assert.deepEqual(
       (await it.store.failed(10)).map(({ seq, attempts, error }) => [seq, attempts, error]),
@@ -937,7 +937,7 @@ describe('events that are due again beside new ones', () => {
       );
       for (let turn = 0; turn < 20; turn++) {
         await dispatcher.pump();
-        await settle();
+        await idle();
       }
       assert.deepEqual(order.slice(0, 8), [5, 1, 6, 2, 7, 3, 8, 4]);
     });

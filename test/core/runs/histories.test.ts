@@ -89,7 +89,7 @@ class History {
     else if (action < 97) await this.#retry();
     else this.#lateMs = random.pick([0, 0, 3_600_000, 3 * RUN_RETRY_LAST_MS]);
     if (random.chance(0.1)) return; // the next step follows at once
-    await settle();
+    await idle();
   }
 
   #append(count: number): void {
@@ -127,7 +127,7 @@ class History {
 
   async #pass(ms: number): Promise<void> {
     mock.timers.tick(ms);
-    await settle();
+    await idle();
     await this.#dispatcher?.noteRunning();
   }
 
@@ -155,7 +155,7 @@ class History {
 
   async #close(): Promise<void> {
     const closing = this.#dispatcher?.close(0);
-    await settle();
+    await idle();
     await closing;
     this.#running = [];
     this.#suspects.clear();
@@ -283,15 +283,15 @@ class History {
 
   #replay(): Promise<void> {
     const from = 1 + this.#random.below(this.#events.length + 1);
-    for (const event of this.#events) {
-      if (event.seq >= from) Object.assign(event, { round: event.round + 1, isDone: false, wasDead: false });
-    }
     return this.#act(async () => {
       const { seq } = (await this.#store.consumer(NAME)) as { seq: number };
       // What a replay leaves out is skipped, as far as it is not stored.
       for (const event of this.#events.slice(seq, from - 1))
         if ((await this.#stored(event.seq)) === undefined) event.isDone = true;
       this.lines.push(`replay from ${from}, position ${seq}`);
+      for (const event of this.#events)
+        if (event.seq >= from)
+          Object.assign(event, { round: event.round + 1, isDone: false, wasDead: false });
       await this.#store.moveTo(NAME, from - 1, new Uint8Array());
     });
   }
@@ -355,7 +355,7 @@ class History {
 }
 
 /** Lets promises and immediates run. */
-async function settle(): Promise<void> {
+async function idle(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) {
     await new Promise((resolve) => realImmediate(resolve));
     mock.timers.tick(0);
