@@ -1,4 +1,4 @@
-/** What people are told about tables: the comparison with the log, and warnings. */
+/** Lines about tables for the terminal: comparisons with the log, and warnings. */
 
 import type { TableCheck } from '../../src/core/engine/engine.ts';
 import type { Reader } from '../../src/core/engine/reader.ts';

@@ -8,6 +8,7 @@ import type { Delivery, Recorded } from '../../src/core/event/delivery.ts';
 import type { Head } from '../../src/core/event/recorded-event.ts';
 import { prepare } from '../../src/core/tables/prepare.ts';
 import type { Derivations } from '../../src/core/tables/projection.ts';
+import { engineOf } from '../../src/engines/engine-of.ts';
 import { BatchAppender } from '../../src/engines/sqlite/append-batch.ts';
 import { openDatabase, prepareDatabaseFile } from '../../src/engines/sqlite/file/database.ts';
 import { atEdge } from '../../src/engines/sqlite/file/storage-fault.ts';
@@ -66,6 +67,13 @@ export function openTestDatabase(derivations: Derivations = ours): TestDatabase 
       folder.remove();
     },
   };
+}
+
+/** Creates the database at this path, as a first start does, and closes it. */
+export async function createDatabase(path: string): Promise<void> {
+  const engine = engineOf(path, ours);
+  await engine.create();
+  await (await engine.openWriter()).close();
 }
 
 /** The program's schema in memory, without events. Nothing is fsynced, so that thousands of runs are fast. */

@@ -5,9 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { engineOf } from '../../src/engines/engine-of.ts';
-import { derivations } from '../../src/projections/index.ts';
 import { keepHandling } from '../../src/threads/keep-handling.ts';
+import { createDatabase } from '../support/database.ts';
 import { temporaryFolder } from '../support/receiver.ts';
 import { undoneAfterEach } from '../support/undo.ts';
 
@@ -17,9 +16,7 @@ it('a thread that dies before the start is reported and replaced only then', asy
   const folder = temporaryFolder();
   atEnd(folder.remove);
   const databasePath = join(folder.path, 'irisx.db');
-  const engine = engineOf(databasePath, derivations);
-  await engine.create();
-  await (await engine.openWriter()).close();
+  await createDatabase(databasePath);
   const modulePath = join(folder.path, 'handlers.mjs');
   writeFileSync(
     modulePath,

@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import { PAGES_WAITING_MAX } from '../../src/core/limits.ts';
 import type { ProcessState } from '../../src/core/metrics/process-state.ts';
-import { engineOf } from '../../src/engines/engine-of.ts';
-import { derivations } from '../../src/projections/index.ts';
 import { keepPages } from '../../src/threads/keep-pages.ts';
+import { createDatabase } from '../support/database.ts';
 import { temporaryFolder } from '../support/receiver.ts';
 import { undoneAfterEach } from '../support/undo.ts';
 
@@ -17,9 +16,7 @@ it('requests made at once get their own pages; those of a thread that is ended a
   const folder = temporaryFolder();
   atEnd(folder.remove);
   const databasePath = join(folder.path, 'irisx.db');
-  const engine = engineOf(databasePath, derivations);
-  await engine.create();
-  await (await engine.openWriter()).close();
+  await createDatabase(databasePath);
   const pages = keepPages(
     databasePath,
     () => ({}) as ProcessState,

@@ -3,10 +3,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
-import { engineOf } from '../../src/engines/engine-of.ts';
-import { derivations } from '../../src/projections/index.ts';
 import type { FromRebuild } from '../../src/threads/rebuild-thread.ts';
 import { openThread } from '../../src/threads/thread.ts';
+import { createDatabase } from '../support/database.ts';
 import { temporaryFolder } from '../support/receiver.ts';
 
 /** The messages of a thread, its ends, and when it has ended by itself. */
@@ -35,9 +34,7 @@ function dataFor(t: TestContext) {
 
 it('a thread that has done its work ends without an error; its messages come first', async (t) => {
   const data = dataFor(t);
-  const engine = engineOf(data.databasePath, derivations);
-  await engine.create();
-  await (await engine.openWriter()).close();
+  await createDatabase(data.databasePath);
   const seen = watched<FromRebuild>();
   const thread = openThread('rebuild-thread', data, seen);
   await seen.hasEnded;
@@ -74,9 +71,7 @@ it('messages that a thread has sent are dropped once it is closed, unless it is 
     [60_000, 1],
   ] as const) {
     const data = dataFor(t);
-    const engine = engineOf(data.databasePath, derivations);
-    await engine.create();
-    await (await engine.openWriter()).close();
+    await createDatabase(data.databasePath);
     const seen = watched<FromRebuild>();
     const thread = openThread('rebuild-thread', data, seen);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000); // its messages wait in this thread

@@ -333,7 +333,7 @@ class History {
     );
   }
 
-  /** From now on every run succeeds. In the end nothing but dead events is left. */
+  /** From now on every run succeeds. In the end, only dead events are left. */
   async #heal(): Promise<void> {
     this.#lateMs = 0;
     this.#reflected = this.#events.length;
