@@ -50,10 +50,13 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   const seq = kind === 'seq' ? readSeq(id) : undefined;
   return withLog(readEnvironment(), async ({ reader }) => {
     await noteTableProblems(reader);
-    const found = seq === undefined ? await rowsOf(reader, kind, id) : await rowsOfEvent(reader, seq);
-    if (found.length === 0 && seq !== undefined) await print(['it does not belong to any row']);
-    else if (found.length === 0) await print([await notFound(reader, kind, id)]);
-    else if (values.output === 'json') await print([JSON.stringify(found.map(jsonOf))]);
+    const isJson = values.output === 'json';
+    if (seq !== undefined) await printEvent(reader, seq, isJson);
+    const found =
+      seq === undefined ? await rowsOf(reader, kind, id) : await explainEvent(reader, tables, seq);
+    if (found.length === 0 && seq === undefined) await print([await notFound(reader, kind, id)]);
+    else if (isJson) await print([JSON.stringify(found.map(jsonOf))]);
+    else if (found.length === 0) await print(['it does not belong to any row']);
     else await print(found.flatMap((row, index) => [...(index === 0 ? [] : ['']), ...linesOf(row)]));
     return found.length === 0 && seq === undefined ? EX_FAILED : 0;
   });
@@ -75,15 +78,16 @@ async function rowOf(reader: Reader, kind: string, id: string): Promise<Explanat
   return table && explain(reader, table, id);
 }
 
-async function rowsOfEvent(reader: Reader, seq: number): Promise<Explanation[]> {
+/** @throws Error if there is no such event */
+async function printEvent(reader: Reader, seq: number, isJson: boolean): Promise<void> {
   const { type, received_at_ms: receivedAtMs, path } = await eventAt(reader, seq);
+  if (isJson) return; // only the rows
   const failure = await failureOf(reader, seq);
   await print([
     `seq ${seq}: ${harmless(type ?? 'no type')}, received ${shownTime(receivedAtMs)} at ${path}`,
     ...(failure === null ? [] : [`unusable: ${harmless(failure)}`]),
     '',
   ]);
-  return explainEvent(reader, tables, seq);
 }
 
 /** Names another kind of row that has events with this id, if there is one. */

@@ -2,7 +2,7 @@
 
 import type { DocumentedType } from '../core/event/event-types.ts';
 import type { LoggedEvent } from '../core/runs/consumer.ts';
-import { type HandlerData, handlerData } from './handler-data.ts';
+import type { HandlerData } from './handler-data.ts';
 
 /** By type. @param sides who called or wrote to whom */
 const SENTENCES: { readonly [T in DocumentedType]: (data: HandlerData<T>, sides: string) => string } = {
@@ -24,9 +24,11 @@ const SENTENCES: { readonly [T in DocumentedType]: (data: HandlerData<T>, sides:
   'recording.transcribed': ({ transcription = '' }) => `Recording transcribed: ${transcription}`,
 };
 
-/** @returns a sentence for documented types; for other types, the type itself */
-export function eventText({ type, event }: LoggedEvent): string {
-  const data = event && handlerData(event);
+/**
+ * @param data of the event, if it has any
+ * @returns a sentence for documented types; for other types, the type itself
+ */
+export function eventText({ type, event }: LoggedEvent, data: HandlerData | undefined): string {
   if (data === undefined) return type;
   const { from_number = 'unknown', to_number = 'unknown' } = data as Partial<HandlerData<'sms.sent'>>;
   const sentence = SENTENCES[event?.tabled as DocumentedType] as (data: unknown, sides: string) => string;

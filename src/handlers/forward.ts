@@ -57,7 +57,7 @@ export function forwardConsumer({ url, events, key }: ForwardOptions, nowMs: () 
 }
 
 /** `v1,` and the base64 of an HMAC-SHA256 over id, time and body. */
-export function standardSignature(key: Uint8Array, id: string, timestamp: string, body: string): string {
+function standardSignature(key: Uint8Array, id: string, timestamp: string, body: string): string {
   return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
 }
 
@@ -65,8 +65,9 @@ export function standardSignature(key: Uint8Array, id: string, timestamp: string
 function payloadOf(logged: LoggedEvent, { seq }: HandlerContext) {
   const { type, event, json, signedAt } = logged;
   const timestamp = (event === undefined ? signedAt : new Date(event.occurredAtMs)).toISOString();
-  const data = (event && handlerData(event)) ?? json['data'] ?? json;
-  return { type: oneName(type), timestamp, seq, text: eventText(logged), data };
+  const stated = event && handlerData(event);
+  const data = stated ?? json['data'] ?? json;
+  return { type: oneName(type), timestamp, seq, text: eventText(logged, stated), data };
 }
 
 function oneName(type: string): string {

@@ -233,7 +233,11 @@ describe('./irisx explain', () => {
   });
 
   it('gives a program one object per row, under names that stay', async () => {
-    appendEach({ event: 'sms.received', data: { message_id: 'm1' } });
+    appendEach({ event: 'sms.received', data: { message_id: 'm1' } }, { event: 'x.y' });
+    for (const seq of ['1', '2']) {
+      const { stdout } = await script('explain', 'seq', seq, '--output', 'json');
+      assert.ok(Array.isArray(JSON.parse(stdout)), `the rows of seq ${seq}`);
+    }
     const { stdout } = await script('explain', 'sms', 'm1', '--output', 'json');
     const [row, ...more] = JSON.parse(stdout) as [Record<string, unknown>];
     assert.deepEqual(more, []);
