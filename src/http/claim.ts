@@ -58,8 +58,8 @@ export function headerText(rawHeaders: readonly string[], name: string): string 
   return valuesOf(rawHeaders, name)[0] ?? null;
 }
 
-/** Not `headersDistinct`: in Node 22.18 it throws if there is a header `__proto__`. */
-function valuesOf(rawHeaders: readonly string[], name: string): string[] {
+/** All values of a header. Not `headersDistinct`: in Node 22.18 it throws if there is a header `__proto__`. */
+export function valuesOf(rawHeaders: readonly string[], name: string): string[] {
   const values: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const found = rawHeaders[index] ?? '';

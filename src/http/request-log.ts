@@ -15,9 +15,6 @@ export type Logged = Pick<Exchange, 'id' | 'path' | 'client' | 'receivedAtMs' | 
   readonly request?: Pick<Exchange['request'], 'method'>;
 };
 
-/** The codes of recorded deliveries, which are always logged. */
-const RECORDED = new Set(['recorded', 'duplicate', 'unusable']);
-
 /** @returns a function that logs the result of a request. Its `status` is 0 if the client left without an answer. */
 export function createRequestLog({ logFormat, logLevel, log, writeLine, monotonicMs }: HttpOptions) {
   const isQuiet = LOG_LEVELS.indexOf(logLevel) > LOG_LEVELS.indexOf('info');
@@ -28,9 +25,10 @@ export function createRequestLog({ logFormat, logLevel, log, writeLine, monotoni
     ),
   );
 
-  return (logged: Logged, { status, code, detail }: Pick<Answer, 'status' | 'code' | 'detail'>): void => {
+  return (logged: Logged, answer: Pick<Answer, 'status' | 'code' | 'detail' | 'type'>): void => {
     if (isQuiet) return;
-    if (!RECORDED.has(code) && !mayLogRefusal()) return;
+    const { status, code, detail, type } = answer;
+    if (type === undefined && !mayLogRefusal()) return; // a delivery in the log is always logged
     const ms = Math.round(monotonicMs() - logged.startedMs);
     const method = logged.request?.method ?? '-';
     const path = harmless(logged.path);

@@ -16,6 +16,7 @@ import {
   TIMEOUT_CHECK_MS,
 } from '../core/limits.ts';
 import { type Answer, notFound, type RefusalCode, refuse, tooManyRequests } from './answers.ts';
+import { valuesOf } from './claim.ts';
 import { watchConnections } from './connections.ts';
 import { answerChallenge, answerHealth, HEALTH_PATH, webhookEndpoint } from './endpoints.ts';
 import { type Exchange, openExchange, requestId, send, sendRaw } from './exchange.ts';
@@ -121,7 +122,7 @@ export function createHttpServer(options: HttpOptions) {
       const refusal = refuse(CLIENT_ERRORS[error.code ?? ''] ?? 'malformed_request');
       const id = broken?.id ?? requestId();
       sendRaw(socket, refusal, id);
-      counters.add(refusal.code);
+      counters.addAnswer(refusal);
       if (broken !== undefined) broken.rawStatus = refusal.status;
       else logRequest({ id, path: '-', client, receivedAtMs: now(), startedMs: monotonicMs() }, refusal);
     };
@@ -160,6 +161,6 @@ export function createHttpServer(options: HttpOptions) {
 
 /** HTTP/1.1 with one Host, or HTTP/1.0 with at most one (RFC 9112, 3.2). node:http accepts two, and any version. */
 function isWellFormed({ rawHeaders, httpVersion }: IncomingMessage): boolean {
-  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
+  const hosts = valuesOf(rawHeaders, 'host').length;
   return httpVersion === '1.1' ? hosts === 1 : httpVersion === '1.0' && hosts <= 1;
 }

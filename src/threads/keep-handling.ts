@@ -89,7 +89,7 @@ export function keepHandling(options: HandlingOptions, log: Log, onWaiting: () =
   }
 
   function begin(): void {
-    if (!isReady) return;
+    if (!isReady || isClosing) return;
     thread?.send({ kind: 'start' });
     keepWatch();
   }

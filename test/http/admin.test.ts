@@ -10,7 +10,7 @@ import { createAdminAccess } from '../../src/http/admin/admin-access.ts';
 import { keepAdmin } from '../../src/keep-admin.ts';
 import { changeFile, modeOf } from '../support/database.ts';
 import { freePort, takenPort } from '../support/free-port.ts';
-import { exchangeRaw, type RawAnswer, request } from '../support/raw.ts';
+import { askRaw, exchangeRaw, type RawAnswer, request } from '../support/raw.ts';
 import {
   deliver,
   post,
@@ -74,6 +74,7 @@ describe('the metrics', () => {
     await deliver(receiver, { event: 'call.ringing', data: {} });
     await deliver(receiver, { event: 'a.type.of.its.own', data: {} });
     await post(receiver, '{}', { ...signedHeaders('{}'), 'X-IRISX-Signature': '0'.repeat(64) });
+    assert.equal((await askRaw(receiver.port, 'not HTTP\r\n\r\n')).status, 400);
 
     const response = await fetch(`${receiver.adminUrl}metrics`);
     assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
@@ -88,6 +89,7 @@ describe('the metrics', () => {
       'irisx_rejections_total{cause="invalid_signature"}': 1,
       'irisx_rejections_total{cause="rate_limited"}': 0,
       'irisx_answers_total{status="200"}': 4,
+      'irisx_answers_total{status="400"}': 1,
       'irisx_answers_total{status="401"}': 1,
       irisx_duplicates_total: 1,
       irisx_failures_total: 1,

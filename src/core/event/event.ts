@@ -82,7 +82,7 @@ export type Interpretation =
 
 /**
  * Interprets a read body as an event. A type without a table gives `no-table`, whatever its data is. The dashboard's
- * test delivery gives `no-table` too.
+ * test delivery gives `no-table` too. A defect in reading one event is a failure of that event, now and in every rebuild.
  * @param signedAt Unix seconds
  */
 export function interpret({ json, type, reason }: ReadBody, signedAt: number): Interpretation {
@@ -94,14 +94,27 @@ export function interpret({ json, type, reason }: ReadBody, signedAt: number): I
   const data = json['data'] ?? json;
   if (typeof data !== 'object' || Array.isArray(data))
     return { kind: 'failure', reason: `data must be an object, got ${kindOf(data)}` };
-  const fields = new Fields(data as Json);
-  if (fields.isTest) return { kind: 'no-table' };
   try {
+    const fields = new Fields(data as Json);
+    if (fields.isTest) return { kind: 'no-table' };
     const occurredAtMs = occurredMs(json, fields) ?? signedAt * 1000;
     return { kind: 'event', event: { type, tabled, occurredAtMs, fields } };
   } catch (error) {
-    if (!(error instanceof FieldError)) throw error;
-    return { kind: 'failure', reason: error.message };
+    return { kind: 'failure', reason: error instanceof FieldError ? error.message : defectReason(error) };
+  }
+}
+
+/** The reason of a failure that is the receiver's own fault. The error's message may contain text from the delivery. */
+export function defectReason(error: unknown): string {
+  return `the receiver failed on this event (${nameOf(error)})`;
+}
+
+function nameOf(error: unknown): string {
+  try {
+    const { code, name } = Object(error) as { code?: unknown; name?: unknown };
+    return String(code ?? name ?? 'unknown error');
+  } catch {
+    return 'unknown error';
   }
 }
 

@@ -105,10 +105,11 @@ export class Dispatcher {
 
   /** Starts no more runs. @returns when all runs have ended, or after `waitMs`; the state has been written by then */
   async close(waitMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#closing = { whenIdle: resolve };
-      setTimeout(resolve, this.#lanes.runCount === 0 ? 0 : waitMs);
-    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#closing = { whenIdle: resolve };
+    const late = setTimeout(resolve, this.#lanes.runCount === 0 ? 0 : waitMs);
+    await promise;
+    clearTimeout(late);
     for (const run of this.#lanes.runs) run.giveUp('the receiver is shutting down');
     await this.#turns.take(async () => {
       this.#due.close();

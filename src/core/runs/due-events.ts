@@ -51,7 +51,8 @@ export class DueEvents {
     const { store, consumer, now } = this.#options;
     const nowMs = now();
     const due = await store.due(consumer.name, nowMs, HANDLER_READ_EVENTS_MAX + lanes.runCount);
-    const others = due.filter(({ seq }) => !lanes.runs.some((run) => run.seq === seq));
+    const running = new Set(lanes.runs.map(({ seq }) => seq));
+    const others = due.filter(({ seq }) => !running.has(seq));
     this.#due = others.filter((event) => lanes.isFree(event));
     this.#hasSkipped = this.#due.length < others.length;
     if (this.#due.length > 0) return;

@@ -8,8 +8,8 @@ import { errorText } from '../engine-error.ts';
 import { bodyTimeMs } from '../event/body-time.ts';
 import type { Delivery } from '../event/delivery.ts';
 import {
+  defectReason,
   type EventContent,
-  type Interpretation,
   interpret,
   type ReadBody,
   type RecordedDelivery,
@@ -90,7 +90,7 @@ function unfolded(error: string): PreparedEvent {
 }
 
 function prepareEvent(read: ReadBody, signedAt: number, projections: readonly Projection[]): PreparedEvent {
-  const interpretation = interpretationOf(read, signedAt);
+  const interpretation = interpret(read, signedAt);
   if (interpretation.kind === 'no-table') return IN_NO_TABLE;
   if (interpretation.kind === 'failure')
     return { ...IN_NO_TABLE, failure: { stage: PARSE_STAGE, error: interpretation.reason } };
@@ -110,30 +110,7 @@ function rowOf(projection: Projection, content: EventContent): RowOfEvent | unde
   }
 }
 
-/** A defect in reading one event is a failure of that event, now and in every rebuild. */
-function interpretationOf(read: ReadBody, signedAt: number): Interpretation {
-  try {
-    return interpret(read, signedAt);
-  } catch (error) {
-    return { kind: 'failure', reason: defectReason(error) };
-  }
-}
-
 /** Why a projection could not use an event. A FieldError explains itself; anything else is a defect and says so. */
 export function reasonOf(error: unknown): string {
   return error instanceof FieldError ? error.message : `the projection failed: ${errorText(error)}`;
-}
-
-/** The reason of a failure that is the receiver's own fault. The error's message may contain text from the delivery. */
-function defectReason(error: unknown): string {
-  return `the receiver failed on this event (${nameOf(error)})`;
-}
-
-function nameOf(error: unknown): string {
-  try {
-    const { code, name } = Object(error) as { code?: unknown; name?: unknown };
-    return String(code ?? name ?? 'unknown error');
-  } catch {
-    return 'unknown error';
-  }
 }

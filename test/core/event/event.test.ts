@@ -209,6 +209,18 @@ describe('when an event occurred', () => {
   });
 });
 
+it('a defect in reading one event is a failure of that event, and quotes nothing', () => {
+  const json = {
+    get timestamp(): never {
+      throw Object.assign(new Error('text of the delivery'), { code: 'E_DEFECT' });
+    },
+  };
+  assert.deepEqual(interpret({ ...read({ event: 'call.ringing' }), json }, T0_S), {
+    kind: 'failure',
+    reason: 'the receiver failed on this event (E_DEFECT)',
+  });
+});
+
 describe('a body that cannot be read', () => {
   const unreadable = (body: string | Uint8Array): ReadBody => {
     const result = read(body, 'call.completed');
