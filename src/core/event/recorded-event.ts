@@ -25,13 +25,18 @@ export interface HandlerEvent extends RecordedDelivery {
   readonly receivedAtMs: number;
 }
 
-/** What `failures` records: an event in the log that a stage could not use. */
+/** What `failures` records: an event in the log, or one value of it, that a stage could not use. */
 export interface Failure {
   readonly seq: number;
   /** PARSE_STAGE, WRITER_STAGE or a projection's name. */
   readonly stage: string;
+  /** The field whose value is unusable, by our name; WHOLE_EVENT if the stage could not use the event at all. */
+  readonly field: string;
   readonly error: string;
 }
+
+/** The field of a failure that is not about a single value. */
+export const WHOLE_EVENT = '';
 
 /** The stage of a failure before any projection: the event could not be read. */
 export const PARSE_STAGE = 'parse';

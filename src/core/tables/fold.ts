@@ -5,7 +5,7 @@
  */
 
 import type { Event } from '../event/event.ts';
-import type { Failure } from '../event/recorded-event.ts';
+import { type Failure, WHOLE_EVENT } from '../event/recorded-event.ts';
 import { misfit } from './column-check.ts';
 import { type PreparedEvent, type RowOfEvent, reasonOf } from './prepare.ts';
 import type { Projection, Row } from './projection.ts';
@@ -68,7 +68,7 @@ export function fold(events: readonly FoldingEvent[], before: RowsBefore) {
     for (const row of prepared.rows) {
       const table = tables.get(row.projection.name);
       const error = table && foldRow(table, row, event);
-      if (error !== undefined) failures.push({ seq, stage: row.projection.name, error });
+      if (error !== undefined) failures.push({ seq, stage: row.projection.name, field: WHOLE_EVENT, error });
     }
   }
   return { tables, failures };

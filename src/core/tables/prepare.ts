@@ -16,7 +16,13 @@ import {
   readBody,
 } from '../event/event.ts';
 import { FieldError, kindOf } from '../event/fields.ts';
-import { type Failure, PARSE_STAGE, type StoredEvent, WRITER_STAGE } from '../event/recorded-event.ts';
+import {
+  type Failure,
+  PARSE_STAGE,
+  type StoredEvent,
+  WHOLE_EVENT,
+  WRITER_STAGE,
+} from '../event/recorded-event.ts';
 import type { Projection } from './projection.ts';
 
 /** The row of one table that an event belongs to, or why it has no usable key. */
@@ -86,14 +92,17 @@ export function prepareRecorded(
 }
 
 function unfolded(error: string): PreparedEvent {
-  return { ...IN_NO_TABLE, failure: { stage: WRITER_STAGE, error } };
+  return { ...IN_NO_TABLE, failure: { stage: WRITER_STAGE, field: WHOLE_EVENT, error } };
 }
 
 function prepareEvent(read: ReadBody, signedAt: number, projections: readonly Projection[]): PreparedEvent {
   const interpretation = interpret(read, signedAt);
   if (interpretation.kind === 'no-table') return IN_NO_TABLE;
   if (interpretation.kind === 'failure')
-    return { ...IN_NO_TABLE, failure: { stage: PARSE_STAGE, error: interpretation.reason } };
+    return {
+      ...IN_NO_TABLE,
+      failure: { stage: PARSE_STAGE, field: WHOLE_EVENT, error: interpretation.reason },
+    };
   const { event: content } = interpretation;
   const rows = projections.map((projection) => rowOf(projection, content));
   return { failure: undefined, content, rows: rows.filter((row) => row !== undefined) };

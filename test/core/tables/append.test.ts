@@ -48,7 +48,7 @@ describe('a batch, planned without a database', () => {
     ]);
     assert.equal(events.length, 2);
     assert.deepEqual(
-      outcomes([{ seq: 1, stage: 'calls', error: 'a reason' }]).map((outcome) => [
+      outcomes([{ seq: 1, stage: 'calls', field: '', error: 'a reason' }]).map((outcome) => [
         outcome.seq,
         outcome.duplicate,
         outcome.type,
@@ -82,7 +82,12 @@ describe('a batch, planned without a database', () => {
   });
 
   it('joins several failures of one event, each reason once', () => {
-    const failures = ['z', 'a', 'z'].map((error, index) => ({ seq: 1, stage: `stage ${index}`, error }));
+    const failures = ['z', 'a', 'z'].map((error, index) => ({
+      seq: 1,
+      stage: `stage ${index}`,
+      field: '',
+      error,
+    }));
     assert.equal(appended([call('a')]).outcomes(failures)[0]?.error, 'a; z');
   });
 });
@@ -96,7 +101,7 @@ describe('a delivery prepared without being folded', () => {
     assert.deepEqual(columns, expected);
     assert.equal(folded.rows.length, 1);
     assert.deepEqual(event, {
-      failure: { stage: 'writer', error: 'the receiver failed on this event (E_DEFECT)' },
+      failure: { stage: 'writer', field: '', error: 'the receiver failed on this event (E_DEFECT)' },
       content: undefined,
       rows: [],
     });

@@ -80,8 +80,8 @@ describe('a fold, without a database', () => {
     assert.deepEqual(changesOf(folded, calls)[0]?.row, { call_uuid: 'a', n: 4 });
     assert.deepEqual(changesOf(folded, picky)[0]?.row, { call_uuid: 'a', n: 2 });
     assert.deepEqual(folded.failures, [
-      { seq: 2, stage: 'picky', error: 'the projection failed: oops' },
-      { seq: 3, stage: 'picky', error: 'n is odd' },
+      { seq: 2, stage: 'picky', field: '', error: 'the projection failed: oops' },
+      { seq: 3, stage: 'picky', field: '', error: 'n is odd' },
     ]);
   });
 
@@ -102,7 +102,7 @@ describe('a fold, without a database', () => {
       ['other', { rows: new Map(), unreadable: new Map() }],
     ]);
     const folded = fold(eventsOf([calls, other], 'a', 'b'), before);
-    assert.deepEqual(folded.failures, [{ seq: 1, stage: 'calls', error: 'no such column' }]);
+    assert.deepEqual(folded.failures, [{ seq: 1, stage: 'calls', field: '', error: 'no such column' }]);
     assert.deepEqual(
       [calls, other].map((projection) => changesOf(folded, projection).map(({ key }) => key)),
       [['b'], ['a', 'b']],
@@ -113,7 +113,12 @@ describe('a fold, without a database', () => {
     const calls = { ...counting('calls'), keyOf: () => 7 as unknown as string };
     const folded = fold(eventsOf([calls], 'a'), rowsBefore([calls, {}]));
     assert.deepEqual(folded.failures, [
-      { seq: 1, stage: 'calls', error: 'the projection failed: the key must be text, got a number' },
+      {
+        seq: 1,
+        stage: 'calls',
+        field: '',
+        error: 'the projection failed: the key must be text, got a number',
+      },
     ]);
   });
 
@@ -143,10 +148,11 @@ describe('a fold, without a database', () => {
       {
         seq: 1,
         stage: 'keyed',
+        field: '',
         error: 'call_uuid must be text or a whole number up to 2^53 - 1, got an object',
       },
-      { seq: 2, stage: 'parse', error: 'the body is not valid JSON' },
-      { seq: 3, stage: 'writer', error: 'the receiver failed on this event (Error)' },
+      { seq: 2, stage: 'parse', field: '', error: 'the body is not valid JSON' },
+      { seq: 3, stage: 'writer', field: '', error: 'the receiver failed on this event (Error)' },
     ]);
   });
 

@@ -63,7 +63,7 @@ describe('a batch that fails for a reason other than storage', () => {
       ]);
       assert.deepEqual(tables?.lagging, []);
       assert.deepEqual(rows('SELECT seq, stage, error FROM failures'), [
-        { seq: at + 1, stage: 'writer', error: UNFOLDED },
+        { seq: at + 1, stage: 'writer', field: '', error: UNFOLDED },
       ]);
       assert.equal(rows('SELECT * FROM calls').length, 6);
     });

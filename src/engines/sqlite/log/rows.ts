@@ -6,7 +6,7 @@
 
 import type { Database, Statement } from 'better-sqlite3';
 import { EngineError } from '../../../core/engine-error.ts';
-import type { Failure } from '../../../core/event/recorded-event.ts';
+import { type Failure, WHOLE_EVENT } from '../../../core/event/recorded-event.ts';
 import { ROWS_KEPT_BYTES_MAX } from '../../../core/limits.ts';
 import {
   type ChangedRow,
@@ -134,7 +134,7 @@ export class Rows {
       if (content === undefined) continue;
       const folded = foldEvent(this.projection, last, { ...content, seq }, key);
       const error = 'error' in folded ? folded.error : this.#writeProblem(folded.row);
-      if (error !== undefined) onFailure({ seq, stage: this.projection.name, error });
+      if (error !== undefined) onFailure({ seq, stage: this.projection.name, field: WHOLE_EVENT, error });
       else if ('row' in folded) last = folded.row;
     }
   }
