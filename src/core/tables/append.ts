@@ -12,7 +12,7 @@ import type { PreparedDelivery } from './prepare.ts';
 /** The first recording of a body that is received again. */
 export interface KnownEvent extends Pick<StoredEvent, 'seq' | 'type' | 'event_header'> {
   /** What `failures` records for it. */
-  readonly errors: readonly string[];
+  readonly failures: readonly Failure[];
 }
 
 /** A new event and what it means for the tables. */
@@ -53,13 +53,14 @@ export function append(
     /** The outcome of each delivery. @param failures of the new events */
     outcomes(failures: readonly Failure[]): Recorded[] {
       const bySeq = Map.groupBy(failures, ({ seq }) => seq);
-      const errorsOf = (seq: number) => bySeq.get(seq)?.map(({ error }) => error) ?? [];
+      const failuresOf = (first: KnownEvent | StoredEvent) =>
+        'failures' in first ? first.failures : (bySeq.get(first.seq) ?? []);
       return recordings.map(({ first, duplicate, event_header }) => ({
         kind: 'recorded',
         seq: first.seq,
         duplicate,
         type: first.type,
-        error: failureText('errors' in first ? first.errors : errorsOf(first.seq)),
+        error: failureText(failuresOf(first).map(({ error }) => error)),
         otherEventHeader: duplicate && first.event_header !== event_header,
       }));
     },

@@ -34,7 +34,7 @@ describe('a batch, planned without a database', () => {
 
   it('leaves the head as it is if there is nothing to append', () => {
     assert.deepEqual(appended([]).head, EMPTY);
-    const known = { seq: 7, type: 'call.ringing', event_header: null, errors: [] };
+    const known = { seq: 7, type: 'call.ringing', event_header: null, failures: [] };
     assert.deepEqual(appended([call('a')], { seq: 9, chain: CHAIN_GENESIS }, [known]).head.seq, 9);
   });
 
@@ -65,7 +65,13 @@ describe('a batch, planned without a database', () => {
   });
 
   it('answers what the log has already with what the log says of it', () => {
-    const known = { seq: 3, type: 'call.busy', event_header: 'call.busy', errors: ['b', 'a', 'b'] };
+    const failures = ['b', 'a', 'b'].map((error, index) => ({
+      seq: 3,
+      stage: `stage ${index}`,
+      field: '',
+      error,
+    }));
+    const known = { seq: 3, type: 'call.busy', event_header: 'call.busy', failures };
     const { events, outcomes } = appended([call('a'), call('b')], { seq: 8, chain: CHAIN_GENESIS }, [known]);
     assert.deepEqual(
       events.map(({ seq }) => seq),

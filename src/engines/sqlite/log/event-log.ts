@@ -64,11 +64,11 @@ export function knownEvent(
   bodyTimeMs: number,
   bodySha256: Uint8Array,
 ): KnownEvent | undefined {
-  const first = statement<[number, Uint8Array], Omit<KnownEvent, 'errors'>>(database, FIRST).get(
+  const first = statement<[number, Uint8Array], Omit<KnownEvent, 'failures'>>(database, FIRST).get(
     bodyTimeMs,
     bodySha256,
   );
-  return first && { ...first, errors: failuresOf(database, first.seq).map(({ error }) => error) };
+  return first && { ...first, failures: failuresOf(database, first.seq) };
 }
 
 /** Inserts an event within the caller's transaction. @throws SqliteError also if the log has its seq or its body */
