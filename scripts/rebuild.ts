@@ -54,6 +54,7 @@ const PHASES: Readonly<Record<RebuildPhase, string>> = {
 };
 
 async function rebuildTables(engine: Engine, projections: readonly Projection[]): Promise<void> {
+  await engine.create((text) => process.stderr.write(`note: ${text}\n`));
   lowerPriority(NICENESS.writing);
   const startedMs = performance.now();
   const { seq, rows, failures } = await engine.rebuild({

@@ -46,7 +46,7 @@ export async function openReceiver(options: ReceiverOptions) {
   const secrets = lacksSecret ? [secretInFile(DEVELOPMENT_SECRET, databasePath)] : config.secrets;
 
   const engine = engineOf(databasePath, derivations);
-  await engine.create();
+  await engine.create((text) => log('info', text));
   const rebuilder = keepRebuilt(databasePath, log, () => writer.refresh());
   const handling = keepHandling({ databasePath, ...config.handlers }, log, () => writer.refresh());
   const writer: Writer = await Writer.open(

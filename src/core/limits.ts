@@ -87,6 +87,10 @@ export const LOCK_POLL_US = 200;
 export const FILE_ATTEMPTS_MAX = 20;
 /** Time between two of these attempts. */
 export const FILE_RETRY_MS = 100;
+/** Pages copied at once for the backup before an update of the schema: 16 MiB, so that signals are handled in between. */
+export const UPDATE_COPY_PAGES = 4096;
+/** Space that such an update needs in addition to its backup: its own writes go to the WAL. */
+export const UPDATE_WAL_BYTES = 4 * 1024 * 1024;
 /** Size of the write that shows whether storage works: eight pages, so that it also finds out about a full disk. */
 export const PROBE_BYTES = 32 * 1024;
 /** While storage fails, a small real write is tried this often, so that recovery does not depend on traffic. */

@@ -1,4 +1,4 @@
-/** Creates files and folders that only this user can access. */
+/** Creates files and folders that only this user can access, and makes them durable. */
 
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -28,6 +28,16 @@ export function makeFile(path: string): void {
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+/** Makes the content of a file survive a power cut. SQLite must not have it open. @throws what node:fs throws */
+export function syncFile(path: string): void {
+  const descriptor = openSync(path, 'r+');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

@@ -169,7 +169,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
         [reason, 'the body must be a JSON object, got a list', null],
       );
       const reader = await readerOf(engine);
-      assert.deepEqual(await reader.failuresOf(2), [{ seq: 2, stage: 'calls', error: reason }]);
+      assert.deepEqual(await reader.failuresOf(2), [{ seq: 2, stage: 'calls', field: '', error: reason }]);
       assert.equal((await reader.failuresOf(3))[0]?.stage, 'parse');
       assert.equal((await reader.row(CALLS, 'a'))?.['status'], 'ringing');
       assert.equal((await append(bad)).outcomes[0]?.error, reason);

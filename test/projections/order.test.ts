@@ -42,8 +42,10 @@ class World {
       database.exec(createTableSql(projection, `again.${projection.name}`));
       return new TableRows(database, projection, `again.${projection.name}`);
     });
-    const insert = database.prepare('INSERT INTO again.failures (seq, stage, error) VALUES (?, ?, ?)');
-    this.#addFailureAgain = ({ seq, stage, error }) => void insert.run(seq, stage, error);
+    const insert = database.prepare(
+      'INSERT INTO again.failures (seq, stage, field, error) VALUES (?, ?, ?, ?)',
+    );
+    this.#addFailureAgain = ({ seq, stage, field, error }) => void insert.run(seq, stage, field, error);
   }
 
   /** Appends deliveries in batches of random size. Occasionally a table lags for some of them. */
@@ -79,15 +81,15 @@ class World {
       this.#prepare(`SELECT * FROM ${schema}.${table} ORDER BY ${key}`).all() as Rows;
     return {
       ...Object.fromEntries(derivations.projections.map(({ name, key }) => [name, rows(name, key)])),
-      failures: rows('failures', 'seq, stage'),
+      failures: rows('failures', 'seq, stage, field'),
     };
   }
 
   /** The tables without anything that depends on arrival: rows without seq, failures by their body. */
   meaning(): Record<string, Rows> {
     const failures = this.#prepare(
-      `SELECT CAST(body AS TEXT) AS body, stage, error
-       FROM failures JOIN events USING (seq) ORDER BY body_sha256, stage`,
+      `SELECT CAST(body AS TEXT) AS body, stage, field, error
+       FROM failures JOIN events USING (seq) ORDER BY body_sha256, stage, field`,
     ).all() as Rows;
     const tables = this.tables('main');
     for (const rows of Object.values(tables)) {

@@ -109,7 +109,7 @@ describe('./irisx verify', () => {
   });
 
   it('ends, and lists what is left of a removed event that was not folded', { timeout: 30_000 }, async () => {
-    database.tamper("INSERT INTO failures (seq, stage, error) VALUES (31, 'writer', 'a defect')");
+    database.tamper("INSERT INTO failures (seq, stage, field, error) VALUES (31, 'writer', '', 'a defect')");
     database.tamper('DELETE FROM events WHERE seq = 31');
     const { code, stdout } = await verify();
     assert.equal(code, 1);

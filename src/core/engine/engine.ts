@@ -15,8 +15,12 @@ export interface Engine {
   readonly location: string;
   /** The projections whose tables it keeps. */
   readonly projections: readonly Projection[];
-  /** Creates what is missing. Call it once per process, before anything is opened. */
-  create(): Promise<void>;
+  /**
+   * Creates what is missing, and updates a database that an older version of this program made. Call it once per
+   * process, before anything is opened for writing; nothing may be open meanwhile.
+   * @param note gets lines for the operator: why it takes long, and how to go back
+   */
+  create(note?: (text: string) => void): Promise<void>;
   /** Opens the connection that appends. What was acknowledged before is durable when it returns. */
   openWriter(): Promise<EngineWriter>;
   openReader(): Promise<Reader>;

@@ -63,7 +63,7 @@ export interface Reader {
   search(piece: SearchPiece): Promise<FoundEvent[]>;
   /** The latest events, at most `limit`, with `from` ≤ seq ≤ `upTo` whose body may contain `id`. */
   naming(id: string, from: number, upTo: number, limit: number): Promise<number[]>;
-  /** Among the latest `limit` failures of a stage, the events whose body may contain `id`. */
+  /** Among the latest `limit` events that a stage could not use, those whose body may contain `id`. */
   failedNaming(stage: string, id: string, limit: number): Promise<number[]>;
   /** How many events with `after` < seq ≤ `upTo` arrived in each time step, by type as sent. */
   countsByTime(after: number, upTo: number, stepMs: number): Promise<TimeCount[]>;

@@ -4,7 +4,7 @@
  * The file gets the backup's name only after it has been checked completely and fsynced.
  */
 
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import Sqlite, { type Database } from 'better-sqlite3';
@@ -15,7 +15,7 @@ import type { Head, StoredEvent } from '../../core/event/recorded-event.ts';
 import { linkProblem, verifyLog } from '../../core/inspect/verify-log.ts';
 import { BUSY_TIMEOUT_MS } from '../../core/limits.ts';
 import { IRISX } from '../../core/packaging.ts';
-import { makeFile, syncFolder } from '../../core/private-files.ts';
+import { makeFile, syncFile, syncFolder } from '../../core/private-files.ts';
 import type { Derivations } from '../../core/tables/projection.ts';
 import { openDatabase, openReadOnly, prepareDatabaseFile } from './file/database.ts';
 import { lockFile } from './file/file-lock.ts';
@@ -196,15 +196,6 @@ async function copyHandlers(path: string, partialPath: string): Promise<boolean>
 function removeFiles(...paths: readonly string[]): void {
   for (const path of paths)
     for (const suffix of ['', '-wal', '-shm', '-journal', '-rebuild']) rmSync(path + suffix, { force: true });
-}
-
-function syncFile(path: string): void {
-  const descriptor = openSync(path, 'r+');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 function refusal(error: unknown, targetPath: string): Error {

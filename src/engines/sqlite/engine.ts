@@ -18,7 +18,11 @@ export function createSqliteEngine(databasePath: string, derivations: Derivation
   return {
     location: databasePath,
     projections,
-    create: () => atEdge(async () => (await import('./file/database.ts')).prepareDatabaseFile(databasePath)),
+    create: (note = () => {}) =>
+      atEdge(async () => {
+        (await import('./file/database.ts')).prepareDatabaseFile(databasePath);
+        await (await import('./update.ts')).updateSchema(databasePath, note);
+      }),
     openWriter: () => atEdge(async () => (await import('./writer.ts')).openWriter(databasePath, derivations)),
     openReader: () => atEdge(async () => (await import('./reader.ts')).openReader(databasePath, projections)),
     openReaderAsOf: (seq, onProgress) =>

@@ -62,7 +62,7 @@ describe('a batch that fails for a reason other than storage', () => {
         `seq ${at + 1} was recorded, but could not be folded: a defect (SQLITE_CONSTRAINT_TRIGGER)`,
       ]);
       assert.deepEqual(tables?.lagging, []);
-      assert.deepEqual(rows('SELECT seq, stage, error FROM failures'), [
+      assert.deepEqual(rows('SELECT seq, stage, field, error FROM failures'), [
         { seq: at + 1, stage: 'writer', field: '', error: UNFOLDED },
       ]);
       assert.equal(rows('SELECT * FROM calls').length, 6);

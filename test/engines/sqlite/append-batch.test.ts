@@ -242,7 +242,7 @@ describe('a projection that cannot use one event of a batch', () => {
       const [first, error, last] = errorsOf(appender.append([call('a'), call('bad'), call('b')]).outcomes);
       assert.deepEqual([first, last], [null, null]);
       assert.match(error ?? '', noted);
-      assert.deepEqual(rows('SELECT * FROM failures'), [{ seq: 2, stage: 'picky', error }]);
+      assert.deepEqual(rows('SELECT * FROM failures'), [{ seq: 2, stage: 'picky', field: '', error }]);
       assert.deepEqual(
         rows('SELECT call_uuid FROM picky ORDER BY 1').map((row) => row['call_uuid']),
         ['a', 'b'],

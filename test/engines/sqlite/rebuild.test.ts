@@ -82,7 +82,7 @@ function damageCalls(databasePath: string): void {
   changeFile(
     databasePath,
     `UPDATE calls SET status = 'wrong' WHERE rowid = 1; DELETE FROM calls WHERE rowid = 2;
-     INSERT INTO failures VALUES (1, 'calls', 'invented')`,
+     INSERT INTO failures VALUES (1, 'calls', '', 'invented')`,
   );
 }
 

@@ -1,7 +1,7 @@
 /**
  * Opens the database file: checks that it belongs to this program, sets and reads back the pragmas that durability
  * depends on, and creates the schema in an empty file. A file that is unreadable, or was written by another program
- * or a newer version, is refused and left unchanged.
+ * or a newer version, is refused and left unchanged. A file of an older schema is only read: update.ts updates it.
  */
 
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
@@ -18,6 +18,7 @@ import {
 import { makeFile, makeFolder } from '../../../core/private-files.ts';
 import type { Derivations } from '../../../core/tables/projection.ts';
 import { blockThread } from './block-thread.ts';
+import { showCurrentSchema } from './older-schema.ts';
 import { refusal, unusable } from './refusal.ts';
 import { APPLICATION_ID, createTableSql, failuresTable, SCHEMA, SCHEMA_VERSION } from './schema.ts';
 import { storageFault } from './storage-fault.ts';
@@ -46,12 +47,37 @@ export function prepareDatabaseFile(path: string): void {
  * @throws EngineError
  */
 export function openDatabase(path: string, derivations: Derivations): Database {
+  return openWriting(path, (database) => {
+    const version = schemaVersion(database, path);
+    if (version !== undefined && version < SCHEMA_VERSION) {
+      throw refused(
+        `${path} was written by an older version of this program (schema ${version}, this one writes ${SCHEMA_VERSION}): start the server, which updates it`,
+      );
+    }
+    setPragmas(database, path);
+    if (version === undefined) createSchema(database, derivations);
+  });
+}
+
+/**
+ * Opens a file of any schema to change it into one of this code's schema, in one transaction.
+ * @returns a connection that the caller must close
+ * @throws EngineError
+ */
+export function openAnySchema(path: string): Database {
+  return openWriting(path, (database) => {
+    schemaVersion(database, path);
+    setPragmas(database, path);
+    // A table of the user's may refer to one that is replaced. SQLite accepts this pragma only outside of a transaction.
+    database.pragma('foreign_keys = OFF');
+  });
+}
+
+function openWriting(path: string, prepare: (database: Database) => void): Database {
   let database: Database | undefined;
   try {
     database = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
-    const isNew = checkMarks(database, path);
-    setPragmas(database, path);
-    if (isNew) createSchema(database, derivations);
+    prepare(database);
     return database;
   } catch (error) {
     database?.close();
@@ -80,8 +106,9 @@ export function openReadOnly(path: string): Database {
 function opened(name: string, path: string): Database {
   const database = new Sqlite(name, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
   try {
-    if (checkMarks(database, path))
-      throw refused(`${path} is empty: start the server once to create the schema`);
+    const version = schemaVersion(database, path);
+    if (version === undefined) throw refused(`${path} is empty: start the server once to create the schema`);
+    if (version < SCHEMA_VERSION) showCurrentSchema(database);
     return database;
   } catch (error) {
     database.close();
@@ -104,15 +131,15 @@ function isUntouchable(path: string, error: unknown): boolean {
   }
 }
 
-/** @returns whether the file is empty, so the schema must still be created */
-function checkMarks(database: Database, path: string): boolean {
+/** @returns undefined if the file is empty, so the schema must still be created */
+function schemaVersion(database: Database, path: string): number | undefined {
   // In one snapshot: another process may be creating the schema at this moment.
   const { applicationId, version, tables } = database.transaction(() => ({
     tables: database.prepare('SELECT count(*) FROM sqlite_master').pluck().get(),
     applicationId: database.pragma('application_id', { simple: true }),
     version: database.pragma('user_version', { simple: true }) as number,
   }))();
-  if (applicationId === 0 && version === 0 && tables === 0) return true;
+  if (applicationId === 0 && version === 0 && tables === 0) return undefined;
   if (applicationId !== APPLICATION_ID) {
     throw refused(
       `${path} is a database of another program (application_id ${applicationId}, ${tables} objects): set DATABASE_URL to another file`,
@@ -123,7 +150,7 @@ function checkMarks(database: Database, path: string): boolean {
       `${path} was written by a newer version of this program (schema ${version}, this one knows ${SCHEMA_VERSION}): update the program`,
     );
   }
-  return false;
+  return version;
 }
 
 function setPragmas(database: Database, path: string): void {

@@ -27,6 +27,11 @@ export function lockFile(path: string): (() => void) | undefined {
   }
 }
 
+/** The lock of what replaces tables of this database: see lockFile(). */
+export function lockRebuild(databasePath: string): (() => void) | undefined {
+  return lockFile(`${databasePath}-rebuild`);
+}
+
 function inodeOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.ino;
 }

@@ -10,7 +10,7 @@ import type { Projection } from '../../../core/tables/projection.ts';
 /** `application_id` of our files: "IRSX" in ASCII. */
 export const APPLICATION_ID = 0x49525358;
 /** `user_version` of the schema below. A file with a higher one was made by newer code. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** Creates everything in an empty database; execute it inside one transaction. */
 export const SCHEMA = `
@@ -70,8 +70,9 @@ export function failuresTable(name: string): string {
   return `CREATE TABLE ${name} (
   seq   INTEGER NOT NULL,
   stage TEXT    NOT NULL,
+  field TEXT    NOT NULL,
   error TEXT    NOT NULL,
-  UNIQUE (seq, stage)
+  UNIQUE (seq, stage, field)
 ) STRICT`;
 }
 

@@ -46,12 +46,15 @@ const FOR_HANDLERS = `
   SELECT ${RECORDED_COLUMNS}, lower(hex(body_sha256)) AS bodySha256, type, path, received_at_ms AS receivedAtMs
   FROM events WHERE seq > ? ORDER BY seq LIMIT ?`;
 
-const FAILURES_OF = 'SELECT seq, stage, error FROM failures WHERE seq = ? ORDER BY error';
+const FAILURES_OF = 'SELECT seq, stage, field, error FROM failures WHERE seq = ? ORDER BY error';
 const UNFOLDED = `
-  SELECT seq, stage, error FROM main.failures AS failure
+  SELECT seq, error FROM main.failures AS failure
   WHERE stage = '${WRITER_STAGE}' AND seq > ? AND seq <= ?
     AND EXISTS (SELECT 1 FROM main.events WHERE events.seq = failure.seq)
   ORDER BY seq`;
+
+/** An event that was appended but not folded, and why. */
+type Unfolded = Pick<Failure, 'seq' | 'error'>;
 
 /** The last event. Read it inside the appending transaction: other processes append too. */
 export function headOf(database: Database): Head {
@@ -109,12 +112,12 @@ export function columnOf<C extends 'body' | 'chain' | 'received_at_ms'>(
 /** Records a failure, within the caller's transaction. @param table `failures`, or one that will replace it */
 export function addFailure(
   database: Database,
-  { seq, stage, error }: Failure,
+  { seq, stage, field, error }: Failure,
   table: string = 'failures',
 ): void {
-  const sql = `INSERT INTO ${table} (seq, stage, error) VALUES (?, ?, ?)
-    ON CONFLICT (seq, stage) DO UPDATE SET error = excluded.error`;
-  statement(database, sql).run(seq, stage, error);
+  const sql = `INSERT INTO ${table} (seq, stage, field, error) VALUES (?, ?, ?, ?)
+    ON CONFLICT (seq, stage, field) DO UPDATE SET error = excluded.error`;
+  statement(database, sql).run(seq, stage, field, error);
 }
 
 /** The failures of an event, ordered by error. */
@@ -123,8 +126,8 @@ export function failuresOf(database: Database, seq: number): Failure[] {
 }
 
 /** The events with `after` < seq ≤ `upTo` that were appended but not folded, and why; in the file, not a view of it. */
-export function unfoldedEvents(database: Database, after: number, upTo: number): Failure[] {
-  return statement<[number, number], Failure>(database, UNFOLDED).all(after, upTo);
+export function unfoldedEvents(database: Database, after: number, upTo: number): Unfolded[] {
+  return statement<[number, number], Unfolded>(database, UNFOLDED).all(after, upTo);
 }
 
 /** Reads bodies as text, and replaces those texts that may differ from the bytes. */

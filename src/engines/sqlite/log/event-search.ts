@@ -29,7 +29,7 @@ const NAMING = `
   ORDER BY seq DESC LIMIT @limit`;
 const FAILED_NAMING = `
   SELECT events.seq
-  FROM (SELECT seq FROM failures WHERE stage = @stage ORDER BY seq DESC LIMIT @limit) AS recent
+  FROM (SELECT seq FROM failures WHERE stage = @stage AND field = '' ORDER BY seq DESC LIMIT @limit) AS recent
   JOIN events ON events.seq = recent.seq
   WHERE instr(events.body, @id) > 0 OR instr(events.body, x'5c') > 0`;
 // better-sqlite3 binds a number as REAL, but the division must be an integer one.
@@ -63,7 +63,7 @@ export function naming(database: Database, id: string, from: number, upTo: numbe
   return seqsOf(database, NAMING, { id: Buffer.from(id), from, upTo, limit });
 }
 
-/** Among the latest `limit` failures of a stage, the events whose body may contain `id`. */
+/** Among the latest `limit` events that a stage could not use, those whose body may contain `id`. */
 export function failedNaming(database: Database, stage: string, id: string, limit: number): number[] {
   return seqsOf(database, FAILED_NAMING, { id: Buffer.from(id), stage, limit });
 }

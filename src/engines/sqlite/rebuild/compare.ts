@@ -8,6 +8,7 @@ import type { Database } from 'better-sqlite3';
 import type { OnProgress, TableCheck, TablesCheck } from '../../../core/engine/engine.ts';
 import { WRITER_STAGE } from '../../../core/event/recorded-event.ts';
 import { COMPARE_REMAINDER_EVENTS_MAX, DIFFERENCES_LISTED_MAX } from '../../../core/limits.ts';
+import { IRISX } from '../../../core/packaging.ts';
 import type { Derivations, Projection } from '../../../core/tables/projection.ts';
 import { openReadOnly } from '../file/database.ts';
 import { hasColumn } from '../file/schema.ts';
@@ -66,10 +67,17 @@ function compareAll(
       }
       return compare(database, name, [key], columns);
     });
-    checks.push(compare(database, 'failures', ['seq', 'stage'], ['seq', 'stage', 'error']));
+    const failuresKey = ['seq', 'stage', 'field'];
+    checks.push(
+      hasColumn(database, 'failures', 'field')
+        ? compare(database, 'failures', failuresKey, [...failuresKey, 'error'])
+        : broken('failures', OLDER_FAILURES),
+    );
     return { seq, checks, unfolded };
   })();
 }
+
+const OLDER_FAILURES = `the table failures was made by older code: start the server or run ${IRISX} rebuild, which update the file`;
 
 function broken(name: string, difference: string): TableCheck {
   return { name, rows: 0, differences: [difference], differenceCount: 1 };
@@ -77,7 +85,7 @@ function broken(name: string, difference: string): TableCheck {
 
 function compare(database: Database, name: string, key: string[], columns: string[]): TableCheck {
   const on = key.map((column) => `live.${column} = again.${column}`).join(' AND ');
-  const shown = (table: string) => key.map((column) => `${table}.${column}`).join(" || ' ' || ");
+  const shown = (table: string) => `concat_ws(' ', ${key.map((column) => `nullif(${table}.${column}, '')`)})`;
   const named = columns
     .filter((column) => !key.includes(column))
     .map((column) => `CASE WHEN live.${column} IS NOT again.${column} THEN ' ${column}' ELSE '' END`)

@@ -11,7 +11,7 @@ import { REBUILD_REMAINDER_EVENTS_MAX } from '../../../core/limits.ts';
 import type { Derivations } from '../../../core/tables/projection.ts';
 import { type RebuildPlan, rebuildPlan, refuseNewer } from '../../../core/tables/table-problem.ts';
 import { openDatabase } from '../file/database.ts';
-import { lockFile } from '../file/file-lock.ts';
+import { lockRebuild } from '../file/file-lock.ts';
 import { withoutViews } from '../file/views.ts';
 import { WriteTransactions } from '../file/write-transactions.ts';
 import { headOf, unfoldedEvents } from '../log/event-log.ts';
@@ -38,7 +38,7 @@ export async function rebuild(
       tableProblems(database, derivations.projections),
       unfoldedEvents(database, 0, headSeq()).length > 0,
     );
-    const unlock = lockRebuild(databasePath);
+    const unlock = locked(databasePath);
     try {
       // Nothing needs to be durable before the swap, whose fsync covers all of it.
       database.pragma('synchronous = NORMAL');
@@ -67,13 +67,12 @@ export async function rebuild(
   }
 }
 
-function lockRebuild(databasePath: string): () => void {
-  const path = `${databasePath}-rebuild`;
-  const unlock = lockFile(path);
+function locked(databasePath: string): () => void {
+  const unlock = lockRebuild(databasePath);
   if (unlock === undefined)
     throw new EngineError(
       'under-way',
-      `a rebuild is already in progress (${path} is locked): wait until it ends`,
+      `a rebuild is already in progress (${databasePath}-rebuild is locked): wait until it ends`,
     );
   return unlock;
 }
@@ -92,8 +91,8 @@ function swap(
   if (!isWhole) {
     database
       .prepare(
-        `INSERT INTO main.failures_next (seq, stage, error)
-         SELECT seq, stage, error FROM main.failures WHERE stage NOT IN (${stages.map(() => '?').join(', ')})`,
+        `INSERT INTO main.failures_next (seq, stage, field, error)
+         SELECT seq, stage, field, error FROM main.failures WHERE stage NOT IN (${stages.map(() => '?').join(', ')})`,
       )
       .run(...stages);
   }

@@ -12,6 +12,7 @@ import { BATCH_BYTES_MAX, REBUILD_FOLD_EVENTS } from '../../../core/limits.ts';
 import { IRISX } from '../../../core/packaging.ts';
 import type { Projection } from '../../../core/tables/projection.ts';
 import { openReadOnly } from '../file/database.ts';
+import { hideCurrentSchema } from '../file/older-schema.ts';
 import { createTableSql, failuresTable } from '../file/schema.ts';
 import { addFailure } from '../log/event-log.ts';
 import { readingPauses } from '../log/reading-pauses.ts';
@@ -97,6 +98,7 @@ export function temporaryTables(
   projections: readonly Projection[],
   withUnfolded: boolean,
 ): SideTables {
+  hideCurrentSchema(database);
   database.pragma('temp.journal_mode = MEMORY'); // a journal file would double the writing
   return new SideTables(database, projections, (table) => `temp.${table}`, withUnfolded);
 }
