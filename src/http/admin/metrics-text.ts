@@ -44,13 +44,17 @@ export function metricsText(processState: ProcessState, sizes: Sizes, rssBytes: 
     irisx_log_head_seq: ['The last event of the log that this process knows of.', headSeq],
     irisx_database_bytes: ['Size of the database file.', sizes.database ?? 0],
     irisx_wal_bytes: ['Size of its write-ahead log.', sizes.wal ?? 0],
-    irisx_event_loop_delay_seconds: [
-      'Delay of the main thread, over the last one to two minutes.',
-      [
-        [{ quantile: '0.5' }, eventLoopDelay.p50S],
-        [{ quantile: '0.99' }, eventLoopDelay.p99S],
-        [{ quantile: '1' }, eventLoopDelay.maxS],
-      ],
+    irisx_event_loop_delay_p50_seconds: [
+      'Median delay of the main thread, over the last one to two minutes.',
+      eventLoopDelay.p50S,
+    ],
+    irisx_event_loop_delay_p99_seconds: [
+      'Its 99th percentile, over the last one to two minutes.',
+      eventLoopDelay.p99S,
+    ],
+    irisx_event_loop_delay_max_seconds: [
+      'Its maximum, over the last one to two minutes.',
+      eventLoopDelay.maxS,
     ],
     irisx_handlers_backlog_events: [
       'Events not yet processed by handlers or forwarding, if they run in this process.',
