@@ -59,7 +59,7 @@ ${tile('events', whole(bars.reduce((sum, bar) => sum + totalOf(bar), 0)))}
 ${tile('calls', whole(calls.figures.calls ?? 0))}
 ${tile('answered', percent(calls.figures.answer_rate))}
 ${tile('minutes', whole(calls.figures.minutes ?? 0))}
-${tile('cost', money(calls.figures.cost ?? 0))}
+${tile('cost (USD)', money(calls.figures.cost ?? 0))}
 ${tile('SMS sent', whole(sms.figures.outbound ?? 0))}
 ${tile('SMS delivered', percent(sms.figures.delivery_rate))}
 ${tile('SMS received', whole(sms.figures.received ?? 0))}

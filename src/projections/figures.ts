@@ -7,7 +7,7 @@ import { calls } from './calls.ts';
 import { statusesOf } from './lifecycle.ts';
 import { smsMessages } from './sms-messages.ts';
 
-/** `share` is 0 to 1, `micros` are millionths of the currency unit, `time` is milliseconds since 1970. */
+/** `share` is 0 to 1, `micros` are millionths of a US dollar, `time` is milliseconds since 1970. */
 export type FigureKind = 'text' | 'count' | 'share' | 'seconds' | 'minutes' | 'micros' | 'time';
 
 export interface Figure {

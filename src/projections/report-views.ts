@@ -77,7 +77,7 @@ GROUP BY ${groups.map((group) => group.name).join(', ')}`;
   return { name, sql };
 }
 
-/** Shares and minutes are rounded; money is in currency units. */
+/** Shares and minutes are rounded; money is in US dollars. */
 function shownSql({ kind, sql }: Figure): string {
   switch (kind) {
     case 'share':

@@ -11,13 +11,18 @@ import { CALLS, columnList, type Figure, type FigureKind, figuresOf, SMS } from 
 export const GROUPINGS = ['day', 'hour', 'tenant', 'number'] as const;
 export type Grouping = (typeof GROUPINGS)[number];
 
+/** By the name of the group, so days and hours by time; or by volume: most calls, messages or costs first. */
+export const ORDERS = ['group', 'volume'] as const;
+export type Order = (typeof ORDERS)[number];
+
 export interface ReportScope {
   /** Undefined means from the beginning. */
   readonly sinceMs: number | undefined;
   /** Exclusive; undefined means to the end. */
   readonly untilMs: number | undefined;
-  /** Used only by reports with groups. */
+  /** Used only by reports with groups, as is `order`. */
   readonly by: Grouping;
+  readonly order: Order;
 }
 
 export interface Report {
@@ -33,6 +38,8 @@ interface Definition {
   readonly at: string;
   /** SQL of the other party's phone number, if the report has groups. */
   readonly number?: string;
+  /** SQL of what there is most of in the first row of the order by volume, if the report has groups. */
+  readonly volume?: string;
   readonly columns: readonly Figure[];
   /** What follows the scope's condition, if the report has no groups. */
   readonly end?: string;
@@ -43,6 +50,7 @@ const column = (name: string, kind: FigureKind, sql = name): Figure => ({ name, 
 const REPORTS = {
   calls: {
     ...CALLS,
+    volume: 'count(*)',
     columns: figuresOf(
       CALLS,
       'calls',
@@ -56,9 +64,14 @@ const REPORTS = {
   },
   sms: {
     ...SMS,
+    volume: 'count(*)',
     columns: figuresOf(SMS, 'outbound', 'delivered', 'failed', 'received', 'delivery_rate', 'segments'),
   },
-  costs: { ...CALLS, columns: figuresOf(CALLS, 'calls', 'with_cost', 'minutes', 'cost') },
+  costs: {
+    ...CALLS,
+    volume: CALLS.figures.cost.sql,
+    columns: figuresOf(CALLS, 'calls', 'with_cost', 'minutes', 'cost'),
+  },
   'opt-outs': {
     table: 'contacts',
     at: 'opted_out_at_ms',
@@ -99,15 +112,17 @@ const NEVER_MS = 8.64e15;
 export async function makeReport(
   reader: Pick<Reader, 'query'>,
   name: ReportName,
-  { sinceMs = -NEVER_MS, untilMs = NEVER_MS, by }: ReportScope,
+  { sinceMs = -NEVER_MS, untilMs = NEVER_MS, by, order }: ReportScope,
 ): Promise<Report> {
-  const { table, at, number, columns, end }: Definition = REPORTS[name];
+  const { table, at, number, volume, columns, end }: Definition = REPORTS[name];
   const select = async (selected: readonly Figure[], rest = '') => {
     const sql = `SELECT ${columnList(selected)} FROM ${table} WHERE ${at} >= ? AND ${at} < ? ${rest}`;
     return (await reader.query(sql, sinceMs, untilMs)) as Row[];
   };
   if (number === undefined) return { columns, rows: await select(columns, end), total: undefined };
-  const selectBy = (sql: string) => select([column(by, 'text', sql), ...columns], 'GROUP BY 1 ORDER BY 1');
+  const ordered = order === 'volume' ? `${volume} DESC, 1` : '1';
+  const selectBy = (sql: string) =>
+    select([column(by, 'text', sql), ...columns], `GROUP BY 1 ORDER BY ${ordered}`);
   const groupSql: Readonly<Record<Grouping, string>> = {
     day: `strftime('%Y-%m-%d', ${at} / 1000, 'unixepoch')`,
     hour: `strftime('%Y-%m-%d %H:00', ${at} / 1000, 'unixepoch')`,

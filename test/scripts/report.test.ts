@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
-import { csvLines } from '../../scripts/cli/csv.ts';
 import { type Body, delivery, envelope, T0_MS } from '../support/events.ts';
 import { runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
@@ -71,6 +70,7 @@ describe('./irisx report', () => {
       `${day} 1 1 0 1 100.0 % 2`,
       `${next} 1 0 1 0 0.0 % 0`,
       'costs by day (UTC)',
+      'day calls with cost minutes cost (USD)',
       `${day} 2 1 1.0 0.0125`,
       'opt-outs (UTC)',
       'failures (UTC)',
@@ -102,6 +102,91 @@ describe('./irisx report', () => {
     assert.equal((await groups('--by', 'hour', '--until', since)).length, 1);
   });
 
+  it('orders tenants and numbers by volume, days by time, and each of them as --order says', async () => {
+    const spent = { total_cost: 5, tenant_id: 'few' };
+    append(
+      call('a', 'completed', 0, spent),
+      ...['b', 'c'].map((id) => call(id, 'completed', DAY_S, { total_cost: 1, tenant_id: 'many' })),
+      envelope('sms.sent', { message_id: 'm1', tenant_id: 'a' }, 0),
+      ...['m2', 'm3'].map((id) => envelope('sms.sent', { message_id: id, tenant_id: 'b' }, DAY_S)),
+    );
+    const groups = async (...args: string[]) => {
+      const { rows } = JSON.parse(await report(...args, '--format', 'json')) as {
+        rows: Record<string, unknown>[];
+      };
+      return rows.map((row) => String(Object.values(row)[0]));
+    };
+    assert.deepEqual(await groups('calls', '--by', 'tenant'), ['many', 'few']);
+    assert.deepEqual(await groups('calls', '--by', 'tenant', '--order', 'group'), ['few', 'many']);
+    assert.deepEqual(await groups('sms', '--by', 'tenant'), ['b', 'a']);
+    assert.deepEqual(await groups('costs', '--by', 'tenant'), ['few', 'many']);
+    const days = await groups('calls');
+    assert.deepEqual(days, days.toSorted());
+    assert.deepEqual(await groups('calls', '--order', 'volume'), days.toReversed());
+  });
+
+  it('with --limit has the first rows, the total of all, and says how many there are more', async () => {
+    appendTwoDays();
+    const lines = async (...args: string[]) =>
+      (await report(...args)).split('\n').map((line) => line.replace(/ +/g, ' '));
+    const [heading, , first = '', total, more, ...rest] = await lines(
+      'calls',
+      '--by',
+      'number',
+      '--limit',
+      '1',
+    );
+    assert.equal(heading, 'calls by number (UTC)');
+    assert.match(first, /^\+12025550101 2 /);
+    assert.match(total ?? '', /^total 3 /);
+    assert.deepEqual([more, ...rest], ['and 1 more row; the total is of all rows', '', '']);
+    const json = JSON.parse(await report('calls', '--limit', '1', '--format', 'json')) as Record<
+      string,
+      unknown
+    >;
+    assert.equal((json['rows'] as unknown[]).length, 1);
+    assert.deepEqual([json['rows_left_out'], (json['total'] as Record<string, unknown>)['calls']], [1, 3]);
+    assert.equal((await report('calls', '--limit', '1', '--format', 'csv')).split('\r\n').length, 3);
+    for (const format of ['table', 'json', 'csv'])
+      assert.equal(
+        (await report('calls', '--limit', '2', '--format', format)).replace('"rows_left_out":0', ''),
+        (await report('calls', '--format', format)).replace('"rows_left_out":0', ''),
+      );
+    append(
+      ...Array.from({ length: 3 }, (_, index) => envelope(`call.${'x'.repeat(index)}`, { a: index }, index)),
+    );
+    append(call('e', 'completed', 0, { duration_seconds: -2 }));
+    assert.ok((await lines('failures', '--limit', '1')).includes('and 1 more row'));
+  });
+
+  it('in CSV has the phone numbers as they were sent, and with ; decimal commas', async () => {
+    const numbers = ['+1 (555) 123-4567', '+15551234567', '=1+1', 'x;=1+1', 'café'];
+    append(
+      ...numbers.map((number, index) =>
+        call(String(index), 'completed', index, {
+          direction: 'inbound',
+          from_number: number,
+          duration_seconds: 90,
+          total_cost: 0.0125,
+        }),
+      ),
+    );
+    const args = ['costs', '--by', 'number', '--order', 'group', '--format', 'csv'];
+    const cells = ['+1 (555) 123-4567', '+15551234567', "'=1+1", 'café', "x;'=1+1"].map(
+      (text) => `"${text}"`,
+    );
+    assert.deepEqual((await report(...args)).split('\r\n'), [
+      '\ufeffnumber,calls,with_cost,minutes,cost',
+      ...cells.map((cell) => `${cell},1,1,1.5,0.0125`),
+      '',
+    ]);
+    assert.deepEqual((await report(...args, '--separator', ';')).split('\r\n'), [
+      '\ufeffnumber;calls;with_cost;minutes;cost',
+      ...cells.map((cell) => `${cell};1;1;1,5;0,0125`),
+      '',
+    ]);
+  });
+
   it('prints unformatted numbers for programs', async () => {
     appendTwoDays();
     const costs = JSON.parse(await report('costs', '--format', 'json')) as Record<string, unknown>;
@@ -114,7 +199,10 @@ describe('./irisx report', () => {
     });
     assert.deepEqual((costs['total'] as Record<string, unknown>)['cost'], 12_500);
     const csv = await report('opt-outs', '--format', 'csv');
-    assert.match(csv, /^opted_out_at,phone_number,last_keyword\r\n\d{4}-\S+Z,\+12025550101,STOP\r\n$/);
+    assert.match(
+      csv,
+      /^\ufeffopted_out_at,phone_number,last_keyword\r\n"\d{4}-\S+Z","\+12025550101",STOP\r\n$/,
+    );
   });
 
   it('as of the head equals the live report, and as of an earlier event the report made then', async () => {
@@ -157,7 +245,11 @@ describe('./irisx report', () => {
     [['fax'], 'unknown report "fax"; reports: calls, sms, costs, opt-outs, failures'],
     [['--by', 'week'], '--by must be one of day, hour, tenant, number, not "week"'],
     [['failures', '--by', 'hour'], '--by is for calls, sms, costs, not for failures'],
+    [['opt-outs', '--order', 'volume'], '--order is for calls, sms, costs, not for opt-outs'],
+    [['--limit', '0'], '--limit must be a whole number of at least 1, not "0"'],
     [['--format', 'csv'], '--format csv is for one report: name it'],
+    [['calls', '--separator', ';'], '--separator is for --format csv'],
+    [['calls', '--format', 'csv', '--separator', 'tab'], '--separator must be , or ;, not "tab"'],
     [['--format', 'xml'], '--format must be one of table, csv, json, not "xml"'],
     [['--since', '2026-01-02', '--until', '2026-01-01'], '--until must be later than --since'],
     [['--as-of', '12'], "--as-of 12: the log's last event is seq 11"],
@@ -171,24 +263,4 @@ describe('./irisx report', () => {
       assert.equal(code, EX_USAGE);
     });
   }
-});
-
-it('a cell that a spreadsheet would run as a formula becomes text, and a phone number is unchanged', () => {
-  const cells = [
-    '=1+1',
-    '@SUM(A1)',
-    '+12025550100',
-    '-1.5',
-    '-cmd',
-    '+A1',
-    'a,b',
-    'say "x"',
-    'two\nlines',
-    null,
-    3,
-  ];
-  assert.equal(
-    csvLines([cells]),
-    `'=1+1,'@SUM(A1),+12025550100,-1.5,'-cmd,'+A1,"a,b","say ""x""","two\nlines",,3\r\n`,
-  );
 });
