@@ -2,6 +2,7 @@
 
 import type { DocumentedType } from '../core/event/event-types.ts';
 import type { LoggedEvent } from '../core/runs/consumer.ts';
+import { chatText } from './chat-text.ts';
 import type { HandlerData } from './handler-data.ts';
 
 /** By type. @param sides who called or wrote to whom */
@@ -26,9 +27,13 @@ const SENTENCES: { readonly [T in DocumentedType]: (data: HandlerData<T>, sides:
 
 /**
  * @param data of the event, if it has any
- * @returns a sentence for documented types; for other types, the type itself
+ * @returns a sentence for documented types; for other types, the type itself. No part of it is markup for a chat tool
  */
-export function eventText({ type, event }: LoggedEvent, data: HandlerData | undefined): string {
+export function eventText(logged: LoggedEvent, data: HandlerData | undefined): string {
+  return chatText(sentenceOf(logged, data));
+}
+
+function sentenceOf({ type, event }: LoggedEvent, data: HandlerData | undefined): string {
   if (data === undefined) return type;
   const { from_number = 'unknown', to_number = 'unknown' } = data as Partial<HandlerData<'sms.sent'>>;
   const sentence = SENTENCES[event?.tabled as DocumentedType] as (data: unknown, sides: string) => string;

@@ -103,6 +103,39 @@ describe('forwarding', () => {
     );
   });
 
+  it('has a text that neither mentions anyone nor hides a link, whatever part of the event it comes from', async () => {
+    const { url, requests } = await target((response) => response.end());
+    const bad = '<!channel> <https://evil.example|invoice> @everyone [x](https://evil.example)';
+    const events = [
+      logged('sms.received', { message_id: 'm', from_number: bad, message: bad }),
+      logged('sms.failed', { message_id: 'm', to_number: bad, error_code: bad, error_message: bad }),
+      logged('call.answered', { call_id: 'c', from: bad, answered_by: bad }),
+      logged('call.cancelled', { call_id: 'c', cancelled_by: bad }),
+      logged('recording.complete', { recording_id: 'r', recording_url: bad }),
+      logged('recording.transcribed', { recording_id: 'r', transcription: bad }),
+      { type: bad, json: { event: bad }, event: undefined, signedAt: new Date(0) },
+    ];
+    for (const event of events) await forwardTo(url).run(event, contextOf());
+    assert.equal(requests.length, events.length);
+    for (const { body } of requests) {
+      const { text, data } = JSON.parse(body) as { text: string; data: unknown };
+      assert.match(
+        text,
+        /&lt;!channel&gt; &lt;https:\/\/evil\.example\|invoice&gt; @ everyone \[x\] \(https/,
+      );
+      assert.doesNotMatch(text, /[<>]|@[a-z]|\]\(/);
+      assert.ok(JSON.stringify(data).includes(bad), 'the data is as it was sent');
+    }
+  });
+
+  it('has a recording’s address that works, in the text', async () => {
+    const { url, requests } = await target((response) => response.end());
+    const recording_url = 'https://recordings.example/1.wav?X-Amz-Expires=60&X-Amz-Signature=ab';
+    await forwardTo(url).run(logged('recording.complete', { recording_id: 'r', recording_url }), contextOf());
+    const { text } = JSON.parse(requests[0]?.body ?? '') as Record<string, unknown>;
+    assert.equal(text, `Recording ready, ${recording_url}`);
+  });
+
   it('selects events by type in any spelling, by family, or all', () => {
     const chosen = (...events: string[]) => forwardConsumer({ url: '', events, key: KEY }, Date.now).wants;
     const types = ['call.failed', 'call.canceled', 'mms.received', 'email.opened'];
