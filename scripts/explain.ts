@@ -12,7 +12,7 @@ import { recordings } from '../src/projections/recordings.ts';
 import { smsMessages } from '../src/projections/sms-messages.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, EX_FAILED, executeCommand } from './cli/command.ts';
-import { readEnvironment, withLog } from './cli/environment.ts';
+import { readEnvironment, seqToFold, withFolded, withLog } from './cli/environment.ts';
 import { counted, shownTime } from './cli/numbers.ts';
 import { OUTPUT, readSeq, UsageError } from './cli/options.ts';
 import { print } from './cli/output.ts';
@@ -48,9 +48,8 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   if (id === '' || more.length > 0 || !(TABLES.has(kind) || kind === 'seq'))
     throw new UsageError(`give one of ${[...TABLES.keys()].join(', ')} and an id, or seq and a number`);
   const seq = kind === 'seq' ? readSeq(id) : undefined;
-  return withLog(readEnvironment(), async ({ reader }) => {
-    await noteTableProblems(reader);
-    const isJson = values.output === 'json';
+  const isJson = values.output === 'json';
+  const printFrom = async (reader: Reader): Promise<number> => {
     if (seq !== undefined) await printEvent(reader, seq, isJson);
     const found =
       seq === undefined ? await rowsOf(reader, kind, id) : await explainEvent(reader, tables, seq);
@@ -59,6 +58,11 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
     else if (found.length === 0) await print(['it does not belong to any row']);
     else await print(found.flatMap((row, index) => [...(index === 0 ? [] : ['']), ...linesOf(row)]));
     return found.length === 0 && seq === undefined ? EX_FAILED : 0;
+  };
+  return withLog(readEnvironment(), async ({ engine, reader }) => {
+    await noteTableProblems(reader);
+    const upTo = await seqToFold(reader);
+    return upTo === undefined ? printFrom(reader) : withFolded(engine, upTo, printFrom);
   });
 }
 

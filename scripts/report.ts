@@ -19,10 +19,9 @@ import {
 import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, executeCommand } from './cli/command.ts';
 import { csvLines, SEPARATORS, type Separator } from './cli/csv.ts';
-import { readEnvironment, withLog } from './cli/environment.ts';
+import { readEnvironment, seqToFold, withFolded, withLog } from './cli/environment.ts';
 import { counted, grouped, shownTime } from './cli/numbers.ts';
 import { choice, knownName, readTime, TEXT, TIME, UsageError, whole } from './cli/options.ts';
-import { clearProgress, showProgress } from './cli/output.ts';
 import { noteTableProblems } from './cli/table-lines.ts';
 
 /** How a report becomes text, by `--format`. */
@@ -111,13 +110,9 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
       });
       process.stdout.write(texts.join(''));
     };
-    if (asOf === undefined) {
-      await noteTableProblems(reader);
-      return printFrom(reader);
-    }
-    const past = await engine.openReaderAsOf(asOf, (done, total) => showProgress('folding', done, total));
-    clearProgress();
-    return printFrom(past).finally(() => past.close());
+    if (asOf === undefined) await noteTableProblems(reader);
+    const upTo = asOf ?? (await seqToFold(reader));
+    return upTo === undefined ? printFrom(reader) : withFolded(engine, upTo, printFrom);
   });
   return 0;
 }

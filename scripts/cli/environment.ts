@@ -11,6 +11,7 @@ import { engineOf } from '../../src/engines/engine-of.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { EX_FAILED } from './command.ts';
 import { UsageError } from './options.ts';
+import { clearProgress, showProgress } from './output.ts';
 
 const NO_SECRETS = {
   WEBHOOK_SECRET_FILE: undefined,
@@ -73,6 +74,27 @@ export async function withLog<T>(
   const engine = engineOf(databasePath, derivations);
   const reader = await engine.openReader();
   return work({ engine, reader }).finally(() => reader.close());
+}
+
+/**
+ * Tables that older code made may lack columns, or mean something else by them.
+ * @returns the seq up to which they must be folded again to be shown; undefined if this code can show them as they are
+ */
+export async function seqToFold(reader: Reader): Promise<number | undefined> {
+  const problems = await reader.tableProblems();
+  const isUnusable = problems.some(({ kind }) => kind === 'older' || kind === 'missing');
+  return isUnusable ? (await reader.head()).seq : undefined;
+}
+
+/** Gives `work` a reader of the tables folded again up to `seq`. The database does not change. */
+export async function withFolded<T>(
+  engine: Engine,
+  seq: number,
+  work: (reader: Reader) => Promise<T>,
+): Promise<T> {
+  const folded = await engine.openReaderAsOf(seq, (done, total) => showProgress('folding', done, total));
+  clearProgress();
+  return work(folded).finally(() => folded.close());
 }
 
 /** The engine of the configured database, in which there is a log. @throws as withLog */

@@ -3,7 +3,7 @@
  */
 
 import type { Reader } from '../engine/reader.ts';
-import { PARSE_STAGE, WRITER_STAGE } from '../event/recorded-event.ts';
+import { PARSE_STAGE, WHOLE_EVENT, WRITER_STAGE } from '../event/recorded-event.ts';
 import { EXPLAIN_EVENTS_MAX, EXPLAIN_RANGE_EVENTS_MAX } from '../limits.ts';
 import { foldEvent } from '../tables/fold.ts';
 import { prepareRecorded } from '../tables/prepare.ts';
@@ -53,7 +53,9 @@ export function explain(
       const { content, rows } = prepareRecorded(recorded, [projection]);
       if (content === undefined || rows[0]?.key !== key) continue;
       const failures = await snapshot.failuresOf(seq);
-      const failed = failures.find(({ stage }) => [PARSE_STAGE, WRITER_STAGE, table].includes(stage));
+      const failed = failures.find(
+        ({ stage, field }) => field === WHOLE_EVENT && [PARSE_STAGE, WRITER_STAGE, table].includes(stage),
+      );
       events.push({
         seq,
         /** As sent. */

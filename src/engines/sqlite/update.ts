@@ -62,8 +62,9 @@ async function update(database: Database, path: string, note: (text: string) => 
 /** Where SQLite's file format has `user_version`. */
 const VERSION_OFFSET = 60;
 
-/** Reads the file's header, so that a file of this schema need not be opened. A newer header may be in the WAL. */
+/** Reads the file's header, so that a file of this schema need not be opened, unless another header may be the valid one. */
 function mayBeOlder(path: string): boolean {
+  if (existsSync(`${path}-journal`)) return true;
   const version = Buffer.alloc(4);
   const descriptor = openSync(path, 'r');
   try {

@@ -60,14 +60,15 @@ export function openDatabase(path: string, derivations: Derivations): Database {
 }
 
 /**
- * Opens a file of any schema to change it into one of this code's schema, in one transaction.
+ * Opens a file of any schema to change it into one of this code's schema, in one durable transaction. A file that is not
+ * in WAL mode stays so.
  * @returns a connection that the caller must close
  * @throws EngineError
  */
 export function openAnySchema(path: string): Database {
   return openWriting(path, (database) => {
     schemaVersion(database, path);
-    setPragmas(database, path);
+    database.pragma('synchronous = FULL');
     // A table of the user's may refer to one that is replaced. SQLite accepts this pragma only outside of a transaction.
     database.pragma('foreign_keys = OFF');
   });
