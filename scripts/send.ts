@@ -1,10 +1,12 @@
 /** `./irisx send`: signs sample or recorded deliveries and posts them to a running server. */
 
 import { randomInt } from 'node:crypto';
+import { SPELLINGS_WITH_TABLE, tabledType } from '../src/core/event/event-types.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import { type Arguments, executeCommand } from './cli/command.ts';
 import { knownSecrets, readEnvironment, serverUrl, signingSecret } from './cli/environment.ts';
+import { nearest } from './cli/nearest.ts';
 import { choice, FILLED_TEXT, FLAG, option, TEXT, UsageError, whole } from './cli/options.ts';
 import { print, showProgress } from './cli/output.ts';
 import { createPost, type Delivery, type DeliverySource, type PostOptions } from './cli/post.ts';
@@ -17,7 +19,8 @@ import { SendOutcomes } from './cli/send-outcomes.ts';
 
 const USAGE = `
 ${IRISX} send <event type> | --scenario NAME | --file F.jsonl  [options]
-Signs deliveries and posts them to a running server.
+Signs deliveries and posts them to a running server. Of an unknown event type, which the server records too, a note
+names the nearest known types.
 
   --scenario NAME    ${SCENARIO_NAMES.join(', ')}
   --file F           recorded deliveries, one JSON object per line: path, headers, body; or only the bodies
@@ -62,6 +65,7 @@ const CONCURRENCY_DEFAULT = 10;
 /** If there are more deliveries than this, only the summary is shown. */
 const SHOWN_MAX = 50;
 const SEED_LIMIT = 2 ** 32;
+const NEAREST_SHOWN = 3;
 
 async function main(given: Given): Promise<number> {
   const { values } = given;
@@ -128,6 +132,7 @@ function readSource({ values, positionals }: Given, random: Random): DeliverySou
   const changes = Object.fromEntries(data);
   if (type !== undefined && !/^[\x21-\x7e]{1,128}$/.test(type))
     throw new UsageError('an event type is 1 to 128 printable ASCII characters, as in call.completed');
+  if (type !== undefined && tabledType(type) === undefined) noteUnknownType(type);
   const events = (nowMs: number) =>
     name === undefined ? singleEvent(type ?? '', random, nowMs) : scenario(name, random, nowMs);
   const make = () =>
@@ -137,6 +142,14 @@ function readSource({ values, positionals }: Given, random: Random): DeliverySou
       return { label: sample.type, headers, body: sample.body };
     });
   return { size: make().length, make };
+}
+
+/** Sent all the same, because IRISX adds types without notice. */
+function noteUnknownType(type: string): void {
+  const known = nearest(type, SPELLINGS_WITH_TABLE, NEAREST_SHOWN).join(', ');
+  process.stderr.write(
+    `note: unknown event type ${JSON.stringify(type)}: it is recorded, but no table shows it; the nearest types: ${known}\n`,
+  );
 }
 
 function* repeated(make: () => Iterable<Delivery>, count: number, copies: number): Generator<Delivery> {

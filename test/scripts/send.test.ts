@@ -137,10 +137,22 @@ describe('./irisx send', () => {
     });
   }
 
-  it('sends any other type', async () => {
-    const { code } = await send('fax.sent');
-    assert.equal(code, 0);
-    assert.deepEqual(sentTypes(), ['fax.sent']);
+  it('sends any other type, with a note that it is unknown and which known types are nearest', async () => {
+    for (const [type, near] of [
+      ['call.complete', 'call.completed'],
+      ['sms.recieved', 'sms.received'],
+      ['Call.Busy', 'call.busy'],
+      ['fax.sent', 'sms.sent'],
+    ] as const) {
+      const { code, stderr } = await send(type);
+      const [, noted] =
+        /^note: unknown event type "(.+)": .*; the nearest types: \S+, \S+, \S+\n$/.exec(stderr) ?? [];
+      assert.equal(noted, type, stderr);
+      assert.ok(stderr.includes(` ${near}`), stderr);
+      assert.equal(code, 0);
+    }
+    assert.deepEqual(sentTypes(), ['call.complete', 'sms.recieved', 'Call.Busy', 'fax.sent']);
+    for (const type of ['call.busy', 'call.canceled']) assert.equal((await send(type)).stderr, '');
   });
 
   it('sets fields with --data, as JSON if it is valid JSON, else as text', async () => {
