@@ -18,7 +18,8 @@ export function tablesPage(tables: readonly Table[]): string {
   return `# Tables
 
 The columns of each table, the fields that they come from, and the event types that state them. \`npm run docs\` writes
-this page from \`src/projections\`. All types are those of SQLite's \`STRICT\` tables.
+this page from \`src/projections\`. All types are those of SQLite's \`STRICT\` tables, so a program that reads the file
+needs SQLite 3.37 or newer (2021). An older one reports \`malformed database schema\`.
 
 A field is read under each of its names, in this order. A handler gets it under the first one, from the same event types.
 A time without a field is the one at which the event occurred, and so is a time whose field is missing.

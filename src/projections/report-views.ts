@@ -1,5 +1,5 @@
 /**
- * Views for common reports. Days are UTC. They work in SQLite 3.40 (Debian 12's `sqlite3`).
+ * Views for common reports. Days are UTC. Like the tables, they work in SQLite 3.37 and newer.
  * Increase REPORT_VIEWS_VERSION with every change, also of a figure: the next start recreates the views.
  */
 
