@@ -24,7 +24,7 @@ import {
   whole,
 } from './cli/options.ts';
 import { print } from './cli/output.ts';
-import { bodyMember, eventAt, eventLines, eventMembers, failureOf } from './cli/shown-event.ts';
+import { bodyMember, eventAt, eventLines, eventMembers, recordedVerdict } from './cli/shown-event.ts';
 
 const USAGE = `
 ${IRISX} events list [options]
@@ -179,9 +179,9 @@ async function tail(reader: Reader, values: Values, rest: readonly string[]): Pr
 
 async function show(reader: Reader, values: Values, rest: readonly string[]): Promise<void> {
   const event = await eventAt(reader, onlySeq(rest));
-  const failure = await failureOf(reader, event.seq);
+  const verdict = await recordedVerdict(reader, event.seq);
   const isJson = values.output === 'json';
-  await print(isJson ? [JSON.stringify(eventMembers(event, failure))] : eventLines(event, failure));
+  await print(isJson ? [JSON.stringify(eventMembers(event, verdict))] : eventLines(event, verdict));
 }
 
 async function raw(reader: Reader, _values: Values, rest: readonly string[]): Promise<void> {

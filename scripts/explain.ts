@@ -16,7 +16,7 @@ import { readEnvironment, seqToFold, withFolded, withLog } from './cli/environme
 import { counted, shownTime } from './cli/numbers.ts';
 import { OUTPUT, readSeq, UsageError } from './cli/options.ts';
 import { print } from './cli/output.ts';
-import { eventAt, failureOf } from './cli/shown-event.ts';
+import { eventAt, recordedVerdict } from './cli/shown-event.ts';
 import { noteTableProblems } from './cli/table-lines.ts';
 
 const TABLES = new Map<string, Projection>([
@@ -86,10 +86,11 @@ async function rowOf(reader: Reader, kind: string, id: string): Promise<Explanat
 async function printEvent(reader: Reader, seq: number, isJson: boolean): Promise<void> {
   const { type, received_at_ms: receivedAtMs, path } = await eventAt(reader, seq);
   if (isJson) return; // only the rows
-  const failure = await failureOf(reader, seq);
+  const { error, warnings } = await recordedVerdict(reader, seq);
   await print([
     `seq ${seq}: ${harmless(type ?? 'no type')}, received ${shownTime(receivedAtMs)} at ${path}`,
-    ...(failure === null ? [] : [`unusable: ${harmless(failure)}`]),
+    ...(error === null ? [] : [`unusable: ${harmless(error)}`]),
+    ...warnings.map((warning) => `left out: ${harmless(warning)}`),
     '',
   ]);
 }

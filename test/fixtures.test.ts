@@ -116,7 +116,7 @@ describe('the recorded deliveries of the real sender', () => {
     ]);
   });
 
-  it('give two recordings: one with its transcript, one under the id of its call', () => {
+  it('give two recordings: one with its transcript, one known by its URL', () => {
     const rows = receiver.rows('SELECT * FROM recordings ORDER BY recording_id');
     assert.deepEqual(
       rows.map((row) => [
@@ -127,7 +127,7 @@ describe('the recorded deliveries of the real sender', () => {
         row['transcription'],
       ]),
       [
-        [CALL, CALL, 'complete', 1887436, null],
+        [`${CALL}#202ff607b2e830d6`, CALL, 'complete', 1887436, null],
         ['rec-0001', CALL, 'transcribed', null, 'Hello, this is a test recording.'],
       ],
     );

@@ -85,8 +85,11 @@ export function sampleTimeMs(type: string, { startedAtMs, ringingS, talkingS }: 
     'call.busy': answeredAtMs,
     'call.cancelled': answeredAtMs,
     'call.completed': endedAtMs,
+    'recording.started': answeredAtMs,
     'recording.complete': endedAtMs + RECORDING_MS,
+    'recording.failed': endedAtMs + RECORDING_MS,
     'recording.transcribed': endedAtMs + TRANSCRIPT_MS,
+    'recording.transcription_failed': endedAtMs + TRANSCRIPT_MS,
     'sms.delivered': startedAtMs + SMS_ROUTE_MS,
     'sms.failed': startedAtMs + SMS_ROUTE_MS,
   };
@@ -164,6 +167,11 @@ function sampleData(type: string, subject: Subject): Data {
         size_bytes: talkingS * WAV_BYTES_PER_SECOND,
         format: 'wav',
       };
+    case 'recording.started':
+      return recording;
+    case 'recording.failed':
+    case 'recording.transcription_failed':
+      return { ...recording, error_message: 'The recording is empty' };
     case 'recording.transcribed':
       return { ...recording, transcription: subject.spokenText, language: 'en-US', confidence: 0.93 };
     case undefined:

@@ -58,6 +58,8 @@ function readAnswer(answer: Answer, tookMs: number) {
   const parts = [String(answer.status), duration(tookMs)];
   if (typeof json['seq'] === 'number') parts.push(`seq ${json['seq']}`);
   if (isDuplicate) parts.push('duplicate');
+  const { warnings } = json;
+  if (Array.isArray(warnings)) parts.push(`left out: ${warnings.join('; ')}`);
   if (!isGood) parts.push(json['success'] === false ? `unusable: ${problemOf(json)}` : problemOf(json));
   return { isGood, isDuplicate, text: parts.join(' ') };
 }

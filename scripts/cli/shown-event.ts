@@ -3,7 +3,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Reader } from '../../src/core/engine/reader.ts';
 import { indentedJson } from '../../src/core/event/indented-json.ts';
-import { failureText, type StoredEvent } from '../../src/core/event/recorded-event.ts';
+import { type StoredEvent, type Verdict, verdictOf } from '../../src/core/event/recorded-event.ts';
 import { harmless } from '../../src/core/logger.ts';
 import { alignedLines } from './aligned-lines.ts';
 
@@ -14,14 +14,13 @@ export async function eventAt(reader: Reader, seq: number): Promise<StoredEvent>
   throw new Error(`there is no event ${seq}: the log's last event is seq ${(await reader.head()).seq}`);
 }
 
-/** The reasons recorded in the table `failures` for an event, in one text; null if there are none. */
-export async function failureOf(reader: Reader, seq: number): Promise<string | null> {
-  return failureText((await reader.failuresOf(seq)).map(({ error }) => error));
+/** What the table `failures` says about an event. */
+export async function recordedVerdict(reader: Reader, seq: number): Promise<Verdict> {
+  return verdictOf(await reader.failuresOf(seq));
 }
 
-/** @param failure as `failureOf` gives it */
-export function eventMembers(event: StoredEvent, failure: string | null): Record<string, unknown> {
-  return { ...keptMembers(event, failure), ...bodyMember(event.body) };
+export function eventMembers(event: StoredEvent, verdict: Verdict): Record<string, unknown> {
+  return { ...keptMembers(event, verdict), ...bodyMember(event.body) };
 }
 
 /** A body for a program, without any loss: as text, or as Base64 if it is not valid UTF-8. */
@@ -31,16 +30,16 @@ export function bodyMember(body: Uint8Array): { body: string } | { body_base64: 
 }
 
 /** The event's other members, then the body, indented if it is JSON. Every line is safe to print on a terminal. */
-export function eventLines(event: StoredEvent, failure: string | null): string[] {
-  const rows = Object.entries(keptMembers(event, failure)).map(([name, value]) => [
+export function eventLines(event: StoredEvent, verdict: Verdict): string[] {
+  const rows = Object.entries(keptMembers(event, verdict)).map(([name, value]) => [
     name,
-    harmless(String(value ?? '–')),
+    harmless(String(Array.isArray(value) ? value.join('; ') : (value ?? '')) || '–'),
   ]);
   const body = Buffer.from(event.body).toString('utf8');
   return [...alignedLines(rows[0] ?? [], rows.slice(1), []), '', ...indentedLines(body)];
 }
 
-function keptMembers(event: StoredEvent, failure: string | null): Record<string, unknown> {
+function keptMembers(event: StoredEvent, verdict: Verdict): Record<string, unknown> {
   const hex = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString('hex'));
   return {
     seq: event.seq,
@@ -54,7 +53,8 @@ function keptMembers(event: StoredEvent, failure: string | null): Record<string,
     'X-IRISX-Signature': hex(event.signature),
     sha256: hex(event.body_sha256),
     chain: hex(event.chain),
-    failure,
+    failure: verdict.error,
+    warnings: verdict.warnings,
   };
 }
 

@@ -1,9 +1,8 @@
 /** docs/TABLES.md: the columns of every table, as they are declared. */
 
-import { SPELLINGS_WITH_TABLE, tabledType } from '../../src/core/event/event-types.ts';
+import { SPELLINGS_WITH_TABLE, statusOf, tabledType } from '../../src/core/event/event-types.ts';
 import { columnType } from '../../src/core/tables/column-check.ts';
 import { type Column, SETTLING, type Table } from '../../src/projections/columns.ts';
-import { statusOf } from '../../src/projections/lifecycle.ts';
 
 /** By the end of a column's name. */
 const UNITS = {
@@ -29,7 +28,7 @@ How a column settles, whatever the order in which events arrive:
 ${markdownTable(['word', 'value of the column'], Object.entries(SETTLING))}${tables.map(sectionOf).join('')}`;
 }
 
-function sectionOf({ name, about, ranks, declared, generated = {} }: Table): string {
+function sectionOf({ name, about, ranks, declared }: Table): string {
   const types = ranks?.flatMap((ofRank, rank) =>
     ofRank.map((type) => [
       code(type),
@@ -38,10 +37,15 @@ function sectionOf({ name, about, ranks, declared, generated = {} }: Table): str
       String(rank),
     ]),
   );
-  const columns = [
-    ...Object.entries(declared).map(([column, declaration]) => cellsOf(column, declaration)),
-    ...Object.entries(generated).map(([column, sql]) => [code(column), sql, '', 'Computed by the database.']),
-  ];
+  const columns = Object.entries(declared).flatMap(([column, declaration]) => {
+    const { shown } = declaration;
+    const cells = [cellsOf(column, declaration)];
+    if (shown !== undefined) {
+      const settled = `computed: \`${shown.sql(column)}\``;
+      cells.push([code(shown.name), shown.kind, '', shown.about, '', '', settled]);
+    }
+    return cells;
+  });
   return `
 ## ${name}
 
@@ -54,17 +58,15 @@ ${types === undefined ? '' : `${markdownTable(['event type', 'also sent as', 'st
 }
 
 function cellsOf(name: string, column: Column): string[] {
-  const { about, field, fallback, types, handled, settles } = column;
+  const { about, field, types, milestoneOf = [], settles } = column;
   const unit = Object.entries(UNITS).find(([end]) => name.endsWith(end))?.[1] ?? '';
-  const fields = [field, fallback].filter((each) => each !== undefined);
-  const only = handled === 'all' ? [] : handled.filter((type) => types !== 'all' && !types.includes(type));
   return [
     code(name),
     columnType(column, settles === 'key'),
     unit,
     about,
-    fields.map(({ spellings }) => listed(spellings)).join(', else '),
-    `${types === 'all' ? 'all' : listed(types)}${only.length === 0 ? '' : ` (and ${listed(only)}, for handlers only)`}`,
+    field === undefined ? '' : listed(field.spellings),
+    types === 'all' ? 'all' : listed([...new Set([...milestoneOf, ...types])]),
     settles,
   ];
 }

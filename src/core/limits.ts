@@ -137,6 +137,14 @@ export const REPEATED_WARNING_MS = 60_000;
 
 /** Length of an event type; the sender's longest has 24 characters. */
 export const EVENT_TYPE_CHARS_MAX = 128;
+/** Length of a time as text; the longest format that is read has about 40 characters. */
+export const STATED_TIME_CHARS_MAX = 64;
+/** How much later than its signing an event can say that it occurred: a clock that is ahead must not win forever. */
+export const TIME_AHEAD_MAX_MS = 3_600_000;
+/** How much earlier an opt-out can say that it was sent: a wrong clock must not let it lose to an older opt-in. */
+export const TIME_BEHIND_MAX_MS = 7 * 86_400_000;
+/** Length of a row's key; an index of PostgreSQL takes about 2,700 bytes. Real ids have fewer than 100. */
+export const ROW_KEY_BYTES_MAX = 512;
 /** Depth of a body that is shown indented: deeper than any real event. The size grows with the square of the depth. */
 export const INDENTED_DEPTH_MAX = 64;
 
@@ -182,8 +190,6 @@ export const RUN_RETRY_LAST_MS = 3_600_000;
 export const RUN_ATTEMPTS_MAX = 12;
 /** An error's text is cut to this length in the state file. */
 export const RUN_ERROR_CHARS_MAX = 1_000;
-/** A subject is cut to this length where it decides about order: ids and numbers are shorter. */
-export const RUN_SUBJECT_CHARS_MAX = 200;
 /** Events that may be started beyond a consumer's position: at most about this many run again after a crash. */
 export const RUNS_AHEAD_EVENTS_MAX = 1_000;
 /** Body bytes of events that wait in memory for a run of their subject. Above it, no more events are read. */

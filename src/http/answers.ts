@@ -83,13 +83,14 @@ export function tooManyRequests(retryAfterS: number): Answer {
 /** 200 if the delivery is in the log; 503 if it is not, or not known to be. */
 export function answerOutcome(outcome: Outcome): Answer {
   if (outcome.kind === 'refused') return refuse(outcome.reason);
-  const { seq, type, duplicate, error } = outcome;
+  const { seq, type, duplicate, error, warnings } = outcome;
   const result = error === null ? { success: true, message: 'Webhook processed' } : { success: false, error };
+  const leftOut = warnings.length === 0 ? '' : `, values left out: ${warnings.length}`;
   return {
     status: 200,
     code: error !== null ? 'unusable' : duplicate ? 'duplicate' : 'recorded',
-    detail: `seq ${seq} ${type === null ? '-' : harmless(type)}`,
+    detail: `seq ${seq} ${type === null ? '-' : harmless(type)}${leftOut}`,
     type,
-    body: { ...result, event: type, seq, duplicate },
+    body: { ...result, event: type, seq, duplicate, ...(warnings.length > 0 && { warnings }) },
   };
 }

@@ -2,7 +2,7 @@
 
 import type { Reader } from '../core/engine/reader.ts';
 import { indentedJson } from '../core/event/indented-json.ts';
-import { failureText, type StoredEvent } from '../core/event/recorded-event.ts';
+import { type StoredEvent, verdictOf } from '../core/event/recorded-event.ts';
 import { type Explanation, explainEvent } from '../core/inspect/explain.ts';
 import { PAGE_BODY_CHARS_MAX, PAGE_VALUE_CHARS_MAX } from '../core/limits.ts';
 import type { Value } from '../core/tables/projection.ts';
@@ -15,7 +15,7 @@ import type { Content } from './layout.ts';
 export async function eventContent(reader: Reader, seq: number): Promise<Content | undefined> {
   const [event] = await reader.stored(seq - 1, 1);
   if (event?.seq !== seq) return undefined;
-  const failure = failureText((await reader.failuresOf(seq)).map(({ error }) => error));
+  const { error, warnings } = verdictOf(await reader.failuresOf(seq));
   const explanations = await explainEvent(reader, derivations.projections, seq);
   const rows = explanations.map((explanation) => changed(seq, explanation));
   const { seq: last } = await reader.head();
@@ -23,7 +23,8 @@ export async function eventContent(reader: Reader, seq: number): Promise<Content
   const main = html`
 <section>
 <h2>Event ${seq} ${event.type !== null && external(event.type)}</h2>
-${failure !== null && html`<p class="bad">Unusable: ${external(failure)}</p>`}
+${error !== null && html`<p class="bad">Unusable: ${external(error)}</p>`}
+${warnings.length > 0 && html`<p class="bad">Values left out: ${external(warnings.join('; '))}</p>`}
 <p>${neighbours.map((other, index) => html`${index > 0 && ' · '}<a href="/events/${other}">seq ${other}</a>`)}</p>
 </section>
 <section class="half"><h2>Metadata</h2>${metadata(event)}</section>

@@ -69,7 +69,7 @@ ${tile('opted out', whole(optOuts.recent), `of ${whole(optOuts.all)} in total`)}
 <section class="half"><h2>Calls by outcome</h2>${statusTable(calls.statuses)}</section>
 <section class="half"><h2>Messages by status</h2>${statusTable(sms.statuses)}</section>
 <section class="half"><h2>Answers <small>since the start, ${time(state.startedAtMs)}</small></h2>${answers(state)}</section>
-<section class="half"><h2>Failures <small>in the log, but not usable for a table</small></h2>${await failures(reader)}</section>
+<section class="half"><h2>Failures <small>events and values in the log that no table could use</small></h2>${await failures(reader)}</section>
 <section><h2>Latest events <small><a href="/events">all, with filters</a></small></h2>${eventTable(await findEvents(reader, {}, {}, PAGE_LATEST_EVENTS_MAX))}</section>
 <section class="half"><h2>Handlers</h2>${handlers(await engine.consumers(), head.seq)}</section>
 <section class="half"><h2>Log</h2>${log(head, await engine.sizes(), databasePath, state)}</section>`;

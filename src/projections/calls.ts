@@ -3,38 +3,52 @@
  * `recordings` by `call_uuid`.
  */
 
-import { CALL_UUID, id, micros, text, time } from '../core/event/fields.ts';
-import { column, DURATION_SECONDS, key, milestone, PARTIES, RECORDING_URL } from './columns.ts';
+import { CALL_UUID, id, micros, text, time } from '../core/event/field-kinds.ts';
+import {
+  column,
+  computed,
+  DURATION_SECONDS,
+  failureColumn,
+  key,
+  milestone,
+  money,
+  PARTIES,
+  RECORDING_URL,
+} from './columns.ts';
 import { lifecycleTable, STATUS } from './lifecycle.ts';
 
 const ENDED = ['call.completed', 'call.no_answer', 'call.busy', 'call.failed', 'call.cancelled'] as const;
 
 export const calls = lifecycleTable({
   name: 'calls',
-  version: 1,
+  version: 2,
   about: 'One row per call. Its recording, if any, is in `recordings`.',
   ranks: [['call.initiated'], ['call.ringing'], ['call.answered'], ENDED],
   columns: {
     call_uuid: key(CALL_UUID, 'The id of the call.'),
     ...PARTIES,
     status: STATUS,
-    initiated_at_ms: milestone(time('started_at'), ['call.initiated'], 'When it began.', ['call.completed']),
-    ringing_at_ms: milestone(undefined, ['call.ringing'], 'When it rang.'),
-    answered_at_ms: milestone(time('answered_at'), ['call.answered'], 'When it was answered.', [
-      'call.completed',
-    ]),
-    ended_at_ms: milestone(time('ended_at'), ENDED, 'When it ended.'),
+    answered: computed(
+      'INTEGER',
+      '1 if `answered_at_ms` is known, or if it is `completed`, lasted longer than 0 s, and has no other `hangup_cause` than `NORMAL_CLEARING`; else 0.',
+    ),
+    initiated_at_ms: milestone(['call.initiated'], 'When it began.', time('started_at'), 'all'),
+    ringing_at_ms: milestone(['call.ringing'], 'When it rang.'),
+    answered_at_ms: milestone(['call.answered'], 'When it was answered.', time('answered_at'), 'all'),
+    ended_at_ms: milestone(ENDED, 'When it ended.', time('ended_at'), 'all'),
     answered_by: column(text('answered_by'), ['call.answered'], 'Who or what answered, such as `human`.'),
     cancelled_by: column(text('cancelled_by'), ['call.cancelled'], 'Who cancelled it, such as `caller`.'),
-    error_code: column(id('error_code'), ['call.failed'], 'Why it failed, as a code.'),
-    error_message: column(text('error_message'), ['call.failed'], 'Why it failed, in words.'),
+    stated_error_code: failureColumn(id('error_code'), ['call.failed'], 'Why it failed, as a code.'),
+    stated_error_message: failureColumn(text('error_message'), ['call.failed'], 'Why it failed, in words.'),
     hangup_cause: column(id('hangup_cause'), ENDED, 'Why it ended, such as `NORMAL_CLEARING`.'),
     duration_seconds: column(DURATION_SECONDS, ['call.completed'], 'How long it lasted.'),
-    total_cost_micros: column(micros('total_cost', 'cost'), ['call.completed'], 'What it cost.'),
+    total_cost_micros: money(micros('total_cost', 'cost'), ['call.completed'], 'What it cost.'),
     recording_url: column(RECORDING_URL, ['call.completed'], 'Where its recording is, if it was recorded.'),
   },
-  readFirst: [
-    ...(['tenant_id', 'direction', 'from_number', 'to_number'] as const),
-    ...(['duration_seconds', 'total_cost_micros'] as const),
-  ],
+  compute(row) {
+    const { status, answered_at_ms, duration_seconds, hangup_cause } = row;
+    const hasLasted = status === 'completed' && (duration_seconds ?? 0) > 0;
+    const isNormal = hangup_cause === null || hangup_cause === 'NORMAL_CLEARING';
+    row.answered = answered_at_ms !== null || (hasLasted && isNormal) ? 1 : 0;
+  },
 });

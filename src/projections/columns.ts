@@ -3,8 +3,9 @@
  * from the declaration.
  */
 
-import type { TabledType } from '../core/event/event-types.ts';
-import { type Field, type Fields, FROM_NUMBER, id, message, quantity, text } from '../core/event/fields.ts';
+import { statusOf, type TabledType } from '../core/event/event-types.ts';
+import { type Field, FROM_NUMBER, id, message, quantity, text } from '../core/event/field-kinds.ts';
+import type { Fields } from '../core/event/fields.ts';
 import type { Projection, ProjectionColumn, Value } from '../core/tables/projection.ts';
 
 /** How a column gets its value, as docs/TABLES.md explains it. */
@@ -12,7 +13,9 @@ export const SETTLING = {
   key: 'the key of the row',
   latest:
     'the value of the latest event that states one; of several at the same time, the greatest value; a missing value never replaces a stated one',
-  earliest: 'the earliest time',
+  earliest: 'the earliest time of these events',
+  milestone:
+    'like `latest`; if no event states the field, the earliest time of the events whose type has the name of the column',
   rank: 'the status of the highest rank; of several with the same rank, the latest; of several at the same time, the greatest text',
   computed: 'computed from the events of the row',
   internal: 'for the program only: when other columns got their values',
@@ -26,16 +29,25 @@ export interface Column<
   readonly settles: keyof typeof SETTLING;
   /** The field with its value, if any. */
   readonly field: F;
-  /** The field that has a key if `field` is not stated. */
-  readonly fallback?: Field<string, string> | undefined;
-  /** The types of the events that state it. */
-  readonly types: readonly TabledType[] | 'all';
-  /** The types whose handlers get the field. */
-  readonly handled: readonly T[] | 'all';
+  /** The types of the events that state it, and whose handlers get the field. */
+  readonly types: readonly T[] | 'all';
+  /** The types whose own time it is, unless an event states another. */
+  readonly milestoneOf?: readonly TabledType[];
   /** One sentence for docs/TABLES.md. */
   readonly about: string;
-  /** @returns undefined if the event does not state it @throws FieldError */
+  /** What the database computes from it. */
+  readonly shown?: ShownColumn;
+  /** @returns undefined if the event states no usable value */
   read(fields: Fields): V | undefined;
+}
+
+/** A column that the database computes from another one. */
+export interface ShownColumn {
+  readonly name: string;
+  readonly kind: ProjectionColumn['kind'];
+  /** @param column the name of the other column */
+  sql(column: string): string;
+  readonly about: string;
 }
 
 /** In the order of the table. The first one is its key. */
@@ -57,8 +69,11 @@ export function table<C extends Columns>(
   rest: Pick<Table<C>, 'name' | 'version' | 'about' | 'keyOf' | 'fold' | 'ranks'>,
 ): Table<C> {
   const columns = Object.entries(declared);
-  const amounts = columns.filter(([name]) => name.endsWith('_micros'));
-  const decimal = (name: string) => `REAL GENERATED ALWAYS AS (${name} / 1000000.0) VIRTUAL`;
+  const generated = columns.flatMap(([name, { shown }]) =>
+    shown === undefined
+      ? []
+      : [[shown.name, `${shown.kind} GENERATED ALWAYS AS (${shown.sql(name)}) VIRTUAL`] as const],
+  );
   return {
     ...rest,
     declared,
@@ -69,7 +84,7 @@ export function table<C extends Columns>(
       isNullable,
       isInternal: settles === 'internal',
     })),
-    generated: Object.fromEntries(amounts.map(([name, { field }]) => [field?.name, decimal(name)])),
+    generated: Object.fromEntries(generated),
   };
 }
 
@@ -83,7 +98,7 @@ export function computed<K extends Kind>(
   settles: Column['settles'] = 'computed',
 ): Column<ValueOf<K>, undefined> {
   const read = () => undefined;
-  return { kind, isNullable: false, settles, field: undefined, types: [], handled: [], about, read };
+  return { kind, isNullable: false, settles, field: undefined, types: [], about, read };
 }
 
 /** Like computed(), but the column may be NULL. */
@@ -95,14 +110,10 @@ export function nullable<K extends Kind>(
   return { ...computed(kind, about, settles), isNullable: true };
 }
 
-/** The key of a table. @param fallback has it if `field` is not stated */
-export function key<F extends Field<string, string>>(
-  field: F,
-  about: string,
-  fallback?: Field<string, string>,
-): Column<string, F> {
-  const read = (fields: Fields) => fields.required(field, fallback);
-  return { ...computed('TEXT', about, 'key'), field, fallback, types: 'all', handled: 'all', read };
+/** The key of a table. */
+export function key<F extends Field<string, string>>(field: F, about: string): Column<string, F> {
+  const read = (fields: Fields) => fields.required(field);
+  return { ...computed('TEXT', about, 'key'), field, types: 'all', read };
 }
 
 type Stored<Read> = Read extends number ? number : string;
@@ -122,27 +133,60 @@ export function column<Name extends string, Read, Shown, T extends TabledType = 
     const value = fields.get(field);
     return value === undefined ? otherwise(fields) : (field.stored(value) as Stored<Read>);
   }
-  return { ...nullable(field.columnType, about, 'latest'), field, types, handled: types, read };
+  return { ...nullable(field.columnType, about, 'latest'), field, types, read };
 }
 
 /**
- * A column with the earliest time of these events.
- * @param field has that time; if it is missing, the event's own time counts
- * @param alsoHandled other types whose handlers get the field
+ * A column with the time of some events.
+ * @param types the types of these events
+ * @param field states that time
+ * @param statedBy the types of the events that state the field
  */
-export function milestone<F extends Field<string, number> | undefined, T extends TabledType>(
-  field: F,
+export function milestone<
+  F extends Field<string, number> | undefined = undefined,
+  T extends TabledType = TabledType,
+>(
+  types: readonly TabledType[],
+  about: string,
+  field?: F,
+  statedBy: readonly T[] | 'all' = [],
+): Column<number | null, F, T> {
+  return {
+    ...nullable('INTEGER', about, field === undefined ? 'earliest' : 'milestone'),
+    field: field as F,
+    types: statedBy,
+    milestoneOf: types,
+    read: (fields) => field && fields.get(field),
+  };
+}
+
+/** Money in millionths. It is also shown in currency units, under the name of its field. */
+export function money<Name extends string, T extends TabledType>(
+  field: Field<Name, number, number>,
   types: readonly T[],
   about: string,
-  alsoHandled: readonly T[] = [],
-): Column<number | null, F, T> {
-  const read = (fields: Fields) => field && fields.get(field);
+): Column<number | null, Field<Name, number, number>, T> {
+  const sql = (name: string) => `${name} / 1000000.0`;
   return {
-    ...nullable('INTEGER', about, 'earliest'),
-    field,
-    types,
-    handled: [...types, ...alsoHandled],
-    read,
+    ...column(field, types, about),
+    shown: { name: field.name, kind: 'REAL', sql, about: 'The same in US dollars.' },
+  };
+}
+
+/**
+ * Why something failed. The row keeps it, but shows it, under the name of the field, only while it has the status of one
+ * of these types: what was delivered after all has no error.
+ */
+export function failureColumn<Name extends string, T extends TabledType>(
+  field: Field<Name, string, string>,
+  types: readonly T[],
+  about: string,
+): Column<string | null, Field<Name, string, string>, T> {
+  const statuses = types.map((type) => `'${statusOf(type)}'`).join(', ');
+  const sql = (name: string) => `CASE WHEN status IN (${statuses}) THEN ${name} END`;
+  return {
+    ...column(field, types, `What \`${field.name}\` is if the status is a failed one.`),
+    shown: { name: field.name, kind: 'TEXT', sql, about },
   };
 }
 

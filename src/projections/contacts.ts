@@ -3,7 +3,7 @@
  * latest opt-out is not older than its latest opt-in; a tie counts as opted out.
  */
 
-import { FROM_NUMBER } from '../core/event/fields.ts';
+import { FROM_NUMBER } from '../core/event/field-kinds.ts';
 import { computed, key, nullable, table } from './columns.ts';
 import { keywordColumn, OPT_IN, OPT_OUT } from './keywords.ts';
 import { emptyRow, settle, settledColumns, VALUE_TIMES } from './settle.ts';

@@ -44,8 +44,10 @@ export const CALLS = {
   statuses: statusesOf(calls),
   figures: {
     calls: count('count(*)'),
-    answered: count('count(answered_at_ms)'),
-    answer_rate: { kind: 'share', sql: '1.0 * count(answered_at_ms) / count(*)' },
+    answered: count('coalesce(sum(answered), 0)'),
+    /** Of those answered: without a stated time, because the call lasted and ended normally. */
+    inferred: count('count(*) FILTER (WHERE answered = 1 AND answered_at_ms IS NULL)'),
+    answer_rate: { kind: 'share', sql: '1.0 * sum(answered) / count(*)' },
     completed: withStatus('completed'),
     no_answer: withStatus('no_answer'),
     busy: withStatus('busy'),

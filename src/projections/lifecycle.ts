@@ -1,12 +1,21 @@
 /**
  * A table of calls, messages or recordings, whose events have a rank. The event of the highest rank decides the status,
- * and each event type has a milestone: the earliest time of its events.
+ * and each event type has a milestone: a column with the time of such an event.
  */
 
-import type { TabledType } from '../core/event/event-types.ts';
+import type { Event, EventContent } from '../core/event/event.ts';
+import { statusOf, type TabledType } from '../core/event/event-types.ts';
 import type { Row } from '../core/tables/projection.ts';
 import { type Column, type Columns, computed, type RowOf, type Table, table } from './columns.ts';
-import { emptyRow, isLater, type SettledColumn, settle, settledColumns, VALUE_TIMES } from './settle.ts';
+import {
+  emptyRow,
+  isLater,
+  type Milestone,
+  type SettledColumn,
+  settle,
+  settledColumns,
+  VALUE_TIMES,
+} from './settle.ts';
 
 /** Its place among the columns is the projection's choice. */
 export const STATUS = computed('TEXT', 'The event type without its family.', 'rank');
@@ -26,24 +35,21 @@ interface Options<C extends Columns> extends Pick<Table<C>, 'name' | 'version' |
   /** The event types by rank, ascending. */
   readonly ranks: readonly (readonly TabledType[])[];
   readonly columns: C;
-  /**
-   * Columns that are read before the others, in this order. A failure names the first unusable value, and recorded
-   * events must keep their failures.
-   */
-  readonly readFirst?: readonly (keyof C & string)[];
+  /** The key of an event's row, if it is not simply the value of the key column. @throws FieldError */
+  readonly keyOf?: (event: EventContent) => string;
+  /** Sets the columns that follow from the others. */
+  readonly compute?: (row: RowOf<C>, event: Event) => void;
 }
 
 export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C & typeof LIFE> {
-  const { name, version, about, ranks, columns, readFirst = [] } = options;
+  const { name, version, about, ranks, columns, keyOf, compute } = options;
   const declared = { ...columns, ...LIFE };
   const [keyName, keyColumn] = Object.entries(columns)[0] as [string, Column];
   const settled = settledColumns(declared);
   const empty: Row = emptyRow(declared, settled);
-  const first = readFirst.flatMap((name) => settled.filter((column) => column.name === name));
-  const readInOrder = [...new Set([...first, ...settled])];
   const effects = new Map<string | undefined, Effect>();
   for (const [rank, types] of ranks.entries())
-    for (const type of types) effects.set(type, effectOf(type, rank, columns, readInOrder));
+    for (const type of types) effects.set(type, effectOf(type, rank, columns, settled));
   const rankOf = new Map([...effects.values()].map(({ status, rank }) => [status, rank]));
 
   return table(declared, {
@@ -52,11 +58,13 @@ export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C 
     about,
     ranks,
 
-    keyOf({ tabled, fields }) {
-      return effects.has(tabled) ? (keyColumn.read(fields) as string) : undefined;
+    keyOf(event) {
+      if (!effects.has(event.tabled)) return undefined;
+      return keyOf === undefined ? (keyColumn.read(event.fields) as string) : keyOf(event);
     },
 
-    fold(before, { tabled, fields, occurredAtMs, seq }, key) {
+    fold(before, event, key) {
+      const { tabled, fields, occurredAtMs, seq } = event;
       const { status, rank, milestone, settled } = effects.get(tabled) as Effect; // keyOf() lets no other type in
       const row = { ...(before ?? empty) } as LifeRow;
       if (before === undefined) {
@@ -67,8 +75,6 @@ export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C 
         row.first_seq = seq;
         row.last_seq = seq;
       }
-      const atMs = milestone.read(fields) ?? occurredAtMs;
-      row[milestone.name] = Math.min(Number(row[milestone.name] ?? atMs), Number(atMs));
       const heldRank = rankOf.get(row.status) ?? 0;
       if (rank === heldRank ? isLater(occurredAtMs, status, row.status_at_ms, row.status) : rank > heldRank) {
         row.status = status;
@@ -77,7 +83,8 @@ export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C 
       row.event_count += 1;
       row.first_seq = Math.min(row.first_seq, seq);
       row.last_seq = Math.max(row.last_seq, seq);
-      settle(row, settled, fields, occurredAtMs);
+      settle(row, settled, fields, occurredAtMs, milestone);
+      compute?.(row as RowOf<C & typeof LIFE>, event);
       return row as RowOf<C & typeof LIFE>;
     },
   });
@@ -87,7 +94,7 @@ export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C 
 interface Effect {
   readonly status: string;
   readonly rank: number;
-  readonly milestone: Pick<SettledColumn, 'name' | 'read'>;
+  readonly milestone: Milestone;
   readonly settled: readonly SettledColumn[];
 }
 
@@ -97,22 +104,14 @@ function effectOf(
   columns: Columns,
   settled: readonly SettledColumn[],
 ): Effect {
-  const isOf = ({ types }: Pick<Column, 'types'>) => types === 'all' || types.includes(type);
-  const milestone = Object.entries(columns).find(
-    ([, column]) => column.settles === 'earliest' && isOf(column),
-  );
-  if (milestone === undefined) throw new Error(`${type} has no milestone`);
+  const name = Object.keys(columns).find((each) => columns[each]?.milestoneOf?.includes(type));
+  if (name === undefined) throw new Error(`${type} has no milestone`);
   return {
     status: statusOf(type),
     rank,
-    milestone: { name: milestone[0], read: milestone[1].read },
-    settled: settled.filter(isOf),
+    milestone: { name, index: settled.find((each) => each.name === name)?.index ?? -1 },
+    settled: settled.filter(({ types }) => types === 'all' || types.includes(type)),
   };
-}
-
-/** The status that an event of this type means: the type without its family. */
-export function statusOf(type: TabledType): string {
-  return type.slice(type.indexOf('.') + 1);
 }
 
 /** All statuses of a table, by rank. */

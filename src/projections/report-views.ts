@@ -6,7 +6,7 @@
 import type { View } from '../core/tables/projection.ts';
 import { CALLS, columnList, type Figure, figuresOf, SMS, type Source } from './figures.ts';
 
-export const REPORT_VIEWS_VERSION = 1;
+export const REPORT_VIEWS_VERSION = 2;
 
 const CALL_FIGURES = figuresOf(CALLS, 'calls', 'answered', 'answer_rate', 'minutes', 'cost');
 const SMS_FIGURES = figuresOf(SMS, 'outbound', 'delivered', 'failed', 'received', 'delivery_rate');
@@ -21,15 +21,38 @@ SELECT
 FROM contacts
 WHERE opted_out = 1`,
 
+  // A transcript may name only its call: it belongs to the call's recording if there is just one.
+  report_recordings: `
+WITH of_calls AS (
+  SELECT call_uuid FROM recordings WHERE identified_by <> 'call' GROUP BY call_uuid HAVING count(*) = 1
+)
+SELECT
+  recording.recording_id,
+  recording.call_uuid,
+  recording.tenant_id,
+  CASE WHEN recording.status = 'transcribed' OR transcript.recording_id IS NULL
+    THEN recording.status ELSE transcript.status END AS status,
+  recording.recording_url,
+  recording.duration_seconds,
+  coalesce(recording.transcription, transcript.transcription) AS transcription,
+  coalesce(recording.language, transcript.language) AS language,
+  ${isoTime('recording.completed_at_ms')} AS completed_at,
+  ${isoTime('coalesce(recording.transcribed_at_ms, transcript.transcribed_at_ms)')} AS transcribed_at
+FROM recordings AS recording
+LEFT JOIN of_calls ON of_calls.call_uuid = recording.call_uuid
+LEFT JOIN recordings AS transcript
+  ON transcript.recording_id = of_calls.call_uuid || '#recording.transcribed'
+WHERE recording.identified_by <> 'call'`,
+
   report_recordings_waiting: `
 SELECT
   recordings.recording_id,
   recordings.call_uuid,
   recordings.recording_url,
-  ${isoTime('recordings.completed_at_ms')} AS completed_at,
+  recordings.completed_at,
   calls.from_number,
   calls.to_number
-FROM recordings
+FROM report_recordings AS recordings
 LEFT JOIN calls ON calls.call_uuid = recordings.call_uuid
 WHERE recordings.status = 'complete'`,
 

@@ -55,6 +55,7 @@ const REPORTS = {
       CALLS,
       'calls',
       'answered',
+      'inferred',
       'answer_rate',
       ...(['completed', 'no_answer', 'busy', 'failed', 'cancelled'] as const),
       'under_way',

@@ -11,7 +11,7 @@ export const VALUE_TIMES = {
   /** JSON list: for each settled column, in the order of the table, the time (ms) of its value's event, or null. */
   value_times_ms: computed(
     'TEXT',
-    'The times of the values in the columns of the kind `latest`.',
+    'The times of the values in the columns of the kinds `latest` and `milestone`.',
     'internal',
   ),
 };
@@ -22,10 +22,13 @@ export interface SettledColumn extends Pick<Column, 'types' | 'read'> {
   readonly index: number;
 }
 
-/** The columns that settle by the latest event. If their order changes, the projection's version must be increased. */
+/** The column with the time of an event's type. `index` is that of a SettledColumn, -1 if no event can state it. */
+export type Milestone = Pick<SettledColumn, 'name' | 'index'>;
+
+/** The columns whose values have times. If their order changes, the projection's version must be increased. */
 export function settledColumns(columns: Columns): SettledColumn[] {
   return Object.entries(columns)
-    .filter(([, { settles }]) => settles === 'latest')
+    .filter(([, { settles }]) => settles === 'latest' || settles === 'milestone')
     .map(([name, { types, read }], index) => ({ name, index, types, read }));
 }
 
@@ -40,13 +43,14 @@ export function emptyRow<C extends Columns>(columns: C, settled: readonly Settle
  * Merges the values that an event states into `row`.
  * @param columns those that the event can state
  * @param atMs when the event occurred
- * @throws FieldError if it has an unusable value; the row may be changed then
+ * @param milestone the column with the time of such an event, if any
  */
 export function settle(
   row: Record<string, Value>,
   columns: readonly SettledColumn[],
   fields: Fields,
   atMs: number,
+  milestone?: Milestone,
 ): void {
   const times = JSON.parse(row['value_times_ms'] as string) as (number | null)[];
   for (const { name, index, read } of columns) {
@@ -55,6 +59,8 @@ export function settle(
     row[name] = value;
     times[index] = atMs;
   }
+  if (milestone !== undefined && (times[milestone.index] ?? null) === null)
+    row[milestone.name] = Math.min(Number(row[milestone.name] ?? atMs), atMs); // no event states it
   row['value_times_ms'] = JSON.stringify(times);
 }
 

@@ -1,7 +1,7 @@
 /** One row per message, from `sms.*` and `mms.*`, in either direction. */
 
-import { count, id, MESSAGE_ID, text, texts, time } from '../core/event/fields.ts';
-import { column, key, MESSAGE, milestone, PARTIES } from './columns.ts';
+import { count, id, MESSAGE_ID, text, texts, time } from '../core/event/field-kinds.ts';
+import { column, failureColumn, key, MESSAGE, milestone, PARTIES } from './columns.ts';
 import { keywordColumn } from './keywords.ts';
 import { lifecycleTable, STATUS } from './lifecycle.ts';
 
@@ -9,7 +9,7 @@ const MEDIA_URLS = texts('media_urls');
 
 export const smsMessages = lifecycleTable({
   name: 'sms_messages',
-  version: 1,
+  version: 2,
   about: 'One row per SMS or MMS, in either direction.',
   ranks: [['sms.queued'], ['sms.sent'], ['sms.delivered', 'sms.failed', 'sms.received']],
   columns: {
@@ -25,14 +25,17 @@ export const smsMessages = lifecycleTable({
       (fields) => fields.get(MEDIA_URLS)?.length,
     ),
     status: STATUS,
-    error_code: column(id('error_code'), ['sms.failed'], 'Why it failed, as a code.'),
-    error_message: column(text('error_message'), ['sms.failed'], 'Why it failed, in words.'),
+    stated_error_code: failureColumn(id('error_code'), ['sms.failed'], 'Why it failed, as a code.'),
+    stated_error_message: failureColumn(text('error_message'), ['sms.failed'], 'Why it failed, in words.'),
     keyword: keywordColumn('The keyword, such as `STOP`, if an inbound message is exactly that.'),
-    queued_at_ms: milestone(undefined, ['sms.queued'], 'When it was queued.'),
-    sent_at_ms: milestone(undefined, ['sms.sent'], 'When it was sent.'),
-    delivered_at_ms: milestone(time('delivered_at'), ['sms.delivered'], 'When it was delivered.'),
-    failed_at_ms: milestone(undefined, ['sms.failed'], 'When it failed.'),
-    received_at_ms: milestone(time('received_at'), ['sms.received'], 'When it was received.'),
+    queued_at_ms: milestone(['sms.queued'], 'When it was queued.'),
+    sent_at_ms: milestone(['sms.sent'], 'When it was sent.'),
+    delivered_at_ms: milestone(['sms.delivered'], 'When it was delivered.', time('delivered_at'), [
+      'sms.delivered',
+    ]),
+    failed_at_ms: milestone(['sms.failed'], 'When it failed.'),
+    received_at_ms: milestone(['sms.received'], 'When it was received.', time('received_at'), [
+      'sms.received',
+    ]),
   },
-  readFirst: ['message', 'media_urls'],
 });

@@ -27,7 +27,7 @@ describe('the limits', () => {
       assert.ok(Number.isSafeInteger(value) && value > 0, name);
       assert.match(
         name,
-        /_(US|MS|S|BYTES|BYTES_MAX|CHARS_MAX|[A-Z]+_MAX|[A-Z]+_MIN|EVENTS|TIMES|MAX|FIRST)$/,
+        /_(US|MS|S|BYTES|PAGES|BYTES_MAX|CHARS_MAX|[A-Z]+_MAX|[A-Z]+_MIN|EVENTS|TIMES|MAX|FIRST)$/,
         name,
       );
     }

@@ -16,6 +16,8 @@ import { derivations as ours } from '../../src/projections/index.ts';
 import { call, delivery, outcomeTexts, T0_MS, T0_S } from '../support/events.ts';
 import { undoneAfterEach } from '../support/undo.ts';
 
+const UNUSABLE_KEY = 'call_uuid must be text or a whole number from 0 to 2^53 - 1, got a list';
+
 export interface TestLog {
   /** An engine on this log: several of them are like several processes. */
   engine(derivations?: Derivations): Engine;
@@ -161,9 +163,9 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
     it('is recorded with its stage, is answered, and changes no row', async () => {
       const { engine, append } = await given();
       await append(call('a'));
-      const bad = call('a', 'call.completed', { duration: -1 });
+      const bad = call('a', 'call.completed', { call_uuid: [] });
       const { outcomes } = await append(bad, delivery('[]'), call('b'));
-      const reason = 'duration must be a number ≥ 0, got -1';
+      const reason = UNUSABLE_KEY;
       assert.deepEqual(
         outcomes.map(({ error }) => error),
         [reason, 'the body must be a JSON object, got a list', null],
@@ -246,7 +248,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
   describe(`${name}: a writer`, () => {
     it('leaves everything to the next one when it closes, duplicates and their failures too', async () => {
       const { append, writer, another } = await given();
-      const bad = call('a', 'call.completed', { duration: -1 });
+      const bad = call('a', 'call.completed', { call_uuid: [] });
       await append(call('a'), bad);
       assert.equal(await writer.idle(), undefined);
       await writer.probe();
@@ -255,7 +257,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       assert.deepEqual([head.seq, problem], [2, undefined]);
       const next = await another().openWriter();
       const again = await next.append(batchOf([bad, call('b')]));
-      assert.deepEqual(outcomeTexts(again.outcomes), ['again 2: duration must be a number ≥ 0, got -1', '3']);
+      assert.deepEqual(outcomeTexts(again.outcomes), [`again 2: ${UNUSABLE_KEY}`, '3']);
       assert.equal(again.head.seq, 3);
       assert.equal((await next.close()).head.seq, 3);
     });
@@ -325,7 +327,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       const { engine, append } = await given();
       await append(
         call('one'),
-        call('two', 'call.completed', { duration: -1 }),
+        call('two', 'call.completed', { call_uuid: [], uuid: ['two'] }),
         call('one', 'call.busy'),
         delivery('{}'),
       );

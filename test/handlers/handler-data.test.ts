@@ -40,9 +40,13 @@ describe('the data of a handler', () => {
     });
   });
 
-  it('uses the call’s id for a recording without an id', () => {
+  it('gives a recording without an id the key of its row', () => {
     const event = eventOf({ event: 'recording.ready', data: { call_id: 'call-1', format: 'wav' } });
-    assert.deepEqual(handlerData(event), { recording_id: 'call-1', call_uuid: 'call-1', format: 'wav' });
+    assert.deepEqual(handlerData(event), {
+      recording_id: 'call-1#recording.complete',
+      call_uuid: 'call-1',
+      format: 'wav',
+    });
   });
 
   it('is undefined without the subject’s id and for a type without a handler', () => {
@@ -89,9 +93,10 @@ describe('the type of a handler’s data', () => {
   });
 
   it('has only the fields that events of its type state', () => {
-    isSame<keyof Some<'call.ringing', 'from_number' | 'ended_at' | 'total_cost' | 'status'>, 'from_number'>(
-      true,
-    );
+    isSame<
+      keyof Some<'call.ringing', 'from_number' | 'answered_by' | 'total_cost' | 'status'>,
+      'from_number'
+    >(true);
     isSame<keyof Some<'sms.sent', 'segments' | 'error_code' | 'keyword' | 'delivered_at'>, 'segments'>(true);
     isSame<keyof Some<'recording.complete', 'format' | 'transcription'>, 'format'>(true);
   });

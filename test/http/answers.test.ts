@@ -153,7 +153,7 @@ describe('a delivery that is signed', () => {
 
   it('is recorded and answered 200 with the reason if no table can use its data', async () => {
     const cases: [string | object, string | null, string | RegExp][] = [
-      [newCall('call.completed', { duration_seconds: -1 }), 'call.completed', /^duration_seconds must be /],
+      [newCall('call.completed', { call_uuid: [1] }), 'call.completed', /^call_uuid must be text or /],
       [{ event: 'call.completed', data: { tenant_id: 'nobody' } }, 'call.completed', /call_uuid/],
       ['not json', null, 'the body is not valid JSON'],
       ['[1,2]', null, /^the body must be a JSON object/],
@@ -177,6 +177,32 @@ describe('a delivery that is signed', () => {
       const again = membersOf(await send(body));
       assert.deepEqual(again, { success: false, error, event: type, seq: before + 1, duplicate: true });
     }
+  });
+
+  it('is folded without the values that are unusable, which the answer and its repetition name', async () => {
+    const data = { duration_seconds: 115, total_cost: '$0.05', from_number: {}, started_at: 'soon' };
+    const body = { ...newCall('call.completed', data), timestamp: 'yesterday' };
+    const { seq, ...answer } = membersOf(await send(body));
+    const warnings = [
+      'from_number must be text or a whole number from 0 to 2^53 - 1, got an object',
+      'started_at must be an ISO 8601 or RFC 2822 date or a Unix time, from 2000 to 2100, got text',
+      'timestamp must be an ISO 8601 or RFC 2822 date or a Unix time, from 2000 to 2100, got text',
+      'total_cost must be an amount, got text',
+    ];
+    const expected = { success: true, message: 'Webhook processed', event: 'call.completed', warnings };
+    assert.deepEqual(answer, { ...expected, duplicate: false });
+    assert.deepEqual(membersOf(await send(body)), { ...expected, seq, duplicate: true });
+    assert.deepEqual(
+      receiver.rows('SELECT stage, field FROM failures WHERE seq = ? ORDER BY stage, field', Number(seq)),
+      [
+        ...['from_number', 'started_at', 'total_cost'].map((field) => ({ stage: 'calls', field })),
+        ...['started_at', 'timestamp'].map((field) => ({ stage: 'parse', field })),
+      ],
+    );
+    assert.deepEqual(
+      receiver.rows('SELECT status, duration_seconds FROM calls ORDER BY last_seq DESC LIMIT 1'),
+      [{ status: 'completed', duration_seconds: 115 }],
+    );
   });
 
   it('is recorded and folded, with one warning, if its endpoint is for another family', async () => {

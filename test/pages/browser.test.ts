@@ -101,8 +101,8 @@ describe('in a browser', () => {
       return (text ?? '').replace(/\s+/g, ' ').trim();
     };
     assert.equal(await tile('events'), '10');
-    assert.equal(await tile('calls'), '2');
-    assert.equal(await tile('answered'), '50.0 %');
+    assert.equal(await tile('calls'), '3');
+    assert.equal(await tile('answered'), '33.3 %');
     assert.equal(await tile('cost'), '0.05');
     assert.match(await tile('opted out'), /^1 of 1 in total$/);
     assert.equal((await page.locator('svg[role=img] rect').count()) > 0, true);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FieldError } from '../../src/core/event/fields.ts';
+import { FieldError } from '../../src/core/event/field-kinds.ts';
 import { calls } from '../../src/projections/calls.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { columnsOf, delivery, envelope, eventOf, rowOf, T0_MS, T0_S } from '../support/events.ts';
@@ -32,6 +32,7 @@ describe('a call', () => {
       from_number: '+15551230001',
       to_number: '+15551230002',
       status: 'initiated',
+      answered: 0,
       status_at_ms: ms(5),
       initiated_at_ms: ms(3),
       ringing_at_ms: null,
@@ -39,8 +40,8 @@ describe('a call', () => {
       ended_at_ms: null,
       answered_by: null,
       cancelled_by: null,
-      error_code: null,
-      error_message: null,
+      stated_error_code: null,
+      stated_error_message: null,
       hangup_cause: null,
       duration_seconds: null,
       total_cost_micros: null,
@@ -48,16 +49,16 @@ describe('a call', () => {
       event_count: 1,
       first_seq: 1,
       last_seq: 1,
-      value_times_ms: JSON.stringify([ms(5), ms(5), ms(5), ms(5), ...Array(8).fill(null)]),
+      value_times_ms: JSON.stringify([...Array(5).fill(ms(5)), ...Array(10).fill(null)]),
     });
   });
 
-  it('ringing sets its own milestone', () => {
+  it('ringing has its time, and states when the call began', () => {
     const row = rowOf(calls, event('ringing', 2, { started_at: iso(0) }));
     assert.deepEqual(columnsOf(row, 'status', 'ringing_at_ms', 'initiated_at_ms'), {
       status: 'ringing',
       ringing_at_ms: ms(2),
-      initiated_at_ms: null,
+      initiated_at_ms: ms(0),
     });
   });
 
@@ -102,7 +103,7 @@ describe('a call', () => {
           'hangup_cause',
           'recording_url',
         ],
-        ...['error_code', 'answered_by'],
+        ...['stated_error_code', 'answered_by'],
       ),
       {
         status: 'completed',
@@ -111,7 +112,7 @@ describe('a call', () => {
         total_cost_micros: 12_500,
         hangup_cause: 'NORMAL_CLEARING',
         recording_url: 'https://rec.example/1',
-        error_code: null,
+        stated_error_code: null,
         answered_by: null,
       },
     );
@@ -122,13 +123,16 @@ describe('a call', () => {
       calls,
       event('failed', 1, { error_code: 503, error_message: 'Rejected', hangup_cause: 21 }),
     );
-    assert.deepEqual(columnsOf(row, 'status', 'ended_at_ms', 'error_code', 'error_message', 'hangup_cause'), {
-      status: 'failed',
-      ended_at_ms: ms(1),
-      error_code: '503',
-      error_message: 'Rejected',
-      hangup_cause: '21',
-    });
+    assert.deepEqual(
+      columnsOf(row, 'status', 'ended_at_ms', 'stated_error_code', 'stated_error_message', 'hangup_cause'),
+      {
+        status: 'failed',
+        ended_at_ms: ms(1),
+        stated_error_code: '503',
+        stated_error_message: 'Rejected',
+        hangup_cause: '21',
+      },
+    );
   });
 
   it('cancelled states who cancelled it and why', () => {
@@ -153,11 +157,11 @@ describe('a call', () => {
         calls,
         event(type, 1, { ended_at: iso(0), hangup_cause: 'WHY', error_code: 'not here' }),
       );
-      assert.deepEqual(columnsOf(row, 'status', 'ended_at_ms', 'hangup_cause', 'error_code'), {
+      assert.deepEqual(columnsOf(row, 'status', 'ended_at_ms', 'hangup_cause', 'stated_error_code'), {
         status,
         ended_at_ms: ms(0),
         hangup_cause: 'WHY',
-        error_code: null,
+        stated_error_code: null,
       });
     }
   });
@@ -224,40 +228,93 @@ describe('a call’s status', () => {
 });
 
 describe('a call’s milestones', () => {
-  it('are the earliest times stated by events of their own type', () => {
+  const NAMES = ['initiated_at_ms', 'answered_at_ms', 'ended_at_ms'];
+
+  it('are those that the latest event states, of any type', () => {
     const events = [
       event('answered', 9, { answered_at: iso(4) }),
       event('answered', 1, { answered_at: iso(5) }),
-      event('completed', 20, { answered_at: iso(0), started_at: iso(0), ended_at: iso(19) }),
+      event('completed', 20, { answered_at: iso(3), started_at: iso(0), ended_at: iso(19) }),
       event('completed', 30, { ended_at: iso(29) }),
+      event('initiated', 2),
     ];
-    for (const order of [events, events.toReversed()]) {
-      assert.deepEqual(
-        columnsOf(rowOf(calls, ...order), 'initiated_at_ms', 'answered_at_ms', 'ended_at_ms'),
-        {
-          initiated_at_ms: null,
-          answered_at_ms: ms(4),
-          ended_at_ms: ms(19),
-        },
-      );
+    for (const order of [events, events.toReversed()])
+      assert.deepEqual(columnsOf(rowOf(calls, ...order), ...NAMES), {
+        initiated_at_ms: ms(0),
+        answered_at_ms: ms(3),
+        ended_at_ms: ms(29),
+      });
+  });
+
+  it('are the earliest times of the events of their own type if no event states them', () => {
+    const events = [
+      event('initiated', 3),
+      event('initiated', 2, { started_at: 'soon' }),
+      event('answered', 9),
+      event('busy', 12),
+      event('completed', 11),
+      event('ringing', 1),
+    ];
+    for (const order of [events, events.toReversed()])
+      assert.deepEqual(columnsOf(rowOf(calls, ...order), ...NAMES), {
+        initiated_at_ms: ms(2),
+        answered_at_ms: ms(9),
+        ended_at_ms: ms(11),
+      });
+  });
+
+  it('are the time of the signature for an event without any time', () => {
+    assert.equal(rowOf(calls, eventlessTime('call.answered'))?.answered_at_ms, T0_MS);
+  });
+
+  it('are left out if they cannot be read, or are much later than the signature', () => {
+    for (const answered_at of ['soon', iso(3_601), -1, {}]) {
+      const row = rowOf(calls, event('answered', 3, { answered_at }), event('ringing', 2, { answered_at }));
+      assert.equal(row?.answered_at_ms, ms(3));
     }
   });
 
-  it('are the event’s time if they have no field of their own', () => {
-    assert.equal(rowOf(calls, event('answered', 3))?.answered_at_ms, ms(3));
-    assert.equal(
-      rowOf(calls, eventlessTime('call.answered'))?.answered_at_ms,
-      T0_MS,
-      'and without a time, when the event was signed',
-    );
+  it('of a call of which only the end arrived say when it began', () => {
+    const row = rowOf(calls, {
+      event: 'call.completed',
+      data: { ...ID, started_at: iso(-330), answered_at: iso(-325), ended_at: iso(0), duration_seconds: 325 },
+    });
+    assert.deepEqual(columnsOf(row, ...NAMES, 'answered'), {
+      initiated_at_ms: ms(-330),
+      answered_at_ms: ms(-325),
+      ended_at_ms: ms(0),
+      answered: 1,
+    });
+  });
+});
+
+describe('a call', () => {
+  const answered = (...events: object[]) => rowOf(calls, ...events)?.answered;
+
+  it('was answered if it is known when, or if the event came', () => {
+    assert.equal(answered(event('answered', 1)), 1);
+    assert.equal(answered(event('failed', 1, { answered_at: iso(0) })), 1);
+    assert.equal(answered(event('completed', 1, { answered_at: 'soon' })), 0);
   });
 
-  it('are an error if they cannot be read', () => {
-    assert.throws(
-      () => rowOf(calls, event('answered', 3, { answered_at: 'soon' })),
-      /^FieldError: answered_at must be/,
-    );
-    assert.equal(rowOf(calls, event('ringing', 3, { answered_at: 'soon' }))?.ringing_at_ms, ms(3));
+  it('was answered if it is completed, lasted, and has no other cause than a normal end', () => {
+    assert.equal(answered(event('completed', 1, { duration: 0.5 })), 1);
+    assert.equal(answered(event('completed', 1, { duration: 5, hangup_cause: 'NORMAL_CLEARING' })), 1);
+    assert.equal(answered(event('completed', 1, { duration: 5, hangup_cause: '' })), 1);
+    assert.equal(answered(event('completed', 1, { duration: 5, hangup_cause: 'NO_ANSWER' })), 0);
+    assert.equal(answered(event('completed', 1, { duration: 0 })), 0);
+    assert.equal(answered(event('completed', 1)), 0);
+    assert.equal(answered(event('failed', 1, { duration: 5 })), 0);
+  });
+
+  it('follows the status and the values, whatever the order of arrival', () => {
+    const events = [
+      event('completed', 1, { duration: 5 }),
+      event('busy', 3, { hangup_cause: 'USER_BUSY' }),
+      event('completed', 2, { duration: 0 }),
+    ];
+    for (const order of [events, events.toReversed()]) assert.equal(answered(...order), 0);
+    assert.equal(answered(...events.slice(0, 1), event('initiated', 9)), 1);
   });
 });
 
@@ -325,27 +382,41 @@ describe('a call’s values', () => {
     });
   });
 
-  it('of the wrong kind are an error that leaves the row unchanged', () => {
-    const row = rowOf(calls, event('initiated', 0));
-    const held = structuredClone(row);
-    for (const [data, reason] of [
-      [{ duration_seconds: -1 }, 'duration_seconds must be a number ≥ 0, got -1'],
+  it('of the wrong kind are left out and named; the status and the other values are kept', () => {
+    for (const [data, problem] of [
+      [{ duration_seconds: -1 }, 'duration_seconds must be a number ≥ 0, got a negative number'],
       [{ duration: 'long' }, 'duration must be a number ≥ 0, got text'],
-      [{ cost: [] }, 'cost must be an amount, got a list'],
-      [{ from: {} }, 'from must be text or a whole number up to 2^53 - 1, got an object'],
-      [{ direction: 1 }, 'direction must be text, got 1'],
-      [{ ended_at: 5 }, 'ended_at must be ISO 8601 text or Unix time between 2000 and 2100, got 5'],
-      // Several: the failure of a recorded event must stay the same.
+      [{ total_cost: '$0.05' }, 'total_cost must be an amount, got text'],
+      [{ from: {} }, 'from must be text or a whole number from 0 to 2^53 - 1, got an object'],
+      [{ direction: 1 }, 'direction must be text, got a number'],
       [
-        { recording_url: 1, hangup_cause: [], cost: [], to: [] },
-        'to must be text or a whole number up to 2^53 - 1, got a list',
+        { ended_at: 5 },
+        'ended_at must be an ISO 8601 or RFC 2822 date or a Unix time, from 2000 to 2100, got a number',
       ],
-      [{ recording_url: 1, hangup_cause: [], cost: [] }, 'cost must be an amount, got a list'],
+      [{ hangup_cause: [] }, 'hangup_cause must be text or a whole number from 0 to 2^53 - 1, got a list'],
     ] as const) {
-      const bad = eventOf(event('completed', 1, data));
-      assert.throws(() => calls.fold(row, bad, 'c1'), new FieldError(reason));
-      assert.deepEqual(row, held);
+      const bad = eventOf(event('completed', 2, { recording_url: 'x', ...data }));
+      const row = calls.fold(rowOf(calls, event('initiated', 0)), bad, 'c1');
+      assert.deepEqual([...bad.fields.problems.values()], [problem]);
+      assert.deepEqual(columnsOf(row, 'status', 'event_count', 'recording_url', 'initiated_at_ms'), {
+        status: 'completed',
+        event_count: 2,
+        recording_url: 'x',
+        initiated_at_ms: ms(0),
+      });
     }
+  });
+
+  it('of the wrong kind do not replace those that an earlier event stated', () => {
+    const row = rowOf(
+      calls,
+      event('completed', 1, { duration: 9, from: '+1' }),
+      event('completed', 2, { duration: 'long', from: [] }),
+    );
+    assert.deepEqual(columnsOf(row, 'duration_seconds', 'from_number'), {
+      duration_seconds: 9,
+      from_number: '+1',
+    });
   });
 
   it('come with a count of the call’s events', () => {
@@ -359,6 +430,23 @@ describe('a call’s values', () => {
 });
 
 describe('a call in the database', () => {
+  it('has an error only while its status is failed, whatever the order of arrival', () => {
+    const failed = event('failed', 1, { error_code: 30003, error_message: 'Rejected' });
+    for (const [events, error_code] of [
+      [[failed], '30003'],
+      [[failed, event('completed', 2)], null],
+      [[event('completed', 2), failed], null],
+      [[event('completed', 2), failed, event('failed', 3)], '30003'],
+    ] as const) {
+      const opened = openTestDatabase();
+      opened.appender.append(events.map((body) => delivery(body)));
+      assert.deepEqual(opened.rows('SELECT error_code, error_message FROM calls'), [
+        { error_code, error_message: error_code && 'Rejected' },
+      ]);
+      opened.close();
+    }
+  });
+
   it('has ids and phone numbers as text, the cost as a decimal, and well-formed texts', () => {
     const opened = openTestDatabase();
     opened.appender.append([

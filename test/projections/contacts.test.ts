@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FieldError } from '../../src/core/event/fields.ts';
+import { FieldError } from '../../src/core/event/field-kinds.ts';
 import { contacts } from '../../src/projections/contacts.ts';
 import { columnsOf, envelope, rowOf, T0_MS } from '../support/events.ts';
 

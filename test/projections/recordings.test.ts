@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FieldError } from '../../src/core/event/fields.ts';
+import { FieldError } from '../../src/core/event/field-kinds.ts';
+import { ROW_KEY_BYTES_MAX } from '../../src/core/limits.ts';
 import { recordings } from '../../src/projections/recordings.ts';
-import { columnsOf, envelope, rowOf, T0_MS } from '../support/events.ts';
+import { columnsOf, envelope, eventOf, rowOf, T0_MS } from '../support/events.ts';
 
 const ms = (second: number) => T0_MS + second * 1000;
 const event = (type: string, atS: number, data: object = {}) =>
@@ -23,6 +24,7 @@ describe('a recording', () => {
     );
     assert.deepEqual(row, {
       recording_id: 'r1',
+      identified_by: 'id',
       call_uuid: 'c1',
       tenant_id: '42',
       recording_url: 'https://rec.example/1',
@@ -34,12 +36,15 @@ describe('a recording', () => {
       transcription: null,
       language: null,
       confidence: null,
+      stated_error_message: null,
+      started_at_ms: null,
+      failed_at_ms: null,
       completed_at_ms: ms(1),
       transcribed_at_ms: null,
       event_count: 1,
       first_seq: 1,
       last_seq: 1,
-      value_times_ms: JSON.stringify([...Array(6).fill(ms(1)), null, null, null]),
+      value_times_ms: JSON.stringify([...Array(6).fill(ms(1)), null, null, null, null]),
     });
   });
 
@@ -98,13 +103,43 @@ describe('a recording', () => {
     assert.equal(rowOf(recordings, event('transcription.completed', 1))?.status, 'transcribed');
   });
 
-  it('has its call’s id if it has none of its own', () => {
-    const row = rowOf(recordings, envelope('call.recording.completed', { call_id: 'c9' }));
-    assert.deepEqual(columnsOf(row, 'recording_id', 'call_uuid'), { recording_id: 'c9', call_uuid: 'c9' });
-    assert.equal(
-      rowOf(recordings, envelope('recording.ready', { recording_sid: 'RE1' }))?.recording_id,
-      'RE1',
-    );
+  it('has the greatest status of its events, and of several with the same rank the latest', () => {
+    const statusOf = (...events: [type: string, atS: number][]) => {
+      const bodies = events.map(([type, atS]) => event(type, atS, { error_message: 'Empty' }));
+      const [row, reversed] = [rowOf(recordings, ...bodies), rowOf(recordings, ...bodies.toReversed())];
+      assert.equal(row?.status, reversed?.status);
+      return row?.status;
+    };
+    assert.equal(statusOf(['call.recording.started', 9]), 'started');
+    assert.equal(statusOf(['recording.started', 9], ['recording.failed', 1]), 'failed');
+    assert.equal(statusOf(['recording.failed', 1], ['recording.complete', 2]), 'complete');
+    assert.equal(statusOf(['call.recording.failed', 3], ['recording.complete', 2]), 'failed');
+    assert.equal(statusOf(['transcription.failed', 1], ['recording.ready', 9]), 'transcription_failed');
+    assert.equal(statusOf(['transcription.failed', 1], ['transcription.completed', 2]), 'transcribed');
+    assert.equal(statusOf(['transcription.failed', 3], ['recording.transcribed', 2]), 'transcription_failed');
+  });
+
+  it('that failed has the reason and the time', () => {
+    for (const type of ['recording.failed', 'transcription.failed']) {
+      const row = rowOf(
+        recordings,
+        event(type, 2, { error_message: 'Empty' }),
+        event('recording.started', 1),
+      );
+      assert.deepEqual(columnsOf(row, 'started_at_ms', 'failed_at_ms', 'stated_error_message'), {
+        started_at_ms: ms(1),
+        failed_at_ms: ms(2),
+        stated_error_message: 'Empty',
+      });
+    }
+  });
+
+  it('is recognized under every spelling of its id', () => {
+    const row = rowOf(recordings, envelope('recording.ready', { recording_sid: 'RE1' }));
+    assert.deepEqual(columnsOf(row, 'recording_id', 'identified_by'), {
+      recording_id: 'RE1',
+      identified_by: 'id',
+    });
   });
 
   it('cannot be used without any id', () => {
@@ -114,23 +149,77 @@ describe('a recording', () => {
     );
   });
 
-  it('cannot be used with a value of the wrong kind', () => {
-    for (const [data, reason] of [
-      [{ size_bytes: 0.5 }, 'size_bytes must be a whole number ≥ 0, got 0.5'],
-      [{ size_bytes: 2 ** 53 }, 'size_bytes must be a whole number ≥ 0, got 9007199254740992'],
-      [{ duration: -1 }, 'duration must be a number ≥ 0, got -1'],
-      [{ format: 3 }, 'format must be text, got 3'],
+  it('keeps the rest if a value is of the wrong kind', () => {
+    for (const [data, problem] of [
+      [{ size_bytes: 0.5 }, 'size_bytes must be a whole number ≥ 0, got a fraction'],
+      [{ size_bytes: 2 ** 53 }, 'size_bytes must be a whole number ≥ 0, got a number beyond 2^53 - 1'],
+      [{ duration: -1 }, 'duration must be a number ≥ 0, got a negative number'],
+      [{ format: 3 }, 'format must be text, got a number'],
+      [
+        { recording_id: {}, recording_sid: 'r1' },
+        'recording_id must be text or a whole number from 0 to 2^53 - 1, got an object',
+      ],
     ] as const) {
-      assert.throws(() => rowOf(recordings, event('recording.complete', 1, data)), new FieldError(reason));
+      const bad = eventOf(event('recording.complete', 1, data));
+      assert.equal(recordings.keyOf(bad), 'r1');
+      assert.equal(recordings.fold(undefined, bad, 'r1').status, 'complete');
+      assert.deepEqual([...bad.fields.problems.values()], [problem]);
     }
-    assert.throws(
-      () => rowOf(recordings, event('recording.transcribed', 1, { confidence: 'high' })),
-      new FieldError('confidence must be a number, got text'),
-    );
   });
 
   it('is not affected by calls and messages', () => {
     for (const type of ['call.completed', 'sms.received', 'call.initiated'])
       assert.equal(rowOf(recordings, event(type, 1, { message_id: 'm' })), undefined);
+  });
+});
+
+describe('a recording without an id', () => {
+  const keyOf = (data: object, type = 'call.recording.completed') =>
+    recordings.keyOf(eventOf(envelope(type, { call_id: 'c5', ...data })));
+  const keyOfUrl = (url: string) => keyOf({ recording_url: url });
+
+  it('is known by its call and its URL: another URL is another recording', () => {
+    const first = keyOfUrl('https://r.example/1.wav');
+    assert.match(String(first), /^c5#[0-9a-f]{16}$/);
+    assert.notEqual(first, keyOfUrl('https://r.example/2.wav'));
+    assert.notEqual(first, keyOf({ call_id: 'c6', recording_url: 'https://r.example/1.wav' }));
+    assert.equal(first, keyOf({ recording_url: 'https://r.example/1.wav', duration: 9 }, 'recording.ready'));
+    assert.equal(first, keyOf({ recording_url: 'https://r.example/1.wav' }, 'transcription.completed'));
+    assert.notEqual(keyOfUrl('https://r.example/?take=1'), keyOfUrl('https://r.example/?take=2'));
+  });
+
+  it('stays the same if its URL is signed again', () => {
+    for (const [one, other] of [
+      ['https://s3.example/1.wav?X-Amz-Date=1&X-Amz-Signature=a', 'https://s3.example/1.wav?X-Amz-Date=2'],
+      ['https://s3.example/1.wav?AWSAccessKeyId=a&Expires=1&Signature=b', 'https://s3.example/1.wav'],
+      ['https://g.example/1?x-goog-signature=a&X-Goog-Expires=1&take=1', 'https://g.example/1?take=1'],
+      ['https://g.example/1?GoogleAccessId=a&Expires=1&Signature=b', 'https://g.example/1?Expires=2'],
+      ['https://az.example/1?sv=1&sr=b&sig=a&se=2&sp=r', 'https://az.example/1?sv=9&sig=b&se=3'],
+      ['https://cf.example/1?Expires=1&Signature=a&Key-Pair-Id=K&Policy=p', 'https://cf.example/1#start'],
+    ] as const)
+      assert.equal(keyOfUrl(one), keyOfUrl(other), one);
+    assert.notEqual(keyOfUrl('https://r.example/1?sr=1'), keyOfUrl('https://r.example/1?sr=2'), 'not signed');
+  });
+
+  it('is known by a URL that is none as well', () => {
+    assert.match(String(keyOfUrl('recordings/1.wav')), /^c5#[0-9a-f]{16}$/);
+    assert.notEqual(keyOfUrl('recordings/1.wav'), keyOfUrl('recordings/2.wav'));
+  });
+
+  it('and without a URL is no recording: it has a row for each type of event', () => {
+    assert.equal(keyOf({}), 'c5#recording.complete');
+    assert.equal(keyOf({ recording_url: {} }), 'c5#recording.complete');
+    assert.equal(keyOf({}, 'call.recording.started'), 'c5#recording.started');
+    assert.equal(keyOf({}, 'transcription.completed'), 'c5#recording.transcribed');
+    const row = rowOf(recordings, envelope('call.recording.started', { call_id: 'c5' }));
+    assert.deepEqual(columnsOf(row, 'identified_by', 'call_uuid', 'status'), {
+      identified_by: 'call',
+      call_uuid: 'c5',
+      status: 'started',
+    });
+  });
+
+  it('has a key within its limit, however long the id of its call is', () => {
+    assert.ok(Buffer.byteLength(String(keyOf({ call_id: 'é'.repeat(250) }))) <= ROW_KEY_BYTES_MAX);
   });
 });

@@ -18,7 +18,7 @@ it('the views are those of their version', () => {
   const digest = createHash('sha256').update(JSON.stringify(reportViews)).digest('hex');
   assert.deepEqual(
     { version: REPORT_VIEWS_VERSION, digest },
-    { version: 1, digest: 'b00667da960fd201c7b94bfdd7f14ef2461d6a9cdb5c27a894fc244e22408bbf' },
+    { version: 2, digest: '4909e0e626d2e58eee8cee0b4be41668e6863bf3d3f00c67f64e0437016f3419' },
     'a server recreates them only for a new REPORT_VIEWS_VERSION: increase it with any change',
   );
 });
@@ -38,6 +38,11 @@ describe('the report', () => {
       event: `sms.${event}`,
       timestamp: atS,
       data: { message_id: id, ...data },
+    });
+    const recording = (id: string, url: string) => ({
+      event: 'call.recording.completed',
+      timestamp: NOON_S,
+      data: { call_id: id, recording_url: url },
     });
     const bodies = [
       call('a', 'initiated', NOON_S, { from: '+1', to: '+2' }),
@@ -62,10 +67,18 @@ describe('the report', () => {
       { event: 'recording.complete', timestamp: NOON_S, data: { recording_id: 'r2', call_uuid: 'x' } },
       { event: 'recording.complete', timestamp: NOON_S, data: { recording_id: 'r3' } },
       { event: 'recording.transcribed', timestamp: NOON_S + 9, data: { recording_id: 'r3', text: 'Hi' } },
+      { event: 'recording.started', timestamp: NOON_S, data: { call_uuid: 'a' } },
+      { event: 'recording.transcribed', timestamp: NOON_S + 9, data: { call_uuid: 'x', text: 'Ho' } },
+      recording('y', 'https://r.example/1'),
+      recording('y', 'https://r.example/2'),
+      { event: 'transcription.completed', timestamp: NOON_S + 9, data: { call_uuid: 'y', text: 'Hm' } },
     ];
     opened.appender.append(
       bodies.map((body, n) =>
-        delivery(body, { signedAt: NOON_S, receivedAtMs: NOON_S * 1000 + (n === 0 ? 2_200 : 0) }),
+        delivery(body, {
+          signedAt: body.timestamp,
+          receivedAtMs: body.timestamp * 1000 + (n === 0 ? 2_200 : 0),
+        }),
       ),
     );
   });
@@ -109,12 +122,43 @@ describe('the report', () => {
     ]);
   });
 
-  it('of recordings waiting for a transcript has their calls, if known', () => {
-    const waiting = { recording_url: null, completed_at: `${TODAY}T12:00:00Z` };
-    assert.deepEqual(report('report_recordings_waiting', 'recording_id'), [
-      { recording_id: 'r1', call_uuid: 'a', ...waiting, from_number: '+1', to_number: '+2' },
-      { recording_id: 'r2', call_uuid: 'x', ...waiting, from_number: null, to_number: null },
+  it('of recordings has no rows that are none, and adds a transcript that names only a call with one recording', () => {
+    const found = report('report_recordings', 'call_uuid, recording_url').map(
+      ({ call_uuid, recording_url, status, transcription }) => [
+        call_uuid,
+        recording_url,
+        status,
+        transcription,
+      ],
+    );
+    assert.deepEqual(found, [
+      [null, null, 'transcribed', 'Hi'],
+      ['a', null, 'complete', null],
+      ['x', null, 'transcribed', 'Ho'],
+      ['y', 'https://r.example/1', 'complete', null],
+      ['y', 'https://r.example/2', 'complete', null],
     ]);
+  });
+
+  it('of recordings waiting for a transcript has their calls, if known', () => {
+    const rows = report('report_recordings_waiting', 'call_uuid, recording_url');
+    assert.deepEqual(rows[0], {
+      recording_id: 'r1',
+      call_uuid: 'a',
+      recording_url: null,
+      completed_at: `${TODAY}T12:00:00Z`,
+      from_number: '+1',
+      to_number: '+2',
+    });
+    assert.deepEqual(
+      rows
+        .slice(1)
+        .map(({ call_uuid, recording_url, from_number }) => [call_uuid, recording_url, from_number]),
+      [
+        ['y', 'https://r.example/1', null],
+        ['y', 'https://r.example/2', null],
+      ],
+    );
   });
 
   it('of inbound messages has those that are not keywords', () => {
@@ -132,7 +176,8 @@ describe('the report', () => {
 
   it('of delivery delays has the average and the longest', () => {
     assert.deepEqual(report('report_delivery_delay', 'day'), [
-      { day: TODAY, events: 22, average_s: 0.1, longest_s: 2.2 },
+      { day: TODAY, events: 24, average_s: 0.092, longest_s: 2.2 },
+      { day: TOMORROW, events: 3, average_s: 0, longest_s: 0 },
     ]);
   });
 });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FieldError } from '../../src/core/event/fields.ts';
+import { FieldError } from '../../src/core/event/field-kinds.ts';
 import { smsMessages } from '../../src/projections/sms-messages.ts';
-import { columnsOf, envelope, rowOf, T0_MS } from '../support/events.ts';
+import { openTestDatabase } from '../support/database.ts';
+import { columnsOf, delivery, envelope, eventOf, rowOf, T0_MS } from '../support/events.ts';
 
 const ms = (second: number) => T0_MS + second * 1000;
 const iso = (second: number) => new Date(ms(second)).toISOString();
@@ -29,8 +30,8 @@ describe('a message', () => {
       media_count: null,
       status: 'delivered',
       status_at_ms: ms(4),
-      error_code: null,
-      error_message: null,
+      stated_error_code: null,
+      stated_error_message: null,
       keyword: null,
       queued_at_ms: ms(1),
       sent_at_ms: ms(2),
@@ -40,7 +41,17 @@ describe('a message', () => {
       event_count: 3,
       first_seq: 1,
       last_seq: 3,
-      value_times_ms: JSON.stringify([ms(1), ms(1), ms(1), ms(1), ms(1), ms(2), ...Array(5).fill(null)]),
+      value_times_ms: JSON.stringify([
+        ms(1),
+        ms(1),
+        ms(1),
+        ms(1),
+        ms(1),
+        ms(2),
+        ...Array(5).fill(null),
+        ms(4),
+        null,
+      ]),
     });
   });
 
@@ -51,13 +62,18 @@ describe('a message', () => {
         rowOf(smsMessages, event('sms.failed', 1, data)),
         'status',
         'failed_at_ms',
-        'error_code',
-        'error_message',
+        'stated_error_code',
+        'stated_error_message',
       ),
-      { status: 'failed', failed_at_ms: ms(1), error_code: '30003', error_message: 'Unreachable' },
+      {
+        status: 'failed',
+        failed_at_ms: ms(1),
+        stated_error_code: '30003',
+        stated_error_message: 'Unreachable',
+      },
     );
     for (const type of ['sms.queued', 'sms.sent', 'sms.delivered', 'sms.received'])
-      assert.equal(rowOf(smsMessages, event(type, 1, data))?.error_code, null, type);
+      assert.equal(rowOf(smsMessages, event(type, 1, data))?.stated_error_code, null, type);
   });
 
   it('received has the time that it states', () => {
@@ -76,6 +92,16 @@ describe('a message', () => {
   it('may also be an MMS', () => {
     assert.equal(rowOf(smsMessages, event('mms.sent', 1))?.status, 'sent');
     assert.equal(rowOf(smsMessages, event('mms.received', 1))?.status, 'received');
+    assert.equal(rowOf(smsMessages, event('mms.queued', 1))?.status, 'queued');
+    assert.equal(rowOf(smsMessages, event('mms.sent', 1), event('mms.delivered', 2))?.status, 'delivered');
+    for (const type of ['mms.failed', 'mms.undelivered', 'sms.undelivered']) {
+      const row = rowOf(smsMessages, event(type, 1, { error_code: 'E' }), event('mms.sent', 2));
+      assert.deepEqual(columnsOf(row, 'status', 'failed_at_ms', 'stated_error_code'), {
+        status: 'failed',
+        failed_at_ms: ms(1),
+        stated_error_code: 'E',
+      });
+    }
   });
 
   it('is recognized under every spelling of its id', () => {
@@ -149,15 +175,43 @@ describe('a message’s media', () => {
     assert.deepEqual(media({ media_urls: null }), { media_urls: null, media_count: null });
   });
 
-  it('of the wrong kind are an error that names the item', () => {
-    assert.throws(() => media({ media_urls: 'https://a' }), /media_urls must be a list of texts, got text/);
-    assert.throws(() => media({ media_urls: ['https://a', 5] }), /media_urls\[1\] must be text, got 5/);
-    assert.throws(() => media({ media_count: 1.5 }), /media_count must be a whole number ≥ 0, got 1\.5/);
-    assert.throws(
-      () => media({ segments: -1, media_urls: 5, direction: 5 }),
-      /^FieldError: media_urls must be/,
-    );
-    assert.throws(() => media({ segments: -1 }), /segments must be a whole number ≥ 0, got -1/);
+  it('of the wrong kind are left out and named; the rest is kept', () => {
+    for (const [data, problem] of [
+      [{ media_urls: 'https://a' }, 'media_urls must be a list of texts, got text'],
+      [{ media_urls: [{ url: 'https://a' }] }, 'media_urls[0] must be text, got an object'],
+      [{ media_urls: ['https://a', 5] }, 'media_urls[1] must be text, got a number'],
+      [{ media_count: 1.5 }, 'media_count must be a whole number ≥ 0, got a fraction'],
+      [{ segments: -1 }, 'segments must be a whole number ≥ 0, got a negative number'],
+    ] as const) {
+      const bad = eventOf(event('mms.received', 1, { message: 'Hi', ...data }));
+      const row = smsMessages.fold(undefined, bad, 'm1');
+      assert.deepEqual([...bad.fields.problems.values()], [problem]);
+      assert.deepEqual(columnsOf(row, 'status', 'message', 'media_urls', 'media_count', 'segments'), {
+        status: 'received',
+        message: 'Hi',
+        media_urls: null,
+        media_count: null,
+        segments: null,
+      });
+    }
+  });
+});
+
+describe('a message’s error', () => {
+  it('is that of the latest failure, and is shown only while the message has failed', () => {
+    const failed = (atS: number, error_code?: string) => event('sms.failed', atS, { error_code });
+    for (const [events, error_code] of [
+      [[failed(1, 'E1'), event('sms.delivered', 2)], null],
+      [[event('sms.delivered', 2), failed(1, 'E1')], null],
+      [[failed(3), event('sms.delivered', 2), failed(1, 'E1')], 'E1'],
+      [[failed(3, 'E3'), event('sms.delivered', 2), failed(1, 'E1')], 'E3'],
+      [[event('sms.delivered', 1), failed(1, 'E1')], 'E1'],
+    ] as const) {
+      const opened = openTestDatabase();
+      opened.appender.append(events.map((body) => delivery(body)));
+      assert.deepEqual(opened.rows('SELECT error_code FROM sms_messages'), [{ error_code }]);
+      opened.close();
+    }
   });
 });
 

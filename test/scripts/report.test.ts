@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EX_USAGE } from '../../scripts/cli/command.ts';
-import { type Body, delivery, envelope, T0_MS } from '../support/events.ts';
+import { delivery, envelope, T0_MS } from '../support/events.ts';
 import { runScript } from './run-script.ts';
 import { type SampleDatabase, sampleDatabase } from './sample-database.ts';
 
@@ -15,8 +15,12 @@ beforeEach(() => {
 });
 afterEach(() => database.remove());
 
-function append(...bodies: Body[]): void {
-  database.record(bodies.map((body, index) => delivery(body, { receivedAtMs: T0_MS + index * 1000 })));
+/** Each is signed when it occurred. */
+function append(...bodies: ReturnType<typeof envelope>[]): void {
+  const deliveries = bodies.map((body, index) =>
+    delivery(body, { signedAt: body.timestamp, receivedAtMs: T0_MS + index * 1000 }),
+  );
+  database.record(deliveries);
 }
 
 async function report(...args: string[]): Promise<string> {
@@ -52,7 +56,7 @@ function appendTwoDays(): void {
     envelope('sms.delivered', { message_id: 'm1' }, 1),
     envelope('sms.failed', { message_id: 'm2', to_number: other }, DAY_S),
     envelope('sms.received', { message_id: 'm3', from_number: other, message: 'STOP' }, 20),
-    call('d', 'completed', 0, { duration_seconds: -1 }),
+    call('d', 'completed', 0, { call_uuid: ['d'] }),
   );
 }
 
@@ -63,9 +67,9 @@ describe('./irisx report', () => {
     const lines = (await report()).split('\n').map((line) => line.replace(/ +/g, ' '));
     for (const line of [
       'calls by day (UTC)',
-      `${day} 2 1 50.0 % 1 0 1 0 0 0 1.0 60.0 s`,
-      `${next} 1 1 100.0 % 0 0 0 0 0 1 0.0 –`,
-      'total 3 2 66.7 % 1 0 1 0 0 1 1.0 60.0 s',
+      `${day} 2 1 0 50.0 % 1 0 1 0 0 0 1.0 60.0 s`,
+      `${next} 1 1 0 100.0 % 0 0 0 0 0 1 0.0 –`,
+      'total 3 2 0 66.7 % 1 0 1 0 0 1 1.0 60.0 s',
       'sms by day (UTC)',
       `${day} 1 1 0 1 100.0 % 2`,
       `${next} 1 0 1 0 0.0 % 0`,
@@ -78,7 +82,9 @@ describe('./irisx report', () => {
       assert.ok(lines.includes(line), `${line}\n${lines.join('\n')}`);
     assert.ok(lines.some((line) => / \+12025550101 STOP$/.test(line)));
     assert.ok(
-      lines.some((line) => line.startsWith('calls duration_seconds must be a number ≥ 0, got -1 1 11 11 ')),
+      lines.some((line) =>
+        line.startsWith('calls call_uuid must be text or a whole number from 0 to 2^53 - 1,… 1 11 11 '),
+      ),
     );
   });
 

@@ -187,9 +187,18 @@ describe('./irisx send', () => {
   });
 
   it('exits with 1 and prints the reason if the server cannot use the data', async () => {
-    const { code, stdout } = await send('call.completed', '--data', 'duration_seconds=-1');
+    const { code, stdout } = await send('call.completed', '--data', 'call_uuid=[1]');
     assert.equal(code, 1);
-    assert.match(stdout, /<-- 200 .* seq \d+ unusable: duration_seconds must be a number ≥ 0, got -1\n$/);
+    assert.match(stdout, /<-- 200 .* seq \d+ unusable: call_uuid must be text or .*, got a list\n$/);
+  });
+
+  it('prints which values the server has left out', async () => {
+    const { code, stdout } = await send('call.completed', '--data', 'duration_seconds=-1');
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /<-- 200 .* seq \d+ left out: duration_seconds must be a number ≥ 0, got a negative number\n$/,
+    );
   });
 
   it('sends to another path', async () => {

@@ -50,7 +50,7 @@ export function eventOf(body: Body, options: EventOptions = {}): Event {
 }
 
 /** An envelope of type `event` with a timestamp `atS` seconds after T0. */
-export function envelope(event: string, data: object, atS = 0): object {
+export function envelope(event: string, data: object, atS = 0) {
   return { event, timestamp: T0_S + atS, data };
 }
 

@@ -31,8 +31,7 @@ export function makeSchema1(path: string, deliveries: readonly Delivery[], journ
     const addFailure = database.prepare('INSERT INTO failures (seq, stage, error) VALUES (?, ?, ?)');
     for (const { seq, stored, prepared } of events) {
       insertEvent(database, stored);
-      const { failure } = prepared;
-      if (failure !== undefined) addFailure.run(seq, failure.stage, failure.error);
+      for (const { stage, error } of prepared.failures) addFailure.run(seq, stage, error);
     }
     const addState = database.prepare('INSERT INTO projections VALUES (?, 0, ?)');
     for (const { name } of derivations.projections) addState.run(name, head.seq);

@@ -1,5 +1,7 @@
 /** A verified delivery to be recorded, and its outcome. Only bytes and plain fields, which a thread can receive. */
 
+import type { Verdict } from './recorded-event.ts';
+
 /** What is appended: the signed bytes and their metadata. */
 export interface Delivery {
   /** The exact bytes that were signed. */
@@ -18,15 +20,13 @@ export interface Delivery {
   readonly eventIdHeader: string | null;
 }
 
-/** The body is in the log and fsynced; the tables reflect it, or `error` says why not. */
-export interface Recorded {
+/** The body is in the log and fsynced; the tables reflect it, or `error` and `warnings` say what they lack. */
+export interface Recorded extends Verdict {
   readonly kind: 'recorded';
   readonly seq: number;
   /** The body was already in the log: `seq` and `type` are those of the first recording. */
   readonly duplicate: boolean;
   readonly type: string | null;
-  /** What `failures` records for it. */
-  readonly error: string | null;
   /** Whether this is a duplicate with a different `X-IRISX-Event` than the first recording. */
   readonly otherEventHeader: boolean;
 }

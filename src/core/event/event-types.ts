@@ -3,12 +3,8 @@
  * the dot, decides which endpoint it belongs to.
  */
 
-/** An undocumented status of a message, before `sms.sent`. It has no handler. */
-const QUEUED = 'sms.queued';
-
 /** Each type and its other spellings seen on the wire. The documented types are in the order of the documentation. */
-const SPELLINGS = {
-  [QUEUED]: [],
+const DOCUMENTED = {
   'call.initiated': ['call.created'],
   'call.ringing': [],
   'call.answered': [],
@@ -18,20 +14,30 @@ const SPELLINGS = {
   'call.busy': [],
   'call.cancelled': ['call.canceled'],
   'sms.sent': ['mms.sent'],
-  'sms.delivered': [],
-  'sms.failed': [],
+  'sms.delivered': ['mms.delivered'],
+  'sms.failed': ['mms.failed', 'sms.undelivered', 'mms.undelivered'],
   'sms.received': ['mms.received'],
   'recording.complete': ['recording.completed', 'recording.ready', 'call.recording.completed'],
   'recording.transcribed': ['transcription.completed'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
+/** They have no handler. */
+const UNDOCUMENTED = {
+  'sms.queued': ['mms.queued'],
+  'recording.started': ['call.recording.started'],
+  'recording.failed': ['call.recording.failed'],
+  'recording.transcription_failed': ['transcription.failed'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+const SPELLINGS = { ...DOCUMENTED, ...UNDOCUMENTED };
+
 export type TabledType = keyof typeof SPELLINGS;
-export type DocumentedType = Exclude<TabledType, typeof QUEUED>;
+export type DocumentedType = keyof typeof DOCUMENTED;
 
 const TABLED_TYPES = Object.keys(SPELLINGS) as TabledType[];
 
 /** The fourteen documented types, in the order of the documentation. */
-export const DOCUMENTED_TYPES = TABLED_TYPES.filter((type) => type !== QUEUED);
+export const DOCUMENTED_TYPES = Object.keys(DOCUMENTED) as DocumentedType[];
 
 const BY_SPELLING = new Map<string, TabledType>([
   ...TABLED_TYPES.map((type) => [type, type] as const),
@@ -52,4 +58,9 @@ export function tabledType(type: string): TabledType | undefined {
 /** The part before the first dot, as sent: `call`, `sms`, `mms`, `recording`, `transcription`, … */
 export function familyOf(type: string): string {
   return type.split('.', 1)[0] ?? '';
+}
+
+/** The status of a row that an event of this type means: the type without its family. */
+export function statusOf(type: TabledType): string {
+  return type.slice(type.indexOf('.') + 1);
 }

@@ -6,7 +6,8 @@
 import { isUtf8 } from 'node:buffer';
 import { EVENT_TYPE_CHARS_MAX } from '../limits.ts';
 import { type TabledType, tabledType } from './event-types.ts';
-import { FieldError, Fields, type Json, kindOf, time } from './fields.ts';
+import { kindOf } from './field-kinds.ts';
+import { Fields, type Json } from './fields.ts';
 
 /** The columns of the log that are needed to interpret an event. */
 export interface RecordedDelivery {
@@ -27,6 +28,7 @@ export interface EventContent {
   readonly tabled: TabledType | undefined;
   /** The time stated in the event, or the signing time if there is none; milliseconds since 1970 UTC. */
   readonly occurredAtMs: number;
+  readonly signedAtMs: number;
   readonly fields: Fields;
 }
 
@@ -40,7 +42,7 @@ export interface ReadBody {
   readonly json: Json | undefined;
   /** The type from the body's `event`, or else from the header; null if neither has a usable one. Well-formed text. */
   readonly type: string | null;
-  /** The body's `event_id`, if it is text or a whole number. */
+  /** The body's `event_id`, if it is text without U+0000 or a whole number. */
   readonly eventId: string | null;
   readonly reason: string | undefined;
 }
@@ -57,7 +59,7 @@ export function readBody(body: Uint8Array | string, eventHeader: string | null):
   const reason =
     type === null
       ? 'the event type is missing: neither the body nor X-IRISX-Event has one'
-      : `event must be text of 1 to ${EVENT_TYPE_CHARS_MAX} characters`;
+      : `event must be text of 1 to ${EVENT_TYPE_CHARS_MAX} characters without U+0000`;
   return { json, type: null, eventId, reason };
 }
 
@@ -95,12 +97,13 @@ export function interpret({ json, type, reason }: ReadBody, signedAt: number): I
   if (typeof data !== 'object' || Array.isArray(data))
     return { kind: 'failure', reason: `data must be an object, got ${kindOf(data)}` };
   try {
-    const fields = new Fields(data as Json);
+    const signedAtMs = signedAt * 1000;
+    const fields = new Fields(data as Json, json, signedAtMs);
     if (fields.isTest) return { kind: 'no-table' };
-    const occurredAtMs = occurredMs(json, fields) ?? signedAt * 1000;
-    return { kind: 'event', event: { type, tabled, occurredAtMs, fields } };
+    const occurredAtMs = fields.occurredAtMs();
+    return { kind: 'event', event: { type, tabled, occurredAtMs, signedAtMs, fields } };
   } catch (error) {
-    return { kind: 'failure', reason: error instanceof FieldError ? error.message : defectReason(error) };
+    return { kind: 'failure', reason: defectReason(error) };
   }
 }
 
@@ -118,29 +121,6 @@ function nameOf(error: unknown): string {
   }
 }
 
-const TIMESTAMP = time('timestamp');
-
-/**
- * Later milestones come first, because `call.completed` also states when the call started. body-time.ts has a list of its
- * own on purpose: that one is frozen, while this one may change with the projections' versions.
- */
-const OCCURRED = [
-  TIMESTAMP,
-  ...['ended_at', 'delivered_at', 'received_at', 'answered_at', 'started_at', 'created_at'].map((name) =>
-    time(name),
-  ),
-];
-
-function occurredMs(json: Json, fields: Fields): number | undefined {
-  const top = new Fields(json).get(TIMESTAMP);
-  if (top !== undefined) return top;
-  for (const field of OCCURRED) {
-    const ms = fields.get(field);
-    if (ms !== undefined) return ms;
-  }
-  return undefined;
-}
-
 /** Decodes UTF-8 and removes the byte order mark that some tools write. */
 function textOf(body: Uint8Array | string): string {
   const text =
@@ -151,10 +131,15 @@ function textOf(body: Uint8Array | string): string {
 }
 
 function isTypeText(value: unknown): value is string {
-  return typeof value === 'string' && value.length > 0 && value.length <= EVENT_TYPE_CHARS_MAX;
+  return (
+    typeof value === 'string' &&
+    value.length > 0 &&
+    value.length <= EVENT_TYPE_CHARS_MAX &&
+    !value.includes('\0')
+  );
 }
 
 function idText(value: unknown): string | null {
-  if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value === 'string') return value.includes('\0') ? null : value.toWellFormed();
   return typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : null;
 }

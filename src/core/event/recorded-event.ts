@@ -43,7 +43,22 @@ export const PARSE_STAGE = 'parse';
 /** The stage of a failure of an event that was appended but not folded, because folding it made its batch fail. */
 export const WRITER_STAGE = 'writer';
 
-/** The errors that `failures` has for one event, as one text; null if there are none. */
-export function failureText(errors: readonly string[]): string | null {
-  return errors.length === 0 ? null : [...new Set(errors)].sort().join('; ');
+/** What `failures` says about one event. */
+export interface Verdict {
+  /** Why at least one table lacks the event; null if none does. */
+  readonly error: string | null;
+  /** Which of its values were left out: sorted, each text once. */
+  readonly warnings: readonly string[];
+}
+
+const USABLE: Verdict = { error: null, warnings: [] };
+
+/** @param failures of one event */
+export function verdictOf(failures: readonly Pick<Failure, 'field' | 'error'>[]): Verdict {
+  if (failures.length === 0) return USABLE;
+  const texts = (isWhole: boolean) => {
+    const chosen = failures.filter(({ field }) => (field === WHOLE_EVENT) === isWhole);
+    return [...new Set(chosen.map(({ error }) => error))].sort();
+  };
+  return { error: texts(true).join('; ') || null, warnings: texts(false) };
 }

@@ -4,13 +4,13 @@ import { familyOf, tabledType } from '../event/event-types.ts';
 import {
   CALL_UUID,
   type Field,
-  Fields,
   FROM_NUMBER,
-  type Json,
   MESSAGE_ID,
   RECORDING_ID,
-} from '../event/fields.ts';
-import { RUN_SUBJECT_CHARS_MAX } from '../limits.ts';
+  rowKey,
+} from '../event/field-kinds.ts';
+import { Fields, type Json } from '../event/fields.ts';
+import { comparedNumber } from '../event/phone-number.ts';
 
 /**
  * A call (its recordings too), an outbound message, for an inbound message the contact, or a recording without a call.
@@ -21,10 +21,13 @@ export function subjectOf(type: string, json: Json): string | null {
   const data = json['data'] ?? json;
   const fields = new Fields(typeof data === 'object' ? (data as Json) : json);
   const named = (kind: string, field: Field<string, string>) => {
-    const stated = fields.usable(field);
-    return stated === undefined ? null : `${kind} ${stated}`.slice(0, RUN_SUBJECT_CHARS_MAX).toWellFormed();
+    const stated = fields.get(field);
+    return stated === undefined ? null : rowKey(`${kind} ${stated}`);
   };
-  if (tabledType(type) === 'sms.received') return named('contact', FROM_NUMBER);
+  if (tabledType(type) === 'sms.received') {
+    const number = fields.get(FROM_NUMBER);
+    return number === undefined ? null : rowKey(`contact ${comparedNumber(number)}`);
+  }
   switch (familyOf(type)) {
     case 'call':
     case 'recording':

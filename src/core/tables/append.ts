@@ -5,7 +5,7 @@
 
 import { chainLink } from '../event/chain.ts';
 import type { Recorded } from '../event/delivery.ts';
-import { type Failure, failureText, type Head, type StoredEvent } from '../event/recorded-event.ts';
+import { type Failure, type Head, type StoredEvent, verdictOf } from '../event/recorded-event.ts';
 import type { FoldingEvent } from './fold.ts';
 import type { PreparedDelivery } from './prepare.ts';
 
@@ -60,7 +60,7 @@ export function append(
         seq: first.seq,
         duplicate,
         type: first.type,
-        error: failureText(failuresOf(first).map(({ error }) => error)),
+        ...verdictOf(failuresOf(first)),
         otherEventHeader: duplicate && first.event_header !== event_header,
       }));
     },

@@ -3,11 +3,11 @@
  * table will return. This is stricter than a STRICT table, which would accept `'5'` as a number.
  */
 
-import { kindOf } from '../event/fields.ts';
+import { kindOf } from '../event/field-kinds.ts';
 import type { Projection, ProjectionColumn, Row } from './projection.ts';
 
 const FITS: Readonly<Record<ProjectionColumn['kind'], (value: unknown) => boolean>> = {
-  TEXT: (value) => typeof value === 'string' && value.isWellFormed(),
+  TEXT: (value) => typeof value === 'string' && value.isWellFormed() && !value.includes('\0'),
   INTEGER: (value) => Number.isSafeInteger(value),
   REAL: (value) => Number.isFinite(value),
 };

@@ -1,13 +1,14 @@
 /**
  * The one way from events to rows: for new deliveries, for tables that lag, for rebuilds, comparisons and views of the
  * past. Pure: it takes the rows as they are and returns the rows as they will be. An event that a projection cannot use
- * becomes a failure, changes no row, and does not affect the others.
+ * becomes a failure, changes no row, and does not affect the others. An unusable value becomes a failure, too, but costs
+ * only its column.
  */
 
 import type { Event } from '../event/event.ts';
 import { type Failure, WHOLE_EVENT } from '../event/recorded-event.ts';
 import { misfit } from './column-check.ts';
-import { type PreparedEvent, type RowOfEvent, reasonOf } from './prepare.ts';
+import { fieldFailures, type PreparedEvent, type Problems, type RowOfEvent, reasonOf } from './prepare.ts';
 import type { Projection, Row } from './projection.ts';
 
 /** An event of the log, to be folded. */
@@ -62,49 +63,59 @@ export function fold(events: readonly FoldingEvent[], before: RowsBefore) {
   const tables = new Map<string, FoldedTable>();
   for (const [name, loaded] of before) tables.set(name, { loaded, changed: new Map() });
   for (const { seq, prepared } of events) {
-    if (prepared.failure !== undefined) failures.push({ seq, ...prepared.failure });
+    for (const failure of prepared.failures) failures.push({ seq, ...failure });
     if (prepared.content === undefined) continue;
     const event: Event = { ...prepared.content, seq };
     for (const row of prepared.rows) {
       const table = tables.get(row.projection.name);
-      const error = table && foldRow(table, row, event);
-      if (error !== undefined) failures.push({ seq, stage: row.projection.name, field: WHOLE_EVENT, error });
+      if (table !== undefined) foldRow(table, row, event, failures);
     }
   }
   return { tables, failures };
 }
 
-/** @returns why the event changes nothing; undefined if it is folded */
-function foldRow({ loaded, changed }: FoldedTable, rowOfEvent: RowOfEvent, event: Event): string | undefined {
+/** @param failures receives what of the event the table cannot use */
+function foldRow(
+  { loaded, changed }: FoldedTable,
+  rowOfEvent: RowOfEvent,
+  event: Event,
+  failures: Failure[],
+): void {
+  const { seq } = event;
   const { projection, key } = rowOfEvent;
-  if (key === undefined) return rowOfEvent.error;
+  const fail = (error: string) => {
+    failures.push({ seq, stage: projection.name, field: WHOLE_EVENT, error });
+  };
+  if (key === undefined) return fail(rowOfEvent.error);
   const problem = loaded.unreadable.get(key);
-  if (problem !== undefined) return problem;
+  if (problem !== undefined) return fail(problem);
   const change = changed.get(key);
   const before = change === undefined ? loaded.rows.get(key) : change.row;
   const folded = foldEvent(projection, before, event, key);
-  if ('error' in folded) return folded.error;
-  if (change === undefined) changed.set(key, { key, before, row: folded.row, seqs: [event.seq] });
+  if ('error' in folded) return fail(folded.error);
+  for (const problems of [rowOfEvent.problems, folded.problems])
+    for (const failure of fieldFailures(projection.name, problems)) failures.push({ seq, ...failure });
+  if (change === undefined) changed.set(key, { key, before, row: folded.row, seqs: [seq] });
   else {
     change.row = folded.row;
-    change.seqs.push(event.seq);
+    change.seqs.push(seq);
   }
-  return undefined;
 }
 
-/** @returns the row with the event folded in, or why the projection cannot use the event */
+/** @returns the row with the event folded in and which values are left out, or why the event cannot be used at all */
 export function foldEvent(
   projection: Projection,
   before: Row | undefined,
   event: Event,
   key: string,
-): { readonly row: Row } | { readonly error: string } {
+): { readonly row: Row; readonly problems: Problems } | { readonly error: string } {
+  const fields = event.fields.fresh(); // each stage has failures of its own
   try {
-    const row = projection.fold(before, event, key);
+    const row = projection.fold(before, { ...event, fields }, key);
     if (row instanceof Promise) row.catch(() => {}); // does not fit, and must not end the process either
     const wrong = misfit(row, projection);
     if (wrong !== undefined) throw new TypeError(wrong);
-    return { row };
+    return { row, problems: fields.problems };
   } catch (error) {
     return { error: reasonOf(error) };
   }

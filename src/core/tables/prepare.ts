@@ -15,7 +15,7 @@ import {
   type RecordedDelivery,
   readBody,
 } from '../event/event.ts';
-import { FieldError, kindOf } from '../event/fields.ts';
+import { FieldError, kindOf } from '../event/field-kinds.ts';
 import {
   type Failure,
   PARSE_STAGE,
@@ -25,15 +25,18 @@ import {
 } from '../event/recorded-event.ts';
 import type { Projection } from './projection.ts';
 
+/** What is wrong with values of an event, by our name of the field. */
+export type Problems = ReadonlyMap<string, string>;
+
 /** The row of one table that an event belongs to, or why it has no usable key. */
 export type RowOfEvent =
-  | { readonly projection: Projection; readonly key: string }
+  | { readonly projection: Projection; readonly key: string; readonly problems: Problems }
   | { readonly projection: Projection; readonly key: undefined; readonly error: string };
 
 /** What an event means for the tables. */
 export interface PreparedEvent {
-  /** Why it is folded into no table; undefined if it can be, or if its type has no table. */
-  readonly failure: Omit<Failure, 'seq'> | undefined;
+  /** Why it is folded into no table, or which of its times are unusable. */
+  readonly failures: readonly Omit<Failure, 'seq'>[];
   /** Undefined if it is folded into no table. */
   readonly content: EventContent | undefined;
   readonly rows: readonly RowOfEvent[];
@@ -42,7 +45,7 @@ export interface PreparedEvent {
 /** A delivery, ready to be appended. */
 export type PreparedDelivery = ReturnType<typeof prepared>;
 
-const IN_NO_TABLE: PreparedEvent = { failure: undefined, content: undefined, rows: [] };
+const IN_NO_TABLE: PreparedEvent = { failures: [], content: undefined, rows: [] };
 
 /** Prepares a delivery for the log and its tables. */
 export function prepare(delivery: Delivery, projections: readonly Projection[]): PreparedDelivery {
@@ -92,28 +95,38 @@ export function prepareRecorded(
 }
 
 function unfolded(error: string): PreparedEvent {
-  return { ...IN_NO_TABLE, failure: { stage: WRITER_STAGE, field: WHOLE_EVENT, error } };
+  return unusable(WRITER_STAGE, error);
+}
+
+function unusable(stage: string, error: string): PreparedEvent {
+  return { ...IN_NO_TABLE, failures: [{ stage, field: WHOLE_EVENT, error }] };
 }
 
 function prepareEvent(read: ReadBody, signedAt: number, projections: readonly Projection[]): PreparedEvent {
   const interpretation = interpret(read, signedAt);
   if (interpretation.kind === 'no-table') return IN_NO_TABLE;
-  if (interpretation.kind === 'failure')
-    return {
-      ...IN_NO_TABLE,
-      failure: { stage: PARSE_STAGE, field: WHOLE_EVENT, error: interpretation.reason },
-    };
+  if (interpretation.kind === 'failure') return unusable(PARSE_STAGE, interpretation.reason);
   const { event: content } = interpretation;
   const rows = projections.map((projection) => rowOf(projection, content));
-  return { failure: undefined, content, rows: rows.filter((row) => row !== undefined) };
+  return {
+    failures: fieldFailures(PARSE_STAGE, content.fields.problems),
+    content,
+    rows: rows.filter((row) => row !== undefined),
+  };
+}
+
+/** What `failures` records of unusable values. */
+export function fieldFailures(stage: string, problems: Problems): Omit<Failure, 'seq'>[] {
+  return [...problems].map(([field, error]) => ({ stage, field, error }));
 }
 
 function rowOf(projection: Projection, content: EventContent): RowOfEvent | undefined {
+  const fields = content.fields.fresh(); // each stage has failures of its own
   try {
-    const key = projection.keyOf(content);
+    const key = projection.keyOf({ ...content, fields });
     if (key === undefined) return undefined;
     if (typeof key !== 'string') throw new TypeError(`the key must be text, got ${kindOf(key)}`);
-    return { projection, key };
+    return { projection, key, problems: fields.problems };
   } catch (error) {
     return { projection, key: undefined, error: reasonOf(error) };
   }

@@ -38,7 +38,7 @@ export interface Projection<R extends Row = Row> {
   /**
    * @param row the row so far; must not be changed
    * @returns the row including this event
-   * @throws FieldError if the event has a value that the table cannot hold
+   * @throws FieldError if the table cannot use the event at all; a value that `fields` finds unusable is only left out
    */
   fold(row: Readonly<R> | undefined, event: Event, key: string): R;
 }

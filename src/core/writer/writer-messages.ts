@@ -109,7 +109,9 @@ export function packOutcomes(outcomes: readonly Outcome[]): PackedOutcomes {
     const isRecorded = outcome.kind === 'recorded';
     seqs.push(isRecorded ? outcome.seq : 0);
     types.push(isRecorded ? outcome.type : null);
-    if (!isRecorded || outcome.duplicate || outcome.error !== null) others.set(index, outcome);
+    const isPlain =
+      isRecorded && !outcome.duplicate && outcome.error === null && outcome.warnings.length === 0;
+    if (!isPlain) others.set(index, outcome);
   }
   return { seqs, types, others };
 }
@@ -122,6 +124,7 @@ export function unpackOutcomes({ seqs, types, others }: PackedOutcomes): Outcome
     duplicate: false,
     type,
     error: null,
+    warnings: [],
     otherEventHeader: false,
   });
   return seqs.map((seq, index) => others.get(index) ?? recorded(seq, types[index] ?? null));

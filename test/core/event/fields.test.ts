@@ -5,7 +5,6 @@ import {
   count,
   type Field,
   FieldError,
-  Fields,
   FROM_NUMBER,
   id,
   kindOf,
@@ -14,10 +13,13 @@ import {
   number,
   quantity,
   RECORDING_ID,
+  rowKey,
   text,
   texts,
   time,
-} from '../../../src/core/event/fields.ts';
+} from '../../../src/core/event/field-kinds.ts';
+import { Fields } from '../../../src/core/event/fields.ts';
+import { ROW_KEY_BYTES_MAX, TIME_AHEAD_MAX_MS, TIME_BEHIND_MAX_MS } from '../../../src/core/limits.ts';
 import { calls } from '../../../src/projections/calls.ts';
 import { DURATION_SECONDS, MESSAGE, PARTIES } from '../../../src/projections/columns.ts';
 import { recordings } from '../../../src/projections/recordings.ts';
@@ -25,15 +27,15 @@ import { T0_MS, T0_S } from '../../support/events.ts';
 
 const of = (json: string) => new Fields(JSON.parse(json));
 
-/** The message of the FieldError that the reader throws. */
-function problem(read: () => unknown): string {
-  try {
-    read();
-  } catch (error) {
-    assert.ok(error instanceof FieldError, String(error));
-    return error.message;
-  }
-  return assert.fail('nothing was thrown');
+/** What is wrong with the only value of a field. */
+function problem(fields: Fields, field: Field): string {
+  assert.equal(fields.get(field), undefined);
+  const problems = [...fields.problems];
+  assert.deepEqual(
+    problems.map(([name]) => name),
+    [field.name],
+  );
+  return String(problems[0]?.[1]);
 }
 
 const TOTAL_COST = calls.declared.total_cost_micros.field;
@@ -51,18 +53,14 @@ describe('every kind of field', () => {
 
     it(`${kind}: names the field as sent, and never quotes a text`, () => {
       const wrong = kind === 'text' || kind === 'id' ? '{"secret":"Ann"}' : '"Ann owes 5"';
-      const message = problem(() => of(`{"note":${wrong}}`).get(note));
+      const message = problem(of(`{"note":${wrong}}`), note);
       assert.match(message, /^note must be /);
       assert.doesNotMatch(message, /Ann|secret/);
     });
 
     it(`${kind}: refuses true, an object and a list of lists`, () => {
       for (const value of ['true', '{}', '[[]]']) {
-        assert.match(
-          problem(() => of(`{"note":${value}}`).get(note)),
-          /^note(\[0\])? must be /,
-          value,
-        );
+        assert.match(problem(of(`{"note":${value}}`), note), /^note(\[0\])? must be /, value);
       }
     });
   }
@@ -78,7 +76,7 @@ describe('every kind of field', () => {
 describe('text', () => {
   it('is returned as sent', () => {
     assert.equal(of('{"direction":" Inbound "}').get(text('direction')), ' Inbound ');
-    assert.equal(of('{"direction":"\\u0000"}').get(text('direction')), '\0');
+    assert.equal(of('{"direction":"\\u0000"}').get(text('direction')), '\ufffd');
   });
 
   it('is made well-formed: a lone surrogate becomes U+FFFD, a pair stays', () => {
@@ -88,10 +86,7 @@ describe('text', () => {
   });
 
   it('is not made from a number', () => {
-    assert.equal(
-      problem(() => of('{"direction":5}').get(text('direction'))),
-      'direction must be text, got 5',
-    );
+    assert.equal(problem(of('{"direction":5}'), text('direction')), 'direction must be text, got a number');
   });
 });
 
@@ -108,10 +103,7 @@ describe('message', () => {
   });
 
   it('is named in errors by the spelling that was sent', () => {
-    assert.equal(
-      problem(() => of('{"body":7}').get(MESSAGE)),
-      'body must be text, got 7',
-    );
+    assert.equal(problem(of('{"body":7}'), MESSAGE), 'body must be text, got a number');
   });
 });
 
@@ -127,10 +119,7 @@ describe('id', () => {
   it('is at most 2^53 - 1: a larger number may differ from the digits that were sent', () => {
     assert.equal(of('{"tenant_id":9007199254740991}').get(id('tenant_id')), '9007199254740991');
     for (const number of ['9007199254740992', '9007199254740993', '1e400', '-1', '1.5']) {
-      assert.match(
-        problem(() => of(`{"tenant_id":${number}}`).get(id('tenant_id'))),
-        /^tenant_id must be text or/,
-      );
+      assert.match(problem(of(`{"tenant_id":${number}}`), id('tenant_id')), /^tenant_id must be text or/);
     }
     assert.equal(of('{"tenant_id":"9007199254740993"}').get(id('tenant_id')), '9007199254740993');
   });
@@ -141,11 +130,7 @@ describe('id', () => {
 
   it('is an error if it is required and missing, null or empty', () => {
     for (const json of ['{}', '{"call_uuid":null}', '{"call_uuid":""}', '{"call_id":""}']) {
-      assert.equal(
-        problem(() => of(json).required(CALL_UUID)),
-        'call_uuid is missing',
-        json,
-      );
+      assert.throws(() => of(json).required(CALL_UUID), new FieldError('call_uuid is missing'), json);
     }
     assert.equal(of('{"call_sid":"CA1"}').required(CALL_UUID), 'CA1');
   });
@@ -182,10 +167,10 @@ describe('spellings', () => {
 
   it('are named in errors as they were sent', () => {
     assert.equal(
-      problem(() => of('{"duration":-1}').get(DURATION_SECONDS)),
-      'duration must be a number ≥ 0, got -1',
+      problem(of('{"duration":-1}'), DURATION_SECONDS),
+      'duration must be a number ≥ 0, got a negative number',
     );
-    assert.equal(problem(() => of('{"uuid":[]}').get(CALL_UUID)).split(' ')[0], 'uuid');
+    assert.equal(problem(of('{"uuid":[]}'), CALL_UUID).split(' ')[0], 'uuid');
   });
 
   it('with empty texts are passed over in favor of one that states something', () => {
@@ -193,6 +178,60 @@ describe('spellings', () => {
     assert.equal(of('{"from_number":"","from":"+1"}').get(FROM_NUMBER), '+1');
     assert.equal(of('{"duration_seconds":"","duration":3}').get(DURATION_SECONDS), 3);
     assert.equal(of('{"message":"","body":"Hi"}').get(MESSAGE), 'Hi');
+  });
+});
+
+describe('an unusable value', () => {
+  it('counts as not stated, and is named; a good value under another spelling still counts', () => {
+    const fields = of('{"call_uuid":{},"call_sid":"","uuid":"c1","duration_seconds":"5 s","duration":[]}');
+    assert.equal(fields.required(CALL_UUID), 'c1');
+    assert.equal(fields.get(DURATION_SECONDS), undefined);
+    assert.deepEqual(
+      [...fields.problems],
+      [
+        ['call_uuid', 'call_uuid must be text or a whole number from 0 to 2^53 - 1, got an object'],
+        ['duration_seconds', 'duration_seconds must be a number ≥ 0, got text'],
+      ],
+    );
+    assert.deepEqual([...fields.fresh().problems], []);
+  });
+
+  it('says why a required field has no value', () => {
+    assert.throws(() => of('{"uuid":[]}').required(CALL_UUID), /^FieldError: uuid must be text/);
+  });
+
+  it('after an empty text leaves a message empty', () => {
+    const fields = of('{"message":5,"body":""}');
+    assert.equal(fields.get(MESSAGE), '');
+    assert.equal(fields.problems.get('message'), 'message must be text, got a number');
+  });
+
+  it('is not hidden by a defect of the reader', () => {
+    const broken = { ...text('note'), read: () => assert.fail('a defect') };
+    assert.throws(() => of('{"note":1}').get(broken), /a defect/);
+  });
+});
+
+describe('the key of a row', () => {
+  it('of up to 512 bytes is the id as sent', () => {
+    for (const id of ['c', 'x'.repeat(512), 'é'.repeat(256)])
+      assert.equal(of(JSON.stringify({ call_uuid: id })).get(CALL_UUID), id);
+  });
+
+  it('of more bytes is its beginning and its SHA-256, well-formed and within 512 bytes', () => {
+    const keys = [
+      'x'.repeat(513),
+      `${'x'.repeat(513)}y`,
+      'é'.repeat(257),
+      '😀'.repeat(300),
+      `a${'😀'.repeat(300)}`,
+    ].map((id) => rowKey(id));
+    assert.equal(new Set(keys).size, keys.length);
+    for (const key of keys) {
+      assert.ok(Buffer.byteLength(key) <= ROW_KEY_BYTES_MAX && key.isWellFormed(), key);
+      assert.match(key, /#[0-9a-f]{64}$/);
+      assert.equal(rowKey(key), key);
+    }
   });
 });
 
@@ -219,12 +258,12 @@ describe('number', () => {
 
   it('is not infinite', () => {
     assert.equal(
-      problem(() => of('{"confidence":1e400}').get(number('confidence'))),
-      'confidence must be a number, got Infinity',
+      problem(of('{"confidence":1e400}'), number('confidence')),
+      'confidence must be a number, got a number beyond 2^53 - 1',
     );
     assert.match(
-      problem(() => of('{"confidence":-1e400}').get(number('confidence'))),
-      /got -Infinity$/,
+      problem(of('{"confidence":-1e400}'), number('confidence')),
+      /got a number beyond 2\^53 - 1$/,
     );
   });
 
@@ -245,7 +284,7 @@ describe('number', () => {
       '1\\n',
     ]) {
       assert.equal(
-        problem(() => of(`{"confidence":"${text}"}`).get(number('confidence'))),
+        problem(of(`{"confidence":"${text}"}`), number('confidence')),
         'confidence must be a number, got text',
         text,
       );
@@ -262,8 +301,8 @@ describe('quantity', () => {
   });
 
   it('is refused below 0', () => {
-    const below = (json: string) => problem(() => of(`{"duration":${json}}`).get(DURATION_SECONDS));
-    assert.equal(below('-0.001'), 'duration must be a number ≥ 0, got -0.001');
+    const below = (json: string) => problem(of(`{"duration":${json}}`), DURATION_SECONDS);
+    assert.equal(below('-0.001'), 'duration must be a number ≥ 0, got a negative number');
     assert.equal(below('"-1"'), 'duration must be a number ≥ 0, got text');
   });
 });
@@ -279,7 +318,7 @@ describe('count', () => {
 
   it('is refused if it is -1, 1.5, or 2^53 and above', () => {
     for (const json of ['-1', '1.5', '9007199254740992', '9007199254740993', '1e400', '"-1"', '"1.5"']) {
-      const message = problem(() => of(`{"segments":${json}}`).get(count('segments')));
+      const message = problem(of(`{"segments":${json}}`), count('segments'));
       assert.match(message, /^segments must be a whole number ≥ 0, got /, json);
     }
   });
@@ -318,12 +357,30 @@ describe('micros', () => {
 
   it('are refused if too large to be exact', () => {
     for (const json of ['9007199255', '-9007199255', '1e300', '"999999999999"']) {
-      assert.match(
-        problem(() => of(`{"cost":${json}}`).get(TOTAL_COST)),
-        /^cost must be an amount/,
-        json,
-      );
+      assert.match(problem(of(`{"cost":${json}}`), TOTAL_COST), /^cost must be an amount/, json);
     }
+  });
+});
+
+describe('a time', () => {
+  const signed = (json: string) => new Fields(JSON.parse(json), undefined, T0_MS);
+
+  it('may be at most one hour after the signature, because a wrong clock must not win forever', () => {
+    const at = (ms: number) => signed(`{"ended_at":${ms}}`);
+    for (const ms of [T0_MS - 10 * 365 * 86_400_000, T0_MS, T0_MS + TIME_AHEAD_MAX_MS])
+      assert.equal(at(ms).get(time('ended_at')), ms);
+    assert.equal(
+      problem(at(T0_MS + TIME_AHEAD_MAX_MS + 1), time('ended_at')),
+      'ended_at must be at most 60 minutes after the signature',
+    );
+  });
+
+  it('may be bounded below, too', () => {
+    const earliestMs = T0_MS - TIME_BEHIND_MAX_MS;
+    assert.equal(signed(`{"ended_at":${earliestMs}}`).get(time('ended_at'), earliestMs), earliestMs);
+    const before = signed(`{"ended_at":${earliestMs - 1}}`);
+    assert.equal(before.get(time('ended_at'), earliestMs), undefined);
+    assert.equal(before.problems.get('ended_at'), 'ended_at must be at most 7 days before the signature');
   });
 });
 
@@ -335,10 +392,10 @@ describe('time', () => {
   });
 
   it('is an error, never a guess, if it cannot be read', () => {
-    for (const json of ['0', '-1', '"soon"', '"1705329131"', '1705329131.5', '1e400', 'false']) {
+    for (const json of ['0', '-1', '"soon"', '"2026-02-30"', '1e400', 'false']) {
       assert.match(
-        problem(() => of(`{"ended_at":${json}}`).get(time('ended_at'))),
-        /^ended_at must be ISO 8601 text or Unix time between 2000 and 2100, got /,
+        problem(of(`{"ended_at":${json}}`), time('ended_at')),
+        /^ended_at must be an ISO 8601 or RFC 2822 date or a Unix time, from 2000 to 2100, got /,
         json,
       );
     }
@@ -357,11 +414,11 @@ describe('texts', () => {
 
   it('names the item that is not text', () => {
     assert.equal(
-      problem(() => of('{"media_urls":["a",null]}').get(texts('media_urls'))),
+      problem(of('{"media_urls":["a",null]}'), texts('media_urls')),
       'media_urls[1] must be text, got null',
     );
     assert.equal(
-      problem(() => of('{"media_urls":"a"}').get(texts('media_urls'))),
+      problem(of('{"media_urls":"a"}'), texts('media_urls')),
       'media_urls must be a list of texts, got text',
     );
   });
@@ -387,7 +444,10 @@ describe('isTest', () => {
 
 describe('kindOf', () => {
   it('names the kind of a JSON value', () => {
-    const words = [null, [], {}, '', 0, true].map((value) => kindOf(value));
-    assert.deepEqual(words, ['null', 'a list', 'an object', 'text', 'a number', 'a boolean']);
+    const words = [null, [], {}, '', 0, true, -1, 1.5, 2 ** 53, Number.POSITIVE_INFINITY].map(kindOf);
+    assert.deepEqual(words, [
+      ...['null', 'a list', 'an object', 'text', 'a number', 'a boolean', 'a negative number', 'a fraction'],
+      ...['a number beyond 2^53 - 1', 'a number beyond 2^53 - 1'],
+    ]);
   });
 });

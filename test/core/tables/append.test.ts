@@ -83,8 +83,27 @@ describe('a batch, planned without a database', () => {
       duplicate: true,
       type: 'call.busy',
       error: 'a; b',
+      warnings: [],
       otherEventHeader: true,
     });
+  });
+
+  it('answers with warnings for values that were left out, sorted and each once', () => {
+    const failures = ['z', 'a', 'z'].map((error, index) => ({
+      seq: 1,
+      stage: `stage ${index}`,
+      field: 'duration_seconds',
+      error,
+    }));
+    const whole = { seq: 2, stage: 'calls', field: '', error: 'x' };
+    const found = appended([call('a'), call('b')]).outcomes([...failures, whole]);
+    assert.deepEqual(
+      found.map(({ error, warnings }) => [error, warnings]),
+      [
+        [null, ['a', 'z']],
+        ['x', []],
+      ],
+    );
   });
 
   it('joins several failures of one event, each reason once', () => {
@@ -107,7 +126,7 @@ describe('a delivery prepared without being folded', () => {
     assert.deepEqual(columns, expected);
     assert.equal(folded.rows.length, 1);
     assert.deepEqual(event, {
-      failure: { stage: 'writer', field: '', error: 'the receiver failed on this event (E_DEFECT)' },
+      failures: [{ stage: 'writer', field: '', error: 'the receiver failed on this event (E_DEFECT)' }],
       content: undefined,
       rows: [],
     });

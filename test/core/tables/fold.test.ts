@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CALL_UUID, FieldError } from '../../../src/core/event/fields.ts';
+import { CALL_UUID, FieldError } from '../../../src/core/event/field-kinds.ts';
 import { type FoldingEvent, fold, keysOf, type RowsBefore } from '../../../src/core/tables/fold.ts';
 import { prepare, prepareUnfolded } from '../../../src/core/tables/prepare.ts';
 import type { Projection, Row } from '../../../src/core/tables/projection.ts';
@@ -149,7 +149,7 @@ describe('a fold, without a database', () => {
         seq: 1,
         stage: 'keyed',
         field: '',
-        error: 'call_uuid must be text or a whole number up to 2^53 - 1, got an object',
+        error: 'call_uuid must be text or a whole number from 0 to 2^53 - 1, got an object',
       },
       { seq: 2, stage: 'parse', field: '', error: 'the body is not valid JSON' },
       { seq: 3, stage: 'writer', field: '', error: 'the receiver failed on this event (Error)' },

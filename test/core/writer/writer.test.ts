@@ -71,6 +71,7 @@ class FakeThread implements Thread<ToWriter> {
         duplicate: false,
         type: null,
         error: null,
+        warnings: [],
         otherEventHeader: false,
       }),
     );
@@ -130,6 +131,7 @@ describe('the outcomes of a batch between the threads', () => {
       duplicate: false,
       type: 'call.ringing',
       error: null,
+      warnings: [],
       otherEventHeader: false,
     };
     const outcomes: Recorded[] = [

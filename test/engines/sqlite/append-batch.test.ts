@@ -4,11 +4,12 @@ import { describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { CHAIN_GENESIS, chainLink } from '../../../src/core/event/chain.ts';
 import type { Recorded } from '../../../src/core/event/delivery.ts';
-import { CALL_UUID, FieldError } from '../../../src/core/event/fields.ts';
+import { CALL_UUID, FieldError } from '../../../src/core/event/field-kinds.ts';
 import { LOG_READ_EVENTS_MAX, ROWS_KEPT_BYTES_MAX } from '../../../src/core/limits.ts';
 import type { Derivations, Projection } from '../../../src/core/tables/projection.ts';
 import { openDatabase } from '../../../src/engines/sqlite/file/database.ts';
 import { storedEvents } from '../../../src/engines/sqlite/log/event-log.ts';
+import { calls } from '../../../src/projections/calls.ts';
 import { derivations } from '../../../src/projections/index.ts';
 import {
   appenderOf,
@@ -78,6 +79,7 @@ describe('a batch', () => {
         duplicate: false,
         type: 'call.ringing',
         error: null,
+        warnings: [],
         otherEventHeader: false,
       },
       {
@@ -86,6 +88,7 @@ describe('a batch', () => {
         duplicate: false,
         type: 'sms.sent',
         error: 'the body is not valid JSON',
+        warnings: [],
         otherEventHeader: false,
       },
     ]);
@@ -191,8 +194,8 @@ describe('a repeated body', () => {
 
   it('is answered with the reason that failures now holds for the event', () => {
     const { appender, database } = given();
-    const bad = call('a', 'call.completed', { duration: -1 });
-    const reason = 'duration must be a number ≥ 0, got -1';
+    const bad = call('', 'call.completed');
+    const reason = 'call_uuid is missing';
     assert.deepEqual(errorsOf(appender.append([bad, bad]).outcomes), [reason, reason]);
     database.exec("UPDATE failures SET error = 'another reason'");
     assert.deepEqual(errorsOf(appender.append([bad]).outcomes), ['another reason']);
@@ -337,14 +340,14 @@ describe('a projection that cannot use one event of a batch', () => {
     const { appender, rows } = given();
     const { outcomes } = appender.append([
       call('a', 'call.initiated', { from: '+15551230001' }),
-      call('a', 'call.completed', { duration: 'long', cost: 1 }),
+      call('a', 'call.completed', { call_uuid: [], cost: 1 }),
       call('b', 'call.completed', { duration: 5 }),
       delivery({ event: 'sms.received', data: { message_id: 'm', body: 'STOP' } }),
       delivery({ event: 'call.ringing', data: [] }),
     ]);
     assert.deepEqual(errorsOf(outcomes), [
       null,
-      'duration must be a number ≥ 0, got text',
+      'call_uuid must be text or a whole number from 0 to 2^53 - 1, got a list',
       null,
       'from_number is missing',
       'data must be an object, got a list',
@@ -428,8 +431,8 @@ describe('what an appender keeps in memory', () => {
 });
 
 describe('a table of another version', () => {
-  for (const version of [0, 2]) {
-    it(`(${version} instead of 1) is left alone and reported, and the others are updated`, () => {
+  for (const version of [calls.version - 1, calls.version + 1]) {
+    it(`(${version} instead of ${calls.version}) is left alone and reported, and the others are updated`, () => {
       const { appender, path, rows } = given();
       appender.append([call('a')]);
       changeFile(path, `UPDATE projections SET version = ${version} WHERE name = 'calls'`);
@@ -472,10 +475,10 @@ describe('a table of the current version that lacks events', () => {
     setVersion(99);
     it.appender.append(
       Array.from({ length: count }, (_, n) =>
-        call('shared', 'call.answered', { from: `+${n}`, answered_at: n % 10 === 9 ? 'x' : T0_S + n }),
+        call('shared', 'call.answered', { from: `+${n}`, ...(n % 10 === 9 && { call_uuid: [] }) }),
       ),
     );
-    setVersion(1);
+    setVersion(calls.version);
     return it;
   }
   const state = (rows: TestDatabase['rows']) =>

@@ -45,7 +45,7 @@ function mixed(n: number): Delivery {
       timestamp,
       data: { recording_id: `rec-${subject}`, call_id: `call-${subject}` },
     },
-    { event: 'call.completed', timestamp, data: { call_uuid: `odd-${subject}`, duration_seconds: -n } },
+    { event: 'call.completed', timestamp, data: { call_uuid: ['odd', subject] } },
   ];
   return delivery(bodies[n % bodies.length] ?? {}, {
     signature: null,
@@ -86,14 +86,14 @@ function damageCalls(databasePath: string): void {
   );
 }
 
-/** The projections with a `calls` table of version 2, which has one more column. */
+/** The projections with a newer version of the table `calls`, which has one more column. */
 const newerDerivations: Derivations = {
   ...derivations,
   projections: derivations.projections.map((projection) =>
     projection.name === 'calls'
       ? ({
           ...calls,
-          version: 2,
+          version: calls.version + 1,
           columns: [...calls.columns, { name: 'note', kind: 'TEXT', isNullable: true }],
           fold: (row, event, key) => ({ ...calls.fold(row as never, event, key), note: 'new' }),
         } as Projection)
