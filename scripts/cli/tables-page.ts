@@ -1,6 +1,8 @@
 /** docs/TABLES.md: the columns of every table, as they are declared. */
 
 import { SPELLINGS_WITH_TABLE, statusOf, tabledType } from '../../src/core/event/event-types.ts';
+import { OCCURRED } from '../../src/core/event/fields.ts';
+import { ROW_KEY_BYTES_MAX, TIME_AHEAD_MAX_MS } from '../../src/core/limits.ts';
 import { columnType } from '../../src/core/tables/column-check.ts';
 import { type Column, SETTLING, type Table } from '../../src/projections/columns.ts';
 
@@ -20,8 +22,22 @@ The columns of each table, the fields that they come from, and the event types t
 this page from \`src/projections\`. All types are those of SQLite's \`STRICT\` tables, so a program that reads the file
 needs SQLite 3.37 or newer (2021). An older one reports \`malformed database schema\`.
 
-A field is read under each of its names, in this order. A handler gets it under the first one, from the same event types.
-A time without a field is the one at which the event occurred, and so is a time whose field is missing.
+A field is read under each of its names, in this order: the first usable value counts. A handler gets it under the first
+name, from the same event types. A time without a field is the one at which the event occurred.
+
+An unusable value counts as not stated. The event is folded with the rest; the answer's \`warnings\` and the table
+\`failures\` name the field and the kind of value, never the value.
+
+- A time is ISO 8601 text, an RFC 2822 date, or a Unix time in seconds, milli-, micro- or nanoseconds, as a number or text.
+  One that is unreadable, or more than ${TIME_AHEAD_MAX_MS / 60_000} minutes later than the signature, is unusable.
+- An event occurred at the first usable time of \`timestamp\`, ${OCCURRED.slice(0, 3)
+    .map(({ name }) => code(name))
+    .join(', ')},
+  ${OCCURRED.slice(3)
+    .map(({ name }) => code(name))
+    .join(', ')}, or else at that of its signature.
+- An id or a phone number is text or a whole number ≥ 0. A number may be sent as decimal text.
+- In texts, U+0000 and lone surrogates become U+FFFD. A key of more than ${ROW_KEY_BYTES_MAX} bytes ends in its SHA-256.
 
 How a column settles, whatever the order in which events arrive:
 

@@ -103,7 +103,7 @@ describe('in a browser', () => {
     assert.equal(await tile('events'), '10');
     assert.equal(await tile('calls'), '3');
     assert.equal(await tile('answered'), '33.3 %');
-    assert.equal(await tile('cost'), '0.05');
+    assert.equal(await tile('cost (USD)'), '0.05');
     assert.match(await tile('opted out'), /^1 of 1 in total$/);
     assert.equal((await page.locator('svg[role=img] rect').count()) > 0, true);
     assert.match((await page.locator('main').textContent()) ?? '', /duration_seconds must be a number/);

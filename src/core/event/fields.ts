@@ -12,12 +12,17 @@ const ID_SPELLINGS = [CALL_UUID, MESSAGE_ID, RECORDING_ID].flatMap(({ spellings 
 const TIMESTAMP = time('timestamp');
 
 /**
- * The times that an event can state besides its timestamp. Later ones come first, because `call.completed` also states
+ * The times that an event can state besides its timestamp, in order of precedence. Later ones come first, because `call.completed` also states
  * when the call started. body-time.ts has a list of its own on purpose: that one is frozen.
  */
-const OCCURRED = ['ended_at', 'delivered_at', 'received_at', 'answered_at', 'started_at', 'created_at'].map(
-  (name) => time(name),
-);
+export const OCCURRED = [
+  'ended_at',
+  'delivered_at',
+  'received_at',
+  'answered_at',
+  'started_at',
+  'created_at',
+].map((name) => time(name));
 
 /** What one event states, for all three body shapes, and which of its values are unusable. */
 export class Fields {
