@@ -23,7 +23,7 @@ import {
   type Values as ValuesOf,
   whole,
 } from './cli/options.ts';
-import { print } from './cli/output.ts';
+import { jsonLine, print } from './cli/output.ts';
 import { bodyMember, eventAt, eventLines, eventMembers, recordedVerdict } from './cli/shown-event.ts';
 
 const USAGE = `
@@ -103,7 +103,7 @@ async function list(reader: Reader, values: Values, rest: readonly string[]): Pr
   do {
     const pieceLimit = Math.min(limit - count, LIST_PIECE_EVENTS);
     const piece: Found = await findEvents(reader, filter, { after, before: next }, pieceLimit);
-    if (isJson) await print(piece.events.map((event) => JSON.stringify(event)));
+    if (isJson) await print(piece.events.map(jsonLine));
     else found.push(...piece.events);
     count += piece.events.length;
     next = piece.before;
@@ -129,7 +129,7 @@ async function exportEvents(reader: Reader, values: Values, rest: readonly strin
     for (const event of events) {
       if (event.seq !== seq + 1) throw missing(seq + 1);
       if (event.seq > last) break;
-      await print([JSON.stringify(exported(event))]);
+      await print([jsonLine(exported(event))]);
       seq = event.seq;
     }
   }
@@ -158,7 +158,7 @@ async function tail(reader: Reader, values: Values, rest: readonly string[]): Pr
   const filter = filterOf(values);
   const limit = values.limit ?? Number.POSITIVE_INFINITY;
   const lineOf =
-    values.output === 'json' ? JSON.stringify : (event: FoundEvent) => cellsOf(event).join('  ').trimEnd();
+    values.output === 'json' ? jsonLine : (event: FoundEvent) => cellsOf(event).join('  ').trimEnd();
   let last = values.after ?? (await reader.head()).seq;
   let shown = 0;
   for (let version: unknown; shown < limit; await wait(TAIL_LOOK_MS)) {
@@ -181,7 +181,7 @@ async function show(reader: Reader, values: Values, rest: readonly string[]): Pr
   const event = await eventAt(reader, onlySeq(rest));
   const verdict = await recordedVerdict(reader, event.seq);
   const isJson = values.output === 'json';
-  await print(isJson ? [JSON.stringify(eventMembers(event, verdict))] : eventLines(event, verdict));
+  await print(isJson ? [jsonLine(eventMembers(event, verdict))] : eventLines(event, verdict));
 }
 
 async function raw(reader: Reader, _values: Values, rest: readonly string[]): Promise<void> {

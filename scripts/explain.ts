@@ -15,7 +15,7 @@ import { type Arguments, EX_FAILED, executeCommand } from './cli/command.ts';
 import { readEnvironment, seqToFold, withFolded, withLog } from './cli/environment.ts';
 import { counted, shownTime } from './cli/numbers.ts';
 import { OUTPUT, readSeq, UsageError } from './cli/options.ts';
-import { print } from './cli/output.ts';
+import { jsonLine, print } from './cli/output.ts';
 import { eventAt, recordedVerdict } from './cli/shown-event.ts';
 import { noteTableProblems } from './cli/table-lines.ts';
 
@@ -54,7 +54,7 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
     const found =
       seq === undefined ? await rowsOf(reader, kind, id) : await explainEvent(reader, tables, seq);
     if (found.length === 0 && seq === undefined) await print([await notFound(reader, kind, id)]);
-    else if (isJson) await print([JSON.stringify(found.map(jsonOf))]);
+    else if (isJson) await print([jsonLine(found.map(jsonOf))]);
     else if (found.length === 0) await print(['it does not belong to any row']);
     else await print(found.flatMap((row, index) => [...(index === 0 ? [] : ['']), ...linesOf(row)]));
     return found.length === 0 && seq === undefined ? EX_FAILED : 0;

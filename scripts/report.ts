@@ -22,6 +22,7 @@ import { csvLines, SEPARATORS, type Separator } from './cli/csv.ts';
 import { readEnvironment, seqToFold, withFolded, withLog } from './cli/environment.ts';
 import { counted, grouped, shownTime } from './cli/numbers.ts';
 import { choice, knownName, readTime, TEXT, TIME, UsageError, whole } from './cli/options.ts';
+import { jsonLine } from './cli/output.ts';
 import { noteTableProblems } from './cli/table-lines.ts';
 
 /** How a report becomes text, by `--format`. */
@@ -187,7 +188,7 @@ function jsonText({ name, columns, rows, leftOut, total, by, sinceMs, untilMs, a
     rows_left_out: leftOut,
     total: total ?? null,
   };
-  return `${JSON.stringify(report)}\n`;
+  return `${jsonLine(report)}\n`;
 }
 
 await executeCommand(USAGE, OPTIONS, main);

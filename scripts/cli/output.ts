@@ -21,6 +21,17 @@ export async function print(lines: readonly string[]): Promise<void> {
   if (!process.stdout.write(lines.map((line) => `${line}\n`).join(''))) await once(process.stdout, 'drain');
 }
 
+/** What JSON.stringify leaves as it is, although a terminal may run it: C1 controls, line separators, direction marks. */
+const TERMINAL_CONTROLS = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** One line of JSON in which nothing can control a terminal. */
+export function jsonLine(value: unknown): string {
+  return JSON.stringify(value).replace(
+    TERMINAL_CONTROLS,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 /** @param label the current step; a new label starts a new bar */
 export function showProgress(label: string, done: number, total: number): void {
   const nowMs = performance.now();
