@@ -32,7 +32,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(seconds / SECONDS.day)} d ${Math.floor((seconds % SECONDS.day) / SECONDS.hour)} h`;
 }
 
-/** @param micros millionths of the currency unit, which are exact; only the output is rounded */
+/** @param micros millionths of a US dollar, which are exact; only the output is rounded */
 export function money(micros: number): string {
   return (micros / 1_000_000).toLocaleString('en-US', {
     minimumFractionDigits: 2,
