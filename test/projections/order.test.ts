@@ -1,36 +1,45 @@
 /**
  * The property on which the whole design relies: any order of the same events, and any repetition of deliveries, gives
- * the same rows; and rows folded live equal rows folded again from the log.
+ * the same rows, failures and answers; and rows folded live equal rows folded again from the log.
  *
- * `IRISX_TEST_SEED=123` repeats one history, `IRISX_TEST_HISTORIES=50000` runs more of them.
+ * `IRISX_TEST_SEED=123` repeats one history of each kind, `IRISX_TEST_HISTORIES=50000` runs more of them.
  */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Delivery, Recorded } from '../../src/core/event/delivery.ts';
-import { SPELLINGS_WITH_TABLE } from '../../src/core/event/event-types.ts';
-import type { Failure } from '../../src/core/event/recorded-event.ts';
+import { type Failure, WHOLE_EVENT } from '../../src/core/event/recorded-event.ts';
 import { createTableSql, failuresTable } from '../../src/engines/sqlite/file/schema.ts';
-import { headOf } from '../../src/engines/sqlite/log/event-log.ts';
+import { addFailure, headOf } from '../../src/engines/sqlite/log/event-log.ts';
 import { foldRange, Rows as TableRows } from '../../src/engines/sqlite/log/rows.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { appenderOf, openInMemory } from '../support/database.ts';
-import { delivery, T0_S } from '../support/events.ts';
 import { type Random, seededRandom } from '../support/random.ts';
-import { randomBody } from '../support/random-bodies.ts';
+import {
+  anyBodies,
+  type BodyOf,
+  plausibleBodies,
+  randomHistory,
+  shuffledWithRetries,
+} from '../support/random-histories.ts';
 
-const HISTORIES = Number(process.env['IRISX_TEST_HISTORIES'] ?? 2_000);
+const HISTORIES = Number(process.env['IRISX_TEST_HISTORIES'] ?? 5_000);
+/** For each of these histories in which any value may be anything, this many of plausible events. */
+const PLAUSIBLE_PER_ANY = 10;
 const FIRST_SEED = 20_261_124;
 
 type Rows = Record<string, unknown>[];
+
+/** An answer, and whether it was given while all tables reflected the log. */
+type Answer = Recorded & { readonly isWhole: boolean };
 
 /** A database that every history starts with empty, and a second set of tables for folding the log again. */
 class World {
   readonly #database: Database = openInMemory();
   #appender = appenderOf(this.#database, derivations);
   readonly #again: TableRows[];
-  readonly #addFailureAgain: (failure: Failure) => void;
+  readonly #addFailureAgain = (failure: Failure) => addFailure(this.#database, failure, 'again.failures');
   readonly #prepared = new Map<string, Statement<unknown[]>>();
 
   constructor() {
@@ -42,26 +51,23 @@ class World {
       database.exec(createTableSql(projection, `again.${projection.name}`));
       return new TableRows(database, projection, `again.${projection.name}`);
     });
-    const insert = database.prepare(
-      'INSERT INTO again.failures (seq, stage, field, error) VALUES (?, ?, ?, ?)',
-    );
-    this.#addFailureAgain = ({ seq, stage, field, error }) => void insert.run(seq, stage, field, error);
   }
 
-  /** Appends deliveries in batches of random size. Occasionally a table lags for some of them. */
-  append(deliveries: readonly Delivery[], random: Random): Recorded[] {
+  /** Appends deliveries in batches of random size to an empty log. Occasionally a table lags for some of them. */
+  append(deliveries: readonly Delivery[], random: Random): Answer[] {
     this.#empty();
-    const outcomes: Recorded[] = [];
+    const answers: Answer[] = [];
     for (let from = 0; from < deliveries.length; ) {
       const size = 1 + random.below(8);
       const lagging = random.chance(0.1) ? random.pick(derivations.projections) : undefined;
       if (lagging !== undefined) this.#setVersion(lagging.name, 99);
-      outcomes.push(...this.#appender.append(deliveries.slice(from, from + size)).outcomes);
+      const { outcomes } = this.#appender.append(deliveries.slice(from, from + size));
+      answers.push(...outcomes.map((outcome) => ({ ...outcome, isWhole: lagging === undefined })));
       if (lagging !== undefined) this.#setVersion(lagging.name, lagging.version);
       from += size;
     }
     assert.deepEqual(this.#appender.append([]).lagging, []);
-    return outcomes;
+    return answers;
   }
 
   /** Folds the log again from its first event, as a rebuild does. */
@@ -73,6 +79,13 @@ class World {
       after = seq;
     }
     for (const table of this.#again) table.write(this.#addFailureAgain);
+  }
+
+  /** The answers to deliveries that the log has, once the failures of foldAgain() have replaced the live ones. */
+  answersAfterRebuild(deliveries: readonly Delivery[]): Answer[] {
+    this.#prepare('DELETE FROM main.failures').run();
+    this.#prepare('INSERT INTO main.failures SELECT * FROM again.failures').run();
+    return this.#appender.append(deliveries).outcomes.map((outcome) => ({ ...outcome, isWhole: true }));
   }
 
   /** The rows of every table with all columns. */
@@ -128,94 +141,134 @@ class World {
   }
 }
 
-/** Deliveries with distinct bodies. The same body with two headers would be one event, of either type. */
-function history(random: Random): Delivery[] {
-  const subjects = random
-    .shuffle(['s1', 's2', 'S1', 's\u0000', 's\ud800', 's\ufffd'])
-    .slice(0, 1 + random.below(3));
-  // All types or a few. With few types, more events belong to the same row.
-  const types = random.chance(0.4)
-    ? SPELLINGS_WITH_TABLE
-    : random.shuffle(SPELLINGS_WITH_TABLE).slice(0, 1 + random.below(3));
-  const byBody = new Map<string, Delivery>();
-  const count = 1 + random.below(24);
-  while (byBody.size < count) {
-    const { body, eventHeader } = randomBody(random, subjects, types);
-    const signedAt = T0_S + random.below(4);
-    if (!byBody.has(body)) byBody.set(body, delivery(body, { eventHeader, signedAt }));
-  }
-  return [...byBody.values()];
-}
-
-/** Another order, with retries: the same bytes with a new signature and time, sometimes with another header. */
-function shuffledWithRetries(deliveries: readonly Delivery[], random: Random): Delivery[] {
-  const arriving = random.shuffle(deliveries);
-  for (const original of deliveries) {
-    if (!random.chance(0.4)) continue;
-    const retry = {
-      ...original,
-      signedAt: original.signedAt + random.pick([0, 7, 3_600]),
-      receivedAtMs: original.receivedAtMs + 7_000,
-      signature: 'cd'.repeat(32),
-      eventHeader: random.chance(0.2) ? random.pick(SPELLINGS_WITH_TABLE) : original.eventHeader,
+/** Every answer names what `failures` records for its event, each text once, sorted. */
+function checkAnswers(answers: readonly Answer[], failures: Rows): void {
+  const bySeq = Map.groupBy(failures, ({ seq }) => seq);
+  for (const { seq, error, warnings, isWhole } of answers) {
+    if (!isWhole) continue;
+    const texts = (chosen: (field: unknown) => boolean) => [
+      ...new Set((bySeq.get(seq) ?? []).filter(({ field }) => chosen(field)).map((each) => each['error'])),
+    ];
+    const expected = {
+      error:
+        texts((field) => field === WHOLE_EVENT)
+          .toSorted()
+          .join('; ') || null,
+      warnings: texts((field) => field !== WHOLE_EVENT).toSorted(),
     };
-    const first = arriving.indexOf(original);
-    arriving.splice(first + 1 + random.below(arriving.length - first), 0, retry);
+    assert.deepEqual({ error, warnings }, expected, 'an answer differs from the failures');
   }
-  return arriving;
 }
 
 const live = new World();
 const other = new World();
-const seen = { events: 0, failures: 0, duplicates: 0, rows: 0 };
 
-function checkHistory(seed: number): void {
+function checkHistory(seed: number, bodies: (random: Random) => BodyOf, seen: Seen): void {
   const random = seededRandom(seed);
-  const deliveries = history(random);
-  live.append(deliveries, random);
+  const deliveries = randomHistory(random, bodies(random));
+  const answers = live.append(deliveries, random);
   assert.equal(live.eventCount, deliveries.length);
   live.foldAgain();
-  assert.deepEqual(live.tables('again'), live.tables('main'), 'rebuilt differs from live');
+  const rebuilt = live.tables('again');
+  assert.deepEqual(rebuilt, live.tables('main'), 'rebuilt differs from live');
+  checkAnswers(answers, rebuilt['failures'] ?? []);
   const expected = live.meaning();
+  checkAnswers(live.answersAfterRebuild(deliveries), rebuilt['failures'] ?? []);
 
   for (let round = 0; round < 2; round++) {
     const arriving = shuffledWithRetries(deliveries, random);
     const outcomes = other.append(arriving, random);
     assert.equal(other.eventCount, deliveries.length);
     assert.deepEqual(other.meaning(), expected, 'another order gives other rows');
-    seen.duplicates += outcomes.filter(({ duplicate }) => duplicate).length;
+    checkAnswers(outcomes, other.tables('main')['failures'] ?? []);
+    seen.add('repetitions', outcomes.filter(({ duplicate }) => duplicate).length);
   }
   other.foldAgain();
   assert.deepEqual(other.tables('again'), other.tables('main'), 'rebuilt differs from live');
 
-  seen.events += deliveries.length;
-  seen.failures += expected['failures']?.length ?? 0;
-  for (const rows of Object.values(expected)) seen.rows += rows.length;
+  seen.add('histories', 1);
+  seen.add('events', deliveries.length);
+  seen.addTables(expected);
+}
+
+/** Counts what the histories contained. */
+class Seen {
+  readonly counts: Record<string, number> = {};
+
+  add(what: string, count: number): void {
+    this.counts[what] = (this.counts[what] ?? 0) + count;
+  }
+
+  addTables({ failures = [], ...tables }: Record<string, Rows>): void {
+    const count = (what: string, rows: Rows, chosen: (row: Rows[number]) => boolean) =>
+      this.add(what, rows.filter(chosen).length);
+    const { calls = [], sms_messages: messages = [], recordings = [], contacts = [] } = tables;
+    const rows = [calls, messages, recordings, contacts].flat();
+    const isHidden = (row: Rows[number]) => row['stated_error_code'] !== null && row['error_code'] === null;
+    this.add('rows', rows.length);
+    count('unusable events', failures, ({ field }) => field === WHOLE_EVENT);
+    count('unusable values', failures, ({ field }) => field !== WHOLE_EVENT);
+    count('unusable ids beside usable ones', failures, ({ field }) => field === 'message_id');
+    count('times after the signature', failures, ({ error }) => /after the signature/.test(String(error)));
+    count('times that cannot be read', failures, ({ error }) => /RFC 2822/.test(String(error)));
+    count('errors that are not shown', messages, isHidden);
+    count('errors that are shown', messages, ({ error_code }) => error_code !== null);
+    count('recordings by URL', recordings, ({ identified_by }) => identified_by === 'url');
+    count('recordings by call', recordings, ({ identified_by }) => identified_by === 'call');
+    const keys = [...calls, ...messages].map((row) => String(row['call_uuid'] ?? row['message_id']));
+    this.add('long keys', keys.filter((key) => /#[0-9a-f]{64}$/.test(key)).length);
+    this.add('keys without U+0000', keys.filter((key) => key.includes('\ufffd')).length);
+    count('contacts', contacts, () => true);
+    count('opted in', contacts, ({ opted_out }) => opted_out === 0);
+  }
 }
 
 describe('any history of events', () => {
   const chosen = process.env['IRISX_TEST_SEED'];
-  const seeds =
-    chosen === undefined ? Array.from({ length: HISTORIES }, (_, n) => FIRST_SEED + n) : [Number(chosen)];
+  const seedsOf = (count: number) =>
+    chosen === undefined ? Array.from({ length: count }, (_, n) => FIRST_SEED + n) : [Number(chosen)];
 
-  it(`gives the same rows in any order, with any repetitions, and when rebuilt (${seeds.length} histories)`, () => {
+  function check(seeds: readonly number[], bodies: (random: Random) => BodyOf): Seen {
+    const seen = new Seen();
     for (const seed of seeds) {
       try {
-        checkHistory(seed);
+        checkHistory(seed, bodies, seen);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         throw new Error(`IRISX_TEST_SEED=${seed}: ${reason}`, { cause: error });
       }
     }
+    return seen;
+  }
+
+  it(`gives the same rows and answers in any order, repeated and rebuilt (${HISTORIES} histories)`, (t) => {
+    const { counts } = check(seedsOf(HISTORIES), plausibleBodies);
+    t.diagnostic(JSON.stringify(counts));
+    if (chosen === undefined) checkRandomEnough(counts, PLAUSIBLE);
   });
 
-  it('is random enough: many events, rows, repetitions, and some failures', {
-    skip: chosen !== undefined,
-  }, () => {
-    const perHistory = (count: number) => count / seeds.length;
-    assert.ok(perHistory(seen.events) > 8, JSON.stringify(seen));
-    assert.ok(perHistory(seen.rows) > 2, JSON.stringify(seen));
-    assert.ok(perHistory(seen.duplicates) > 4, JSON.stringify(seen));
-    assert.ok(perHistory(seen.failures) > 0.5 && seen.failures < seen.events / 2, JSON.stringify(seen));
+  it('does so, too, if every value of every field is any JSON', (t) => {
+    const { counts } = check(seedsOf(HISTORIES / PLAUSIBLE_PER_ANY), anyBodies);
+    t.diagnostic(JSON.stringify(counts));
+    if (chosen === undefined) checkRandomEnough(counts, ANY);
   });
 });
+
+/** How many there must be at least per 100 histories. */
+type Least = Readonly<Record<string, number>>;
+
+const PLAUSIBLE: Least = {
+  ...{ events: 800, rows: 300, repetitions: 500, 'unusable events': 40, 'unusable values': 300 },
+  'unusable ids beside usable ones': 5,
+  ...{ 'times after the signature': 15, 'times that cannot be read': 50 },
+  ...{ 'errors that are shown': 15, 'errors that are not shown': 3 },
+  ...{ 'recordings by URL': 40, 'recordings by call': 40, 'long keys': 40, 'keys without U+0000': 30 },
+  ...{ contacts: 10, 'opted in': 5 },
+};
+const ANY: Least = { events: 800, rows: 300, repetitions: 500, 'unusable values': 3_000 };
+
+function checkRandomEnough(counts: Least, least: Least): void {
+  const histories = counts['histories'] ?? 0;
+  for (const [what, count] of Object.entries(least))
+    assert.ok((100 * (counts[what] ?? 0)) / histories >= count, `too few ${what}`);
+}

@@ -118,7 +118,6 @@ export const texts = fieldsOf<readonly string[]>({
     return value.map((item: unknown, index) => readText(item, `${sentAs}[${index}]`));
   },
   stored: JSON.stringify,
-  readsEmpty: true,
 });
 
 /** The ids of what events are about. */

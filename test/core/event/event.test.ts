@@ -14,14 +14,8 @@ import { DURATION_SECONDS } from '../../../src/projections/columns.ts';
 import { derivations } from '../../../src/projections/index.ts';
 import { bytesOf, eventOf, T0_MS, T0_S } from '../../support/events.ts';
 import { seededRandom } from '../../support/random.ts';
-import {
-  FIELD_NAMES,
-  FIELD_REASON,
-  PARSE_REASON,
-  randomBody,
-  randomJson,
-  randomObject,
-} from '../../support/random-bodies.ts';
+import { FIELD_REASON, PARSE_REASON, randomBody, randomObject } from '../../support/random-bodies.ts';
+import { FIELD_NAMES, randomJson } from '../../support/random-values.ts';
 
 const read = (body: string | Uint8Array | object, header: string | null = null) =>
   readBody(bytesOf(body), header);
