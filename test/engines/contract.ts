@@ -177,6 +177,33 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       assert.equal((await append(bad)).outcomes[0]?.error, reason);
     });
 
+    it('of several values of one event is one for each field, also after a rebuild of another table', async () => {
+      const { engine, append } = await given();
+      const bad = call('a', 'call.completed', { duration_seconds: -1, total_cost: '?' });
+      const [first] = (await append(bad)).outcomes;
+      const reader = await readerOf(engine);
+      const failures = await reader.failuresOf(1);
+      assert.deepEqual(
+        failures.map(({ stage, field }) => [stage, field]),
+        [
+          ['calls', 'duration_seconds'],
+          ['calls', 'total_cost'],
+        ],
+      );
+      assert.equal((await reader.row(CALLS, 'a'))?.['status'], 'completed');
+      assert.deepEqual(await reader.failedNaming('calls', 'a', 10), [], 'the event itself could be used');
+
+      await engine.rebuild({ projections: engine.projections.filter(({ name }) => name === 'contacts') });
+      assert.deepEqual(await reader.failuresOf(1), failures);
+      const { checks } = await engine.check();
+      assert.deepEqual(
+        checks.flatMap((check) => check.differences),
+        [],
+      );
+      const [again] = (await append(bad)).outcomes;
+      assert.deepEqual(again, { ...first, duplicate: true });
+    });
+
     it('of a projection that throws is a failure of that event only', async () => {
       const broken = withProjection({
         name: 'calls',
