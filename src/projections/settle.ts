@@ -59,7 +59,7 @@ export function settle(
     row[name] = value;
     times[index] = atMs;
   }
-  if (milestone !== undefined && (times[milestone.index] ?? null) === null)
+  if (milestone !== undefined && (milestone.index < 0 || times[milestone.index] === null))
     row[milestone.name] = Math.min(Number(row[milestone.name] ?? atMs), atMs); // no event states it
   row['value_times_ms'] = JSON.stringify(times);
 }

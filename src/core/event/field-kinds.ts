@@ -12,12 +12,6 @@ export class FieldError extends Error {
   override name = 'FieldError';
 }
 
-/** Between which times, in milliseconds since 1970, an event can have occurred. */
-export interface TimeBounds {
-  readonly earliestMs: number;
-  readonly latestMs: number;
-}
-
 /** A field: `Read` is what a projection reads, `Shown` is what a handler gets. */
 export interface Field<Name extends string = string, Read = unknown, Shown = unknown> {
   /** Our name for it, under which handlers get it. */
@@ -26,8 +20,13 @@ export interface Field<Name extends string = string, Read = unknown, Shown = unk
   readonly spellings: readonly string[];
   /** The type of a column that holds it. */
   readonly columnType: 'TEXT' | 'INTEGER' | 'REAL';
-  /** @param sentAs the name under which it was sent @throws FieldError if it has another kind of value */
-  read(value: unknown, sentAs: string, bounds: TimeBounds): Read;
+  /**
+   * @param sentAs the name under which it was sent
+   * @param latestMs an event cannot have occurred later, milliseconds since 1970 UTC
+   * @param earliestMs nor earlier
+   * @throws FieldError if it is unusable
+   */
+  read(value: unknown, sentAs: string, latestMs: number, earliestMs: number): Read;
   /** The value of a column that holds it. */
   stored(value: Read): string | number;
   shown(value: Read): Shown;
@@ -99,7 +98,7 @@ const BEHIND = `${TIME_BEHIND_MAX_MS / 86_400_000} days`;
 /** Milliseconds since 1970 UTC, in any format that statedTimeMs() reads. Handlers get ISO 8601. */
 export const time = fieldsOf({
   columnType: 'INTEGER',
-  read(value, sentAs, { earliestMs, latestMs }) {
+  read(value, sentAs, latestMs, earliestMs) {
     const ms = statedTimeMs(value);
     if (ms === undefined)
       throw wrong(sentAs, 'an ISO 8601 or RFC 2822 date or a Unix time, from 2000 to 2100', value);
@@ -151,7 +150,8 @@ const KEY_PREFIX_CHARS = 100;
  * @returns the text itself, or its beginning and its SHA-256 if it has more than ROW_KEY_BYTES_MAX bytes of UTF-8
  */
 export function rowKey(text: string): string {
-  if (Buffer.byteLength(text) <= ROW_KEY_BYTES_MAX) return text;
+  const fits = text.length <= ROW_KEY_BYTES_MAX / 3 || Buffer.byteLength(text) <= ROW_KEY_BYTES_MAX;
+  if (fits) return text;
   return `${text.slice(0, KEY_PREFIX_CHARS).toWellFormed()}#${crypto.hash('sha256', text)}`;
 }
 

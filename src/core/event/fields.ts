@@ -42,14 +42,14 @@ export class Fields {
     this.#signedAtMs = signedAtMs;
   }
 
-  /** The same fields, of which none has been found unusable yet. */
-  fresh(): Fields {
-    return new Fields(this.#data, this.#body, this.#signedAtMs);
-  }
-
-  /** By our name of the field: what is wrong with those values that have been read and are unusable. */
+  /** By our name of the field: what is wrong with the unusable values that were read since forgetProblems(). */
   get problems(): ReadonlyMap<string, string> {
     return this.#problems ?? NO_PROBLEMS;
+  }
+
+  /** Call it before each stage that reads the fields. Maps that `problems` has returned do not change. */
+  forgetProblems(): void {
+    this.#problems = undefined;
   }
 
   /**
@@ -72,7 +72,7 @@ export class Fields {
       if (value === '') hasEmpty = true;
       else if (value !== undefined && value !== null)
         try {
-          return field.read(value, spelling, { earliestMs, latestMs: this.#signedAtMs + TIME_AHEAD_MAX_MS });
+          return field.read(value, spelling, this.#signedAtMs + TIME_AHEAD_MAX_MS, earliestMs);
         } catch (error) {
           if (!(error instanceof FieldError)) throw error;
           this.#problems ??= new Map();

@@ -93,8 +93,11 @@ function foldRow(
   const before = change === undefined ? loaded.rows.get(key) : change.row;
   const folded = foldEvent(projection, before, event, key);
   if ('error' in folded) return fail(folded.error);
-  for (const problems of [rowOfEvent.problems, folded.problems])
+  const leftOut = (problems: Problems) => {
     for (const failure of fieldFailures(projection.name, problems)) failures.push({ seq, ...failure });
+  };
+  leftOut(rowOfEvent.problems);
+  leftOut(folded.problems);
   if (change === undefined) changed.set(key, { key, before, row: folded.row, seqs: [seq] });
   else {
     change.row = folded.row;
@@ -109,13 +112,13 @@ export function foldEvent(
   event: Event,
   key: string,
 ): { readonly row: Row; readonly problems: Problems } | { readonly error: string } {
-  const fields = event.fields.fresh(); // each stage has failures of its own
+  event.fields.forgetProblems(); // each stage has failures of its own
   try {
-    const row = projection.fold(before, { ...event, fields }, key);
+    const row = projection.fold(before, event, key);
     if (row instanceof Promise) row.catch(() => {}); // does not fit, and must not end the process either
     const wrong = misfit(row, projection);
     if (wrong !== undefined) throw new TypeError(wrong);
-    return { row, problems: fields.problems };
+    return { row, problems: event.fields.problems };
   } catch (error) {
     return { error: reasonOf(error) };
   }

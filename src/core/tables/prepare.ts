@@ -45,7 +45,8 @@ export interface PreparedEvent {
 /** A delivery, ready to be appended. */
 export type PreparedDelivery = ReturnType<typeof prepared>;
 
-const IN_NO_TABLE: PreparedEvent = { failures: [], content: undefined, rows: [] };
+const NONE: readonly Omit<Failure, 'seq'>[] = [];
+const IN_NO_TABLE: PreparedEvent = { failures: NONE, content: undefined, rows: [] };
 
 /** Prepares a delivery for the log and its tables. */
 export function prepare(delivery: Delivery, projections: readonly Projection[]): PreparedDelivery {
@@ -107,26 +108,24 @@ function prepareEvent(read: ReadBody, signedAt: number, projections: readonly Pr
   if (interpretation.kind === 'no-table') return IN_NO_TABLE;
   if (interpretation.kind === 'failure') return unusable(PARSE_STAGE, interpretation.reason);
   const { event: content } = interpretation;
+  const failures = fieldFailures(PARSE_STAGE, content.fields.problems);
   const rows = projections.map((projection) => rowOf(projection, content));
-  return {
-    failures: fieldFailures(PARSE_STAGE, content.fields.problems),
-    content,
-    rows: rows.filter((row) => row !== undefined),
-  };
+  return { failures, content, rows: rows.filter((row) => row !== undefined) };
 }
 
 /** What `failures` records of unusable values. */
-export function fieldFailures(stage: string, problems: Problems): Omit<Failure, 'seq'>[] {
-  return [...problems].map(([field, error]) => ({ stage, field, error }));
+export function fieldFailures(stage: string, problems: Problems): readonly Omit<Failure, 'seq'>[] {
+  if (problems.size === 0) return NONE; // nearly always
+  return Array.from(problems, ([field, error]) => ({ stage, field, error }));
 }
 
 function rowOf(projection: Projection, content: EventContent): RowOfEvent | undefined {
-  const fields = content.fields.fresh(); // each stage has failures of its own
+  content.fields.forgetProblems(); // each stage has failures of its own
   try {
-    const key = projection.keyOf({ ...content, fields });
+    const key = projection.keyOf(content);
     if (key === undefined) return undefined;
     if (typeof key !== 'string') throw new TypeError(`the key must be text, got ${kindOf(key)}`);
-    return { projection, key, problems: fields.problems };
+    return { projection, key, problems: content.fields.problems };
   } catch (error) {
     return { projection, key: undefined, error: reasonOf(error) };
   }

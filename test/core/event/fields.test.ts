@@ -193,7 +193,8 @@ describe('an unusable value', () => {
         ['duration_seconds', 'duration_seconds must be a number ≥ 0, got text'],
       ],
     );
-    assert.deepEqual([...fields.fresh().problems], []);
+    fields.forgetProblems();
+    assert.deepEqual([...fields.problems], []);
   });
 
   it('says why a required field has no value', () => {
