@@ -7,7 +7,7 @@ import {
   FIELD_NAMES,
   type Fragment,
   MESSAGES,
-  NUMBERS,
+  PLAIN_NUMBERS,
   quoted,
   RECORDING_URLS,
   randomJson,
@@ -39,8 +39,19 @@ function objectOf(members: readonly Member[]): Fragment {
   return `{${members.map(([name, value]) => `${quoted(name)}:${value}`).join(',')}}`;
 }
 
-/** @param unusable how many of the values are of a wrong kind, and how many of the times are wrong: 0 to 1 */
-function fieldsOf(random: Random, family: string, unusable: number): Member[] {
+/** What varies between histories. */
+export interface Variety {
+  /** How many of the values are of a wrong kind, and how many of the times are wrong: 0 to 1. */
+  readonly unusable: number;
+  readonly numbers: readonly Fragment[];
+}
+
+/** For fields of which any text is usable. */
+const NO_TEXTS = UNUSABLE.filter((fragment) => !fragment.startsWith('"'));
+
+const PLAIN: Variety = { unusable: 0.04, numbers: PLAIN_NUMBERS };
+
+function fieldsOf(random: Random, family: string, { unusable, numbers }: Variety): Member[] {
   const fields: Member[] = [];
   const fragmentOf = (usable: readonly Fragment[], others: readonly Fragment[]) => {
     if (random.chance(unusable)) return random.chance(0.2) ? randomJson(random, 1) : random.pick(others);
@@ -65,8 +76,8 @@ function fieldsOf(random: Random, family: string, unusable: number): Member[] {
 
   maybe(['tenant_id'], TENANTS);
   maybe(['direction'], ['"inbound"', '"outbound"', '"\\ud800"', '"\ufffd"', '"\\u0000"']);
-  maybe(['from_number', 'from'], NUMBERS, 0.7);
-  maybe(['to_number', 'to'], NUMBERS);
+  maybe(['from_number', 'from'], numbers, 0.7, NO_TEXTS);
+  maybe(['to_number', 'to'], numbers, 0.45, NO_TEXTS);
   for (const name of ['started_at', 'answered_at', 'ended_at', 'delivered_at', 'received_at', 'created_at'])
     maybe([name], TIMES, 0.15, WRONG_TIMES);
 
@@ -119,19 +130,17 @@ export interface RandomBody {
 const TYPES_WITHOUT_TABLE = ['call.dtmf', 'fax.received', 'tenant.limit.warning', 'x', 'SMS.Sent'];
 const UNUSABLE_TYPES: readonly Fragment[] = ['"sms.sent\\u0000"', '""', '5', '{}'];
 
-/**
- * A body of one of `types`, in one of the three shapes.
- * @param unusable how many of its values are unusable: 0 to 1
- */
+/** A body of one of `types`, in one of the three shapes. */
 export function randomBody(
   random: Random,
   subjects: readonly string[],
   types: readonly string[] = SPELLINGS_WITH_TABLE,
-  unusable = 0.04,
+  variety = PLAIN,
 ): RandomBody {
+  const { unusable } = variety;
   const type = random.chance(0.04) ? random.pick(TYPES_WITHOUT_TABLE) : random.pick(types);
   const family = familyOf(type);
-  const fields = fieldsOf(random, family, unusable);
+  const fields = fieldsOf(random, family, variety);
   if (random.chance(0.97)) {
     const names = SUBJECT_FIELDS[family];
     if (random.chance(unusable)) fields.push([names[0], random.pick(UNUSABLE)]);

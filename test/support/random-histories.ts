@@ -5,7 +5,7 @@ import { SPELLINGS_WITH_TABLE } from '../../src/core/event/event-types.ts';
 import { delivery, T0_S } from './events.ts';
 import type { Random } from './random.ts';
 import { anyBody, type RandomBody, randomBody } from './random-bodies.ts';
-import { SUBJECTS } from './random-values.ts';
+import { NUMBERS, SUBJECTS } from './random-values.ts';
 
 /** Types that belong together: their events decide about the same columns. */
 const RELATED_TYPES: readonly (readonly string[])[] = [
@@ -21,7 +21,7 @@ export type BodyOf = (random: Random, subjects: readonly string[], types: readon
 /** In some histories all values are usable, in others many are not. */
 export function plausibleBodies(random: Random): BodyOf {
   const unusable = random.pick([0, 0.08, 0.35]);
-  return (...options) => randomBody(...options, unusable);
+  return (...options) => randomBody(...options, { unusable, numbers: NUMBERS });
 }
 
 /** Any value may be anything. */

@@ -78,6 +78,12 @@ export const WRONG_TIMES: readonly Fragment[] = [
   ...['"yesterday"', '-1', 'true', '{}', '[]', '1e400', '"2026-11-23T25:00:00Z"', '946684799', '""', 'null'],
 ];
 
+/** Each number in few spellings, so that an event can be found by the key of its contact. */
+export const PLAIN_NUMBERS: readonly Fragment[] = [
+  ...['"+15551230001"', '15551230001', '"15551230001"', '"+442079460000"', '"12345"'],
+  ...['"ACME-DE"', '""'],
+];
+
 /** The first eight are one number. */
 export const NUMBERS: readonly Fragment[] = [
   ...['"+15551230001"', '"+15551230001"', '15551230001', '"15551230001"', '"001 555 123 0001"'],

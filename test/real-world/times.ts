@@ -1,0 +1,85 @@
+/** Times in the spellings of many senders. */
+
+import { T0_MS, T0_S } from '../support/events.ts';
+import { type Case, NO_TIME, sent } from './case.ts';
+
+const MS = Date.parse('2025-11-20T23:00:00Z');
+
+/** Spellings of a time, and its milliseconds; without them it cannot be read, and the signed time counts. */
+const TIMES: readonly (readonly [unknown, number?])[] = [
+  [1763679600, MS],
+  [1763679600123, MS + 123],
+  [1763679600.123, MS + 123],
+  [1763679600123456, MS + 123],
+  [1763679600123456000, MS + 123],
+  ['1763679600', MS],
+  ['1763679600.5', MS + 500],
+  ['1763679600123', MS + 123],
+  ['2025-11-20T23:00:00Z', MS],
+  ['2025-11-20T23:00:00.123456789Z', MS + 123],
+  ['2025-11-20T18:00:00-05:00', MS],
+  ['2025-11-20 23:00:00 +0000', MS],
+  ['2025-11-20 23:00:00 UTC', MS],
+  ['20251120T230000Z', MS],
+  ['2025-11-20T23:59:60Z', MS + 3_600_000],
+  ['2025-11-20T24:00:00Z', MS + 3_600_000],
+  ['Thu, 20 Nov 2025 23:00:00 +0000', MS],
+  ['Thu, 20 Nov 2025 18:00:00 EST', MS],
+  ['20 Nov 2025 23:00:00 GMT', MS],
+  [' 2025-11-20T23:00:00Z ', MS],
+  ['yesterday'],
+  ['2025-11-31T00:00:00Z'],
+  ['11/20/2025 23:00'],
+  [0],
+  [true],
+  [[MS]],
+  [{ $date: MS }],
+];
+
+const kindOf = (value: unknown) =>
+  Array.isArray(value)
+    ? 'a list'
+    : ({ object: 'an object', string: 'text' }[typeof value as 'object'] ?? `a ${typeof value}`);
+
+export const READ_TIMES: readonly Case[] = [
+  ...TIMES.map(([time, ms], index) => ({
+    name: `a timestamp ${JSON.stringify(time)} ${ms === undefined ? 'is named, and the signed time counts' : 'is read'}`,
+    sent: [
+      sent(
+        'sms.sent',
+        { message_id: `time${index}` },
+        ms === undefined ? [`timestamp ${NO_TIME} ${kindOf(time)}`] : [],
+        time,
+      ),
+    ],
+    sql: `SELECT sent_at_ms FROM sms_messages WHERE message_id = 'time${index}'`,
+    rows: [{ sent_at_ms: ms ?? T0_MS }],
+  })),
+  {
+    name: 'the next time that is stated counts instead of one that cannot be read',
+    sent: [
+      sent(
+        'sms.delivered',
+        { message_id: 'times', delivered_at: T0_S - 5, created_at: T0_S - 9 },
+        [`timestamp ${NO_TIME} text`],
+        'yesterday',
+      ),
+    ],
+    sql: "SELECT delivered_at_ms FROM sms_messages WHERE message_id = 'times'",
+    rows: [{ delivered_at_ms: T0_MS - 5000 }],
+  },
+  {
+    name: 'a clock that is years ahead does not win for ever',
+    sent: [
+      sent(
+        'sms.sent',
+        { message_id: 'ahead', message: 'first' },
+        ['timestamp must be at most 60 minutes after the signature'],
+        '2036-01-01T00:00:00Z',
+      ),
+      sent('sms.sent', { message_id: 'ahead', message: 'second' }, [], T0_S + 60),
+    ],
+    sql: "SELECT message, sent_at_ms FROM sms_messages WHERE message_id = 'ahead'",
+    rows: [{ message: 'second', sent_at_ms: T0_MS }],
+  },
+];
