@@ -26,8 +26,11 @@ const BEGINNINGS = new Set([...KEYWORDS].flatMap((word) => [...word].map((_, at)
 /** Spaces, dashes and underscores. The minus sign is a symbol in Unicode, and a braille blank looks like a space. */
 const GAP = String.raw`\s\p{Z}\p{Pd}\p{Pc}\u2212\u2800`;
 const PUNCTUATION = String.raw`\p{P}\p{Sm}\p{Sc}\p{Sk}`;
-/** Invisible characters, control characters and accents. They do not end a word: `Stop\u00adping`. */
-const IGNORED = String.raw`\p{M}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}`;
+/**
+ * Invisible characters, control characters and accents. They do not end a word: `Stop\u00adping`. U+0000, with which some
+ * gateways end a text, has become U+FFFD when a message is read.
+ */
+const IGNORED = String.raw`\p{M}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\ufffd`;
 /** What may be around and between letters: always a whole run, because it may be a megabyte. */
 const BETWEEN = new RegExp(`[${GAP}${PUNCTUATION}${IGNORED}]+`, 'vy');
 const PICTURE = String.raw`\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}`;
