@@ -107,8 +107,9 @@ export function createReceive(options: HttpOptions, limiter: RateLimiter) {
     requestId: string,
     { path, families, receives }: WebhookEndpoint,
     { eventHeader }: Delivery,
-    { seq, type, otherEventHeader }: Recorded,
+    { seq, type, otherEventHeader, duplicate, warnings }: Recorded,
   ): void {
+    if (warnings.length > 0 && !duplicate) counters.add('incomplete'); // the answer's line in the log says how many
     if (type !== null && families !== undefined && !families.includes(familyOf(type))) {
       counters.add('wrong_family');
       const what = `${harmless(type)} was sent to ${path}, which is for ${receives}`;

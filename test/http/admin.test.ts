@@ -70,8 +70,9 @@ const ringing = { event: 'call.ringing', timestamp: '2026-01-05T09:00:00Z', data
 describe('the metrics', () => {
   it('count deliveries by type and answer, refusals by reason, batches and commits', async () => {
     const receiver = await start();
-    await deliver(receiver, ringing);
-    await deliver(receiver, ringing);
+    const incomplete = { ...ringing, data: { ...ringing.data, direction: 5 } };
+    await deliver(receiver, incomplete);
+    await deliver(receiver, incomplete);
     await deliver(receiver, { event: 'call.ringing', data: {} });
     await deliver(receiver, { event: 'a.type.of.its.own', data: {} });
     await post(receiver, '{}', { ...signedHeaders('{}'), 'X-IRISX-Signature': '0'.repeat(64) });
@@ -94,6 +95,7 @@ describe('the metrics', () => {
       'irisx_answers_total{status="401"}': 1,
       irisx_duplicates_total: 1,
       irisx_failures_total: 1,
+      irisx_incomplete_total: 1,
       irisx_batch_deliveries_count: 4,
       irisx_batch_deliveries_sum: 4,
       'irisx_batch_deliveries_bucket{le="1"}': 4,

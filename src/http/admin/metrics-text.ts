@@ -32,6 +32,10 @@ export function metricsText(processState: ProcessState, sizes: Sizes, rssBytes: 
       'Deliveries that are in the log but could not be used for a table.',
       count('unusable'),
     ],
+    irisx_incomplete_total: [
+      'Events in the tables without those of their values that are unusable.',
+      count('incomplete'),
+    ],
     irisx_connections_refused_total: [
       'Connections refused because of a limit.',
       count('connections_refused'),
