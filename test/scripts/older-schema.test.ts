@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { changeFile } from '../support/database.ts';
 import { call, delivery } from '../support/events.ts';
 import { query, temporaryFolder } from '../support/receiver.ts';
 import { makeSchema1 } from '../support/schema-1.ts';
@@ -70,22 +71,24 @@ describe('a command that reads a file of an older schema', () => {
       assert.deepEqual(filesNow(), before);
     });
 
-  it('works as another user in a read-only folder', async () => {
-    chmodSync(path, 0o444);
-    chmodSync(dirname(path), 0o555);
-    const before = filesNow();
-    const { stdout, stderr } = await run(process.execPath, [AS_NOBODY, path], {
-      env: { SQLITE_USE_URI: '1' },
+  for (const mode of ['DELETE', 'WAL'])
+    it(`works as another user in a read-only folder (journal mode ${mode})`, async () => {
+      changeFile(path, `PRAGMA journal_mode = ${mode}`);
+      chmodSync(path, 0o444);
+      chmodSync(dirname(path), 0o555);
+      const before = filesNow();
+      const { stdout, stderr } = await run(process.execPath, [AS_NOBODY, path], {
+        env: { SQLITE_USE_URI: '1' },
+      });
+      assert.equal(stderr, '');
+      const { problems, events, differences } = JSON.parse(stdout);
+      assert.deepEqual([problems, events], [[], EVENTS]);
+      assert.ok(
+        differences.every((line: string) => line.includes('was made by older code')),
+        stdout,
+      );
+      assert.deepEqual(filesNow(), before);
     });
-    assert.equal(stderr, '');
-    const { problems, events, differences } = JSON.parse(stdout);
-    assert.deepEqual([problems, events], [[], EVENTS]);
-    assert.ok(
-      differences.every((line: string) => line.includes('was made by older code')),
-      stdout,
-    );
-    assert.deepEqual(filesNow(), before);
-  });
 
   it('makes a backup of this schema from it', async () => {
     const before = filesNow();
