@@ -13,7 +13,7 @@ import { BAD_VALUES } from './real-world/values.ts';
 import { runScript } from './scripts/run-script.ts';
 import { T0_MS, T0_S } from './support/events.ts';
 import { programFolder } from './support/program.ts';
-import { deliver, startReceiver, type TestReceiver } from './support/receiver.ts';
+import { deliver, SECRET, startReceiver, type TestReceiver } from './support/receiver.ts';
 
 const SUBJECTS: Readonly<Record<string, readonly Case[]>> = {
   'events of a call that were lost': LOST_EVENTS,
@@ -53,7 +53,7 @@ for (const order of ['in order', 'in reverse order']) {
     }
 
     it('leave a log that verifies, and tables that equal rebuilt ones', async () => {
-      const env = { DATABASE_URL: `file:${receiver.databasePath}`, WEBHOOK_SECRET: '5e'.repeat(32) };
+      const env = { DATABASE_URL: `file:${receiver.databasePath}`, WEBHOOK_SECRET: SECRET };
       for (const [command, ...args] of [['verify'], ['rebuild', '--check']] as const) {
         const { code, stdout, stderr } = await runScript(command, args, { env });
         assert.equal(code, 0, stdout + stderr);
