@@ -25,7 +25,7 @@ import {
   prepareDatabaseFile,
 } from '../../../src/engines/sqlite/file/database.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from '../../../src/engines/sqlite/file/schema.ts';
-import { updateViews } from '../../../src/engines/sqlite/file/views.ts';
+import { updateViews, withoutViews } from '../../../src/engines/sqlite/file/views.ts';
 import { derivations } from '../../../src/projections/index.ts';
 import {
   appenderOf,
@@ -351,6 +351,38 @@ describe('views', () => {
     updateViews(database, derivations);
     assert.deepEqual(names(), ['events_json', 'report_new']);
     assert.deepEqual(rows('SELECT * FROM report_new'), [{ one: 1 }]);
+  });
+
+  it('of a user stay, also a copy of ours, and one that has the name of ours', () => {
+    const { database, rows } = newDatabase();
+    const withNew = (viewsVersion: number, number: number): Derivations => ({
+      ...derivations,
+      views: [...derivations.views, { name: 'numbers', sql: `SELECT ${number} AS number` }],
+      viewsVersion: derivations.viewsVersion + viewsVersion,
+    });
+    const definitions = () => rows("SELECT name, sql FROM sqlite_master WHERE name LIKE '%numbers'");
+    database.exec('CREATE VIEW Numbers AS SELECT 7 AS seven');
+    updateViews(database, withNew(1, 1));
+    assert.deepEqual(rows('SELECT * FROM numbers'), [{ seven: 7 }]);
+    withoutViews(database, withNew(1, 1), () => {});
+    assert.deepEqual(rows('SELECT * FROM numbers'), [{ seven: 7 }]);
+
+    database.exec('DROP VIEW numbers');
+    updateViews(database, withNew(2, 1));
+    const [{ sql } = {}] = definitions();
+    database.exec(String(sql).replace('VIEW numbers', 'VIEW my_numbers'));
+    updateViews(database, withNew(3, 2));
+    assert.deepEqual(rows('SELECT number FROM numbers UNION ALL SELECT number FROM my_numbers'), [
+      { number: 2 },
+      { number: 1 },
+    ]);
+    updateViews(database, { ...derivations, viewsVersion: derivations.viewsVersion + 4 });
+    assert.deepEqual(definitions(), [
+      { name: 'my_numbers', sql: String(sql).replace('numbers', 'my_numbers') },
+    ]);
+    database.exec('CREATE TABLE numbers (number INTEGER)');
+    updateViews(database, withNew(5, 3));
+    assert.deepEqual(rows('SELECT * FROM numbers'), []);
   });
 });
 

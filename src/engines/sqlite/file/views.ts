@@ -1,11 +1,14 @@
 /**
- * Creates the report views from code. Their version is stored with those of the projections, under the name `views`.
+ * Creates the views from code. Their version is stored with those of the projections, under the name `views`. A user's
+ * own view or table is never replaced: where it has the name of a new view, that view is not created.
  */
 
 import type { Database } from 'better-sqlite3';
 import type { Derivations } from '../../../core/tables/projection.ts';
 
 const STATE_NAME = 'views';
+/** Is stored with the definition of a view, and tells it from a user's view of the same name. */
+const markOf = (name: string) => `/* irisx: ${name} */`;
 
 interface StoredView {
   readonly name: string;
@@ -20,11 +23,14 @@ export function withoutViews(database: Database, derivations: Derivations, work:
   const views = viewsOf(database);
   for (const { name } of views) database.exec(`DROP VIEW "${name}"`);
   work();
+  for (const view of views) if (!isOurs(view)) database.exec(view.sql);
   createViews(database, derivations);
-  for (const { name, sql } of views) if (!isOurs(name)) database.exec(sql);
 }
 
-/** The user's own objects in the file: their views, and the names of their tables. */
+/**
+ * The user's own objects in the file: their views, and the names of their tables. The `sql` of a view creates it in
+ * another file, instead of ours of that name.
+ */
 export function usersObjects(
   database: Database,
   { projections }: Derivations,
@@ -39,7 +45,9 @@ export function usersObjects(
     .pluck()
     .all();
   return {
-    views: viewsOf(database).filter(({ name }) => !isOurs(name)),
+    views: viewsOf(database)
+      .filter((view) => !isOurs(view))
+      .map(({ name, sql }) => ({ name, sql: `DROP VIEW IF EXISTS "${name}"; ${sql}` })),
     tables: tables.filter((name) => !known.has(name)),
   };
 }
@@ -53,15 +61,20 @@ function viewsOf(database: Database): StoredView[] {
     .all();
 }
 
-/** Views with this prefix belong to this program, which drops those that its code no longer defines. */
-function isOurs(name: string): boolean {
-  return name.startsWith('report_');
+/**
+ * Views with the prefix `report_` belong to this program, and so do those that it has created. It drops them if its code
+ * no longer defines them.
+ */
+function isOurs({ name, sql }: StoredView): boolean {
+  return name.startsWith('report_') || sql.includes(markOf(name));
 }
 
-/** Recreates all report views and stores their version. Run it inside a transaction. */
+/** Recreates all views from code and stores their version. Run it inside a transaction. */
 export function createViews(database: Database, derivations: Derivations): void {
-  for (const { name } of viewsOf(database)) if (isOurs(name)) database.exec(`DROP VIEW "${name}"`);
-  for (const { name, sql } of derivations.views) database.exec(`CREATE VIEW ${name} AS ${sql}`);
+  for (const view of viewsOf(database)) if (isOurs(view)) database.exec(`DROP VIEW "${view.name}"`);
+  const isTaken = database.prepare('SELECT 1 FROM main.sqlite_master WHERE name = ? COLLATE NOCASE').pluck();
+  for (const { name, sql } of derivations.views)
+    if (isTaken.get(name) === undefined) database.exec(`CREATE VIEW ${name} AS ${markOf(name)} ${sql}`);
   database
     .prepare(
       `INSERT INTO projections (name, version, applied_seq) VALUES (?, ?, 0)
