@@ -1,12 +1,15 @@
 /** `./irisx explain`: shows whether something has arrived, and why its row looks the way it does. */
 
 import type { Reader } from '../src/core/engine/reader.ts';
+import { rowKey } from '../src/core/event/field-kinds.ts';
 import { type Explanation, explain, explainEvent } from '../src/core/inspect/explain.ts';
+import { keysBeginning } from '../src/core/inspect/find-keys.ts';
+import { EXPLAIN_CANDIDATES_MAX, EXPLAIN_START_CHARS_MIN } from '../src/core/limits.ts';
 import { harmless } from '../src/core/logger.ts';
 import { IRISX } from '../src/core/packaging.ts';
 import type { Projection } from '../src/core/tables/projection.ts';
 import { calls } from '../src/projections/calls.ts';
-import { contacts } from '../src/projections/contacts.ts';
+import { contacts, contactTexts, KEY_SEPARATOR, phoneNumberOf } from '../src/projections/contacts.ts';
 import { tables } from '../src/projections/index.ts';
 import { recordings } from '../src/projections/recordings.ts';
 import { smsMessages } from '../src/projections/sms-messages.ts';
@@ -34,7 +37,8 @@ ${IRISX} explain contact NUMBER
 ${IRISX} explain seq SEQ
 Shows which events a row is made of, the order in which they happened, the order in which they arrived, and which of
 them set each column. \`call\` also shows the recordings of the call; \`seq\` shows the rows that one event belongs to.
-Exit code 1: no event with this id has arrived.
+The first characters of a UUID or ID are enough, at least ${EXPLAIN_START_CHARS_MIN}. A NUMBER may have any spelling, and has a row for each tenant.
+Exit code 1: no event with this id has arrived, or several ids begin with these characters.
 
   --output json    one JSON array, with one object per row
 `;
@@ -42,22 +46,35 @@ Exit code 1: no event with this id has arrived.
 const OPTIONS = { output: OUTPUT };
 
 const VALUE_CHARS_MAX = 100;
+const PROBLEM_CHARS_MAX = 200;
 
 async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise<number> {
-  const [kind = '', id = '', ...more] = positionals;
+  const [kind = '', given = '', ...more] = positionals;
+  const id = given.replace(/…$/, ''); // copied from a cell that is cut
   if (id === '' || more.length > 0 || !(TABLES.has(kind) || kind === 'seq'))
     throw new UsageError(`give one of ${[...TABLES.keys()].join(', ')} and an id, or seq and a number`);
   const seq = kind === 'seq' ? readSeq(id) : undefined;
   const isJson = values.output === 'json';
+  const show = (found: readonly Explanation[]) =>
+    print(
+      isJson ? [jsonLine(found.map(jsonOf))] : [found.map((row) => linesOf(row).join('\n')).join('\n\n')],
+    );
   const printFrom = async (reader: Reader): Promise<number> => {
-    if (seq !== undefined) await printEvent(reader, seq, isJson);
-    const found =
-      seq === undefined ? await rowsOf(reader, kind, id) : await explainEvent(reader, tables, seq);
-    if (found.length === 0 && seq === undefined) await print([await notFound(reader, kind, id)]);
-    else if (isJson) await print([jsonLine(found.map(jsonOf))]);
-    else if (found.length === 0) await print(['it does not belong to any row']);
-    else await print(found.flatMap((row, index) => [...(index === 0 ? [] : ['']), ...linesOf(row)]));
-    return found.length === 0 && seq === undefined ? EX_FAILED : 0;
+    if (seq !== undefined) {
+      await printEvent(reader, seq, isJson);
+      const found = await explainEvent(reader, tables, seq, contactTexts);
+      if (found.length > 0 || isJson) await show(found);
+      else await print(['it does not belong to any row']);
+      return 0;
+    }
+    const found = await rowsOf(reader, kind, id);
+    if (typeof found !== 'string') {
+      await show(found);
+      return 0;
+    }
+    await print([isJson ? '[]' : found]);
+    if (isJson) process.stderr.write(`${found}\n`);
+    return EX_FAILED;
   };
   return withLog(readEnvironment(), async ({ engine, reader }) => {
     await noteTableProblems(reader);
@@ -66,20 +83,39 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
   });
 }
 
-/** The row itself, and for a call its recordings in the order of arrival. */
-async function rowsOf(reader: Reader, kind: string, id: string): Promise<Explanation[]> {
-  const recorded =
-    kind === 'call'
-      ? await reader.query('SELECT recording_id FROM recordings WHERE call_uuid = ? ORDER BY first_seq', id)
-      : [];
-  const found = [await rowOf(reader, kind, id)];
-  for (const row of recorded) found.push(await rowOf(reader, 'recording', String(row['recording_id'])));
-  return found.filter((row) => row !== undefined);
+/** The rows with an id, or the only one whose id begins with it; else why there is none, for a person. */
+async function rowsOf(reader: Reader, kind: string, id: string): Promise<Explanation[] | string> {
+  const table = TABLES.get(kind) as Projection;
+  const found = await rowsWith(reader, kind, await keysOf(reader, kind, id));
+  if (found.length > 0) return found;
+  const candidates =
+    kind === 'contact' ? [] : await keysBeginning(reader, table, id, EXPLAIN_CANDIDATES_MAX + 1);
+  if (candidates.length === 0) return notFound(reader, kind, id);
+  if (candidates.length === 1) return rowsWith(reader, kind, candidates);
+  const listed = candidates.slice(0, EXPLAIN_CANDIDATES_MAX).map((key) => harmless(key));
+  const others = candidates.length > listed.length ? ['and others'] : [];
+  return [`several ids begin with ${harmless(id)}:`, ...listed, ...others].join('\n  ');
 }
 
-async function rowOf(reader: Reader, kind: string, id: string): Promise<Explanation | undefined> {
-  const table = TABLES.get(kind);
-  return table && explain(reader, table, id);
+/** The keys that an id may stand for: a contact has one for each tenant. */
+async function keysOf(reader: Reader, kind: string, id: string): Promise<string[]> {
+  if (kind !== 'contact') return [rowKey(id)];
+  const sql = 'SELECT contact FROM contacts WHERE phone_number = ? ORDER BY contact';
+  return (await reader.query(sql, phoneNumberOf(id))).map(({ contact }) => String(contact));
+}
+
+/** With the recordings of calls, in the order of arrival. */
+async function rowsWith(reader: Reader, kind: string, keys: readonly string[]): Promise<Explanation[]> {
+  const table = TABLES.get(kind) as Projection;
+  const found: (Explanation | undefined)[] = [];
+  for (const key of keys) {
+    found.push(await explain(reader, table, key, contactTexts));
+    if (kind !== 'call') continue;
+    const sql = 'SELECT recording_id FROM recordings WHERE call_uuid = ? ORDER BY first_seq';
+    for (const { recording_id: recording } of await reader.query(sql, key))
+      found.push(await explain(reader, recordings, String(recording)));
+  }
+  return found.filter((row) => row !== undefined);
 }
 
 /** @throws Error if there is no such event */
@@ -99,7 +135,7 @@ async function printEvent(reader: Reader, seq: number, isJson: boolean): Promise
 async function notFound(reader: Reader, kind: string, id: string): Promise<string> {
   const start = `no event for ${kind} ${JSON.stringify(harmless(id))} has arrived;`;
   for (const other of TABLES.keys())
-    if (other !== kind && (await rowOf(reader, other, id)) !== undefined)
+    if (other !== kind && (await rowsWith(reader, other, await keysOf(reader, other, id))).length > 0)
       return `${start} events for ${other} with this id have: ${IRISX} explain ${other} ${harmless(id)}`;
   return `${start} ${IRISX} events list --subject ID searches all bodies for it`;
 }
@@ -113,21 +149,21 @@ function linesOf({ table, key, events, columns, differing, readFrom }: Explanati
   const byTime = events
     .map((event, index) => ({ ...event, arrival: index + 1 }))
     .sort((one, other) => one.occurredAtMs - other.occurredAtMs || one.seq - other.seq);
-  const rows = byTime.map(({ seq, arrival, type, occurredAtMs, receivedAtMs, failure }) => [
+  const rows = byTime.map(({ seq, arrival, type, occurredAtMs, receivedAtMs, failure, warnings }) => [
     shownTime(occurredAtMs),
     String(arrival),
     String(seq),
     shownTime(receivedAtMs),
     harmless(type),
-    failure === null ? '' : harmless(failure, VALUE_CHARS_MAX),
+    harmless(problemText(failure, warnings), PROBLEM_CHARS_MAX),
   ]);
   const values = columns.map(({ name, value, seq }) => {
     const time = name.endsWith('_at_ms') ? ` (${shownTime(Number(value))})` : '';
     return [name, harmless(`${value}${time}`, VALUE_CHARS_MAX), String(seq)];
   });
   return [
-    `${table} ${harmless(key)}: ${counted(events.length, 'event')}, times are UTC`,
-    ...alignedLines(['happened', 'arrival', 'seq', 'received', 'type', 'unusable because'], rows, [1, 2]),
+    `${table} ${harmless(key.replace(KEY_SEPARATOR, ' '))}: ${counted(events.length, 'event')}, times are UTC`,
+    ...alignedLines(['happened', 'arrival', 'seq', 'received', 'type', 'problem'], rows, [1, 2]),
     '',
     ...(columns.length === 0
       ? ['there is no row: none of its events could be used']
@@ -139,6 +175,13 @@ function linesOf({ table, key, events, columns, differing, readFrom }: Explanati
           `the table has different values in ${differing.join(', ')}: it lags behind the log (see ${IRISX} rebuild --check), or includes earlier events`,
         ]),
   ];
+}
+
+/** What a table could not use of an event. */
+function problemText(failure: string | null, warnings: readonly string[]): string {
+  return failure === null
+    ? warnings.map((warning) => `left out: ${warning}`).join('; ')
+    : `unusable: ${failure}`;
 }
 
 await executeCommand(USAGE, OPTIONS, main);

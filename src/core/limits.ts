@@ -301,3 +301,7 @@ export const SEARCH_PIECE_EVENTS = 10_000;
 export const EXPLAIN_EVENTS_MAX = 10_000;
 /** The range of the log searched for them, back from the last one: about 0.2 s of work. */
 export const EXPLAIN_RANGE_EVENTS_MAX = 200_000;
+/** Characters of an id that are enough to look for ids that begin with them: fewer would match too many. */
+export const EXPLAIN_START_CHARS_MIN = 4;
+/** Ids that are listed if several begin with these characters: a screen has room for them. */
+export const EXPLAIN_CANDIDATES_MAX = 10;

@@ -8,7 +8,7 @@ import { tabledType } from '../core/event/event-types.ts';
 import { FORWARD_RUNS_MAX, FORWARD_TIMEOUT_MS, RUN_RETRY_LAST_MS } from '../core/limits.ts';
 import type { Consumer, LoggedEvent } from '../core/runs/consumer.ts';
 import { RunFailed } from '../core/runs/consumer.ts';
-import type { HandlerContext } from '../core/runs/handler-context.ts';
+import type { RunContext } from '../core/runs/run-context.ts';
 import { eventText } from './event-text.ts';
 import { handlerData } from './handler-data.ts';
 
@@ -62,7 +62,7 @@ function standardSignature(key: Uint8Array, id: string, timestamp: string, body:
 }
 
 /** The forwarded body; chat tools show `text`. */
-function payloadOf(logged: LoggedEvent, { seq }: HandlerContext) {
+function payloadOf(logged: LoggedEvent, { seq }: RunContext) {
   const { type, event, json, signedAt } = logged;
   const timestamp = (event === undefined ? signedAt : new Date(event.occurredAtMs)).toISOString();
   const stated = event && handlerData(event);

@@ -1,7 +1,7 @@
 /** A handler is code that runs at least once after an event has been logged. Here are the handlers' names and types. */
 
 import { DOCUMENTED_TYPES, type DocumentedType, type TabledType } from '../core/event/event-types.ts';
-import type { HandlerContext } from '../core/runs/handler-context.ts';
+import type { HandlerContext } from './handler-context.ts';
 import type { HandlerData } from './handler-data.ts';
 
 /** Called for each event of its type, at least once. A run that throws or rejects is retried later. */

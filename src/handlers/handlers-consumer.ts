@@ -3,6 +3,7 @@
 import { tabledType } from '../core/event/event-types.ts';
 import type { Consumer } from '../core/runs/consumer.ts';
 import type { Handlers } from './handler.ts';
+import { handlerContext } from './handler-context.ts';
 import { handlerData } from './handler-data.ts';
 
 /** @param timeoutMs timeout of one run @param runsMax maximum number of concurrent runs */
@@ -19,7 +20,7 @@ export function handlersConsumer(handlers: Handlers, timeoutMs: number, runsMax:
     run({ event }, context) {
       const handler = event?.tabled && handlers.get(event.tabled);
       const data = event && handlerData(event);
-      return data && handler?.(data, context);
+      return data && handler?.(data, handlerContext(context));
     },
   };
 }

@@ -6,6 +6,7 @@ import { type StoredEvent, verdictOf } from '../core/event/recorded-event.ts';
 import { type Explanation, explainEvent } from '../core/inspect/explain.ts';
 import { PAGE_BODY_CHARS_MAX, PAGE_VALUE_CHARS_MAX } from '../core/limits.ts';
 import type { Value } from '../core/tables/projection.ts';
+import { contactTexts } from '../projections/contacts.ts';
 import { derivations } from '../projections/index.ts';
 import { time, whole } from './format.ts';
 import { external, type Html, html, table } from './html.ts';
@@ -16,7 +17,7 @@ export async function eventContent(reader: Reader, seq: number): Promise<Content
   const [event] = await reader.stored(seq - 1, 1);
   if (event?.seq !== seq) return undefined;
   const { error, warnings } = verdictOf(await reader.failuresOf(seq));
-  const explanations = await explainEvent(reader, derivations.projections, seq);
+  const explanations = await explainEvent(reader, derivations.projections, seq, contactTexts);
   const rows = explanations.map((explanation) => changed(seq, explanation));
   const { seq: last } = await reader.head();
   const neighbours = [seq - 1, seq + 1].filter((other) => other >= 1 && other <= last);

@@ -5,21 +5,37 @@
 
 import type { View } from '../core/tables/projection.ts';
 import { CALLS, columnList, type Figure, figuresOf, SMS, type Source } from './figures.ts';
+import { optedOutSql } from './opted-out.ts';
 
-export const REPORT_VIEWS_VERSION = 2;
+export const REPORT_VIEWS_VERSION = 3;
 
 const CALL_FIGURES = figuresOf(CALLS, 'calls', 'answered', 'answer_rate', 'minutes', 'cost');
 const SMS_FIGURES = figuresOf(SMS, 'outbound', 'delivered', 'failed', 'received', 'delivery_rate');
 
+const OPTED_OUT = optedOutSql('char(31)');
+
 /** SELECT statements by the names of their views. */
 const LISTS = {
+  opt_outs: `
+SELECT
+  contacts.contact,
+  contacts.tenant_id,
+  contacts.phone_number,
+  contacts.own_number,
+  ${isoTime(OPTED_OUT.atMs)} AS opted_out_at,
+  ${OPTED_OUT.by} AS opted_out_by
+FROM ${OPTED_OUT.from}
+WHERE ${OPTED_OUT.condition}`,
+
   report_opt_outs: `
 SELECT
-  phone_number,
-  ${isoTime('opted_out_at_ms')} AS opted_out_at,
-  last_keyword
-FROM contacts
-WHERE opted_out = 1`,
+  contacts.tenant_id,
+  contacts.phone_number,
+  ${isoTime(OPTED_OUT.atMs)} AS opted_out_at,
+  ${OPTED_OUT.by} AS opted_out_by,
+  contacts.last_keyword
+FROM ${OPTED_OUT.from}
+WHERE ${OPTED_OUT.condition}`,
 
   // A transcript may name only its call: it belongs to the call's recording if there is just one.
   report_recordings: `
@@ -114,6 +130,6 @@ function shownSql({ kind, sql }: Figure): string {
   }
 }
 
-function isoTime(column: string): string {
-  return `strftime('%Y-%m-%dT%H:%M:%SZ', ${column} / 1000, 'unixepoch')`;
+function isoTime(ms: string): string {
+  return `strftime('%Y-%m-%dT%H:%M:%SZ', (${ms}) / 1000, 'unixepoch')`;
 }

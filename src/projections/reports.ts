@@ -5,7 +5,9 @@
 
 import type { Reader } from '../core/engine/reader.ts';
 import type { Row } from '../core/tables/projection.ts';
+import { KEY_SEPARATOR } from './contacts.ts';
 import { CALLS, columnList, type Figure, type FigureKind, figuresOf, SMS } from './figures.ts';
+import { notOptedOut, optedOutSql } from './opted-out.ts';
 
 /** `number` is the other party's phone number. Days and hours are UTC. */
 export const GROUPINGS = ['day', 'hour', 'tenant', 'number'] as const;
@@ -43,9 +45,13 @@ interface Definition {
   readonly columns: readonly Figure[];
   /** What follows the scope's condition, if the report has no groups. */
   readonly end?: string;
+  /** Chooses among the rows what SQL cannot. */
+  readonly choose?: (reader: Pick<Reader, 'query'>, rows: readonly Row[]) => Promise<Row[]>;
 }
 
 const column = (name: string, kind: FigureKind, sql = name): Figure => ({ name, kind, sql });
+
+const OPTED_OUT = optedOutSql(`'${KEY_SEPARATOR}'`);
 
 const REPORTS = {
   calls: {
@@ -74,27 +80,47 @@ const REPORTS = {
     columns: figuresOf(CALLS, 'calls', 'with_cost', 'minutes', 'cost'),
   },
   'opt-outs': {
-    table: 'contacts',
-    at: 'opted_out_at_ms',
+    table: OPTED_OUT.from,
+    at: OPTED_OUT.atMs,
     columns: [
-      column('opted_out_at', 'time', 'opted_out_at_ms'),
-      column('phone_number', 'text'),
-      column('last_keyword', 'text'),
+      column('opted_out_at', 'time', OPTED_OUT.atMs),
+      column('tenant', 'text', 'contacts.tenant_id'),
+      column('phone_number', 'text', 'contacts.phone_number'),
+      column('own_number', 'text', 'contacts.own_number'),
+      column('opted_out_by', 'text', OPTED_OUT.by),
     ],
-    end: 'AND opted_out = 1 ORDER BY opted_out_at_ms, phone_number',
+    end: `AND ${OPTED_OUT.condition} ORDER BY 1, contacts.contact`,
   },
+  /** Messages for a person to decide about. Who is opted out by now needs no decision. */
+  'possible-opt-outs': {
+    table: 'sms_messages',
+    at: 'received_at_ms',
+    columns: [
+      column('received_at', 'time', 'received_at_ms'),
+      column('tenant', 'text', 'tenant_id'),
+      column('from_number', 'text'),
+      column('to_number', 'text'),
+      column('word', 'text', 'possible_opt_out'),
+      column('message', 'text'),
+    ],
+    end: 'AND possible_opt_out IS NOT NULL ORDER BY received_at_ms DESC, message_id',
+    choose: notOptedOut,
+  },
+  /** First the opt-outs that count nowhere, because nobody knows whose they are. */
   failures: {
     table: 'failures JOIN events USING (seq)',
     at: 'received_at_ms',
     columns: [
       column('stage', 'text'),
+      column('left_out', 'text', "CASE field WHEN '' THEN 'the event' ELSE field END"),
       column('reason', 'text', 'error'),
       column('events', 'count', 'count(*)'),
       column('first_seq', 'count', 'min(seq)'),
       column('last_seq', 'count', 'max(seq)'),
       column('last_received', 'time', 'max(received_at_ms)'),
     ],
-    end: 'GROUP BY stage, error ORDER BY count(*) DESC, max(seq) DESC',
+    end: `GROUP BY stage, field, error
+      ORDER BY CASE WHEN stage = 'contacts' AND field = '' THEN 0 ELSE 1 END, count(*) DESC, max(seq) DESC`,
   },
 } as const satisfies Readonly<Record<string, Definition>>;
 
@@ -109,18 +135,21 @@ export function hasGroups(name: ReportName): boolean {
 /** Later than any time in an event. */
 const NEVER_MS = 8.64e15;
 
-/** Runs one statement, or two if there is a total: give it a reader of one snapshot for consistent figures. */
+/** Runs one statement, or two if there is a total or a choice: give it a reader of one snapshot for consistent figures. */
 export async function makeReport(
   reader: Pick<Reader, 'query'>,
   name: ReportName,
   { sinceMs = -NEVER_MS, untilMs = NEVER_MS, by, order }: ReportScope,
 ): Promise<Report> {
-  const { table, at, number, volume, columns, end }: Definition = REPORTS[name];
+  const { table, at, number, volume, columns, end, choose }: Definition = REPORTS[name];
   const select = async (selected: readonly Figure[], rest = '') => {
     const sql = `SELECT ${columnList(selected)} FROM ${table} WHERE ${at} >= ? AND ${at} < ? ${rest}`;
     return (await reader.query(sql, sinceMs, untilMs)) as Row[];
   };
-  if (number === undefined) return { columns, rows: await select(columns, end), total: undefined };
+  if (number === undefined) {
+    const rows = await select(columns, end);
+    return { columns, rows: choose === undefined ? rows : await choose(reader, rows), total: undefined };
+  }
   const ordered = order === 'volume' ? `${volume} DESC, 1` : '1';
   const selectBy = (sql: string) =>
     select([column(by, 'text', sql), ...columns], `GROUP BY 1 ORDER BY ${ordered}`);

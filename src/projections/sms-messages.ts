@@ -2,7 +2,7 @@
 
 import { count, id, MESSAGE_ID, text, texts, time } from '../core/event/field-kinds.ts';
 import { column, failureColumn, key, MESSAGE, milestone, PARTIES } from './columns.ts';
-import { keywordColumn } from './keywords.ts';
+import { keywordColumn, optOutWordColumn } from './keywords.ts';
 import { lifecycleTable, STATUS } from './lifecycle.ts';
 
 const MEDIA_URLS = texts('media_urls');
@@ -28,6 +28,9 @@ export const smsMessages = lifecycleTable({
     stated_error_code: failureColumn(id('error_code'), ['sms.failed'], 'Why it failed, as a code.'),
     stated_error_message: failureColumn(text('error_message'), ['sms.failed'], 'Why it failed, in words.'),
     keyword: keywordColumn('The keyword, such as `STOP`, if an inbound message is exactly that.'),
+    possible_opt_out: optOutWordColumn(
+      'The opt-out word that a longer inbound message begins with: a person has to decide what it means.',
+    ),
     queued_at_ms: milestone(['sms.queued'], 'When it was queued.'),
     sent_at_ms: milestone(['sms.sent'], 'When it was sent.'),
     delivered_at_ms: milestone(['sms.delivered'], 'When it was delivered.', time('delivered_at'), [

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { type LoggedEvent, RunFailed } from '../../src/core/runs/consumer.ts';
-import type { HandlerContext } from '../../src/core/runs/handler-context.ts';
+import type { RunContext } from '../../src/core/runs/run-context.ts';
 import { forwardConsumer } from '../../src/handlers/forward.ts';
 import { eventOf } from '../support/events.ts';
 import { startTarget } from '../support/target.ts';
@@ -33,7 +33,7 @@ const failed = logged('call.failed', {
   error_code: 'CARRIER_REJECTED',
 });
 
-function contextOf(signal: AbortSignal = new AbortController().signal): HandlerContext {
+function contextOf(signal: AbortSignal = new AbortController().signal): RunContext {
   return {
     event: 'call.failed',
     seq: 7,

@@ -424,8 +424,7 @@ it('handlers that wait for a table of this version make the receiver bring it up
 
 it('a handler sees an event only after its table reflects it; forwarding does not wait', async () => {
   const { databasePath, seen, start } = given(`export async function handleSmsReceived(data, context) {
-    const [row] = await context.query('SELECT opted_out FROM contacts WHERE phone_number = ?', data.from_number);
-    note('received', data, { optedOut: row?.opted_out });
+    note('received', data, { optedOut: await context.isOptedOut(data.from_number, data.tenant_id) });
   }`);
   const stop = (id: string) => ({
     event: 'sms.received',
@@ -442,7 +441,7 @@ it('a handler sees an event only after its table reflects it; forwarding does no
   assert.deepEqual(seen(), []);
   unlock?.();
   await until(() => seen().length === 1, 'the handler has run', 2 * REBUILD_RETRY_MS);
-  assert.deepEqual(seen()[0]?.context, { optedOut: 1 });
+  assert.deepEqual(seen()[0]?.context, { optedOut: true });
 });
 
 it('a handler does not see an event that no table has, before a rebuild and a retry', async () => {
@@ -529,7 +528,7 @@ it('the README’s three handlers do what they say', async () => {
   assert.deepEqual(JSON.parse(chat.requests[0]?.body ?? ''), {
     text: 'Call to +12025550101 failed: Number unallocated',
   });
-  await receiver.logged(/seq 3: \+12025550102 has opted out$/);
+  await receiver.logged(/seq 3: message m1 is from someone who has opted out$/);
   const crm = new Sqlite(crmPath, { readonly: true });
   assert.deepEqual(crm.prepare('SELECT call_uuid, seconds FROM talks').all(), [
     { call_uuid: 'call-1', seconds: 65 },

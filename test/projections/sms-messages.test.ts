@@ -33,6 +33,7 @@ describe('a message', () => {
       stated_error_code: null,
       stated_error_message: null,
       keyword: null,
+      possible_opt_out: null,
       queued_at_ms: ms(1),
       sent_at_ms: ms(2),
       delivered_at_ms: ms(3),
@@ -48,7 +49,7 @@ describe('a message', () => {
         ms(1),
         ms(1),
         ms(2),
-        ...Array(5).fill(null),
+        ...Array(6).fill(null),
         ms(4),
         null,
       ]),
@@ -220,6 +221,12 @@ describe('a message’s keyword', () => {
     assert.equal(rowOf(smsMessages, event('sms.received', 1, { body: ' Stop ' }))?.keyword, 'STOP');
     assert.equal(rowOf(smsMessages, event('mms.received', 1, { body: 'help' }))?.keyword, 'HELP');
     assert.equal(rowOf(smsMessages, event('sms.sent', 1, { body: 'STOP' }))?.keyword, null);
-    assert.equal(rowOf(smsMessages, event('sms.received', 1, { body: 'STOP it' }))?.keyword, null);
+    const longer = rowOf(smsMessages, event('sms.received', 1, { body: 'STOP it' }));
+    assert.deepEqual(columnsOf(longer, 'keyword', 'possible_opt_out'), {
+      keyword: null,
+      possible_opt_out: 'STOP',
+    });
+    const sent = rowOf(smsMessages, event('sms.sent', 1, { body: 'STOP it' }));
+    assert.equal(sent?.possible_opt_out, null);
   });
 });

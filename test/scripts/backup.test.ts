@@ -143,6 +143,13 @@ describe('a backup', () => {
     assert.equal(query(target, 'SELECT * FROM my_view').length, query(target, 'SELECT * FROM calls').length);
   });
 
+  it('keeps a user’s view that has the name of a view of this program', async () => {
+    database.append(10);
+    database.tamper('DROP VIEW opt_outs; CREATE VIEW opt_outs AS SELECT 7 AS seven');
+    await backup(target);
+    assert.deepEqual(query(target, 'SELECT * FROM opt_outs'), [{ seven: 7 }]);
+  });
+
   it('of a damaged log is refused, and the first bad event is named', async () => {
     database.append(600);
     database.tamper(

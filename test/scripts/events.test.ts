@@ -244,7 +244,7 @@ describe('./irisx explain', () => {
     const names = ['table', 'key', 'events', 'columns', 'differing', 'lookedAtFrom'];
     assert.deepEqual(Object.keys(row), names);
     const { events, columns } = row as { events: [object]; columns: [object] };
-    const eventNames = ['seq', 'type', 'occurredAtMs', 'receivedAtMs', 'failure'];
+    const eventNames = ['seq', 'type', 'occurredAtMs', 'receivedAtMs', 'failure', 'warnings'];
     assert.deepEqual(Object.keys(events[0]), eventNames);
     assert.deepEqual(Object.keys(columns[0]), ['name', 'value', 'seq']);
   });

@@ -77,13 +77,16 @@ describe('./irisx report', () => {
       'day calls with cost minutes cost (USD)',
       `${day} 2 1 1.0 0.0125`,
       'opt-outs (UTC)',
+      'possible-opt-outs (UTC)',
       'failures (UTC)',
     ])
       assert.ok(lines.includes(line), `${line}\n${lines.join('\n')}`);
-    assert.ok(lines.some((line) => / \+12025550101 STOP$/.test(line)));
+    assert.ok(lines.some((line) => / – \+12025550101 – STOP$/.test(line)));
     assert.ok(
       lines.some((line) =>
-        line.startsWith('calls call_uuid must be text or a whole number from 0 to 2^53 - 1,… 1 11 11 '),
+        line.startsWith(
+          'calls the event call_uuid must be text or a whole number from 0 to 2^53 - 1,… 1 11 11 ',
+        ),
       ),
     );
   });
@@ -207,7 +210,7 @@ describe('./irisx report', () => {
     const csv = await report('opt-outs', '--format', 'csv');
     assert.match(
       csv,
-      /^\ufeffopted_out_at,phone_number,last_keyword\r\n"\d{4}-\S+Z","\+12025550101",STOP\r\n$/,
+      /^\ufeffopted_out_at,tenant,phone_number,own_number,opted_out_by\r\n"\d{4}-\S+Z",,"\+12025550101",,STOP\r\n$/,
     );
   });
 
@@ -248,7 +251,7 @@ describe('./irisx report', () => {
   });
 
   for (const [args, message] of [
-    [['fax'], 'unknown report "fax"; reports: calls, sms, costs, opt-outs, failures'],
+    [['fax'], 'unknown report "fax"; reports: calls, sms, costs, opt-outs, possible-opt-outs, failures'],
     [['--by', 'week'], '--by must be one of day, hour, tenant, number, not "week"'],
     [['failures', '--by', 'hour'], '--by is for calls, sms, costs, not for failures'],
     [['opt-outs', '--order', 'volume'], '--order is for calls, sms, costs, not for opt-outs'],

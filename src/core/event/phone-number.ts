@@ -3,8 +3,11 @@
  * the key of a contact and what a person's input is compared with. The number as sent stays in `sms_messages`.
  */
 
-/** Removed before anything else is looked at. Some of them count as letters in Unicode. */
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+/**
+ * Removed before anything else is looked at, because some of them count as letters in Unicode. U+0000 has become U+FFFD
+ * when a number is read.
+ */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800\ufffd]/gu;
 const LETTER = /[\p{L}@]/u;
 /** Spaces, dashes (the minus sign is a symbol in Unicode), dots, slashes. */
 const SEPARATORS = /[\s\p{Z}\p{Pd}\u2212\u2043./\\·•]/gu;
@@ -30,4 +33,9 @@ export function comparedNumber(number: string): string {
     .replace(BRACKETS, '')
     .replace(INTERNATIONAL_PREFIX, '+');
   return WITH_COUNTRY_CODE.test(digits) ? `+${digits}` : digits || number;
+}
+
+/** Whether a text can name someone who sends messages: a number, or a name such as `ACME-DE`. */
+export function hasLetterOrDigit(text: string): boolean {
+  return /[\p{L}\p{N}]/u.test(text.replace(INVISIBLE, ''));
 }

@@ -4,7 +4,7 @@ import { EngineError } from '../engine-error.ts';
 import type { EventContent } from '../event/event.ts';
 import type { Json } from '../event/fields.ts';
 import { RUN_ERROR_CHARS_MAX } from '../limits.ts';
-import type { HandlerContext } from './handler-context.ts';
+import type { RunContext } from './run-context.ts';
 
 /** One event read from the log. */
 export interface LoggedEvent {
@@ -28,7 +28,7 @@ export interface Consumer {
   /** Whether it wants events of this type, as sent. Other events are skipped unread. */
   wants(type: string): boolean;
   /** Performs one run. A throw or a rejection is a failure. */
-  run(logged: LoggedEvent, context: HandlerContext): unknown;
+  run(logged: LoggedEvent, context: RunContext): unknown;
 }
 
 /** A failure with details about retries. */

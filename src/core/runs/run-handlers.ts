@@ -13,8 +13,8 @@ import type { LogLevel } from '../logger.ts';
 import { Turns } from '../turns.ts';
 import type { Consumer } from './consumer.ts';
 import { Dispatcher } from './dispatcher.ts';
-import type { HandlerContext } from './handler-context.ts';
 import type { Death, FromHandlers, SharedState, ToHandlers } from './handlers-messages.ts';
+import type { RunContext } from './run-context.ts';
 
 export interface HandlersOptions {
   readonly port: MessagePort;
@@ -99,7 +99,7 @@ export function runHandlers(options: HandlersOptions): void {
     const store = await engine.openRuns();
     await store.takeOver();
     const reader = await engine.openReader();
-    const query: HandlerContext['query'] = (sql, ...values) => reader.query(sql, ...(values as SqlValue[]));
+    const query: RunContext['query'] = (sql, ...values) => reader.query(sql, ...(values as SqlValue[]));
     const dispatchers: Dispatcher[] = [];
     for (const [index, consumer] of consumers.entries()) {
       const dispatcher = await Dispatcher.open({

@@ -3,11 +3,11 @@
 import type { UnfinishedEvent } from '../engine/run-store.ts';
 import { IRISX } from '../packaging.ts';
 import { asRunFailed, type Consumer, RunFailed } from './consumer.ts';
-import type { HandlerContext } from './handler-context.ts';
 import type { ReadEvent } from './next-events.ts';
+import type { RunContext } from './run-context.ts';
 
 /** Tools for a run, in addition to its event. */
-export type RunTools = Pick<HandlerContext, 'log' | 'query'>;
+export type RunTools = Pick<RunContext, 'log' | 'query'>;
 
 export interface RunOptions {
   readonly read: ReadEvent;
@@ -77,7 +77,7 @@ export class Run {
     if (!this.#hasEnded) await consumer.run(read.logged, this.#context());
   }
 
-  #context(): HandlerContext {
+  #context(): RunContext {
     const { tools, read } = this.#options;
     const { event, logged } = read;
     return {

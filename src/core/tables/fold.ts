@@ -93,11 +93,9 @@ function foldRow(
   const before = change === undefined ? loaded.rows.get(key) : change.row;
   const folded = foldEvent(projection, before, event, key);
   if ('error' in folded) return fail(folded.error);
-  const leftOut = (problems: Problems) => {
-    for (const failure of fieldFailures(projection.name, problems)) failures.push({ seq, ...failure });
-  };
-  leftOut(rowOfEvent.problems);
-  leftOut(folded.problems);
+  const { problems } = rowOfEvent;
+  const noted = problems.size === 0 ? folded.problems : new Map([...problems, ...folded.problems]);
+  for (const failure of fieldFailures(projection.name, noted)) failures.push({ seq, ...failure });
   if (change === undefined) changed.set(key, { key, before, row: folded.row, seqs: [seq] });
   else {
     change.row = folded.row;

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { explainEvent, explain as explainRow } from '../../../src/core/inspect/explain.ts';
 import { createReader } from '../../../src/engines/sqlite/reader.ts';
+import { contactTexts } from '../../../src/projections/contacts.ts';
 import { derivations } from '../../../src/projections/index.ts';
 import { appenderOf, openInMemory } from '../../support/database.ts';
 import { type Body, delivery, envelope } from '../../support/events.ts';
@@ -31,7 +32,7 @@ const readerOf = () => createReader(database, projections);
 function explain(table: string, key: string, rangeEventsMax?: number) {
   const projection = projections.find(({ name }) => name === table);
   assert.ok(projection !== undefined);
-  return explainRow(readerOf(), projection, key, rangeEventsMax);
+  return explainRow(readerOf(), projection, key, contactTexts, rangeEventsMax);
 }
 
 describe('an explanation', () => {
@@ -74,8 +75,8 @@ describe('an explanation', () => {
     append(envelope('call.completed', { call_uuid: 'c1', duration_seconds: -1 }, 0));
     const found = await explain('calls', 'c1');
     assert.deepEqual(
-      found?.events.map(({ seq, failure }) => [seq, failure]),
-      [[1, null]],
+      found?.events.map(({ seq, failure, warnings }) => [seq, failure, warnings]),
+      [[1, null, ['duration_seconds must be a number ≥ 0, got a negative number']]],
     );
     assert.equal(found?.columns.find(({ name }) => name === 'status')?.value, 'completed');
     assert.deepEqual(found?.differing, []);
@@ -92,10 +93,10 @@ describe('an explanation', () => {
       envelope('account.suspended', {}, 0),
     );
     const rowsOf = async (seq: number) =>
-      (await explainEvent(readerOf(), projections, seq)).map(({ table, key }) => [table, key]);
+      (await explainEvent(readerOf(), projections, seq, contactTexts)).map(({ table, key }) => [table, key]);
     assert.deepEqual(await rowsOf(1), [
       ['sms_messages', 'm1'],
-      ['contacts', '+1'],
+      ['contacts', '*\u001f+1'],
     ]);
     assert.deepEqual(await rowsOf(2), []);
     assert.deepEqual(await rowsOf(3), []);
@@ -107,11 +108,12 @@ describe('an explanation', () => {
       envelope('call.ringing', { call_uuid: 'c1' }, 1),
       envelope('sms.received', { message_id: 'm2', from_number: '+1', message: 'HELP' }, 2),
     );
-    assert.deepEqual((await explain('contacts', '+1'))?.differing, []);
-    assert.equal((await explain('contacts', '+1'))?.readFrom, 1);
-    const found = await explain('contacts', '+1', 2);
+    const contact = '*\u001f+1';
+    assert.deepEqual((await explain('contacts', contact))?.differing, []);
+    assert.equal((await explain('contacts', contact))?.readFrom, 1);
+    const found = await explain('contacts', contact, 2);
     assert.equal(found?.readFrom, 2);
-    assert.deepEqual(found?.differing, ['opted_out', 'opted_out_at_ms']);
+    assert.deepEqual(found?.differing, ['opted_out', 'opted_out_at_ms', 'opted_out_by']);
     database.exec("UPDATE calls SET from_number = 'somebody'");
     assert.deepEqual((await explain('calls', 'c1'))?.differing, ['from_number']);
   });

@@ -15,8 +15,8 @@ import {
 } from '../../../src/core/limits.ts';
 import { type Consumer, RunFailed } from '../../../src/core/runs/consumer.ts';
 import { Dispatcher } from '../../../src/core/runs/dispatcher.ts';
-import type { HandlerContext } from '../../../src/core/runs/handler-context.ts';
 import type { Death } from '../../../src/core/runs/handlers-messages.ts';
+import type { RunContext } from '../../../src/core/runs/run-context.ts';
 import { createReader } from '../../../src/engines/sqlite/reader.ts';
 import { openRunStore } from '../../../src/engines/sqlite/runs.ts';
 import { derivations } from '../../../src/projections/index.ts';
@@ -44,7 +44,7 @@ afterEach(async () => {
 interface Started {
   readonly seq: number;
   readonly attempt: number;
-  readonly context: HandlerContext;
+  readonly context: RunContext;
   end(error?: unknown): void;
 }
 

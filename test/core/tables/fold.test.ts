@@ -167,7 +167,7 @@ describe('a fold, without a database', () => {
       [...keysOf(batch)],
       [
         ['sms_messages', ['m']],
-        ['contacts', ['+1']],
+        ['contacts', ['*\u001f+1']],
         ['calls', ['c']],
       ],
     );

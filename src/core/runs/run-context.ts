@@ -2,7 +2,7 @@
 
 import type { LogLevel } from '../logger.ts';
 
-export interface HandlerContext {
+export interface RunContext {
   /** The event's type as sent: `call.canceled` also goes to `handleCallCancelled`. */
   readonly event: string;
   /** The event's number in the log. */
