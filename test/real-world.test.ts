@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { LOST_EVENTS, RECORDINGS } from './real-world/calls.ts';
 import { type Case, NO_TIME } from './real-world/case.ts';
+import { OPTING_OUT } from './real-world/opt-outs.ts';
 import { STATUSES } from './real-world/statuses.ts';
 import { READ_TIMES } from './real-world/times.ts';
 import { BAD_VALUES } from './real-world/values.ts';
@@ -21,6 +22,7 @@ const SUBJECTS: Readonly<Record<string, readonly Case[]>> = {
   'values that cannot be used': BAD_VALUES,
   'spellings of times': READ_TIMES,
   'statuses and errors of messages': STATUSES,
+  'opt-outs': OPTING_OUT,
 };
 
 for (const order of ['in order', 'in reverse order']) {
