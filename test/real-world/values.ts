@@ -3,6 +3,8 @@
 import { T0_MS, T0_S } from '../support/events.ts';
 import { type Case, NO_TIME, sent } from './case.ts';
 
+const LONG = 'long'.repeat(150);
+
 const CENTS = 'total_cost must be an amount, got text';
 
 export const BAD_VALUES: readonly Case[] = [
@@ -42,6 +44,33 @@ export const BAD_VALUES: readonly Case[] = [
     ],
     sql: "SELECT status, message, media_urls, media_count FROM sms_messages WHERE message_id = 'bad3'",
     rows: [{ status: 'received', message: 'Look!', media_urls: null, media_count: 1 }],
+  },
+  {
+    name: 'numbers as text, and a refund: all is read',
+    sent: [
+      sent('call.completed', { call_sid: 'text1', duration: '42', cost: '-0.0075', from: '+15551230001' }),
+      sent('mms.received', { message_sid: 'text2', body: 'Hi', segments: '1', media_count: '0' }),
+    ],
+    sql: `SELECT duration_seconds, total_cost, segments, media_count FROM calls, sms_messages
+      WHERE call_uuid = 'text1' AND message_id = 'text2'`,
+    rows: [{ duration_seconds: 42, total_cost: -0.0075, segments: 1, media_count: 0 }],
+  },
+  {
+    name: 'ids of more than 512 bytes that differ only at the end are two messages',
+    sent: ['a', 'b', 'a'].map((end, index) =>
+      sent(index < 2 ? 'sms.sent' : 'sms.delivered', { message_id: LONG + end, segments: index }),
+    ),
+    sql: `SELECT status, length(message_id) AS chars FROM sms_messages WHERE message_id LIKE 'long%' ORDER BY status`,
+    rows: [
+      { status: 'delivered', chars: 165 },
+      { status: 'sent', chars: 165 },
+    ],
+  },
+  {
+    name: 'U+0000, which no database can hold, is replaced',
+    sent: [sent('sms.sent', { message_id: 'nul\u0000', message: 'a\u0000b', tenant_id: '\u0000' })],
+    sql: "SELECT message_id, message, tenant_id FROM sms_messages WHERE message_id LIKE 'nul%'",
+    rows: [{ message_id: 'nul\ufffd', message: 'a\ufffdb', tenant_id: '\ufffd' }],
   },
   {
     name: 'empty texts where there is nothing to say are no values, and nothing is wrong with them',
