@@ -12,7 +12,7 @@ import {
   TENANT_ID,
 } from './columns.ts';
 import { lifecycleTable, STATUS } from './lifecycle.ts';
-import { recordingKey } from './recording-key.ts';
+import { identifiedBy, recordingKey } from './recording-key.ts';
 
 const COMPLETE = ['recording.complete'] as const;
 const TRANSCRIBED = ['recording.transcribed'] as const;
@@ -50,8 +50,10 @@ export const recordings = lifecycleTable({
     completed_at_ms: milestone(COMPLETE, 'When it was complete.'),
     transcribed_at_ms: milestone(TRANSCRIBED, 'When it was transcribed.'),
   },
-  keyOf: (event) => recordingKey(event).key,
+  keyOf: recordingKey,
   compute(row, event) {
-    row.identified_by = recordingKey(event).identifiedBy;
+    const by = identifiedBy(event);
+    // An id may look like a key that is made of something else. Which of them came first must not matter.
+    if (row.identified_by === null || by > row.identified_by) row.identified_by = by;
   },
 });

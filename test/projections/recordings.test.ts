@@ -195,10 +195,28 @@ describe('a recording without an id', () => {
       ['https://g.example/1?x-goog-signature=a&X-Goog-Expires=1&take=1', 'https://g.example/1?take=1'],
       ['https://g.example/1?GoogleAccessId=a&Expires=1&Signature=b', 'https://g.example/1?Expires=2'],
       ['https://az.example/1?sv=1&sr=b&sig=a&se=2&sp=r', 'https://az.example/1?sv=9&sig=b&se=3'],
+      ['https://az.example/1?sig=a&sip=10.0.0.1&sduoid=1', 'https://az.example/1?sig=b&sip=10.0.0.2'],
       ['https://cf.example/1?Expires=1&Signature=a&Key-Pair-Id=K&Policy=p', 'https://cf.example/1#start'],
+      ['https://cf.example/1?Signature=a&Hash-Algorithm=SHA256', 'https://cf.example/1?'],
+      ['https://s3.example/1?name=a%20b&X-Amz-Date=1', 'https://s3.example/1?name=a%20b'],
+      ['/recordings/1.wav?X-Amz-Date=1', '/recordings/1.wav?X-Amz-Date=2'],
     ] as const)
       assert.equal(keyOfUrl(one), keyOfUrl(other), one);
     assert.notEqual(keyOfUrl('https://r.example/1?sr=1'), keyOfUrl('https://r.example/1?sr=2'), 'not signed');
+  });
+
+  it('is found quickly, however many parameters its URL has', () => {
+    const parameters = Array.from({ length: 20_000 }, (_, index) => `x-amz-${index}=1`).join('&');
+    const before = performance.now();
+    assert.equal(keyOfUrl(`https://r.example/1.wav?${parameters}`), keyOfUrl('https://r.example/1.wav'));
+    assert.ok(performance.now() - before < 2_000, 'a parsed URL takes a minute');
+  });
+
+  it('has one kind of key, whichever event came first: an id may look like a key of another kind', () => {
+    const started = envelope('recording.started', { call_id: 'c5' });
+    const lookalike = envelope('recording.started', { recording_id: 'c5#recording.started' });
+    assert.equal(rowOf(recordings, started, lookalike)?.identified_by, 'id');
+    assert.equal(rowOf(recordings, lookalike, started)?.identified_by, 'id');
   });
 
   it('is known by a URL that is none as well', () => {
