@@ -71,7 +71,8 @@ export const contacts = table(COLUMNS, {
     let atMs = event.occurredAtMs;
     if (OPT_OUT.has(keyword)) {
       // A wrong clock must not let an opt-out lose to an older opt-in. An opt-in that comes late must stay old.
-      atMs = fields.occurredAtMs(signedAtMs - TIME_BEHIND_MAX_MS);
+      const earliestMs = signedAtMs - TIME_BEHIND_MAX_MS;
+      if (atMs < earliestMs) atMs = fields.occurredAtMs(earliestMs);
       if (isLater(atMs, keyword, next.opted_out_at_ms, next.opted_out_by)) next.opted_out_by = keyword;
       next.opted_out_at_ms = Math.max(next.opted_out_at_ms ?? 0, atMs);
     }

@@ -349,7 +349,7 @@ describe('a projection that cannot use one event of a batch', () => {
       null,
       'call_uuid must be text or a whole number from 0 to 2^53 - 1, got a list',
       null,
-      'from_number is missing',
+      'the opt-out cannot be attributed to a number: from_number is missing',
       'data must be an object, got a list',
     ]);
     assert.deepEqual(
