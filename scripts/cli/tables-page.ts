@@ -83,7 +83,7 @@ function cellsOf(name: string, column: Column): string[] {
     about,
     field === undefined ? '' : listed(field.spellings),
     types === 'all' ? 'all' : listed([...new Set([...milestoneOf, ...types])]),
-    settles,
+    settles === 'milestone' ? `milestone: ${listed(milestoneOf)}` : settles,
   ];
 }
 

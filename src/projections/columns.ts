@@ -15,7 +15,7 @@ export const SETTLING = {
     'the value of the latest event that states one; of several at the same time, the greatest value; a missing value never replaces a stated one',
   earliest: 'the earliest time of these events',
   milestone:
-    'like `latest`; if no event states the field, the earliest time of the events whose type has the name of the column',
+    'like `latest`; if no event states the field, the earliest time of the events of the types after the word',
   rank: 'the status of the highest rank; of several with the same rank, the latest; of several at the same time, the greatest text',
   computed: 'computed from the events of the row',
   internal: 'for the program only: when other columns got their values',

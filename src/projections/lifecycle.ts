@@ -3,7 +3,7 @@
  * and each event type has a milestone: a column with the time of such an event.
  */
 
-import type { Event, EventContent } from '../core/event/event.ts';
+import type { EventContent } from '../core/event/event.ts';
 import { statusOf, type TabledType } from '../core/event/event-types.ts';
 import type { Row } from '../core/tables/projection.ts';
 import { type Column, type Columns, computed, type RowOf, type Table, table } from './columns.ts';
@@ -38,7 +38,7 @@ interface Options<C extends Columns> extends Pick<Table<C>, 'name' | 'version' |
   /** The key of an event's row, if it is not simply the value of the key column. @throws FieldError */
   readonly keyOf?: (event: EventContent) => string;
   /** Sets the columns that follow from the others. */
-  readonly compute?: (row: RowOf<C>, event: Event) => void;
+  readonly compute?: (row: RowOf<C>) => void;
 }
 
 export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C & typeof LIFE> {
@@ -84,7 +84,7 @@ export function lifecycleTable<C extends Columns>(options: Options<C>): Table<C 
       row.first_seq = Math.min(row.first_seq, seq);
       row.last_seq = Math.max(row.last_seq, seq);
       settle(row, settled, fields, occurredAtMs, milestone);
-      compute?.(row as RowOf<C & typeof LIFE>, event);
+      compute?.(row as RowOf<C & typeof LIFE>);
       return row as RowOf<C & typeof LIFE>;
     },
   });

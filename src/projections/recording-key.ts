@@ -3,6 +3,7 @@
 import * as crypto from 'node:crypto'; // a missing named import would stop old Nodes before the version check
 import type { EventContent } from '../core/event/event.ts';
 import { CALL_UUID, RECORDING_ID, rowKey } from '../core/event/field-kinds.ts';
+import type { Fields } from '../core/event/fields.ts';
 import { RECORDING_URL } from './columns.ts';
 
 const URL_DIGITS = 16;
@@ -17,10 +18,8 @@ const SIGNING =
 const AZURE_SIGNING =
   /^(?:s[eiprstv]|sig|sip|spr|srt|sdd|ses|skoid|sktid|skt|ske|sks|skv|saoid|suoid|sduoid|scid|rsc[cdelt])$/i;
 
-type IdentifiedBy = 'id' | 'url' | 'call';
-
-/** @returns what the key is made of */
-export function identifiedBy({ fields }: EventContent): IdentifiedBy {
+/** What the key of an event's recording is made of. */
+export function identifiedBy(fields: Fields): 'id' | 'url' | 'call' {
   if (fields.get(RECORDING_ID) !== undefined) return 'id';
   return fields.get(RECORDING_URL) === undefined ? 'call' : 'url';
 }
@@ -37,7 +36,7 @@ export function recordingKey({ tabled, fields }: EventContent): string {
 
 /**
  * The text is cut, not parsed: removing thousands of parameters from a parsed URL takes minutes.
- * @returns what of a URL stays the same when it is signed again
+ * @returns the part of a URL that stays the same when it is signed again
  */
 function withoutSignature(url: string): string {
   const [, address = '', query = ''] = ADDRESS_AND_QUERY.exec(url) ?? [];

@@ -23,13 +23,21 @@ export const recordings = lifecycleTable({
   version: 2,
   about:
     'One row per recording of a call. A recording without an id is known by its URL. What states neither, such as the start of a recording, has a row of its own with `identified_by` = `call`, which is no recording.',
-  ranks: [['recording.started'], ['recording.failed', ...COMPLETE], [FAILED[1], ...TRANSCRIBED]],
+  ranks: [
+    ['recording.started'],
+    ['recording.failed', ...COMPLETE],
+    ['recording.transcription_failed', ...TRANSCRIBED],
+  ],
   columns: {
     recording_id: key(
       RECORDING_ID,
       "The id of the recording. Without an id: the call's id, `#`, and the first 16 hex digits of the SHA-256 of its URL (without fragment and signature), or else the type of the event.",
     ),
-    identified_by: computed('TEXT', 'What `recording_id` is made of: `id`, `url` or `call`.'),
+    identified_by: {
+      ...computed('TEXT', 'What `recording_id` is made of: `id`, `url` or `call`.', 'latest'),
+      types: 'all',
+      read: identifiedBy,
+    },
     call_uuid: column(CALL_UUID, 'all', 'The id of the call.'),
     tenant_id: TENANT_ID,
     recording_url: column(RECORDING_URL, COMPLETE, 'Where the file is.'),
@@ -51,9 +59,4 @@ export const recordings = lifecycleTable({
     transcribed_at_ms: milestone(TRANSCRIBED, 'When it was transcribed.'),
   },
   keyOf: recordingKey,
-  compute(row, event) {
-    const by = identifiedBy(event);
-    // An id may look like a key that is made of something else. Which of them came first must not matter.
-    if (row.identified_by === null || by > row.identified_by) row.identified_by = by;
-  },
 });

@@ -44,7 +44,7 @@ describe('a recording', () => {
       event_count: 1,
       first_seq: 1,
       last_seq: 1,
-      value_times_ms: JSON.stringify([...Array(6).fill(ms(1)), null, null, null, null]),
+      value_times_ms: JSON.stringify([...Array(7).fill(ms(1)), null, null, null, null]),
     });
   });
 
