@@ -98,7 +98,10 @@ class Seen {
     this.add('long keys', keys.filter((key) => /#[0-9a-f]{64}$/.test(key)).length);
     this.add('keys without U+0000', keys.filter((key) => key.includes('\ufffd')).length);
     count('contacts', contacts, () => true);
-    count('opted in', contacts, ({ opted_out }) => opted_out === 0);
+    const isBoth = (row: Rows[number]) => row['opted_out_at_ms'] !== null && row['opted_in_at_ms'] !== null;
+    count('contacts that opted out and in', contacts, isBoth);
+    const tenantsOf = Map.groupBy(contacts, ({ phone_number }) => phone_number);
+    this.add('numbers of several tenants', [...tenantsOf.values()].filter(({ length }) => length > 1).length);
   }
 }
 
@@ -142,7 +145,7 @@ const PLAUSIBLE: Least = {
   ...{ 'times after the signature': 15, 'times that cannot be read': 50 },
   ...{ 'errors that are shown': 15, 'errors that are not shown': 3 },
   ...{ 'recordings by URL': 40, 'recordings by call': 40, 'long keys': 40, 'keys without U+0000': 30 },
-  ...{ contacts: 10, 'opted in': 5 },
+  ...{ contacts: 15, 'contacts that opted out and in': 3, 'numbers of several tenants': 3 },
 };
 const ANY: Least = { events: 800, rows: 300, repetitions: 300, 'unusable values': 3_000 };
 

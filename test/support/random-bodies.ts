@@ -44,14 +44,15 @@ export interface Variety {
   /** How many of the values are of a wrong kind, and how many of the times are wrong: 0 to 1. */
   readonly unusable: number;
   readonly numbers: readonly Fragment[];
+  readonly tenants: readonly Fragment[];
 }
 
 /** For fields of which any text is usable. */
 const NO_TEXTS = UNUSABLE.filter((fragment) => !fragment.startsWith('"'));
 
-const PLAIN: Variety = { unusable: 0.04, numbers: PLAIN_NUMBERS };
+const PLAIN: Variety = { unusable: 0.04, numbers: PLAIN_NUMBERS, tenants: TENANTS };
 
-function fieldsOf(random: Random, family: string, { unusable, numbers }: Variety): Member[] {
+function fieldsOf(random: Random, family: string, { unusable, numbers, tenants }: Variety): Member[] {
   const fields: Member[] = [];
   const fragmentOf = (usable: readonly Fragment[], others: readonly Fragment[]) => {
     if (random.chance(unusable)) return random.chance(0.2) ? randomJson(random, 1) : random.pick(others);
@@ -74,7 +75,7 @@ function fieldsOf(random: Random, family: string, { unusable, numbers }: Variety
     }
   };
 
-  maybe(['tenant_id'], TENANTS);
+  maybe(['tenant_id'], tenants);
   maybe(['direction'], ['"inbound"', '"outbound"', '"\\ud800"', '"\ufffd"', '"\\u0000"']);
   maybe(['from_number', 'from'], numbers, 0.7, NO_TEXTS);
   maybe(['to_number', 'to'], numbers, 0.45, NO_TEXTS);

@@ -4,12 +4,13 @@ import type { Delivery } from '../../src/core/event/delivery.ts';
 import { SPELLINGS_WITH_TABLE } from '../../src/core/event/event-types.ts';
 import { delivery, T0_S } from './events.ts';
 import type { Random } from './random.ts';
-import { anyBody, type RandomBody, randomBody } from './random-bodies.ts';
-import { NUMBERS, SUBJECTS } from './random-values.ts';
+import { anyBody, type RandomBody, randomBody, type Variety } from './random-bodies.ts';
+import { NUMBERS, ONE_NUMBER, SUBJECTS, TENANTS } from './random-values.ts';
 
 /** Types that belong together: their events decide about the same columns. */
 const RELATED_TYPES: readonly (readonly string[])[] = [
   ['sms.sent', 'sms.delivered', 'sms.failed', 'mms.delivered', 'mms.undelivered', 'sms.undelivered'],
+  ['sms.received'],
   ['sms.received', 'mms.received'],
   ['call.initiated', 'call.answered', 'call.completed', 'call.failed'],
   ['call.recording.started', 'call.recording.completed', 'call.recording.failed', 'transcription.completed'],
@@ -18,10 +19,14 @@ const RELATED_TYPES: readonly (readonly string[])[] = [
 /** Makes a body of one of these types, about one of these subjects. */
 export type BodyOf = (random: Random, subjects: readonly string[], types: readonly string[]) => RandomBody;
 
-/** In some histories all values are usable, in others many are not. */
+/** In some histories all values are usable, in others many are not. Most have few contacts, so that these change. */
 export function plausibleBodies(random: Random): BodyOf {
-  const unusable = random.pick([0, 0.08, 0.35]);
-  return (...options) => randomBody(...options, { unusable, numbers: NUMBERS });
+  const variety: Variety = {
+    unusable: random.pick([0, 0.08, 0.35]),
+    numbers: random.chance(0.7) ? ONE_NUMBER : random.shuffle(NUMBERS).slice(0, 4),
+    tenants: random.shuffle(TENANTS).slice(0, 1 + random.below(3)),
+  };
+  return (...options) => randomBody(...options, variety);
 }
 
 /** Any value may be anything. */
