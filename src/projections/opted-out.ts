@@ -52,6 +52,7 @@ LEFT JOIN contacts AS everywhere
 
 /** @param rows with the columns `tenant` and `from_number` @returns those whose sender is not opted out */
 export async function notOptedOut(reader: Pick<Reader, 'query'>, rows: readonly Row[]): Promise<Row[]> {
+  if (rows.length === 0) return [];
   const optedOut = new Set<unknown>();
   for (const { contact } of await reader.query('SELECT contact FROM contacts WHERE opted_out = 1'))
     optedOut.add(contact);
