@@ -7,7 +7,7 @@ import type { View } from '../core/tables/projection.ts';
 import { CALLS, columnList, type Figure, figuresOf, SMS, type Source } from './figures.ts';
 import { optedOutSql } from './opted-out.ts';
 
-export const REPORT_VIEWS_VERSION = 3;
+export const REPORT_VIEWS_VERSION = 4;
 
 const CALL_FIGURES = figuresOf(CALLS, 'calls', 'answered', 'answer_rate', 'minutes', 'cost');
 const SMS_FIGURES = figuresOf(SMS, 'outbound', 'delivered', 'failed', 'received', 'delivery_rate');
@@ -37,7 +37,8 @@ SELECT
 FROM ${OPTED_OUT.from}
 WHERE ${OPTED_OUT.condition}`,
 
-  // A transcript may name only its call: it belongs to the call's recording if there is just one.
+  // A transcript, or its failure, may name only its call: it belongs to the call's recording if there is just one. The
+  // ids of these rows cannot be composed here, because long ones are shortened.
   report_recordings: `
 WITH of_calls AS (
   SELECT call_uuid FROM recordings WHERE identified_by <> 'call' GROUP BY call_uuid HAVING count(*) = 1
@@ -46,8 +47,12 @@ SELECT
   recording.recording_id,
   recording.call_uuid,
   recording.tenant_id,
-  CASE WHEN recording.status = 'transcribed' OR transcript.recording_id IS NULL
-    THEN recording.status ELSE transcript.status END AS status,
+  CASE
+    WHEN recording.status = 'transcribed' OR coalesce(transcript.status, failure.status) IS NULL
+      THEN recording.status
+    WHEN failure.status IS NULL OR transcript.status_at_ms > failure.status_at_ms THEN transcript.status
+    ELSE failure.status
+  END AS status,
   recording.recording_url,
   recording.duration_seconds,
   coalesce(recording.transcription, transcript.transcription) AS transcription,
@@ -56,8 +61,10 @@ SELECT
   ${isoTime('coalesce(recording.transcribed_at_ms, transcript.transcribed_at_ms)')} AS transcribed_at
 FROM recordings AS recording
 LEFT JOIN of_calls ON of_calls.call_uuid = recording.call_uuid
-LEFT JOIN recordings AS transcript
-  ON transcript.recording_id = of_calls.call_uuid || '#recording.transcribed'
+LEFT JOIN recordings AS transcript ON transcript.call_uuid = of_calls.call_uuid
+  AND transcript.identified_by = 'call' AND transcript.status = 'transcribed'
+LEFT JOIN recordings AS failure ON failure.call_uuid = of_calls.call_uuid
+  AND failure.identified_by = 'call' AND failure.status = 'transcription_failed'
 WHERE recording.identified_by <> 'call'`,
 
   report_recordings_waiting: `

@@ -18,9 +18,40 @@ it('the views are those of their version', () => {
   const digest = createHash('sha256').update(JSON.stringify(reportViews)).digest('hex');
   assert.deepEqual(
     { version: REPORT_VIEWS_VERSION, digest },
-    { version: 3, digest: '5bd40dfd4c58f6d9868359bbec89d797984e539aee23f3ad09e52ab63098e1fb' },
+    { version: 4, digest: 'c3d703fe4b0465de0db235e898ffe1d3b16cfb4fe34fc42d6dcb3e32ac16880d' },
     'a server recreates them only for a new REPORT_VIEWS_VERSION: increase it with any change',
   );
+});
+
+it('of recordings adds transcripts and failures that name only a call, however long the id of the call is', () => {
+  const ids = ['short', ...[489, 490, 511, 512].map((length) => 'L'.repeat(length))];
+  const opened = openTestDatabase();
+  try {
+    const says = (event: string, call_id: string, data: object, atS = NOON_S) =>
+      delivery({ event, timestamp: atS, data: { call_id, ...data } }, { signedAt: atS });
+    for (const [id, ...types] of ids.flatMap((id) => [
+      [`${id}1`, 'transcription.completed'],
+      [`${id}2`, 'transcription.failed'],
+      [`${id}3`, 'transcription.failed', 'transcription.completed'],
+      [`${id}4`, 'transcription.completed', 'transcription.failed'],
+    ]))
+      opened.appender.append([
+        says('call.recording.completed', String(id), { recording_url: 'https://r.example/1' }),
+        ...types.map((type, n) => says(type, String(id), { text: 'Hi' }, NOON_S + n)),
+      ]);
+    const found = opened
+      .rows(
+        'SELECT shown.status FROM report_recordings AS shown JOIN recordings USING (recording_id) ORDER BY first_seq',
+      )
+      .map(({ status }) => status);
+    const one = ['transcribed', 'transcription_failed', 'transcribed', 'transcription_failed'];
+    assert.deepEqual(
+      found,
+      ids.flatMap(() => one),
+    );
+  } finally {
+    opened.close();
+  }
 });
 
 describe('the report', () => {
