@@ -108,6 +108,8 @@ function fieldsOf(random: Random, family: string, { unusable, numbers, tenants }
     maybe(['language'], ['"en"', '"de"']);
     maybe(['confidence'], ['0.97', '"0.5"', '-1', '1e308']);
     maybe(['call_uuid', 'call_id'], ['"s1"', '"s2"']);
+    // Looks like the key of a recording without an id.
+    maybe(['recording_id', 'recording_sid'], ['"s1#recording.complete"', '"s1#recording.started"'], 0.1);
   }
   return fields;
 }
