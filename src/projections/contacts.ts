@@ -71,8 +71,7 @@ export const contacts = table(COLUMNS, {
     let atMs = event.occurredAtMs;
     if (OPT_OUT.has(keyword)) {
       // A wrong clock must not let an opt-out lose to an older opt-in. An opt-in that comes late must stay old.
-      const earliestMs = signedAtMs - TIME_BEHIND_MAX_MS;
-      if (atMs < earliestMs) atMs = fields.occurredAtMs(earliestMs);
+      if (atMs < signedAtMs - TIME_BEHIND_MAX_MS) atMs = fields.occurredAtMs(TIME_BEHIND_MAX_MS);
       if (isLater(atMs, keyword, next.opted_out_at_ms, next.opted_out_by)) next.opted_out_by = keyword;
       next.opted_out_at_ms = Math.max(next.opted_out_at_ms ?? 0, atMs);
     }

@@ -4,7 +4,7 @@
  */
 
 import * as crypto from 'node:crypto'; // a missing named import would stop old Nodes before the version check
-import { ROW_KEY_BYTES_MAX, TIME_AHEAD_MAX_MS, TIME_BEHIND_MAX_MS } from '../limits.ts';
+import { ROW_KEY_BYTES_MAX, TIME_AHEAD_MAX_MS } from '../limits.ts';
 import { statedTimeMs } from './stated-time.ts';
 
 /** A value that cannot be used, or that is missing. `message` names the field as sent and says what it must be. */
@@ -22,11 +22,10 @@ export interface Field<Name extends string = string, Read = unknown, Shown = unk
   readonly columnType: 'TEXT' | 'INTEGER' | 'REAL';
   /**
    * @param sentAs the name under which it was sent
-   * @param latestMs an event cannot have occurred later, milliseconds since 1970 UTC
-   * @param earliestMs nor earlier
+   * @param latestMs a later time is unusable, milliseconds since 1970 UTC
    * @throws FieldError if it is unusable
    */
-  read(value: unknown, sentAs: string, latestMs: number, earliestMs: number): Read;
+  read(value: unknown, sentAs: string, latestMs: number): Read;
   /** The value of a column that holds it. */
   stored(value: Read): string | number;
   shown(value: Read): Shown;
@@ -93,17 +92,15 @@ export const micros = fieldsOf({
 });
 
 const AHEAD = `${TIME_AHEAD_MAX_MS / 60_000} minutes`;
-const BEHIND = `${TIME_BEHIND_MAX_MS / 86_400_000} days`;
 
 /** Milliseconds since 1970 UTC, in any format that statedTimeMs() reads. Handlers get ISO 8601. */
 export const time = fieldsOf({
   columnType: 'INTEGER',
-  read(value, sentAs, latestMs, earliestMs) {
+  read(value, sentAs, latestMs) {
     const ms = statedTimeMs(value);
     if (ms === undefined)
       throw wrong(sentAs, 'an ISO 8601 or RFC 2822 date or a Unix time, from 2000 to 2100', value);
     if (ms > latestMs) throw new FieldError(`${sentAs} must be at most ${AHEAD} after the signature`);
-    if (ms < earliestMs) throw new FieldError(`${sentAs} must be at most ${BEHIND} before the signature`);
     return ms;
   },
   shown: (ms) => new Date(ms).toISOString(),

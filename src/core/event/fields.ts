@@ -10,10 +10,11 @@ export type Json = Readonly<Record<string, unknown>>;
 
 const ID_SPELLINGS = [CALL_UUID, MESSAGE_ID, RECORDING_ID].flatMap(({ spellings }) => spellings);
 const TIMESTAMP = time('timestamp');
+const DAY_MS = 86_400_000;
 
 /**
- * The times that an event can state besides its timestamp, in order of precedence. Later ones come first, because `call.completed` also states
- * when the call started. body-time.ts has a list of its own on purpose: that one is frozen.
+ * The times that an event can state besides its timestamp, in order of precedence. Later ones come first, because
+ * `call.completed` also states when the call started. body-time.ts has a list of its own on purpose: that one is frozen.
  */
 export const OCCURRED = [
   'ended_at',
@@ -54,32 +55,31 @@ export class Fields {
 
   /**
    * The first usable value, in the order of the spellings. Unusable ones are noted in `problems`.
-   * @param earliestMs an earlier time is unusable
    * @returns undefined if the field is not stated, or has no usable value
    */
-  get<Read>(field: Field<string, Read>, earliestMs?: number): Read | undefined {
-    return this.#read(this.#data, field, earliestMs);
+  get<Read>(field: Field<string, Read>): Read | undefined {
+    return this.#read(this.#data, field);
   }
 
-  #read<Read>(
-    data: Json,
-    field: Field<string, Read>,
-    earliestMs: number = Number.NEGATIVE_INFINITY,
-  ): Read | undefined {
+  #read<Read>(data: Json, field: Field<string, Read>): Read | undefined {
     let hasEmpty = false;
     for (const spelling of field.spellings) {
       const value = data[spelling];
       if (value === '') hasEmpty = true;
       else if (value !== undefined && value !== null)
         try {
-          return field.read(value, spelling, this.#signedAtMs + TIME_AHEAD_MAX_MS, earliestMs);
+          return field.read(value, spelling, this.#signedAtMs + TIME_AHEAD_MAX_MS);
         } catch (error) {
           if (!(error instanceof FieldError)) throw error;
-          this.#problems ??= new Map();
-          if (!this.#problems.has(field.name)) this.#problems.set(field.name, error.message);
+          this.#note(field, error.message);
         }
     }
     return hasEmpty && field.readsEmpty ? ('' as Read) : undefined;
+  }
+
+  #note({ name }: Field, problem: string): void {
+    this.#problems ??= new Map();
+    if (!this.#problems.has(name)) this.#problems.set(name, problem);
   }
 
   /** @throws FieldError if the field is not stated, or has no usable value */
@@ -92,13 +92,21 @@ export class Fields {
 
   /**
    * When the event occurred: the first usable time that it states, or else the time of its signature.
-   * @param earliestMs earlier times are unusable; if given, TIME_BEHIND_MAX_MS before the signature
+   * @param behindMaxMs how much earlier than the signature that may be: an earlier time is unusable, too
    * @returns milliseconds since 1970 UTC
    */
-  occurredAtMs(earliestMs?: number): number {
-    let ms = this.#read(this.#body, TIMESTAMP, earliestMs) ?? this.get(TIMESTAMP, earliestMs);
-    for (const field of OCCURRED) ms ??= this.get(field, earliestMs);
+  occurredAtMs(behindMaxMs: number = Number.POSITIVE_INFINITY): number {
+    let ms = this.#time(this.#body, TIMESTAMP, behindMaxMs) ?? this.#time(this.#data, TIMESTAMP, behindMaxMs);
+    for (const field of OCCURRED) ms ??= this.#time(this.#data, field, behindMaxMs);
     return ms ?? this.#signedAtMs;
+  }
+
+  #time(data: Json, field: Field<string, number>, behindMaxMs: number): number | undefined {
+    const ms = this.#read(data, field);
+    const isTooEarly = ms !== undefined && ms < this.#signedAtMs - behindMaxMs;
+    if (!isTooEarly) return ms;
+    this.#note(field, `${field.name} must be at most ${behindMaxMs / DAY_MS} days before the signature`);
+    return undefined;
   }
 
   /** Whether this is the dashboard's test delivery: `"test": true` and no id of a call, message or recording. */

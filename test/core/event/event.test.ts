@@ -228,8 +228,11 @@ describe('when an event occurred', () => {
       timestamp: T0_S - 100,
       data: { received_at: iso(-5) },
     });
-    assert.equal(fields.occurredAtMs(T0_MS - 10_000), T0_MS - 5000);
-    assert.equal(fields.occurredAtMs(T0_MS), T0_MS);
+    assert.equal(fields.occurredAtMs(100_000), T0_MS - 100_000);
+    assert.deepEqual([...fields.problems], []);
+    assert.equal(fields.occurredAtMs(99_999), T0_MS - 5000);
+    assert.equal(fields.occurredAtMs(0), T0_MS);
+    assert.deepEqual([...fields.problems.keys()], ['timestamp', 'received_at']);
   });
 });
 

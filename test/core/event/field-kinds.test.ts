@@ -17,7 +17,7 @@ import {
   time,
 } from '../../../src/core/event/field-kinds.ts';
 import { Fields } from '../../../src/core/event/fields.ts';
-import { ROW_KEY_BYTES_MAX, TIME_AHEAD_MAX_MS, TIME_BEHIND_MAX_MS } from '../../../src/core/limits.ts';
+import { ROW_KEY_BYTES_MAX, TIME_AHEAD_MAX_MS } from '../../../src/core/limits.ts';
 import { calls } from '../../../src/projections/calls.ts';
 import { DURATION_SECONDS, MESSAGE } from '../../../src/projections/columns.ts';
 import { T0_MS, T0_S } from '../../support/events.ts';
@@ -294,14 +294,6 @@ describe('time', () => {
       problem(at(T0_MS + TIME_AHEAD_MAX_MS + 1), time('ended_at')),
       'ended_at must be at most 60 minutes after the signature',
     );
-  });
-
-  it('may be bounded below, too', () => {
-    const earliestMs = T0_MS - TIME_BEHIND_MAX_MS;
-    assert.equal(signed(`{"ended_at":${earliestMs}}`).get(time('ended_at'), earliestMs), earliestMs);
-    const before = signed(`{"ended_at":${earliestMs - 1}}`);
-    assert.equal(before.get(time('ended_at'), earliestMs), undefined);
-    assert.equal(before.problems.get('ended_at'), 'ended_at must be at most 7 days before the signature');
   });
 
   it('is an integer or ISO 8601 text', () => {
