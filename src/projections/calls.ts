@@ -19,6 +19,9 @@ import { lifecycleTable, STATUS } from './lifecycle.ts';
 
 const ENDED = ['call.completed', 'call.no_answer', 'call.busy', 'call.failed', 'call.cancelled'] as const;
 
+/** FreeSWITCH's name of it, and its number in Q.850. */
+const NORMAL_END = /^(?:normal[ _-]?clearing|16)$/i;
+
 export const calls = lifecycleTable({
   name: 'calls',
   version: 2,
@@ -48,7 +51,7 @@ export const calls = lifecycleTable({
   compute(row) {
     const { status, answered_at_ms, duration_seconds, hangup_cause } = row;
     const hasLasted = status === 'completed' && (duration_seconds ?? 0) > 0;
-    const isNormal = hangup_cause === null || hangup_cause === 'NORMAL_CLEARING';
+    const isNormal = hangup_cause === null || NORMAL_END.test(hangup_cause);
     row.answered = answered_at_ms !== null || (hasLasted && isNormal) ? 1 : 0;
   },
 });

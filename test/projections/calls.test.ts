@@ -300,7 +300,8 @@ describe('a call', () => {
   it('was answered if it is completed, lasted, and has no other cause than a normal end', () => {
     assert.equal(answered(event('completed', 1, { duration: 0.5 })), 1);
     assert.equal(answered(event('completed', 1, { duration: 5, hangup_cause: 'NORMAL_CLEARING' })), 1);
-    assert.equal(answered(event('completed', 1, { duration: 5, hangup_cause: '' })), 1);
+    for (const hangup_cause of ['', 'normal_clearing', 'Normal Clearing', 16, '16'])
+      assert.equal(answered(event('completed', 1, { duration: 5, hangup_cause })), 1);
     assert.equal(answered(event('completed', 1, { duration: 5, hangup_cause: 'NO_ANSWER' })), 0);
     assert.equal(answered(event('completed', 1, { duration: 0 })), 0);
     assert.equal(answered(event('completed', 1)), 0);

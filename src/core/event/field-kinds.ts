@@ -152,7 +152,8 @@ export function rowKey(text: string): string {
   return `${text.slice(0, KEY_PREFIX_CHARS).toWellFormed()}#${crypto.hash('sha256', text)}`;
 }
 
-const DECIMAL = /^-?\d{1,15}(\.\d{1,15})?$/;
+/** What programs make of numbers: `0.0125`, `0.30000000000000004`, `7.5e-05`, `.5`, ` 12 `. */
+const DECIMAL = /^ *[+-]?(?:\d{1,15}(?:\.\d{0,20})?|\.\d{1,20})(?:e[+-]?\d{1,2})? *$/i;
 
 /** @returns a finite number that is not minus zero @throws FieldError, also if it does not fit */
 function finite(value: unknown, sentAs: string, expected: string, fits = (_: number) => true): number {

@@ -19,7 +19,7 @@ const UNIX_TIME = /^\d{9,19}(?:\.\d{1,9})?$/;
 
 /** As in `Thu, 20 Nov 2025 23:00:00 +0000`, and in HTTP's `Thursday, 20-Nov-25 23:00:00 GMT`. */
 const RFC_2822 =
-  /^(?:[a-z]{3,9},? +)?(\d{1,2})[ -]([a-z]{3})[ -](\d{2}|\d{4}) +(\d{2}:\d{2}(?::\d{2})?) *([+-]\d{4}|[a-z]{1,3})?(?: *\([^()]*\))?$/i;
+  /^(?:[a-z]{3,9},? +)?(\d{1,2})[ -]([a-z]{3})[ -](\d{2}|\d{4}) +(\d{2}:\d{2}(?::\d{2})?) *([+-]\d{2}:?\d{2}|[a-z]{1,3})?(?: *\([^()]*\))?$/i;
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 /** The names that RFC 2822 defines. */
 const ZONES: Readonly<Record<string, string>> = {

@@ -22,6 +22,7 @@ const STATED: readonly (readonly [unknown, number])[] = [
   [Number(`${MS + 123}456789`), MS + 123],
   ['Thu, 20 Nov 2025 23:00:00 +0000', MS],
   ['Thu, 20 Nov 2025 18:00:00 -0500', MS],
+  ['Thu, 20 Nov 2025 18:00:00 -05:00', MS],
   ['20 Nov 2025 23:00 GMT', MS],
   ['Thu, 20 Nov 2025 15:00:00 PST', MS],
   ['thu, 20 nov 2025 23:00:00 utc', MS],
