@@ -24,7 +24,14 @@ import {
   whole,
 } from './cli/options.ts';
 import { jsonLine, print } from './cli/output.ts';
-import { bodyMember, eventAt, eventLines, eventMembers, recordedVerdict } from './cli/shown-event.ts';
+import {
+  bodyMember,
+  eventAt,
+  eventLines,
+  eventMembers,
+  problemLines,
+  recordedVerdict,
+} from './cli/shown-event.ts';
 
 const USAGE = `
 ${IRISX} events list [options]
@@ -42,7 +49,7 @@ Reads the event log, also while the server runs.
 
   --type TYPE        one type under any of its spellings, or a family: call.failed, sms.*
   --subject ID       events whose body contains this text: the id of a call, message or recording, or a phone number
-  --failed           only events that a table could not use
+  --failed           only events that a table could not use, or of which it left out a value
   --since, --until   received at or after, or before, this time: a date or a time, UTC
   --after, --before  only events with a greater, or a smaller, seq
   --limit N          default: 50, or all with --output json
@@ -60,7 +67,7 @@ const LIST_PIECE_EVENTS = 10_000;
 const TAIL_LOOK_MS = 250;
 const TAIL_PIECE_EVENTS = 1000;
 const TYPE_CHARS_MAX = 40;
-const FAILURE_CHARS_MAX = 100;
+const PROBLEM_CHARS_MAX = 100;
 const TYPE = /^[\w.-]{1,128}(?:\.\*)?$/;
 
 const OPTIONS = {
@@ -109,7 +116,7 @@ async function list(reader: Reader, values: Values, rest: readonly string[]): Pr
     next = piece.before;
   } while (next !== undefined && count < limit);
   if (isJson) return;
-  const titles = ['seq', 'received (UTC)', 'type', 'path', 'bytes', 'failure'];
+  const titles = ['seq', 'received (UTC)', 'type', 'path', 'bytes', 'problem'];
   const lines = count === 0 ? ['no matching events'] : alignedLines(titles, found.map(cellsOf), [0, 4]);
   await print(next === undefined ? lines : [...lines, `older events: --before ${next}`]);
 }
@@ -215,14 +222,14 @@ async function rangeOf(reader: Reader, { after, before, since, until }: Values) 
   };
 }
 
-function cellsOf({ seq, type, receivedAtMs, path, bodyBytes, failure }: FoundEvent): string[] {
+function cellsOf({ seq, type, receivedAtMs, path, bodyBytes, failure, warnings }: FoundEvent): string[] {
   return [
     String(seq),
     shownTime(receivedAtMs),
     harmless(type ?? '–', TYPE_CHARS_MAX),
     path,
     grouped(bodyBytes),
-    failure === null ? '' : harmless(failure, FAILURE_CHARS_MAX),
+    harmless(problemLines({ error: failure, warnings }).join('; '), PROBLEM_CHARS_MAX),
   ];
 }
 

@@ -19,7 +19,7 @@ import { readEnvironment, seqToFold, withFolded, withLog } from './cli/environme
 import { counted, shownTime } from './cli/numbers.ts';
 import { OUTPUT, readSeq, UsageError } from './cli/options.ts';
 import { jsonLine, print } from './cli/output.ts';
-import { eventAt, recordedVerdict } from './cli/shown-event.ts';
+import { eventAt, problemLines, recordedVerdict } from './cli/shown-event.ts';
 import { noteTableProblems } from './cli/table-lines.ts';
 
 const TABLES = new Map<string, Projection>([
@@ -122,11 +122,10 @@ async function rowsWith(reader: Reader, kind: string, keys: readonly string[]): 
 async function printEvent(reader: Reader, seq: number, isJson: boolean): Promise<void> {
   const { type, received_at_ms: receivedAtMs, path } = await eventAt(reader, seq);
   if (isJson) return; // only the rows
-  const { error, warnings } = await recordedVerdict(reader, seq);
+  const problems = problemLines(await recordedVerdict(reader, seq));
   await print([
     `seq ${seq}: ${harmless(type ?? 'no type')}, received ${shownTime(receivedAtMs)} at ${path}`,
-    ...(error === null ? [] : [`unusable: ${harmless(error)}`]),
-    ...warnings.map((warning) => `left out: ${harmless(warning)}`),
+    ...problems.map((problem) => harmless(problem)),
     '',
   ]);
 }
@@ -155,7 +154,7 @@ function linesOf({ table, key, events, columns, differing, readFrom }: Explanati
     String(seq),
     shownTime(receivedAtMs),
     harmless(type),
-    harmless(problemText(failure, warnings), PROBLEM_CHARS_MAX),
+    harmless(problemLines({ error: failure, warnings }).join('; '), PROBLEM_CHARS_MAX),
   ]);
   const values = columns.map(({ name, value, seq }) => {
     const time = name.endsWith('_at_ms') ? ` (${shownTime(Number(value))})` : '';
@@ -175,13 +174,6 @@ function linesOf({ table, key, events, columns, differing, readFrom }: Explanati
           `the table has different values in ${differing.join(', ')}: it lags behind the log (see ${IRISX} rebuild --check), or includes earlier events`,
         ]),
   ];
-}
-
-/** What a table could not use of an event. */
-function problemText(failure: string | null, warnings: readonly string[]): string {
-  return failure === null
-    ? warnings.map((warning) => `left out: ${warning}`).join('; ')
-    : `unusable: ${failure}`;
 }
 
 await executeCommand(USAGE, OPTIONS, main);

@@ -19,6 +19,12 @@ export async function recordedVerdict(reader: Reader, seq: number): Promise<Verd
   return verdictOf(await reader.failuresOf(seq));
 }
 
+/** What the tables could not use of an event. */
+export function problemLines({ error, warnings }: Verdict): string[] {
+  const leftOut = warnings.map((warning) => `left out: ${warning}`);
+  return error === null ? leftOut : [`unusable: ${error}`, ...leftOut];
+}
+
 export function eventMembers(event: StoredEvent, verdict: Verdict): Record<string, unknown> {
   return { ...keptMembers(event, verdict), ...bodyMember(event.body) };
 }

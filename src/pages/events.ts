@@ -38,17 +38,21 @@ ${found.before !== undefined && older(found.before, found.events.length, query)}
 
 export function eventTable({ events }: Found): Html {
   return table(
-    [['seq', 'number'], ['received', 'time'], ['type'], ['path'], ['bytes', 'number'], ['failure', 'long']],
-    events.map(({ seq, type, receivedAtMs, path, bodyBytes, failure }) => [
+    [['seq', 'number'], ['received', 'time'], ['type'], ['path'], ['bytes', 'number'], ['problem', 'long']],
+    events.map(({ seq, type, receivedAtMs, path, bodyBytes, failure, warnings }) => [
       html`<a href="/events/${seq}">${seq}</a>`,
       time(receivedAtMs),
       type === null ? html`<span class="quiet">none</span>` : external(type, PAGE_TYPE_CHARS_MAX),
       path,
       whole(bodyBytes),
-      failure !== null && html`<span class="bad">${external(failure, PAGE_FAILURE_CHARS_MAX)}</span>`,
+      problem(failure ?? warnings.join('; ')),
     ]),
     'None found.',
   );
+}
+
+function problem(text: string): Html | false {
+  return text !== '' && html`<span class="bad">${external(text, PAGE_FAILURE_CHARS_MAX)}</span>`;
 }
 
 /** The link to older events. If the search reached its limit, the link continues it. */

@@ -355,7 +355,7 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       await append(
         call('one'),
         call('two', 'call.completed', { call_uuid: [], uuid: ['two'] }),
-        call('one', 'call.busy'),
+        call('one', 'call.busy', { direction: 5 }),
         delivery('{}'),
       );
       const reader = await readerOf(engine);
@@ -374,7 +374,15 @@ export function engineContract(name: string, open: () => Promise<TestLog>): void
       assert.deepEqual(await find({ types: ['call.ringing', 'call.busy'] }), [3, 1]);
       assert.deepEqual(await find({ typePrefix: 'call.' }), [3, 2, 1]);
       assert.deepEqual(await find({ subject: 'one' }), [3, 1]);
-      assert.deepEqual(await find({ failedOnly: true }), [4, 2]);
+      assert.deepEqual(await find({ failedOnly: true }), [4, 3, 2]);
+      assert.deepEqual(
+        (await reader.search({ ...every, before: 4 })).map(({ failure, warnings }) => [failure, warnings]),
+        [
+          [null, ['direction must be text, got a number']],
+          [UNUSABLE_KEY, []],
+          [null, []],
+        ],
+      );
       assert.deepEqual(await find({ from: 2, before: 4, limit: 1 }), [3]);
       assert.deepEqual(await reader.naming('two', 1, 4, 10), [2]);
       assert.deepEqual(await reader.failedNaming('calls', 'two', 10), [2]);

@@ -100,11 +100,13 @@ describe('./irisx events', () => {
   });
 
   it('shows a table that can be continued where it ended, and escapes control characters', async () => {
-    appendEach(ringing('c1'), ringing('c2'), { event: 'evil\u001b[2J\u202e', data: {} });
+    const cheap = { event: 'call.completed', data: { call_uuid: 'c2', cost: '$1' } };
+    appendEach(ringing('c1'), cheap, { event: 'evil\u001b[2J\u202e', data: {} });
     const { lines } = await script('events', 'list', '--limit', '2');
-    assert.match(lines[0] ?? '', /^seq {2}received \(UTC\) +type +path +bytes {2}failure$/);
+    assert.match(lines[0] ?? '', /^seq {2}received \(UTC\) +type +path +bytes {2}problem$/);
     assert.match(lines[1] ?? '', /^ {2}3 {2}2026-/);
     assert.ok(lines[1]?.includes('evil\\u001b[2J\\u202e'), lines[1]);
+    assert.match(lines[2] ?? '', / {2}left out: cost must be an amount, got text$/);
     assert.equal(lines.at(-1), 'older events: --before 2');
   });
 

@@ -29,8 +29,10 @@ export interface FoundEvent {
   readonly receivedAtMs: number;
   readonly path: string;
   readonly bodyBytes: number;
-  /** What `failures` records for it. */
+  /** Why at least one table lacks it; null if none does. */
   readonly failure: string | null;
+  /** Which of its values were left out. */
+  readonly warnings: readonly string[];
 }
 
 export interface TimeCount {

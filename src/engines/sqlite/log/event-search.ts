@@ -3,6 +3,7 @@
 import type { Database } from 'better-sqlite3';
 import type { FoundEvent, SearchPiece, TimeCount } from '../../../core/engine/reader.ts';
 import { mentions } from '../../../core/event/mentions.ts';
+import { verdictOf } from '../../../core/event/recorded-event.ts';
 import { statement } from '../file/statement.ts';
 
 // Only a body that contains the text, or an escape that may hide it, is parsed.
@@ -13,7 +14,8 @@ const PIECE = `
     received_at_ms AS receivedAtMs,
     path,
     length(body) AS bodyBytes,
-    (SELECT group_concat(DISTINCT error) FROM failures WHERE failures.seq = events.seq) AS failure
+    (SELECT json_group_array(json_object('field', field, 'error', error))
+      FROM failures WHERE failures.seq = events.seq) AS failures
   FROM events
   WHERE seq < @before AND seq >= @from
     AND (@types IS NULL OR type IN (SELECT value FROM json_each(@types)))
@@ -37,6 +39,11 @@ const COUNTS_BY_TIME = `
   SELECT received_at_ms / CAST(@stepMs AS INTEGER) AS step, type, count(*) AS count
   FROM events WHERE seq > @after AND seq <= @upTo GROUP BY step, type`;
 
+interface FoundRow extends Omit<FoundEvent, 'failure' | 'warnings'> {
+  /** A JSON list of the argument of verdictOf(). */
+  readonly failures: string;
+}
+
 /** Makes a connection able to search(). */
 export function defineMentions(database: Database): void {
   database.function('mentions', { deterministic: true, directOnly: true }, (body, subject) =>
@@ -48,13 +55,17 @@ export function defineMentions(database: Database): void {
 export function search(
   database: Database,
   { types, typePrefix, subject, failedOnly, ...range }: SearchPiece,
-) {
-  return statement<[object], FoundEvent>(database, PIECE).all({
+): FoundEvent[] {
+  const found = statement<[object], FoundRow>(database, PIECE).all({
     ...range,
     types: types === undefined ? null : JSON.stringify(types),
     prefix: typePrefix ?? null,
     subject: subject ?? null,
     failedOnly: Number(failedOnly),
+  });
+  return found.map(({ failures, ...event }) => {
+    const { error, warnings } = verdictOf(JSON.parse(failures));
+    return { ...event, failure: error, warnings };
   });
 }
 
