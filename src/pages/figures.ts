@@ -30,13 +30,14 @@ export async function figuresSince<Name extends string>(
   return { figures: row as Record<Name, number | null>, statuses };
 }
 
-/** The number of opted-out numbers, and of those since `sinceMs`. */
+/** How many numbers are opted out for at least one tenant, and how many of them since `sinceMs`. */
 export async function optOutCounts(
   reader: Pick<Reader, 'query'>,
   sinceMs: number,
 ): Promise<{ readonly all: number; readonly recent: number }> {
   const [counts] = await reader.query(
-    `SELECT count(*) AS "all", count(*) FILTER (WHERE opted_out_at_ms >= ?) AS recent
+    `SELECT count(DISTINCT phone_number) AS "all",
+       count(DISTINCT phone_number) FILTER (WHERE opted_out_at_ms >= ?) AS recent
      FROM contacts WHERE opted_out = 1`,
     sinceMs,
   );
