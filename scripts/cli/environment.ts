@@ -7,6 +7,7 @@ import { loadEnvFile } from '../../src/config/env-file.ts';
 import { DEVELOPMENT_SECRET, secretPath } from '../../src/config/secret-file.ts';
 import type { Engine } from '../../src/core/engine/engine.ts';
 import type { Reader } from '../../src/core/engine/reader.ts';
+import { cannotBeShown } from '../../src/core/tables/table-problem.ts';
 import { engineOf } from '../../src/engines/engine-of.ts';
 import { derivations } from '../../src/projections/index.ts';
 import { EX_FAILED } from './command.ts';
@@ -76,14 +77,10 @@ export async function withLog<T>(
   return work({ engine, reader }).finally(() => reader.close());
 }
 
-/**
- * Tables that older code made may lack columns, or mean something else by them.
- * @returns the seq up to which they must be folded again to be shown; undefined if this code can show them as they are
- */
+/** @returns the seq up to which the tables must be folded again to be shown; undefined if they can be shown as they are */
 export async function seqToFold(reader: Reader): Promise<number | undefined> {
   const problems = await reader.tableProblems();
-  const isUnusable = problems.some(({ kind }) => kind === 'older' || kind === 'missing');
-  return isUnusable ? (await reader.head()).seq : undefined;
+  return problems.some(cannotBeShown) ? (await reader.head()).seq : undefined;
 }
 
 /** Gives `work` a reader of the tables folded again up to `seq`. The database does not change. */

@@ -7,6 +7,7 @@ import type { Head } from '../core/event/recorded-event.ts';
 import { findEvents } from '../core/inspect/find-events.ts';
 import { PAGE_ERROR_CHARS_MAX, PAGE_LATEST_EVENTS_MAX } from '../core/limits.ts';
 import type { ProcessState } from '../core/metrics/process-state.ts';
+import { cannotBeShown } from '../core/tables/table-problem.ts';
 import { CALLS, SMS } from '../projections/figures.ts';
 import { barChart, totalOf } from './bars.ts';
 import type { EventCounts } from './event-counts.ts';
@@ -60,10 +61,9 @@ ${await inThisPeriod(reader, sinceMs, total)}
   return { title: 'Overview', main, refreshes: true };
 }
 
-/** What the tables say. Those that older code made may lack columns, so they are not read until they are rebuilt. */
+/** What the tables say, unless some must be rebuilt first. */
 async function inThisPeriod(reader: Reader, sinceMs: number, events: number): Promise<Html> {
-  const rebuilt = (await reader.tableProblems()).filter(({ kind }) => kind === 'missing' || kind === 'older');
-  if (rebuilt.length > 0)
+  if ((await reader.tableProblems()).some(cannotBeShown))
     return html`<section><h2>In this period</h2>
 <p>Events: ${whole(events)}. The other figures appear when the tables have been rebuilt.</p></section>`;
   const calls = await figuresSince(reader, CALLS, ['calls', 'answer_rate', 'minutes', 'cost'], sinceMs);

@@ -75,6 +75,11 @@ export function tableProblem(
   return undefined;
 }
 
+/** Whether this code cannot show the table. What older code made may lack columns, or mean something else by them. */
+export function cannotBeShown({ kind }: TableProblem): boolean {
+  return kind === 'missing' || kind === 'older';
+}
+
 /** Which tables a rebuild makes again, and which failures it finds again. */
 export interface RebuildPlan {
   readonly projections: readonly Projection[];
