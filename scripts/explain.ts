@@ -37,7 +37,8 @@ ${IRISX} explain contact NUMBER
 ${IRISX} explain seq SEQ
 Shows which events a row is made of, the order in which they happened, the order in which they arrived, and which of
 them set each column. \`call\` also shows the recordings of the call; \`seq\` shows the rows that one event belongs to.
-The first characters of a UUID or ID are enough, at least ${EXPLAIN_START_CHARS_MIN}. A NUMBER may have any spelling, and has a row for each tenant.
+The first characters of a UUID or ID are enough, at least ${EXPLAIN_START_CHARS_MIN}. A NUMBER may have any spelling; it has a row
+for each tenant.
 Exit code 1: no event with this id has arrived, or several ids begin with these characters.
 
   --output json    one JSON array, with one object per row

@@ -31,7 +31,8 @@ const FORMAT_NAMES = Object.keys(FORMATS) as readonly (keyof typeof FORMATS)[];
 
 const USAGE = `
 ${IRISX} report [NAME …] [options]
-Prints reports from the tables, also while the server runs. Without a NAME, all: ${REPORT_NAMES.join(', ')}.
+Prints reports from the tables, also while the server runs. Without a NAME, all:
+${REPORT_NAMES.join(', ')}.
 Days, hours and times are UTC. Costs are in US dollars.
 
   --since, --until   what began at or after, or before, this date or time (failures: what was received then)
