@@ -15,12 +15,11 @@ import { recordings } from '../src/projections/recordings.ts';
 import { smsMessages } from '../src/projections/sms-messages.ts';
 import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, EX_FAILED, executeCommand } from './cli/command.ts';
-import { readEnvironment, seqToFold, withFolded, withLog } from './cli/environment.ts';
+import { readEnvironment, withLog, withShownTables } from './cli/environment.ts';
 import { counted, shownTime } from './cli/numbers.ts';
 import { OUTPUT, readSeq, UsageError } from './cli/options.ts';
 import { jsonLine, print } from './cli/output.ts';
 import { eventAt, problemLines, recordedVerdict } from './cli/shown-event.ts';
-import { noteTableProblems } from './cli/table-lines.ts';
 
 const TABLES = new Map<string, Projection>([
   ['call', calls],
@@ -77,11 +76,7 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
     if (isJson) process.stderr.write(`${found}\n`);
     return EX_FAILED;
   };
-  return withLog(readEnvironment(), async ({ engine, reader }) => {
-    await noteTableProblems(reader);
-    const upTo = await seqToFold(reader);
-    return upTo === undefined ? printFrom(reader) : withFolded(engine, upTo, printFrom);
-  });
+  return withLog(readEnvironment(), (log) => withShownTables(log, printFrom));
 }
 
 /** The rows with an id, or the only one whose id begins with it; else why there is none, for a person. */

@@ -19,11 +19,10 @@ import {
 import { alignedLines } from './cli/aligned-lines.ts';
 import { type Arguments, executeCommand } from './cli/command.ts';
 import { csvLines, SEPARATORS, type Separator } from './cli/csv.ts';
-import { readEnvironment, seqToFold, withFolded, withLog } from './cli/environment.ts';
+import { readEnvironment, withFolded, withLog, withShownTables } from './cli/environment.ts';
 import { counted, grouped, shownTime } from './cli/numbers.ts';
 import { choice, knownName, readTime, TEXT, TIME, UsageError, whole } from './cli/options.ts';
 import { jsonLine } from './cli/output.ts';
-import { noteTableProblems } from './cli/table-lines.ts';
 
 /** How a report becomes text, by `--format`. */
 const FORMATS = { table: tableText, csv: csvText, json: jsonText } as const;
@@ -112,9 +111,9 @@ async function main({ values, positionals }: Arguments<typeof OPTIONS>): Promise
       });
       process.stdout.write(texts.join(''));
     };
-    if (asOf === undefined) await noteTableProblems(reader);
-    const upTo = asOf ?? (await seqToFold(reader));
-    return upTo === undefined ? printFrom(reader) : withFolded(engine, upTo, printFrom);
+    return asOf === undefined
+      ? withShownTables({ engine, reader }, printFrom)
+      : withFolded(engine, asOf, printFrom);
   });
   return 0;
 }

@@ -77,10 +77,19 @@ export async function withLog<T>(
   return work({ engine, reader }).finally(() => reader.close());
 }
 
-/** @returns the seq up to which the tables must be folded again to be shown; undefined if they can be shown as they are */
-export async function seqToFold(reader: Reader): Promise<number | undefined> {
+/**
+ * Notes on standard error which tables do not reflect the log: their rows must not look up to date. If some of them cannot
+ * be shown, `work` gets a reader of the tables folded again.
+ */
+export async function withShownTables<T>(
+  { engine, reader }: { readonly engine: Engine; readonly reader: Reader },
+  work: (reader: Reader) => Promise<T>,
+): Promise<T> {
   const problems = await reader.tableProblems();
-  return problems.some(cannotBeShown) ? (await reader.head()).seq : undefined;
+  for (const { text } of problems) process.stderr.write(`note: ${text}\n`);
+  if (!problems.some(cannotBeShown)) return work(reader);
+  process.stderr.write('note: until then, this command folds the log again and shows the result\n');
+  return withFolded(engine, (await reader.head()).seq, work);
 }
 
 /** Gives `work` a reader of the tables folded again up to `seq`. The database does not change. */

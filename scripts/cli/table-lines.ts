@@ -1,7 +1,6 @@
-/** Lines about tables for the terminal: comparisons with the log, and warnings. */
+/** Lines about tables for the terminal: how they differ from the log. */
 
 import type { TableCheck } from '../../src/core/engine/engine.ts';
-import type { Reader } from '../../src/core/engine/reader.ts';
 import { harmless } from '../../src/core/logger.ts';
 import { IRISX } from '../../src/core/packaging.ts';
 import { counted } from './numbers.ts';
@@ -23,9 +22,4 @@ export function unfoldedLines(unfolded: readonly number[]): string[] {
   return [
     `${counted(unfolded.length, 'event')} recorded but not folded, the first is seq ${unfolded[0]}: ${IRISX} rebuild folds them`,
   ];
-}
-
-/** Prints a line on standard error for each table that does not reflect the log: its rows must not look up to date. */
-export async function noteTableProblems(reader: Reader): Promise<void> {
-  for (const { text } of await reader.tableProblems()) process.stderr.write(`note: ${text}\n`);
 }

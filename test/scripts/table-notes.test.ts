@@ -46,6 +46,8 @@ describe('a command that reads a table says that it is', () => {
         const { stdout, stderr } = await runScript(name, args, { env: database.env });
         const isNote = name === 'report' || name === 'explain';
         assert.match(isNote ? stderr : stdout, text);
+        const isFolded = isNote && (kind === 'older' || kind === 'missing');
+        assert.equal(/this command folds the log again/.test(stderr), isFolded);
         assert.equal(`${stdout}${stderr}`.split(text.source.slice(0, 20)).length - 1, 1, 'once');
       });
 
