@@ -4,19 +4,8 @@ import { keywordOf, OPT_IN, OPT_OUT, optOutWordOf } from '../../src/projections/
 
 const KEYWORDS = {
   'opt-out': [
-    ...[
-      'STOP',
-      'STOPALL',
-      'UNSUBSCRIBE',
-      'CANCEL',
-      'END',
-      'QUIT',
-      'REVOKE',
-      'OPTOUT',
-      'REMOVE',
-      'ARRET',
-      'TD',
-    ],
+    ...['STOP', 'STOPALL', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT', 'REVOKE', 'OPTOUT', 'REMOVE', 'ARRET'],
+    'TD',
   ],
   'opt-in': ['START', 'UNSTOP', 'YES'],
   noted: ['HELP', 'INFO'],

@@ -5,8 +5,8 @@ import { type Case, NO_TIME, sent } from './case.ts';
 
 const MS = Date.parse('2025-11-20T23:00:00Z');
 
-/** Spellings of a time, and its milliseconds; without them it cannot be read, and the signed time counts. */
-const TIMES: readonly (readonly [unknown, number?])[] = [
+/** Spellings of a time and its milliseconds, or the kind of a value that cannot be read: then the signed time counts. */
+const TIMES: readonly (readonly [unknown, number | string])[] = [
   [1763679600, MS],
   [1763679600123, MS + 123],
   [1763679600.123, MS + 123],
@@ -27,34 +27,26 @@ const TIMES: readonly (readonly [unknown, number?])[] = [
   ['Thu, 20 Nov 2025 18:00:00 EST', MS],
   ['20 Nov 2025 23:00:00 GMT', MS],
   [' 2025-11-20T23:00:00Z ', MS],
-  ['yesterday'],
-  ['2025-11-31T00:00:00Z'],
-  ['11/20/2025 23:00'],
-  [0],
-  [true],
-  [[MS]],
-  [{ $date: MS }],
+  ['yesterday', 'text'],
+  ['2025-11-31T00:00:00Z', 'text'],
+  ['11/20/2025 23:00', 'text'],
+  [0, 'a number'],
+  [true, 'a boolean'],
+  [[MS], 'a list'],
+  [{ $date: MS }, 'an object'],
 ];
 
-const kindOf = (value: unknown) =>
-  Array.isArray(value)
-    ? 'a list'
-    : ({ object: 'an object', string: 'text' }[typeof value as 'object'] ?? `a ${typeof value}`);
-
 export const READ_TIMES: readonly Case[] = [
-  ...TIMES.map(([time, ms], index) => ({
-    name: `a timestamp ${JSON.stringify(time)} ${ms === undefined ? 'is named, and the signed time counts' : 'is read'}`,
-    sent: [
-      sent(
-        'sms.sent',
-        { message_id: `time${index}` },
-        ms === undefined ? [`timestamp ${NO_TIME} ${kindOf(time)}`] : [],
-        time,
-      ),
-    ],
-    sql: `SELECT sent_at_ms FROM sms_messages WHERE message_id = 'time${index}'`,
-    rows: [{ sent_at_ms: ms ?? T0_MS }],
-  })),
+  ...TIMES.map(([time, read], index) => {
+    const isRead = typeof read === 'number';
+    const warnings = isRead ? [] : [`timestamp ${NO_TIME} ${read}`];
+    return {
+      name: `a timestamp ${JSON.stringify(time)} ${isRead ? 'is read' : 'is named, and the signed time counts'}`,
+      sent: [sent('sms.sent', { message_id: `time${index}` }, warnings, time)],
+      sql: `SELECT sent_at_ms FROM sms_messages WHERE message_id = 'time${index}'`,
+      rows: [{ sent_at_ms: isRead ? read : T0_MS }],
+    };
+  }),
   {
     name: 'the next time that is stated counts instead of one that cannot be read',
     sent: [
