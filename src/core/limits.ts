@@ -143,6 +143,8 @@ export const STATED_TIME_CHARS_MAX = 64;
 export const TIME_AHEAD_MAX_MS = 3_600_000;
 /** How much earlier an opt-out can say that it was sent: a wrong clock must not let it lose to an older opt-in. */
 export const TIME_BEHIND_MAX_MS = 7 * 86_400_000;
+/** Length of a phone number with its separators. Normalizing longer text of many accents would take minutes. */
+export const PHONE_NUMBER_CHARS_MAX = 256;
 /** Length of a row's key; an index of PostgreSQL takes about 2,700 bytes. Real ids have fewer than 100. */
 export const ROW_KEY_BYTES_MAX = 512;
 /** Depth of a body that is shown indented: deeper than any real event. The size grows with the square of the depth. */

@@ -3,6 +3,8 @@
  * the key of a contact and what a person's input is compared with. The number as sent stays in `sms_messages`.
  */
 
+import { PHONE_NUMBER_CHARS_MAX } from '../limits.ts';
+
 /**
  * Removed before anything else is looked at, because some of them count as letters in Unicode. U+0000 has become U+FFFD
  * when a number is read.
@@ -19,12 +21,13 @@ const INTERNATIONAL_PREFIX = /^(?:00(?=\d{8,}$)|011(?=\d{10,}$))/;
 const WITH_COUNTRY_CODE = /^[1-9]\d{10,14}$/;
 
 /**
- * Text with a letter or `@`, such as `ACME-DE`, stays as sent. Otherwise separators, invisible characters and a `(0)`
- * within the number are removed, and an international number gets a `+`. Nothing else is guessed: a national number or
- * a short code has no country code.
+ * Text with a letter or `@`, such as `ACME-DE`, stays as sent, and so does text that is too long for a number.
+ * Otherwise separators, invisible characters and a `(0)` within the number are removed, and an international number gets
+ * a `+`. Nothing else is guessed: a national number or a short code has no country code.
  * @returns never empty, unless `number` is; the compared form of a compared form is itself
  */
 export function comparedNumber(number: string): string {
+  if (number.length > PHONE_NUMBER_CHARS_MAX) return number;
   const text = number.normalize('NFKC').replace(INVISIBLE, '');
   if (LETTER.test(text)) return number;
   const digits = text

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { comparedNumber } from '../../../src/core/event/phone-number.ts';
+import { PHONE_NUMBER_CHARS_MAX } from '../../../src/core/limits.ts';
 import { seededRandom } from '../../support/random.ts';
 
 const SEED = 20_261_126;
@@ -118,5 +119,18 @@ describe('the compared form of a number', () => {
       assertCompared(e164, e164, e164.replace('+', ' + '), e164.replace(/\d$/, '\u200b-$&'));
       if (e164.length > 8) assertCompared(e164, e164.replace('+', '00'));
     }
+  });
+
+  it('is the text as sent if that is too long for a number, which takes no time', () => {
+    const longest = `1555777000${' '.repeat(PHONE_NUMBER_CHARS_MAX - 11)}1`;
+    assert.equal(comparedNumber(longest), '+15557770001');
+    assert.equal(comparedNumber(` ${longest}`), ` ${longest}`);
+    const accents = `1${'\u0316\u0301'.repeat(50_000)}`;
+    const before = performance.now();
+    assert.equal(comparedNumber(accents), accents);
+    assert.ok(
+      performance.now() - before < 1_000,
+      'normalizing it takes 4 s, and a minute for a text of 1 MiB',
+    );
   });
 });
