@@ -44,7 +44,8 @@ const BEGINS_OTHERWISE = new RegExp(
   'i',
 );
 const ASCII_LETTER = /[A-Za-z]/;
-const NO_LETTERS = /[^\p{L}\p{N}]+/gu;
+/** Some invisible characters count as letters in Unicode: U+3164. */
+const NO_LETTERS = /[^\p{L}\p{N}]+|\p{Default_Ignorable_Code_Point}+/gu;
 
 /**
  * @param message an inbound message's text

@@ -74,7 +74,16 @@ describe('a keyword', () => {
           '\u202dSTOP\u202c',
           'STOP\u2800',
         ],
-        ...['stop\u00a0', '\u3164STOP', 'STOP\0', '\u0002STOP\u0003', '...stop...', '- stop -', ' _stop_ '],
+        ...[
+          'stop\u00a0',
+          '\u3164STOP\u3164',
+          'ST\uffa0OP\u115f',
+          'STOP\0',
+          '\u0002STOP\u0003',
+          '...stop...',
+          '- stop -',
+          ' _stop_ ',
+        ],
         ...[
           'ＳＴＯＰ',
           'ⓢⓣⓞⓟ',
