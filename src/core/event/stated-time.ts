@@ -19,7 +19,7 @@ const UNIX_TIME = /^\d{9,19}(?:\.\d{1,9})?$/;
 
 /** As in `Thu, 20 Nov 2025 23:00:00 +0000`, and in HTTP's `Thursday, 20-Nov-25 23:00:00 GMT`. */
 const RFC_2822 =
-  /^(?:[a-z]{3,9},? +)?(\d{1,2})[ -]([a-z]{3})[ -](\d{2}|\d{4}) +(\d{2}:\d{2}(?::\d{2})?) *([+-]\d{2}:?\d{2}|[a-z]{1,3})?(?: *\([^()]*\))?$/i;
+  /^(?:[a-z]{3,9}(?:,\s*|\s+))?(\d{1,2})(?:\s+|-)([a-z]{3})(?:\s+|-)(\d{2}|\d{4})\s+(\d{2}:\d{2}(?::\d{2})?)\s*([+-]\d{2}:?\d{2}|[a-z]{1,3})?(?:\s*\([^()]*\))?$/i;
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 /** The names that RFC 2822 defines. */
 const ZONES: Readonly<Record<string, string>> = {
@@ -56,8 +56,8 @@ function fromIso(text: string): number | undefined {
     .replace(/^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})?/, (_, y, mo, d, h, mi, s = '00') => {
       return `${y}-${mo}-${d}T${h}:${mi}:${s}`;
     })
-    .replace(/ ?(?:UTC|GMT)$/i, 'Z')
-    .replace(/ (?=(?:Z|[+-]\d{2}:?(?:\d{2})?)$)/i, '')
+    .replace(/\s*([a-z]{2,3})$/i, (found, name: string) => ZONES[name.toLowerCase()] ?? found)
+    .replace(/\s+(?=(?:Z|[+-]\d{2}:?(?:\d{2})?)$)/i, '')
     .replace(/(\.\d{9})\d+/, '$1')
     .replace(/(?<=\d[T ])24(?=:00(?::00(?:[.,]0+)?)?(?:Z|[+-]|$))/i, () => {
       addedMs += DAY_MS;
