@@ -1,4 +1,4 @@
-/** Handlers for SMS and MMS events; see calls.ts. Opt-outs need no code; `context.isOptedOut()` tells of them. */
+/** Handlers for SMS and MMS events; see calls.ts. Opt-outs need no code: `context.isOptedOut()` knows them. */
 
 import { doNothing, type Handler } from './handler.ts';
 

@@ -185,7 +185,7 @@ export function failureColumn<Name extends string, T extends TabledType>(
   const statuses = types.map((type) => `'${statusOf(type)}'`).join(', ');
   const sql = (name: string) => `CASE WHEN status IN (${statuses}) THEN ${name} END`;
   return {
-    ...column(field, types, `What \`${field.name}\` is if the status is a failed one.`),
+    ...column(field, types, `The value of \`${field.name}\` if the status is a failed one.`),
     shown: { name: field.name, kind: 'TEXT', sql, about },
   };
 }

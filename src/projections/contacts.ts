@@ -103,16 +103,16 @@ function numberIn(fields: Fields, keyword: string): string {
 
 /** @param number in any spelling @returns the `phone_number` of its rows */
 export function phoneNumberOf(number: string): string {
-  // So short that the key for every tenant is never shortened: the views compose it in SQL.
+  // With room for the key for every tenant: the views compose that key in SQL, where it cannot be shortened.
   return rowKey(EVERYWHERE + comparedNumber(number)).slice(EVERYWHERE.length);
 }
 
-/** The key of a row. No tenant or number can form the key of another. @param phoneNumber from phoneNumberOf() */
+/** The key of a row. Different tenants or numbers have different keys. @param phoneNumber from phoneNumberOf() */
 export function contactKey(tenant: string | undefined, phoneNumber: string): string {
   return rowKey(tenantPart(tenant) + KEY_SEPARATOR + phoneNumber);
 }
 
-/** As in a JSON text, which contains no control characters; a tenant that is named `*` is another than none. */
+/** As in a JSON text, which contains no control characters. A tenant named `*` differs from no tenant. */
 function tenantPart(tenant: string | undefined): string {
   if (tenant === undefined) return EVERY_TENANT;
   return tenant === EVERY_TENANT ? String.raw`\u002a` : JSON.stringify(tenant).slice(1, -1);

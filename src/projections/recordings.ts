@@ -22,7 +22,7 @@ export const recordings = lifecycleTable({
   name: 'recordings',
   version: 2,
   about:
-    'One row per recording of a call. A recording without an id is known by its URL. What states neither, such as the start of a recording, has a row of its own with `identified_by` = `call`, which is no recording.',
+    'One row per recording of a call. A recording without an id is known by its URL. An event that states neither, such as the start of a recording, has a row of its own with `identified_by` = `call`: that row is not a recording.',
   ranks: [
     ['recording.started'],
     ['recording.failed', ...COMPLETE],

@@ -91,7 +91,7 @@ const REPORTS = {
     ],
     end: `AND ${OPTED_OUT.condition} ORDER BY 1, contacts.contact`,
   },
-  /** Messages for a person to decide about. Who is opted out by now needs no decision. */
+  /** Messages that a person must decide about, except from those who are opted out by now. */
   'possible-opt-outs': {
     table: 'sms_messages',
     at: 'received_at_ms',
@@ -106,7 +106,7 @@ const REPORTS = {
     end: 'AND possible_opt_out IS NOT NULL ORDER BY received_at_ms DESC, message_id',
     choose: notOptedOut,
   },
-  /** First the opt-outs that count nowhere, because nobody knows whose they are. */
+  /** Opt-outs that cannot be attributed to a number come first: they have no effect. */
   failures: {
     table: 'failures JOIN events USING (seq)',
     at: 'received_at_ms',

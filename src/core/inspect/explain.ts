@@ -12,7 +12,7 @@ import type { Projection, Row } from '../tables/projection.ts';
 /** Of one row. */
 export type Explanation = NonNullable<Awaited<ReturnType<typeof explain>>>;
 
-/** Finds the texts by which events state the key of a row, if they are others than the key itself. */
+/** Finds what events may contain instead of the key of a row. */
 export type KeyTexts = (reader: Reader, projection: Projection, key: string) => Promise<readonly string[]>;
 
 /**
