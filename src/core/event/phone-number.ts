@@ -1,7 +1,7 @@
 /**
  * The compared form of a phone number: spellings of one number that state its country code have the same form, and two
- * such numbers never do. It is in the key of a contact, and a person's input is compared with it. The number as sent stays in
- * `sms_messages`.
+ * such numbers never do. It is in the key of a contact, and a person's input is compared with it. The number as sent
+ * stays in `sms_messages`.
  */
 
 import { PHONE_NUMBER_CHARS_MAX } from '../limits.ts';
