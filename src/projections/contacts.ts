@@ -18,6 +18,8 @@ export const KEY_SEPARATOR = '\u001f';
 /** In a key instead of a tenant: the event states none. An opt-out in such a row counts for every tenant. */
 export const EVERY_TENANT = '*';
 const EVERYWHERE = EVERY_TENANT + KEY_SEPARATOR;
+/** How the error of an opt-out begins that cannot be attributed to a number. */
+export const LOST_OPT_OUT = 'the opt-out';
 
 const COLUMNS = {
   contact: computed('TEXT', 'The tenant, or `*` if none is stated, then U+001F, then `phone_number`.', 'key'),
@@ -96,8 +98,8 @@ function numberIn(fields: Fields, keyword: string): string {
     return phoneNumberOf(number);
   } catch (error) {
     if (!(error instanceof FieldError)) throw error;
-    const sent = OPT_OUT.has(keyword) ? 'opt-out' : OPT_IN.has(keyword) ? 'opt-in' : 'keyword';
-    throw new FieldError(`the ${sent} cannot be attributed to a number: ${error.message}`);
+    const sent = OPT_OUT.has(keyword) ? LOST_OPT_OUT : OPT_IN.has(keyword) ? 'the opt-in' : 'the keyword';
+    throw new FieldError(`${sent} cannot be attributed to a number: ${error.message}`);
   }
 }
 

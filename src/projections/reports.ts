@@ -5,7 +5,7 @@
 
 import type { Reader } from '../core/engine/reader.ts';
 import type { Row } from '../core/tables/projection.ts';
-import { KEY_SEPARATOR } from './contacts.ts';
+import { KEY_SEPARATOR, LOST_OPT_OUT } from './contacts.ts';
 import { CALLS, columnList, type Figure, type FigureKind, figuresOf, SMS } from './figures.ts';
 import { notOptedOut, optedOutSql } from './opted-out.ts';
 
@@ -120,7 +120,8 @@ const REPORTS = {
       column('last_received', 'time', 'max(received_at_ms)'),
     ],
     end: `GROUP BY stage, field, error
-      ORDER BY CASE WHEN stage = 'contacts' AND field = '' THEN 0 ELSE 1 END, count(*) DESC, max(seq) DESC`,
+      ORDER BY CASE WHEN stage = 'contacts' AND field = '' AND error LIKE '${LOST_OPT_OUT}%' THEN 0 ELSE 1 END,
+        count(*) DESC, max(seq) DESC`,
   },
 } as const satisfies Readonly<Record<string, Definition>>;
 

@@ -230,10 +230,16 @@ describe('the report of failures', () => {
       ...[1, 2, 3].map((number) => ({ event, data: { call_uuid: `c${number}`, duration_seconds: 'long' } })),
       { event: 'sms.received', timestamp: T0_S, data: { message_id: 'x', message: 'STOP' } },
       ...[4, 5].map((number) => ({ event, data: { id: number } })),
+      ...[6, 7, 8, 9].map((id) => ({
+        event: 'sms.received',
+        timestamp: T0_S,
+        data: { id, message: 'HELP' },
+      })),
     );
     const found = (await rows('failures')).map((row) => row.slice(0, 4));
     assert.deepEqual(found, [
       ['contacts', 'the event', 'the opt-out cannot be attributed to a number: from_number is missing', 1],
+      ['contacts', 'the event', 'the keyword cannot be attributed to a number: from_number is missing', 4],
       ['calls', 'duration_seconds', 'duration_seconds must be a number ≥ 0, got text', 3],
       ['calls', 'the event', 'call_uuid is missing', 2],
     ]);
