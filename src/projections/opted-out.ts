@@ -4,7 +4,6 @@
  */
 
 import type { Reader } from '../core/engine/reader.ts';
-import type { Row } from '../core/tables/projection.ts';
 import { contactKey, EVERY_TENANT, phoneNumberOf } from './contacts.ts';
 
 /**
@@ -22,14 +21,10 @@ export async function isOptedOut(
       ? await query('SELECT 1 AS found FROM contacts WHERE phone_number = ? AND opted_out = 1', phoneNumber)
       : await query(
           'SELECT 1 AS found FROM contacts WHERE contact IN (?, ?) AND opted_out = 1',
-          ...keysFor(tenant, phoneNumber),
+          contactKey(undefined, phoneNumber),
+          contactKey(tenant, phoneNumber),
         );
   return rows.length > 0;
-}
-
-/** The keys of the rows that decide about one tenant. */
-function keysFor(tenant: string | undefined, phoneNumber: string): string[] {
-  return [contactKey(undefined, phoneNumber), contactKey(tenant, phoneNumber)];
 }
 
 /**
@@ -48,17 +43,4 @@ LEFT JOIN contacts AS everywhere
     atMs: own('opted_out_at_ms'),
     by: own('opted_out_by'),
   };
-}
-
-/** @param rows with the columns `tenant` and `from_number` @returns those whose sender is not opted out */
-export async function notOptedOut(reader: Pick<Reader, 'query'>, rows: readonly Row[]): Promise<Row[]> {
-  if (rows.length === 0) return [];
-  const optedOut = new Set<unknown>();
-  for (const { contact } of await reader.query('SELECT contact FROM contacts WHERE opted_out = 1'))
-    optedOut.add(contact);
-  return rows.filter(({ tenant, from_number: number }) => {
-    if (typeof number !== 'string') return true;
-    const tenantId = typeof tenant === 'string' ? tenant : undefined;
-    return !keysFor(tenantId, phoneNumberOf(number)).some((key) => optedOut.has(key));
-  });
 }

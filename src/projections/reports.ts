@@ -7,7 +7,7 @@ import type { Reader } from '../core/engine/reader.ts';
 import type { Row } from '../core/tables/projection.ts';
 import { KEY_SEPARATOR, LOST_OPT_OUT } from './contacts.ts';
 import { CALLS, columnList, type Figure, type FigureKind, figuresOf, SMS } from './figures.ts';
-import { notOptedOut, optedOutSql } from './opted-out.ts';
+import { optedOutSql } from './opted-out.ts';
 
 /** `number` is the other party's phone number. Days and hours are UTC. */
 export const GROUPINGS = ['day', 'hour', 'tenant', 'number'] as const;
@@ -45,8 +45,6 @@ interface Definition {
   readonly columns: readonly Figure[];
   /** What follows the scope's condition, if the report has no groups. */
   readonly end?: string;
-  /** Chooses among the rows what SQL cannot. */
-  readonly choose?: (reader: Pick<Reader, 'query'>, rows: readonly Row[]) => Promise<Row[]>;
 }
 
 const column = (name: string, kind: FigureKind, sql = name): Figure => ({ name, kind, sql });
@@ -91,7 +89,7 @@ const REPORTS = {
     ],
     end: `AND ${OPTED_OUT.condition} ORDER BY 1, contacts.contact`,
   },
-  /** Messages that a person must decide about, except from those who are opted out by now. */
+  /** Messages that a person must decide about. */
   'possible-opt-outs': {
     table: 'sms_messages',
     at: 'received_at_ms',
@@ -104,7 +102,6 @@ const REPORTS = {
       column('message', 'text'),
     ],
     end: 'AND possible_opt_out IS NOT NULL ORDER BY received_at_ms DESC, message_id',
-    choose: notOptedOut,
   },
   /** Opt-outs that cannot be attributed to a number come first: they have no effect. */
   failures: {
@@ -136,21 +133,18 @@ export function hasGroups(name: ReportName): boolean {
 /** Later than any time in an event. */
 const NEVER_MS = 8.64e15;
 
-/** Runs one statement, or two if there is a total or a choice: give it a reader of one snapshot for consistent figures. */
+/** Runs one statement, or two if there is a total: give it a reader of one snapshot for consistent figures. */
 export async function makeReport(
   reader: Pick<Reader, 'query'>,
   name: ReportName,
   { sinceMs = -NEVER_MS, untilMs = NEVER_MS, by, order }: ReportScope,
 ): Promise<Report> {
-  const { table, at, number, volume, columns, end, choose }: Definition = REPORTS[name];
+  const { table, at, number, volume, columns, end }: Definition = REPORTS[name];
   const select = async (selected: readonly Figure[], rest = '') => {
     const sql = `SELECT ${columnList(selected)} FROM ${table} WHERE ${at} >= ? AND ${at} < ? ${rest}`;
     return (await reader.query(sql, sinceMs, untilMs)) as Row[];
   };
-  if (number === undefined) {
-    const rows = await select(columns, end);
-    return { columns, rows: choose === undefined ? rows : await choose(reader, rows), total: undefined };
-  }
+  if (number === undefined) return { columns, rows: await select(columns, end), total: undefined };
   const ordered = order === 'volume' ? `${volume} DESC, 1` : '1';
   const selectBy = (sql: string) =>
     select([column(by, 'text', sql), ...columns], `GROUP BY 1 ORDER BY ${ordered}`);

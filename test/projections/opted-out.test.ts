@@ -194,27 +194,12 @@ describe('the report of possible opt-outs', () => {
       says('Stop. Thank you', 'A', 1),
       says('stop it', undefined, 2, '+15551230002'),
       says('Stopping by at 5', 'A', 3),
-      says('STOP', 'A', 4, '+15551230003'),
+      says('STOP', 'A', 4),
     );
     assert.deepEqual(await rows('possible-opt-outs'), [
       [T0_MS + 2000, null, '+15551230002', '+18000000001', 'STOP', 'stop it'],
       [T0_MS + 1000, 'A', NUMBER, '+18000000001', 'STOP', 'Stop. Thank you'],
     ]);
-  });
-
-  it('leaves out people who are opted out for that tenant by now', async () => {
-    append(
-      says('stop it', 'A', 1),
-      says('stop it', 'B', 2, '1 555 123 0001'),
-      says('Stop now', undefined, 3),
-      says('STOP', 'A', 0),
-      says('stop that', 'C', 4, '+15551230004'),
-      says('STOP', undefined, 5, '+15551230004'),
-    );
-    const tenants = (await rows('possible-opt-outs')).map(([, tenant]) => tenant);
-    assert.deepEqual(tenants, [null, 'B']);
-    append(says('START', 'A', 9));
-    assert.equal((await rows('possible-opt-outs')).length, 3);
   });
 
   it('has a message without a number, too', async () => {
