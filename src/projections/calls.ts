@@ -33,7 +33,7 @@ export const calls = lifecycleTable({
     status: STATUS,
     answered: computed(
       'INTEGER',
-      '1 if `answered_at_ms` is known, or if it is `completed`, lasted longer than 0 s, and has no other `hangup_cause` than `NORMAL_CLEARING`; else 0.',
+      '1 if `answered_at_ms` is known, or if it is `completed`, lasted longer than 0 s, and has no other `hangup_cause` than a normal one (`NORMAL_CLEARING`, `16`); else 0.',
     ),
     initiated_at_ms: milestone(['call.initiated'], 'When it began.', time('started_at'), 'all'),
     ringing_at_ms: milestone(['call.ringing'], 'When it rang.'),
