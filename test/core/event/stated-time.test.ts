@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { readableTimeMs } from '../../../src/core/event/readable-time.ts';
 import { statedTimeMs } from '../../../src/core/event/stated-time.ts';
 
 const MS = Date.UTC(2025, 10, 20, 23, 0, 0);
@@ -73,6 +74,16 @@ describe('a stated time', () => {
 
   it('is not guessed from anything else', () => {
     for (const value of UNREADABLE) assert.equal(statedTimeMs(value), undefined, String(value).slice(0, 40));
+  });
+
+  it('is what the frozen reader reads, for each day that a month has or does not have', () => {
+    const two = (part: number) => String(part).padStart(2, '0');
+    for (const year of [1999, 2000, 2023, 2024, 2099, 2100, 2101])
+      for (let month = 0; month <= 13; month++)
+        for (let day = 0; day <= 32; day++) {
+          const text = `${year}-${two(month)}-${two(day)}T${two(day % 24)}:${two(day)}:${two(2 * day - 5)}.${two(day)}7Z`;
+          assert.equal(statedTimeMs(text), readableTimeMs(text), text);
+        }
   });
 
   it('is within the years 2000 to 2100 in every unit', () => {
