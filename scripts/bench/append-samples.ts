@@ -25,8 +25,9 @@ export interface AppendResult {
   readonly perSecond: number;
 }
 
-/** Five million sample events span four days. */
-const FIRST_MS_AGO = 30 * 24 * 3_600_000;
+const DAY_MS = 24 * 3_600_000;
+/** Five million sample events span four days. Opt-outs must not be older than a week. */
+const FIRST_MS_AGO = 6.5 * DAY_MS;
 
 const options: AppendOptions = JSON.parse(process.argv[2] ?? '');
 const engine = engineOf(options.databasePath, derivations);
@@ -57,7 +58,7 @@ async function endOfLog() {
   const reader = await engine.openReader();
   const [found] = await reader.query(
     'SELECT max(body_time_ms) AS last FROM events WHERE body_time_ms < ?',
-    nowMs - FIRST_MS_AGO / 2,
+    nowMs - DAY_MS, // later ones are those that a generator has sent
   );
   const { seq } = await reader.head();
   await reader.close();

@@ -9,7 +9,7 @@ import { connect, type Socket } from 'node:net';
 import { generateSignature } from '../../src/core/event/signature.ts';
 import { Latencies } from '../cli/latencies.ts';
 import { seededRandom } from '../cli/random.ts';
-import { sampleLog } from '../cli/sample-log.ts';
+import { SAMPLE_EVENT_MS_MAX, sampleLog } from '../cli/sample-log.ts';
 import { BENCH_SECRET } from './contestants.ts';
 
 export interface Load {
@@ -133,7 +133,8 @@ function end(): void {
 
 /**
  * Signs and serializes a realistic mix of the fourteen types in the three shapes, no two alike, so that they only have
- * to be written. They are signed with the current time and must therefore be sent within MAX_AGE.
+ * to be written. They are signed with the current time and must therefore be sent within MAX_AGE. They occurred before,
+ * because times after the signature are unusable.
  * @returns a function that gives the bytes of the complete request `index`; undefined from `count` on
  */
 function prepareRequests(count: number): (index: number) => Buffer | undefined {
@@ -141,7 +142,8 @@ function prepareRequests(count: number): (index: number) => Buffer | undefined {
   const ends = new Uint32Array(count + 1);
   const timestamp = Math.floor(Date.now() / 1000);
   let index = 0;
-  for (const { type, eventId, body } of sampleLog(seededRandom(load.seed), count, Date.now())) {
+  const startedAtMs = Date.now() - count * SAMPLE_EVENT_MS_MAX;
+  for (const { type, eventId, body } of sampleLog(seededRandom(load.seed), count, startedAtMs)) {
     const head = [
       'POST /webhooks HTTP/1.1',
       'Host: localhost',

@@ -27,6 +27,8 @@ function times(count: number, types: readonly string[]): (readonly string[])[] {
 
 /** Between the starts of two stories. Gives about 15 events per second, as in a busy office. */
 const GAP_MS_MAX = 400;
+/** More than the mean time between two events, so that this many milliseconds for each event reach from the first to the last. */
+export const SAMPLE_EVENT_MS_MAX = GAP_MS_MAX / 4;
 const KEYWORDS = ['STOP', 'START', 'HELP'];
 const KEYWORD_CHANCE = 0.1;
 
