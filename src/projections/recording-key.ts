@@ -14,7 +14,7 @@ const ADDRESS_AND_QUERY = /^([^?#]*)\??([^#]*)/;
 /** Parameters of signed URLs, which differ each time: S3, Google Cloud Storage and CloudFront. */
 const SIGNING =
   /^(?:x-amz-.*|x-goog-.*|awsaccesskeyid|googleaccessid|expires|signature|key-pair-id|policy|hash-algorithm)$/i;
-/** Those of Azure, which are too short to be told from others unless the URL has a `sig`. */
+/** Those of Azure. They are so short that they count only if the URL has a `sig`. */
 const AZURE_SIGNING =
   /^(?:s[eiprstv]|sig|sip|spr|srt|sdd|ses|skoid|sktid|skt|ske|sks|skv|saoid|suoid|sduoid|scid|rsc[cdelt])$/i;
 

@@ -94,7 +94,7 @@ describe('a person', () => {
     for (const other of ['5551230001', '551230001', '*', '']) assert.equal(await optedOut(other), false);
   });
 
-  it('with an unusual tenant or number is told from all others', async () => {
+  it('with an unusual tenant or number is distinct from all others', async () => {
     const long = 'n'.repeat(2_000);
     append(
       says('STOP', '*', 1),

@@ -58,7 +58,7 @@ export function prepare(delivery: Delivery, projections: readonly Projection[]):
  * @param defect what was thrown. Its message is not recorded, because it may contain text from the delivery
  */
 export function prepareUnfolded(delivery: Delivery, defect: unknown): PreparedDelivery {
-  return prepared(delivery, () => unfolded(defectReason(defect)));
+  return prepared(delivery, () => unusable(WRITER_STAGE, defectReason(defect)));
 }
 
 function prepared(delivery: Delivery, eventOf: (read: ReadBody) => PreparedEvent) {
@@ -91,12 +91,8 @@ export function prepareRecorded(
   projections: readonly Projection[],
   leftOut?: string,
 ): PreparedEvent {
-  if (leftOut !== undefined) return unfolded(leftOut);
+  if (leftOut !== undefined) return unusable(WRITER_STAGE, leftOut);
   return prepareEvent(readBody(body, eventHeader), signedAt, projections);
-}
-
-function unfolded(error: string): PreparedEvent {
-  return unusable(WRITER_STAGE, error);
 }
 
 function unusable(stage: string, error: string): PreparedEvent {

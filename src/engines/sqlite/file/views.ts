@@ -7,7 +7,7 @@ import type { Database } from 'better-sqlite3';
 import type { Derivations } from '../../../core/tables/projection.ts';
 
 const STATE_NAME = 'views';
-/** Is stored with the definition of a view, and tells it from a user's view of the same name. */
+/** Is stored with the definition of a view, and distinguishes it from a user's view of the same name. */
 const markOf = (name: string) => `/* irisx: ${name} */`;
 
 interface StoredView {
